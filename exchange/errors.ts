@@ -1,0 +1,46 @@
+/**
+ * An error that a person can act on: a stable code, a sentence, and what to do.
+ *
+ * Every module keeps a table of its codes in its own `errors.ts` and throws only this class or a subclass.
+ */
+export class WeirError extends Error {
+  override readonly name: string = 'WeirError';
+  /** Stable, upper snake case: `CONFIG_UNKNOWN_KEY`. */
+  readonly code: string;
+  /** HTTP status when the error reaches an API client. */
+  readonly status: number;
+  /** What to do about it, one sentence. */
+  readonly hint: string | undefined;
+
+  constructor(code: string, message: string, options: { readonly status?: number; readonly hint?: string; readonly cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.status = options.status ?? 500;
+    this.hint = options.hint;
+  }
+}
+
+/** An error at a place in a file that a person wrote. Line and column count from 1. */
+export class SourceError extends WeirError {
+  override readonly name: string = 'SourceError';
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+
+  constructor(
+    code: string,
+    message: string,
+    place: { readonly file: string; readonly line: number; readonly column: number },
+    options: { readonly status?: number; readonly hint?: string; readonly cause?: unknown } = {},
+  ) {
+    super(code, message, { status: 422, ...options });
+    this.file = place.file;
+    this.line = place.line;
+    this.column = place.column;
+  }
+
+  /** `file:line:column message`, the form that editors turn into a link. */
+  override toString(): string {
+    return `${this.file}:${this.line}:${this.column} ${this.message}`;
+  }
+}
