@@ -1,0 +1,291 @@
+import { createHmac } from 'node:crypto';
+import zlib from 'node:zlib';
+import t from 'tap';
+import * as x from './index.js';
+
+t.test('headers', async (t) => {
+  const list = ['Host', 'a', 'X-Multi', '1', 'x-multi', '2', 'Cookie', 'sid=abc; theme="dark"; sid=second; novalue; =x'];
+  t.equal(x.header(list, 'host'), 'a');
+  t.equal(x.header(list, 'HOST'), 'a');
+  t.equal(x.header(list, 'absent'), null);
+  t.same(x.headerAll(list, 'X-MULTI'), ['1', '2']);
+  t.same(
+    [...x.cookies(list)],
+    [
+      ['sid', 'abc'],
+      ['theme', 'dark'],
+    ],
+  );
+  t.equal(x.mediaType(['content-type', 'Application/JSON; charset=utf-8']), 'application/json');
+  t.same(x.headersOf({ a: '1', b: ['2', '3'], c: undefined, d: 4 }), ['a', '1', 'b', '2', 'b', '3', 'd', '4']);
+  for (const [type, expected] of [
+    ['application/json', true],
+    ['application/hal+json', true],
+    ['text/html', false],
+  ] as const)
+    t.equal(x.isJsonType(type), expected);
+});
+
+t.test('targets', async (t) => {
+  t.same(x.splitTarget('/a/b?x=1?2#f'), { path: '/a/b', query: 'x=1?2' });
+  t.same(x.splitTarget('/a#f?x'), { path: '/a', query: '' });
+  t.same(x.pathSegments('/a/b%2fc/'), ['a', 'b%2fc']);
+  t.same(x.pathSegments('/'), []);
+  t.same(x.pathSegments('//a'), ['', 'a']);
+  t.same(x.queryPairs('a=1&a=%32&b+c=d+e&f&=g&&h=%zz'), [
+    ['a', '1'],
+    ['a', '2'],
+    ['b c', 'd e'],
+    ['f', ''],
+    ['', 'g'],
+    ['h', '%zz'],
+  ]);
+  t.equal(x.queryPairs('a&'.repeat(5000)).length, 1000);
+});
+
+t.test('bodies are decoded under a cap', async (t) => {
+  const text = JSON.stringify({ hello: 'wörld'.repeat(50) });
+  const raw = Buffer.from(text);
+  const coded: [string, Buffer][] = [
+    ['gzip', zlib.gzipSync(raw)],
+    ['x-gzip', zlib.gzipSync(raw)],
+    ['deflate', zlib.deflateSync(raw)],
+    ['deflate', zlib.deflateRawSync(raw)],
+    ['br', zlib.brotliCompressSync(raw)],
+    ['gzip, br', zlib.brotliCompressSync(zlib.gzipSync(raw))],
+    ['identity', raw],
+  ];
+  for (const [coding, bytes] of coded) {
+    const decoded = x.decodeBody(['content-encoding', coding], x.bodyOf(bytes), 10_000);
+    t.equal(decoded.problem, null, coding);
+    t.equal(Buffer.from(decoded.bytes).toString(), text, coding);
+  }
+  const bomb = zlib.gzipSync(Buffer.alloc(50_000_000));
+  const cut = x.decodeBody(['content-encoding', 'gzip'], x.bodyOf(bomb), 100_000);
+  t.equal(cut.problem, 'too-big');
+  t.ok(cut.bytes.length <= 100_000);
+  t.equal(x.decodeBody(['content-encoding', 'gzip'], x.bodyOf(Buffer.from('not gzip')), 100).problem, 'bad-encoding');
+  t.equal(x.decodeBody(['content-encoding', 'lzma'], x.bodyOf(raw), 10_000).problem, 'unsupported-encoding');
+  const gzip = zlib.gzipSync(Buffer.from(text.repeat(20)));
+  const half = x.decodeBody(['content-encoding', 'gzip'], x.bodyOf(gzip.subarray(0, gzip.length >> 1), gzip.length), 100_000);
+  t.equal(half.problem, 'truncated');
+  t.ok(text.repeat(20).startsWith(Buffer.from(half.bytes).toString().slice(0, 50)));
+});
+
+t.test('text of any charset', async (t) => {
+  const rows: [string, Buffer, string][] = [
+    ['application/json', Buffer.from('"é"'), '"é"'],
+    ['application/json', Buffer.from([0x22, 0xe9, 0x22]), '"é"'],
+    ['text/plain; charset=iso-8859-1', Buffer.from([0xe9]), 'é'],
+    ['application/json', Buffer.from('\ufeff{"a":1}', 'utf16le'), '{"a":1}'],
+    ['application/json', Buffer.from('{"a":1}', 'utf16le'), '{"a":1}'],
+    ['application/json; charset=utf-16be', Buffer.from('{"a":1}', 'utf16le').swap16(), '{"a":1}'],
+  ];
+  for (const [type, bytes, expected] of rows)
+    t.equal(x.bodyText(['content-type', type], x.bodyOf(bytes), 1000), expected, `${type} ${bytes.toString('hex')}`);
+});
+
+t.test('JSON is limited before it is built', async (t) => {
+  t.same(x.parseJson('{"a":[1]}').value, { a: [1] });
+  t.equal(x.parseJson('['.repeat(10_000) + ']'.repeat(10_000)).problem, 'too-deep');
+  t.equal(x.parseJson(`"${'['.repeat(500)}"`).problem, null);
+  t.equal(x.parseJson('{"a":').problem, 'invalid');
+  t.equal(x.parseJson('"aaaa"', { maxBytes: 3 }).problem, 'too-big');
+});
+
+t.test('addresses', async (t) => {
+  const canonical: [string, string | null][] = [
+    ['203.0.113.7', '203.0.113.7'],
+    ['::ffff:203.0.113.7', '203.0.113.7'],
+    ['2001:DB8:0:0::1', '2001:db8::1'],
+    ['fe80::1%eth0', null],
+    ['203.0.113.7:80', null],
+    ['203.0.113', null],
+    ['010.0.0.1', null],
+    ['', null],
+  ];
+  for (const [text, expected] of canonical) t.equal(x.canonicalIp(text), expected, text);
+  const set = new x.CidrSet(['10.0.0.0/8', '192.0.2.7', '2001:db8::/33', '::ffff:198.51.100.0/120']);
+  const inside = ['10.255.0.1', '192.0.2.7', '2001:db8:7fff::1', '::ffff:10.1.1.1', '198.51.100.9'];
+  const outside = ['11.0.0.1', '192.0.2.8', '2001:db8:8000::1', 'nonsense', '198.51.101.1'];
+  for (const ip of [...inside, ...inside]) t.ok(set.has(ip), ip);
+  for (const ip of [...outside, ...outside]) t.notOk(set.has(ip), ip);
+  for (const bad of ['10.0.0.0/33', '10.0.0.0/', '10.0.0/8', '::/129', '10.0.0.0/8/8', '10.0.0.0/-1'])
+    t.throws(() => x.parseCidr(bad), { code: 'ADDRESS_INVALID' }, bad);
+  t.equal(x.parseCidr('10.9.8.7/8').text, '10.0.0.0/8');
+  t.equal(x.actorAddress('2001:db8:1:2:3:4:5:6'), '2001:db8:1:2::/64');
+  t.equal(x.actorAddress('192.0.2.1'), '192.0.2.1');
+});
+
+t.test('path templates: statics before mixed before parameters, with backtracking', async (t) => {
+  const templates = [
+    '/users/{id}',
+    '/users/me',
+    '/users/{id}/orders/{orderId}',
+    '/users/me/avatar',
+    '/files/report-{id}.pdf',
+    '/files/{name}',
+    '/v1/{a}:{verb}',
+    '/static/{path*}',
+    '/',
+  ];
+  const matcher = x.TemplateMatcher.of([
+    ...templates.map((template) => ({ service: 's', method: 'GET', template })),
+    { service: 's', method: '*', template: '/any/{x}' },
+  ]);
+  const rows: [string, string, string | null, string[]?][] = [
+    ['GET', '/users/42', '/users/{id}', ['42']],
+    ['GET', '/users/me', '/users/me', []],
+    ['GET', '/users/me/orders/7', '/users/{id}/orders/{orderId}', ['me', '7']],
+    ['GET', '/users/me/avatar/', '/users/me/avatar', []],
+    ['GET', '/files/report-9.pdf', '/files/report-{id}.pdf', ['9']],
+    ['GET', '/files/report-.pdf', '/files/{name}', ['report-.pdf']],
+    ['GET', '/v1/things:run', '/v1/{a}:{verb}', ['things', 'run']],
+    ['GET', '/static/a/b/c.js', '/static/{path*}', ['a/b/c.js']],
+    ['GET', '/', '/', []],
+    ['GET', '/users/a%20b', '/users/{id}', ['a b']],
+    ['GET', '/users//orders/1', null],
+    ['GET', '/nothing', null],
+    ['POST', '/users/42', null],
+    ['DELETE', '/any/1', '/any/{x}', ['1']],
+  ];
+  for (const [method, path, template, parameters] of rows) {
+    const match = matcher.match('s', method, path);
+    t.equal(match?.endpoint.template ?? null, template, path);
+    if (parameters !== undefined) t.same(match?.parameters, parameters, path);
+  }
+  t.equal(matcher.match('other', 'GET', '/'), null);
+  t.equal(x.endpointRef('s', 'GET', '/').id, x.endpointRef('s', 'GET', '/').id);
+  t.same(x.templateParameters('/a/{b}/c-{d}.x'), ['b', 'd']);
+});
+
+t.test('principals', async (t) => {
+  const reader = new x.PrincipalReader('secret');
+  const jwt = (claims: object, header: object = { alg: 'HS256', typ: 'JWT' }) => {
+    const body = `${Buffer.from(JSON.stringify(header)).toString('base64url')}.${Buffer.from(JSON.stringify(claims)).toString('base64url')}`;
+    return `${body}.${createHmac('sha256', 'k').update(body).digest('base64url')}`;
+  };
+  const alice = reader.read(['Authorization', `Bearer ${jwt({ sub: 'alice', iat: 1, secretStuff: 'x' })}`], '/');
+  const aliceAgain = reader.read(['authorization', `Bearer ${jwt({ sub: 'alice', iat: 2 })}`], '/');
+  const bob = reader.read(['authorization', `Bearer ${jwt({ sub: 'bob' })}`], '/');
+  t.equal(alice?.key, aliceAgain?.key, 'a renewed token is the same principal');
+  t.not(alice?.key, bob?.key);
+  t.match(alice, { kind: 'jwt', carrier: 'header:authorization', label: 'alice', claims: { sub: 'alice', alg: 'HS256' } });
+  t.notOk(alice?.claims && 'secretStuff' in alice.claims);
+  t.not(
+    new x.PrincipalReader('other').read(['authorization', `Bearer ${jwt({ sub: 'alice' })}`], '/')?.key,
+    alice?.key,
+    'keyed by the installation',
+  );
+  const rows: [string[], string, string | null, string?][] = [
+    [['authorization', `Basic ${Buffer.from('carol:pw').toString('base64')}`], '/', 'basic', 'header:authorization'],
+    [['authorization', 'Bearer opaque-token-1'], '/', 'bearer'],
+    [['x-api-key', 'k-123456'], '/', 'api-key', 'header:x-api-key'],
+    [['x-acme-token', 'k-123456789'], '/', 'api-key', 'header:x-acme-token'],
+    [['x-csrf-token', 'k-123456789'], '/', null],
+    [['cookie', 'theme=dark; connect.sid=s%3Aabcdefgh'], '/', 'session-cookie', 'cookie:connect.sid'],
+    [['cookie', '_ga=GA1.2.1234567.89'], '/', null],
+    [['cookie', `access_token=${jwt({ sub: 'alice' })}`], '/', 'jwt', 'cookie:access_token'],
+    [[], '/a?api_key=abcdefgh12', 'api-key', 'query:api_key'],
+    [['authorization', 'AWS4-HMAC-SHA256 Credential=AKID/2024/x, Signature=abc'], '/', 'hmac'],
+    [['authorization', ''], '/', null],
+    [[], '/', null],
+  ];
+  for (const [headers, target, kind, carrier] of rows) {
+    const read = reader.read(headers, target);
+    t.equal(read?.kind ?? null, kind, headers.join(' ').slice(0, 60));
+    if (carrier !== undefined) t.equal(read?.carrier, carrier);
+  }
+  t.match(reader.read([], '/', 'CN=svc'), { kind: 'mtls', carrier: 'tls' });
+  t.equal(x.readJwt('eyJ.x'), null);
+  t.equal(x.maskName('alice@example.com'), 'al…@example.com');
+});
+
+t.test('redaction keeps the shape and nothing else', async (t) => {
+  const redactor = new x.Redactor('secret');
+  t.equal(redactor.excerpt('123-45-6789', 4), '•••-••-6789');
+  t.equal(redactor.excerpt('a@b.co', 4), '•@•.••', 'short values keep nothing');
+  t.equal(redactor.hash('a'), redactor.hash('a'));
+  t.not(redactor.hash('a'), redactor.hash('b'));
+  const clean = redactor.headers(['Authorization', 'Bearer abc.def', 'Cookie', 'sid=s3cret; b=2', 'Accept', '*/*', 'X-Api-Key', 'k1']);
+  t.notMatch(clean.join(' '), /abc|s3cret|k1/);
+  t.match(clean.join(' '), /Bearer \[redacted:.*sid=\[redacted:.*\*\/\*/);
+  t.match(redactor.target('/a?token=abc&page=2'), /^\/a\?token=\[redacted:[0-9a-f]{8}\]&page=2$/);
+  const json = redactor.json({ password: 'p', list: [{ ssn: 123456789, note: 'x' }], n: 1 }, (text) => text === 'x') as {
+    list: [{ note: string }];
+  };
+  t.notMatch(JSON.stringify(json), /"p"|123456789/);
+  t.equal(json.list[0].note, '•');
+});
+
+t.test('ids', async (t) => {
+  const early = x.newId(1_000);
+  const late = x.newId(2_000_000_000_000);
+  t.ok(early < late);
+  t.match(early, /^[0-9A-HJKMNP-TV-Z]{26}$/);
+  t.match(x.incidentId(), /^W-[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{2}$/);
+  t.equal(new Set(Array.from({ length: 2000 }, () => x.newId(5))).size, 2000);
+});
+
+t.test('nearest', async (t) => {
+  const names = ['upstream', 'listeners', 'policies', 'mode'];
+  for (const [word, expected] of [
+    ['upstraem', 'upstream'],
+    ['polices', 'policies'],
+    ['Mode', 'mode'],
+    ['zzzzzzz', null],
+  ] as const)
+    t.equal(x.nearest(word, names), expected);
+});
+
+t.test('findings', async (t) => {
+  const request = {
+    method: 'GET',
+    scheme: 'http' as const,
+    host: 'h',
+    target: '/o/1',
+    httpVersion: '1.1' as const,
+    headers: [],
+    body: x.emptyBody,
+    trailers: [],
+  };
+  const response = { status: 200, httpVersion: '1.1' as const, headers: [], body: x.emptyBody, trailers: [] };
+  const exchange: x.Exchange = {
+    id: x.newId(5),
+    requestId: 'r-1',
+    kind: 'http',
+    observer: { kind: 'gateway', id: 'g' },
+    service: 's',
+    client: { ip: '192.0.2.1', port: 1 },
+    server: { ip: '192.0.2.2', port: 2 },
+    startedAtMs: 5,
+    durationMs: 1,
+    upstreamMs: 1,
+    request,
+    response,
+    principal: null,
+    outcome: { action: 'passed', mode: 'observe', phase: null, acts: [] },
+    tags: [],
+  };
+  const make = (explanation: string) =>
+    x.findingOf({
+      kind: 'bola.foreign-object',
+      source: { kind: 'detector', id: 'd' },
+      exchange,
+      endpoint: x.endpointRef('s', 'GET', '/o/{id}'),
+      explanation,
+      confidence: 2,
+    });
+  t.match(make('a'), {
+    severity: 'high',
+    owasp: 'API1:2023',
+    confidence: 1,
+    succeeded: true,
+    requestIds: ['r-1'],
+    actor: { kind: 'address', value: '192.0.2.1' },
+  });
+  t.equal(make('a').fingerprint, make('b').fingerprint, 'one cause is one issue');
+  t.match(x.kindOf('own.kind'), { title: 'A policy was violated' });
+  for (const [id, kind] of Object.entries(x.KINDS))
+    t.ok(kind.title !== '' && kind.remediation !== '' && x.SEVERITIES.includes(kind.severity), id);
+});
