@@ -16,3 +16,4 @@ export * from './redact.js';
 export * from './target.js';
 export * from './template.js';
 export * from './types.js';
+export * from './yaml-source.js';
