@@ -1,0 +1,124 @@
+import type { MessagePort } from 'node:worker_threads';
+import type { Exchange } from '../../exchange/index.js';
+import { Counters } from '../counters.js';
+import type { TrafficPublisher, TrafficStats } from '../types.js';
+import { Outbox, type SealedBatch } from './outbox.js';
+import type { ToConsumer, ToPublisher } from './wire.js';
+
+export interface MemoryPublisherOptions {
+  /** Most memory for exchanges that are not yet acknowledged. Default 24 MiB. */
+  readonly limitBytes?: number;
+  /** Size of one batch. Default 256 KiB. */
+  readonly bufferBytes?: number;
+  /** Longest that an exchange waits for company. Default 5 ms. */
+  readonly flushMs?: number;
+  readonly now?: () => number;
+}
+
+/** The publishing side of the in-memory stream; lives on the thread that makes the exchanges. */
+export interface MemoryPublisher extends TrafficPublisher {
+  /** Gives the stream a new consumer (the old one's thread died) and sends it everything that was not acknowledged. */
+  attach(port: MessagePort): void;
+}
+
+/** Batches that may be under way before short ones wait to be filled: a slow consumer gets few large batches, not many small ones. */
+const EAGER_BATCHES = 4;
+
+/**
+ * Publishes over `port` (null: nobody consumes yet; exchanges wait up to the limit).
+ *
+ * Drops are counted as `full`, `disconnected` (full, and the consumer says its Redis is away), `too-large` (over a quarter of the limit), `encode`.
+ */
+export function memoryPublisher(port: MessagePort | null, options: MemoryPublisherOptions = {}): MemoryPublisher {
+  return new Publisher(port, options);
+}
+
+class Publisher implements MemoryPublisher {
+  private readonly counters = new Counters();
+  private readonly outbox: Outbox;
+  private readonly flushMs: number;
+  private readonly now: () => number;
+  private port: MessagePort | null = null;
+  private timer: NodeJS.Timeout | null = null;
+  private linked = true;
+  private closed = false;
+  private drained: (() => void) | null = null;
+
+  constructor(port: MessagePort | null, options: MemoryPublisherOptions) {
+    this.outbox = new Outbox(options.limitBytes ?? 24 * 1024 * 1024, options.bufferBytes ?? 256 * 1024);
+    this.flushMs = options.flushMs ?? 5;
+    this.now = options.now ?? Date.now;
+    if (port !== null) this.attach(port);
+  }
+
+  publish(exchange: Exchange): boolean {
+    const problem = this.closed ? 'closed' : this.outbox.append(exchange, this.now(), this.send);
+    if (problem !== null) {
+      this.counters.drop(problem === 'full' && !this.linked ? 'disconnected' : problem);
+      return false;
+    }
+    this.counters.published++;
+    this.timer ??= setTimeout(this.onTimer, this.flushMs);
+    return true;
+  }
+
+  attach(port: MessagePort): void {
+    this.port?.removeAllListeners('message');
+    this.port = port;
+    this.linked = true;
+    port.on('message', this.onMessage);
+    port.unref();
+    for (const batch of this.outbox.outstanding()) {
+      this.counters.redelivered++;
+      this.send(batch);
+    }
+  }
+
+  stats(): TrafficStats {
+    const oldest = this.outbox.oldestAtMs;
+    return this.counters.read(this.outbox.backlog, oldest === null ? 0 : this.now() - oldest);
+  }
+
+  async close(timeoutMs: number): Promise<void> {
+    this.closed = true;
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.flush();
+    if (this.outbox.outstandingBatches > 0 && this.port !== null) {
+      this.port.ref();
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, timeoutMs);
+        this.drained = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+    this.port?.close();
+    this.port = null;
+  }
+
+  private readonly onTimer = (): void => {
+    this.timer = null;
+    if (this.outbox.outstandingBatches < EAGER_BATCHES) this.flush();
+  };
+
+  private readonly onMessage = (message: ToPublisher): void => {
+    if (message.kind === 'link') {
+      this.linked = message.connected;
+      return;
+    }
+    for (const seq of message.seqs) this.counters.consumed += this.outbox.acknowledge(seq);
+    if (this.timer === null && this.outbox.outstandingBatches < EAGER_BATCHES) this.flush();
+    if (this.outbox.outstandingBatches === 0) this.drained?.();
+  };
+
+  private flush(): void {
+    const batch = this.outbox.seal();
+    if (batch !== null) this.send(batch);
+  }
+
+  private readonly send = (batch: SealedBatch): void => {
+    const message: ToConsumer = { kind: 'batch', ...batch };
+    this.port?.postMessage(message);
+  };
+}

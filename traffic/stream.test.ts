@@ -1,0 +1,295 @@
+import { MessageChannel, Worker } from 'node:worker_threads';
+import t from 'tap';
+import { bodyOf, type Exchange, emptyBody } from '../exchange/index.js';
+import { type RedisServer, startRedis } from '../test/support/redis.js';
+import {
+  type Batch,
+  createMemoryStream,
+  memoryConsumer,
+  memoryPublisher,
+  redisConsumer,
+  redisPublisher,
+  type TrafficConsumer,
+  type TrafficPublisher,
+} from './index.js';
+
+function exchange(number: number, bodyBytes = 20): Exchange {
+  const message = { httpVersion: '1.1', headers: ['Content-Type', 'text/plain'], trailers: [] } as const;
+  return {
+    id: `x${number}`,
+    requestId: `x${number}`,
+    kind: 'http',
+    observer: { kind: 'gateway', id: 'g1' },
+    service: 'shop',
+    client: { ip: '192.0.2.1', port: 4000 },
+    server: { ip: '192.0.2.2', port: 80 },
+    startedAtMs: 1_700_000_000_000 + number,
+    durationMs: 3,
+    upstreamMs: 2,
+    request: { ...message, method: 'GET', scheme: 'http', host: 'shop.test', target: `/orders/${number}`, body: emptyBody },
+    response: { ...message, status: 200, body: bodyOf(Buffer.alloc(bodyBytes, number % 251)) },
+    principal: null,
+    outcome: { action: 'passed', mode: 'observe', phase: null, acts: [] },
+    tags: [],
+  };
+}
+
+async function until(what: string, condition: () => boolean, limitMs = 15_000): Promise<void> {
+  const end = Date.now() + limitMs;
+  while (!condition()) {
+    if (Date.now() > end) throw new Error(`did not happen: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+interface Rig {
+  readonly publisher: TrafficPublisher;
+  /** A consumer that takes over what an earlier one left. */
+  consumer(): TrafficConsumer;
+}
+
+let redis: RedisServer;
+let streams = 0;
+t.before(async () => {
+  redis = await startRedis();
+});
+t.teardown(() => redis.stop());
+
+const rigs: Record<string, () => Rig> = {
+  memory() {
+    const stream = createMemoryStream();
+    let port = stream.consumerPort;
+    let used = false;
+    return {
+      publisher: stream.publisher,
+      consumer() {
+        if (used) port = stream.reconnect();
+        used = true;
+        return memoryConsumer([port], { retryMs: 1 });
+      },
+    };
+  },
+  redis() {
+    const namespace = `t${streams++}`;
+    return {
+      publisher: redisPublisher({ url: redis.url, namespace }),
+      consumer: () => redisConsumer({ url: redis.url, namespace, claimIdleMs: 100, blockMs: 50, retryMs: 1 }),
+    };
+  },
+};
+
+for (const [name, make] of Object.entries(rigs)) {
+  t.test(`stream contract: ${name}`, async (t) => {
+    t.test('delivers every exchange once, in order, as it was published', async (t) => {
+      const { publisher, consumer } = make();
+      const seen: Exchange[] = [];
+      const stop = new AbortController();
+      const reader = consumer();
+      const done = reader.consume('engine', async (batches) => void seen.push(...batches.flatMap((b) => b.exchanges)), stop.signal);
+      for (let n = 0; n < 3000; n++) t.ok(publisher.publish(exchange(n, 500)) || t.fail(`${n} was dropped`));
+      await until('all arrive', () => seen.length === 3000);
+      t.strictSame(
+        seen.map((e) => e.id),
+        Array.from({ length: 3000 }, (_, n) => `x${n}`),
+      );
+      t.strictSame(
+        Buffer.from(seen[777].response?.body.bytes ?? []),
+        Buffer.alloc(500, 777 % 251),
+        'bytes stay right after later batches reuse the memory',
+      );
+      await until('acknowledged', () => publisher.stats().backlog === 0);
+      t.match(publisher.stats(), { published: 3000, dropped: 0, backlog: 0, lagMs: 0 });
+      t.match(reader.stats(), { consumed: 3000, redelivered: 0, dropped: 0 });
+      stop.abort();
+      await done;
+      await reader.close();
+      await publisher.close(1000);
+      t.equal(publisher.publish(exchange(1)), false, 'closed');
+      t.strictSame(publisher.stats().droppedBy, { closed: 1 });
+    });
+
+    t.test('a rejected batch comes again under the same id', async (t) => {
+      const { publisher, consumer } = make();
+      const ids: string[][] = [];
+      const stop = new AbortController();
+      const reader = consumer();
+      publisher.publish(exchange(1));
+      const done = reader.consume(
+        'engine',
+        async (batches) => {
+          ids.push(batches.map((b) => b.id));
+          if (ids.length < 3) throw new Error('not now');
+        },
+        stop.signal,
+      );
+      await until('third attempt', () => reader.stats().consumed === 1);
+      t.equal(ids.length, 3);
+      t.strictSame(ids[1], ids[0]);
+      t.strictSame(ids[2], ids[0]);
+      t.equal(reader.stats().redelivered, 2);
+      stop.abort();
+      await done;
+      await publisher.close(500);
+    });
+
+    t.test('what a dead consumer left goes to the next one, and nothing is lost', async (t) => {
+      const { publisher, consumer } = make();
+      const taken: Batch[] = [];
+      const first = consumer();
+      const stop = new AbortController();
+      for (let n = 0; n < 200; n++) publisher.publish(exchange(n));
+      const dead = first.consume(
+        'engine',
+        (batches) => {
+          taken.push(...batches);
+          return new Promise(() => undefined);
+        },
+        stop.signal,
+      );
+      dead.catch(() => undefined);
+      await until('first takes some', () => taken.length > 0);
+      for (let n = 200; n < 400; n++) publisher.publish(exchange(n));
+      await first.close();
+      const seen = new Map<string, readonly Exchange[]>();
+      const stop2 = new AbortController();
+      const second = consumer();
+      const done = second.consume('engine', async (batches) => batches.forEach((b) => void seen.set(b.id, b.exchanges)), stop2.signal);
+      await until('all arrive', () => new Set([...seen.values()].flat().map((e) => e.id)).size === 400);
+      t.ok(seen.has(taken[0].id), 'redelivered under the same id');
+      t.equal([...seen.values()].flat().length, 400, 'once per batch id');
+      stop.abort();
+      stop2.abort();
+      await done;
+      await publisher.close(500);
+    });
+  });
+}
+
+t.test('memory: bounded, and drops have reasons', async (t) => {
+  const publisher = memoryPublisher(null, { limitBytes: 4096, bufferBytes: 1024, now: () => 5000 });
+  const results = Array.from({ length: 20 }, (_, n) => publisher.publish(exchange(n, 300)));
+  const taken = results.filter(Boolean).length;
+  t.ok(taken >= 4 && taken < 12, `${taken} of 20 fit in 4 KiB`);
+  t.notOk(publisher.publish(exchange(0, 2000)), 'over a quarter of the limit');
+  const broken = { ...exchange(1), request: undefined as unknown as Exchange['request'] };
+  t.notOk(publisher.publish(broken));
+  t.strictSame(publisher.stats().droppedBy, { full: 20 - taken, 'too-large': 1, encode: 1 });
+  t.equal(publisher.stats().backlog, taken);
+  const { port1, port2 } = new MessageChannel();
+  publisher.attach(port1);
+  const seen: string[] = [];
+  const stop = new AbortController();
+  const consumer = memoryConsumer([port2]);
+  const done = consumer.consume(
+    'engine',
+    async (batches) => void seen.push(...batches.flatMap((b) => b.exchanges.map((e) => e.id))),
+    stop.signal,
+  );
+  await publisher.close(2000);
+  t.equal(seen.length, taken, 'what waited for a consumer is delivered');
+  await t.rejects(
+    consumer.consume('other', async () => undefined, stop.signal),
+    { code: 'TRAFFIC_ONE_GROUP' },
+  );
+  stop.abort();
+  await done;
+});
+
+t.test('memory: an exchange larger than a buffer travels alone', async (t) => {
+  const stream = createMemoryStream({ bufferBytes: 4096, limitBytes: 1024 * 1024 });
+  const sizes: number[] = [];
+  const stop = new AbortController();
+  const done = memoryConsumer([stream.consumerPort]).consume(
+    'engine',
+    async (batches) => void sizes.push(...batches.flatMap((b) => b.exchanges.map((e) => e.response?.body.bytes.length ?? -1))),
+    stop.signal,
+  );
+  for (const bytes of [10, 100_000, 20]) t.ok(stream.publisher.publish(exchange(1, bytes)));
+  await stream.publisher.close(2000);
+  t.strictSame(sizes, [10, 100_000, 20]);
+  stop.abort();
+  await done;
+});
+
+t.test('memory: the thread that consumes dies in the middle; its successor gets the rest', async (t) => {
+  const stream = createMemoryStream({ flushMs: 1 });
+  const code = `
+    import { parentPort, workerData } from 'node:worker_threads';
+    workerData.port.on('message', () => { if (workerData.dies) process.exit(1); });`;
+  const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(code)}`), {
+    workerData: { port: stream.consumerPort, dies: true },
+    transferList: [stream.consumerPort],
+  });
+  for (let n = 0; n < 50; n++) stream.publisher.publish(exchange(n));
+  await new Promise((resolve) => worker.once('exit', resolve));
+  const seen: string[] = [];
+  const stop = new AbortController();
+  const done = memoryConsumer([stream.reconnect()]).consume(
+    'engine',
+    async (batches) => void seen.push(...batches.flatMap((b) => b.exchanges.map((e) => e.id))),
+    stop.signal,
+  );
+  await until('all', () => seen.length === 50);
+  t.ok(stream.publisher.stats().redelivered >= 1);
+  stop.abort();
+  await done;
+  await stream.publisher.close(500);
+});
+
+t.test('redis away: bounded in memory, counted as disconnected, delivered when it returns; a frozen server is noticed', async (t) => {
+  const server = await startRedis({ persist: true });
+  const publisher = redisPublisher({ url: server.url, limitBytes: 256 * 1024, bufferBytes: 32 * 1024, flushMs: 1 });
+  const consumer = redisConsumer({ url: server.url, blockMs: 100, claimIdleMs: 200, timeoutMs: 300 });
+  const seen: string[] = [];
+  const stop = new AbortController();
+  const done = consumer.consume(
+    'engine',
+    async (batches) => void seen.push(...batches.flatMap((b) => b.exchanges.map((e) => e.id))),
+    stop.signal,
+  );
+  publisher.publish(exchange(0));
+  await until('first', () => seen.length === 1);
+  await server.kill();
+  publisher.publish(exchange(1));
+  await until('the loss is known', () => {
+    for (let n = 2; n < 1000; n++) publisher.publish(exchange(n, 1000));
+    return (publisher.stats().droppedBy.disconnected ?? 0) > 0;
+  });
+  const { published } = publisher.stats();
+  t.ok(published < 1000, 'memory is bounded');
+  await server.start();
+  await until('the rest', () => new Set(seen).size >= published - 5 && publisher.stats().backlog === 0, 20_000);
+  t.equal(seen.length, published, 'every accepted exchange, none twice');
+  server.freeze();
+  const before = seen.length;
+  publisher.publish(exchange(7));
+  await new Promise((resolve) => setTimeout(resolve, 600));
+  server.thaw();
+  await until('after the thaw', () => seen.length > before, 20_000);
+  stop.abort();
+  await done;
+  await publisher.close(500);
+  await server.stop();
+});
+
+t.test('redis: a second group sees everything too; backlog is reported; the stream lost by a flush is made again', async (t) => {
+  const publisher = redisPublisher({ url: redis.url, namespace: 'two' });
+  for (let n = 0; n < 100; n++) publisher.publish(exchange(n));
+  await publisher.close(3000);
+  for (const group of ['engine', 'archive']) {
+    const consumer = redisConsumer({ url: redis.url, namespace: 'two', blockMs: 50 });
+    const stop = new AbortController();
+    let count = 0;
+    const done = consumer.consume(group, async (batches) => void batches.forEach((b) => (count += b.exchanges.length)), stop.signal);
+    await until(group, () => count === 100);
+    await redis.run('DEL', '{two}:traffic');
+    if (group === 'engine') {
+      const again = redisPublisher({ url: redis.url, namespace: 'two' });
+      for (let n = 0; n < 100; n++) again.publish(exchange(n));
+      await again.close(3000);
+      await until('after the flush', () => count === 200);
+    }
+    stop.abort();
+    await done;
+  }
+});
