@@ -1,0 +1,227 @@
+/**
+ * What `weir.yaml`, the environment and the flags say, as one checked value. The one place where settings of all modules meet.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { z } from 'zod';
+import { MODES, parseCidr, readYaml, WeirError } from '../exchange/index.js';
+
+const mode = z
+  .enum(['enforce', 'observe', 'mirror'])
+  .describe('enforce acts, observe records what would have been done, mirror stays out of the path');
+const milliseconds = z.number().int().positive();
+const url = z.url({ protocol: /^https?$/, error: 'expected a URL such as http://127.0.0.1:9000' });
+const cidr = z.string().refine(isCidr, { error: 'expected an IP address or CIDR such as 10.0.0.0/8' });
+
+function isCidr(text: string): boolean {
+  try {
+    parseCidr(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const tls = z.strictObject({
+  cert: z.string().describe('PEM file'),
+  key: z.string().describe('PEM file'),
+  clientCa: z.string().optional().describe('PEM file; clients may then present a certificate, whose subject becomes the principal'),
+  requireClientCertificate: z.boolean().default(false),
+});
+
+const listener = z.strictObject({
+  host: z.string().default('0.0.0.0'),
+  port: z.number().int().min(0).max(65535).default(8080).describe('0 means any free port'),
+  tls: tls.optional(),
+  proxyProtocol: z.boolean().default(false).describe('PROXY protocol v1 and v2 from trusted proxies'),
+});
+
+const service = z.strictObject({
+  name: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,62}$/i, 'expected letters, digits, dot, dash, underscore'),
+  hosts: z.array(z.string()).default([]).describe('Host names; `*.example.com` matches one label; empty matches every host'),
+  path: z.string().startsWith('/').default('/').describe('Path prefix'),
+  upstreams: z.array(url).min(1),
+  balance: z.enum(['round-robin', 'least-connections']).default('round-robin'),
+  mode: mode.optional(),
+  requestMode: mode.optional(),
+  responseMode: mode.optional(),
+  rewrite: z.strictObject({ from: z.string(), to: z.string() }).optional().describe('Replace a path prefix before forwarding'),
+  setHeaders: z.record(z.string(), z.string()).default({}),
+  removeHeaders: z.array(z.string()).default([]),
+  preserveHost: z.boolean().default(true),
+  http2: z.boolean().default(false).describe('Speak HTTP/2 to the upstream'),
+  timeouts: z
+    .strictObject({
+      connectMs: milliseconds.default(5_000),
+      headersMs: milliseconds.default(60_000),
+      bodyMs: milliseconds.default(300_000),
+    })
+    .prefault({}),
+  retries: z.number().int().min(0).max(5).default(1).describe('Only idempotent requests, only before the first byte'),
+  maxBodyBytes: z.number().int().positive().optional(),
+  healthCheck: z
+    .strictObject({ path: z.string().startsWith('/'), intervalMs: milliseconds.default(5_000), timeoutMs: milliseconds.default(2_000) })
+    .optional(),
+  upstreamTls: z
+    .strictObject({
+      ca: z.string().optional(),
+      cert: z.string().optional(),
+      key: z.string().optional(),
+      serverName: z.string().optional(),
+      insecure: z.boolean().default(false),
+    })
+    .optional(),
+  blockPage: z.string().optional().describe('File with an HTML template for block answers; {{incident}} is replaced'),
+});
+
+export const configSchema = z.strictObject({
+  listeners: z
+    .array(listener)
+    .min(1)
+    .default([{ host: '0.0.0.0', port: 8080, proxyProtocol: false }]),
+  services: z.array(service).default([]),
+  mode: mode.default('observe'),
+  data: z.string().default('./data').describe('Folder for everything that weir keeps'),
+  policies: z.string().optional().describe('Folder of policy files; reloaded on change'),
+  trustedProxies: z.array(cidr).default([]),
+  admin: z
+    .strictObject({
+      host: z.string().default('127.0.0.1'),
+      port: z.number().int().min(0).max(65535).default(9090),
+      tls: tls.optional(),
+      externalUrl: url.optional(),
+    })
+    .prefault({}),
+  stream: z.strictObject({ redis: z.string().optional(), maxEntries: z.number().int().positive().default(200_000) }).prefault({}),
+  store: z
+    .strictObject({
+      sqlite: z.string().optional(),
+      postgres: z.string().optional(),
+      retentionDays: z.number().positive().default(30),
+      diskCapMb: z.number().positive().default(2_048),
+    })
+    .prefault({}),
+  capture: z.strictObject({ bodyBytes: z.number().int().min(0).default(65_536).describe('Captured bytes of each body') }).prefault({}),
+  accessLog: z
+    .union([z.literal(false), z.string()])
+    .optional()
+    .describe('File, `-` for standard output, or false; default DATA/access.log'),
+  sensor: z
+    .strictObject({
+      sources: z
+        .array(
+          z.discriminatedUnion('kind', [
+            z.strictObject({ kind: z.literal('live'), interface: z.string(), filter: z.string().optional() }),
+            z.strictObject({ kind: z.literal('vxlan'), port: z.number().int().default(4789), host: z.string().default('0.0.0.0') }),
+            z.strictObject({ kind: z.literal('geneve'), port: z.number().int().default(6081), host: z.string().default('0.0.0.0') }),
+            z.strictObject({ kind: z.literal('pcap'), file: z.string() }),
+          ]),
+        )
+        .default([]),
+      workers: z.number().int().min(0).max(64).default(0),
+    })
+    .prefault({}),
+  gateway: z.strictObject({ workers: z.number().int().min(1).max(256).default(1), drainMs: milliseconds.default(10_000) }).prefault({}),
+  actors: z
+    .strictObject({ autoBlockScore: z.number().min(1).max(100).optional(), ipv6Prefix: z.number().int().min(32).max(128).default(64) })
+    .prefault({}),
+  secret: z
+    .string()
+    .min(16)
+    .optional()
+    .describe('Key of all hashes; all processes of one weir need the same; made and kept in DATA when absent'),
+});
+
+export type Config = z.infer<typeof configSchema>;
+export type ServiceConfig = Config['services'][number];
+
+/** Values of the command line; absent ones leave the file's or the default value. */
+export interface ConfigFlags {
+  readonly config?: string;
+  readonly upstream?: string;
+  readonly port?: number;
+  readonly host?: string;
+  readonly adminPort?: number;
+  readonly adminHost?: string;
+  readonly data?: string;
+  readonly mode?: Config['mode'];
+  readonly policies?: string;
+  readonly trustedProxies?: readonly string[];
+  readonly redis?: string;
+  readonly postgres?: string;
+  readonly workers?: number;
+}
+
+const DEFAULT_FILE = 'weir.yaml';
+
+/**
+ * Reads `--config FILE` (or `weir.yaml` in the working folder if there is one), then the environment (WEIR_UPSTREAM, WEIR_DATA, WEIR_REDIS,
+ * WEIR_POSTGRES, WEIR_SECRET), then the flags; later wins. Relative paths are taken from the file's folder, else the working folder.
+ *
+ * Throws SourceError for the file, WeirError CONFIG_INVALID for flags and environment.
+ */
+export function loadConfig(flags: ConfigFlags, environment: NodeJS.ProcessEnv = process.env, cwd: string = process.cwd()): Config {
+  const file = flags.config ?? (existsSync(path.join(cwd, DEFAULT_FILE)) ? DEFAULT_FILE : null);
+  const config = file === null ? configSchema.parse({}) : fromFile(path.resolve(cwd, file));
+  const merged: Config = { ...config };
+  const upstream = flags.upstream ?? environment.WEIR_UPSTREAM;
+  if (upstream !== undefined) merged.services = [serviceFor(upstream, flags.upstream === undefined ? 'WEIR_UPSTREAM' : '--upstream')];
+  const [first, ...others] = merged.listeners;
+  merged.listeners = [{ ...first, port: flags.port ?? first.port, host: flags.host ?? first.host }, ...others];
+  merged.admin = { ...merged.admin, port: flags.adminPort ?? merged.admin.port, host: flags.adminHost ?? merged.admin.host };
+  merged.data = path.resolve(cwd, flags.data ?? environment.WEIR_DATA ?? config.data);
+  if (flags.policies !== undefined) merged.policies = path.resolve(cwd, flags.policies);
+  merged.mode = flags.mode ?? merged.mode;
+  for (const text of flags.trustedProxies ?? [])
+    if (!isCidr(text)) throw invalid(`--trusted-proxies: "${text}" is not an IP address or CIDR`);
+  merged.trustedProxies = flags.trustedProxies === undefined ? merged.trustedProxies : [...flags.trustedProxies];
+  merged.stream = { ...merged.stream, redis: flags.redis ?? environment.WEIR_REDIS ?? merged.stream.redis };
+  merged.store = { ...merged.store, postgres: flags.postgres ?? environment.WEIR_POSTGRES ?? merged.store.postgres };
+  merged.gateway = { ...merged.gateway, workers: flags.workers ?? merged.gateway.workers };
+  merged.secret = environment.WEIR_SECRET ?? merged.secret;
+  return merged;
+}
+
+function fromFile(file: string): Config {
+  if (!existsSync(file))
+    throw new WeirError('CONFIG_MISSING', `There is no config file ${file}.`, {
+      status: 422,
+      hint: 'Check --config, or leave it out to use the defaults.',
+    });
+  const { value, placeOf } = readYaml(readFileSync(file, 'utf8'), file, configSchema);
+  const names = new Set<string>();
+  for (const [index, one] of value.services.entries()) {
+    if (names.has(one.name)) {
+      const { line, column } = placeOf(['services', index, 'name']);
+      throw new WeirError('CONFIG_INVALID', `${file}:${line}:${column} two services are named "${one.name}"`, { status: 422 });
+    }
+    names.add(one.name);
+  }
+  const folder = path.dirname(file);
+  return {
+    ...value,
+    data: path.resolve(folder, value.data),
+    ...(value.policies === undefined ? {} : { policies: path.resolve(folder, value.policies) }),
+  };
+}
+
+/** A service for a bare upstream URL. Its name is the host's first label where that is a name, else `api`. */
+function serviceFor(text: string, where: string): ServiceConfig {
+  const parsed = service.safeParse({ name: 'api', upstreams: [text] });
+  if (!parsed.success) throw invalid(`${where}: "${text}" is not an upstream URL such as http://127.0.0.1:9000`);
+  return parsed.data;
+}
+
+export function invalid(message: string): WeirError {
+  return new WeirError('CONFIG_INVALID', message, { status: 422, hint: 'See weir up --help.' });
+}
+
+/** The mode of each phase of a service. `mirror` in either phase means both: a gateway is in the path or it is not. */
+export function modesOf(one: ServiceConfig, config: Config): { request: Config['mode']; response: Config['mode'] } {
+  const base = one.mode ?? config.mode;
+  const request = one.requestMode ?? base;
+  const response = one.responseMode ?? base;
+  return request === 'mirror' || response === 'mirror' ? { request: 'mirror', response: 'mirror' } : { request, response };
+}
+
+export { MODES };
