@@ -4,7 +4,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
-import { MODES, parseCidr, readYaml, WeirError } from '../exchange/index.js';
+import { parseCidr, readYaml, WeirError } from '../exchange/index.js';
+import { type ServiceConfig as GatewayServiceConfig, limitsSchema, listenerSchema, serviceSchema } from '../proxy/index.js';
 
 const mode = z
   .enum(['enforce', 'observe', 'mirror'])
@@ -22,63 +23,13 @@ function isCidr(text: string): boolean {
   }
 }
 
-const tls = z.strictObject({
-  cert: z.string().describe('PEM file'),
-  key: z.string().describe('PEM file'),
-  clientCa: z.string().optional().describe('PEM file; clients may then present a certificate, whose subject becomes the principal'),
-  requireClientCertificate: z.boolean().default(false),
-});
-
-const listener = z.strictObject({
-  host: z.string().default('0.0.0.0'),
-  port: z.number().int().min(0).max(65535).default(8080).describe('0 means any free port'),
-  tls: tls.optional(),
-  proxyProtocol: z.boolean().default(false).describe('PROXY protocol v1 and v2 from trusted proxies'),
-});
-
-const service = z.strictObject({
-  name: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,62}$/i, 'expected letters, digits, dot, dash, underscore'),
-  hosts: z.array(z.string()).default([]).describe('Host names; `*.example.com` matches one label; empty matches every host'),
-  path: z.string().startsWith('/').default('/').describe('Path prefix'),
-  upstreams: z.array(url).min(1),
-  balance: z.enum(['round-robin', 'least-connections']).default('round-robin'),
-  mode: mode.optional(),
-  requestMode: mode.optional(),
-  responseMode: mode.optional(),
-  rewrite: z.strictObject({ from: z.string(), to: z.string() }).optional().describe('Replace a path prefix before forwarding'),
-  setHeaders: z.record(z.string(), z.string()).default({}),
-  removeHeaders: z.array(z.string()).default([]),
-  preserveHost: z.boolean().default(true),
-  http2: z.boolean().default(false).describe('Speak HTTP/2 to the upstream'),
-  timeouts: z
-    .strictObject({
-      connectMs: milliseconds.default(5_000),
-      headersMs: milliseconds.default(60_000),
-      bodyMs: milliseconds.default(300_000),
-    })
-    .prefault({}),
-  retries: z.number().int().min(0).max(5).default(1).describe('Only idempotent requests, only before the first byte'),
-  maxBodyBytes: z.number().int().positive().optional(),
-  healthCheck: z
-    .strictObject({ path: z.string().startsWith('/'), intervalMs: milliseconds.default(5_000), timeoutMs: milliseconds.default(2_000) })
-    .optional(),
-  upstreamTls: z
-    .strictObject({
-      ca: z.string().optional(),
-      cert: z.string().optional(),
-      key: z.string().optional(),
-      serverName: z.string().optional(),
-      insecure: z.boolean().default(false),
-    })
-    .optional(),
-  blockPage: z.string().optional().describe('File with an HTML template for block answers; {{incident}} is replaced'),
+const service = serviceSchema.extend({
+  mode: serviceSchema.shape.mode.unwrap().optional().describe('As in the gateway; default: the mode of the whole weir.'),
 });
 
 export const configSchema = z.strictObject({
-  listeners: z
-    .array(listener)
-    .min(1)
-    .default([{ host: '0.0.0.0', port: 8080, proxyProtocol: false }]),
+  listeners: z.array(listenerSchema).min(1).prefault([{}]),
+  limits: limitsSchema.prefault({}),
   services: z.array(service).default([]),
   mode: mode.default('observe'),
   data: z.string().default('./data').describe('Folder for everything that weir keeps'),
@@ -88,7 +39,7 @@ export const configSchema = z.strictObject({
     .strictObject({
       host: z.string().default('127.0.0.1'),
       port: z.number().int().min(0).max(65535).default(9090),
-      tls: tls.optional(),
+      tls: z.strictObject({ cert: z.string(), key: z.string() }).optional(),
       externalUrl: url.optional(),
     })
     .prefault({}),
@@ -101,7 +52,6 @@ export const configSchema = z.strictObject({
       diskCapMb: z.number().positive().default(2_048),
     })
     .prefault({}),
-  capture: z.strictObject({ bodyBytes: z.number().int().min(0).default(65_536).describe('Captured bytes of each body') }).prefault({}),
   accessLog: z
     .union([z.literal(false), z.string()])
     .optional()
@@ -216,12 +166,7 @@ export function invalid(message: string): WeirError {
   return new WeirError('CONFIG_INVALID', message, { status: 422, hint: 'See weir up --help.' });
 }
 
-/** The mode of each phase of a service. `mirror` in either phase means both: a gateway is in the path or it is not. */
-export function modesOf(one: ServiceConfig, config: Config): { request: Config['mode']; response: Config['mode'] } {
-  const base = one.mode ?? config.mode;
-  const request = one.requestMode ?? base;
-  const response = one.responseMode ?? base;
-  return request === 'mirror' || response === 'mirror' ? { request: 'mirror', response: 'mirror' } : { request, response };
+/** A service as the gateway wants it: with the mode of the whole weir where it names none. */
+export function gatewayService(one: ServiceConfig, config: Config): GatewayServiceConfig {
+  return { ...one, mode: one.mode ?? config.mode };
 }
-
-export { MODES };
