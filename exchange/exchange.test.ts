@@ -289,3 +289,76 @@ t.test('findings', async (t) => {
   for (const [id, kind] of Object.entries(x.KINDS))
     t.ok(kind.title !== '' && kind.remediation !== '' && x.SEVERITIES.includes(kind.severity), id);
 });
+
+t.test('a kept exchange holds nothing sensitive and remembers what was where', async (t) => {
+  const redactor = new x.Redactor('secret');
+  const body = JSON.stringify({ user: { ssn: '212-30-4100', name: 'Ada', notes: ['call 212-30-4100'] }, password: 'hunter2' });
+  const exchange: x.Exchange = {
+    id: 'i',
+    requestId: 'r',
+    kind: 'http',
+    observer: { kind: 'gateway', id: 'g' },
+    service: 's',
+    client: { ip: '192.0.2.1', port: 1 },
+    server: { ip: '192.0.2.2', port: 2 },
+    startedAtMs: 5,
+    durationMs: 1,
+    upstreamMs: 1,
+    principal: null,
+    tags: ['kept'],
+    outcome: { action: 'passed', mode: 'observe', phase: null, acts: [] },
+    request: {
+      method: 'POST',
+      scheme: 'http',
+      host: 'h',
+      target: '/a?token=abcdefgh',
+      httpVersion: '1.1',
+      headers: ['cookie', 'sid=s3cret', 'content-type', 'application/x-www-form-urlencoded'],
+      body: x.bodyOf(Buffer.from('password=hunter2&page=1')),
+      trailers: [],
+    },
+    response: {
+      status: 200,
+      httpVersion: '1.1',
+      headers: ['content-type', 'application/json', 'content-encoding', 'gzip'],
+      body: x.bodyOf(zlib.gzipSync(body)),
+      trailers: [],
+    },
+  };
+  const hits: x.DataHit[] = ['user.ssn', 'user.notes[*]'].map((path) => ({
+    type: 'us_ssn',
+    location: { phase: 'response', in: 'body', path },
+    confidence: 1,
+    count: 1,
+  }));
+  const kept = x.redactExchange(exchange, hits, redactor);
+  const text = JSON.stringify([
+    kept.request.target,
+    kept.request.headers,
+    Buffer.from(kept.request.body.bytes).toString(),
+    Buffer.from(kept.response?.body.bytes ?? []).toString(),
+  ]);
+  t.notMatch(text, /s3cret|abcdefgh|hunter2|4100/);
+  t.match(text, /Ada/);
+  t.equal(x.header(kept.response?.headers ?? [], 'content-encoding'), null);
+  t.same(
+    x.hitsOfTags(kept.tags).map((hit) => [hit.type, hit.location.path]),
+    [
+      ['us_ssn', 'user.ssn'],
+      ['us_ssn', 'user.notes[*]'],
+    ],
+  );
+  const binary = x.redactExchange(
+    {
+      ...exchange,
+      response: {
+        ...exchange.response,
+        headers: ['content-type', 'image/png'],
+        body: x.bodyOf(Buffer.from([1, 2, 3])),
+      } as x.ResponseMessage,
+    },
+    [],
+    redactor,
+  );
+  t.match(binary.response?.body, { totalLength: 3, missing: [{ offset: 0, length: 3 }] });
+});

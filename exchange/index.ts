@@ -13,6 +13,7 @@ export * from './nearest.js';
 export * from './paths.js';
 export * from './principal.js';
 export * from './redact.js';
+export * from './redact-exchange.js';
 export * from './target.js';
 export * from './template.js';
 export * from './types.js';

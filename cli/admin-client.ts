@@ -1,0 +1,111 @@
+/** Talks to a running weir's admin API, found by its data folder or named by URL and token. */
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { WeirError } from '../exchange/index.js';
+import { findRunning } from './data-dir.js';
+
+export interface AdminTarget {
+  readonly data: string;
+  readonly admin?: string;
+  readonly token?: string;
+}
+
+interface Page<T> {
+  readonly items: readonly T[];
+  readonly nextCursor: string | null;
+}
+
+interface Problem {
+  readonly code?: string;
+  readonly title?: string;
+  readonly detail?: string;
+  readonly hint?: string;
+}
+
+export class AdminClient {
+  private constructor(
+    readonly base: string,
+    private readonly token: string,
+  ) {}
+
+  /** Throws WeirError ADMIN_NOT_FOUND when no weir runs on the folder. */
+  static find(target: AdminTarget): AdminClient {
+    if (target.admin !== undefined) {
+      const token = target.token ?? process.env.WEIR_TOKEN;
+      if (token === undefined)
+        throw new WeirError('ADMIN_TOKEN_MISSING', '--admin needs a token.', {
+          hint: 'Give --token or set WEIR_TOKEN; tokens are made in the UI under Settings.',
+        });
+      return new AdminClient(target.admin.replace(/\/$/, ''), token);
+    }
+    const run = findRunning(target.data);
+    if (run === null || run.admin === null) {
+      throw new WeirError('ADMIN_NOT_FOUND', `No weir runs on the data folder ${target.data}.`, {
+        hint: 'Start one with npm start, or name it with --data DIR, or --admin URL --token TOKEN.',
+      });
+    }
+    const file = path.join(target.data, 'admin-token');
+    if (!existsSync(file))
+      throw new WeirError('ADMIN_TOKEN_MISSING', `The running weir has left no token in ${file}.`, {
+        hint: 'Give --admin URL --token TOKEN.',
+      });
+    return new AdminClient(run.admin, readFileSync(file, 'utf8').trim());
+  }
+
+  get<T>(path: string, query: Readonly<Record<string, string | number | boolean | undefined>> = {}): Promise<T> {
+    const pairs = Object.entries(query).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]]));
+    return this.call<T>('GET', pairs.length === 0 ? path : `${path}?${new URLSearchParams(pairs)}`);
+  }
+
+  /** Walks the pages of a list, at most `limit` rows. */
+  async list<T>(
+    path: string,
+    query: Readonly<Record<string, string | number | boolean | undefined>> = {},
+    limit = 1_000_000,
+  ): Promise<T[]> {
+    const rows: T[] = [];
+    let cursor: string | null | undefined;
+    do {
+      const page: Page<T> = await this.get(path, { ...query, limit: Math.min(500, limit - rows.length), cursor: cursor ?? undefined });
+      rows.push(...page.items);
+      cursor = page.nextCursor;
+    } while (cursor !== null && cursor !== undefined && rows.length < limit);
+    return rows;
+  }
+
+  async call<T>(method: string, path: string, body?: unknown): Promise<T> {
+    let answer: Response;
+    try {
+      answer = await fetch(`${this.base}/api/v1${path}`, {
+        method,
+        headers: {
+          authorization: `Bearer ${this.token}`,
+          accept: 'application/json',
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        },
+        body: body === undefined ? undefined : JSON.stringify(body),
+      });
+    } catch (cause) {
+      throw new WeirError('ADMIN_UNREACHABLE', `The admin API at ${this.base} does not answer.`, {
+        hint: 'Is weir running? Try weir doctor.',
+        cause,
+      });
+    }
+    const text = await answer.text();
+    const value: unknown = text === '' ? null : parse(text);
+    if (answer.ok) return value as T;
+    const problem = (value ?? {}) as Problem;
+    throw new WeirError(problem.code ?? 'ADMIN_REFUSED', problem.detail ?? problem.title ?? `The admin API answered ${answer.status}.`, {
+      status: answer.status,
+      hint: problem.hint,
+    });
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
