@@ -1,0 +1,156 @@
+import { segmentKey, type Shape } from './shapes.js';
+
+const SAMPLES = 16;
+const DISTINCT_TRACKED = 64;
+const KEYS_TRACKED = 16;
+const DEEPEST = 40;
+
+/** What was seen at the end of a path, per method. */
+export interface Term {
+  calls: number;
+  /** Top-level keys of JSON answers, with counts; at most 16. */
+  keys: Map<string, number> | null;
+}
+
+/** One segment value (or shape of values) below its parent. */
+export interface TrieNode {
+  readonly key: string;
+  readonly shape: Shape | null;
+  readonly tail: string;
+  /** Calls that passed through or ended here. */
+  calls: number;
+  kids: Map<string, TrieNode> | null;
+  terms: Map<string, Term> | null;
+  /** Shaped and folded nodes only: some values and how many distinct ones (counted up to 64). */
+  samples: string[] | null;
+  distinct: Set<string> | null;
+  /** Literal values that were folded into this node for good. */
+  folded: number;
+}
+
+/** Key of the child that takes folded literals. */
+export const FOLDED = '<text>';
+
+function newNode(key: string, shape: Shape | null, tail: string): TrieNode {
+  const collects = shape !== null || key === FOLDED;
+  return { key, shape, tail, calls: 0, kids: null, terms: null, samples: collects ? [] : null, distinct: collects ? new Set() : null, folded: 0 };
+}
+
+/**
+ * All paths of one host, shared by the methods. Grows by one node a new segment value; folding and the node budget keep it bounded.
+ */
+export class Trie {
+  readonly root: TrieNode = newNode('', null, '');
+  nodes = 0;
+  /** Distinct values that went straight into a folded child because a limit was reached. */
+  collapsed = 0;
+
+  /** `fanOut`: most literal children of one node; `nodeLimit`: most nodes of the host. Past either, new words go to the folded child. */
+  constructor(
+    private readonly fanOut = 512,
+    private readonly nodeLimit = 50_000,
+  ) {}
+
+  /** Counts one call. `segments` are raw (percent-encoded). Returns true when the tree got a new node or method. */
+  insert(method: string, segments: readonly string[], keys: readonly string[] | null): boolean {
+    let node = this.root;
+    node.calls++;
+    let grew = false;
+    const depth = Math.min(segments.length, DEEPEST);
+    for (let index = 0; index < depth; index++) {
+      const before = this.nodes;
+      node = this.child(node, segments[index]);
+      if (this.nodes !== before) grew = true;
+      node.calls++;
+    }
+    return this.end(node, method, keys, 1) || grew;
+  }
+
+  private child(parent: TrieNode, text: string): TrieNode {
+    parent.kids ??= new Map();
+    const literal = parent.kids.get(text);
+    if (literal !== undefined && literal.shape === null) return literal;
+    const key = segmentKey(text);
+    let child = parent.kids.get(key.key);
+    if (child === undefined && key.shape === null && key.key !== FOLDED && (parent.kids.size >= this.fanOut || this.nodes >= this.nodeLimit)) {
+      this.collapsed++;
+      child = parent.kids.get(FOLDED);
+      if (child === undefined) child = this.add(parent, FOLDED, null, '');
+    } else if (child === undefined) child = this.add(parent, key.key, key.shape, key.tail);
+    if (child.distinct !== null) remember(child, text);
+    return child;
+  }
+
+  add(parent: TrieNode, key: string, shape: Shape | null, tail: string): TrieNode {
+    const child = newNode(key, shape, tail);
+    parent.kids ??= new Map();
+    parent.kids.set(key, child);
+    this.nodes++;
+    return child;
+  }
+
+  end(node: TrieNode, method: string, keys: readonly string[] | null, calls: number): boolean {
+    node.terms ??= new Map();
+    let term = node.terms.get(method);
+    const isNew = term === undefined;
+    if (term === undefined) node.terms.set(method, (term = { calls: 0, keys: null }));
+    term.calls += calls;
+    if (keys !== null) for (const key of keys) countKey(term, key, 1);
+    return isNew;
+  }
+
+  /** Moves literal children for good into the folded child of `parent`: counts, methods and subtrees are added. */
+  fold(parent: TrieNode, keys: Iterable<string>): number {
+    let folded = 0;
+    for (const key of keys) {
+      const literal = parent.kids?.get(key);
+      if (literal === undefined || literal.shape !== null || key === FOLDED) continue;
+      const target = parent.kids!.get(FOLDED) ?? this.add(parent, FOLDED, null, '');
+      parent.kids!.delete(key);
+      this.nodes--;
+      remember(target, key);
+      target.folded++;
+      this.absorb(target, literal);
+      folded++;
+    }
+    return folded;
+  }
+
+  private absorb(target: TrieNode, from: TrieNode): void {
+    target.calls += from.calls;
+    target.folded += from.folded;
+    if (from.samples !== null && target.samples !== null) for (const sample of from.samples) remember(target, sample);
+    for (const [method, term] of from.terms ?? []) {
+      target.terms ??= new Map();
+      const known = target.terms.get(method);
+      if (known === undefined) target.terms.set(method, term);
+      else {
+        known.calls += term.calls;
+        for (const [key, count] of term.keys ?? []) countKey(known, key, count);
+      }
+    }
+    for (const [key, kid] of from.kids ?? []) {
+      target.kids ??= new Map();
+      const known = target.kids.get(key);
+      if (known === undefined) target.kids.set(key, kid);
+      else {
+        this.nodes--;
+        this.absorb(known, kid);
+      }
+    }
+  }
+}
+
+function remember(node: TrieNode, value: string): void {
+  const distinct = node.distinct!;
+  if (distinct.size >= DISTINCT_TRACKED || distinct.has(value)) return;
+  distinct.add(value.length > 80 ? value.slice(0, 80) : value);
+  if (node.samples!.length < SAMPLES) node.samples!.push(value.length > 80 ? value.slice(0, 80) : value);
+}
+
+function countKey(term: Term, key: string, count: number): void {
+  term.keys ??= new Map();
+  const known = term.keys.get(key);
+  if (known !== undefined) term.keys.set(key, known + count);
+  else if (term.keys.size < KEYS_TRACKED) term.keys.set(key, count);
+}
