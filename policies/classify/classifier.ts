@@ -1,0 +1,233 @@
+import { type HeaderList, header, mediaType } from '../../exchange/index.js';
+import type { DataType } from '../data-types/index.js';
+import { COARSE, OUTLINE, START, step } from './bytes.js';
+import { Collector, type DataMatch } from './collect.js';
+import { type CustomType, compileCustomTypes } from './custom.js';
+import { looksLikeJson, walkForm, walkMultipart, walkText, walkXml } from './formats.js';
+import { walkJson } from './json.js';
+import { StreamScan } from './stream.js';
+import { compileTables, type Tables } from './tables.js';
+
+export interface ClassifyOptions {
+  /** Ids of the types to look for; all unless told. An id that the classifier does not know is ignored. */
+  readonly types?: readonly string[];
+  /** Stop after this many matches; 1,000 unless told. */
+  readonly maxMatches?: number;
+  /** Least confidence reported; 0.5 unless told, which is where policies act. */
+  readonly minConfidence?: number;
+}
+
+export interface TextOptions extends ClassifyOptions {
+  /**
+   * Also read the whole text as one value and report all that it could be, however ambiguous, with low confidence. For people and tools that ask
+   * "what is this?"; not for traffic.
+   */
+  readonly asValue?: boolean;
+}
+
+const DEFAULT_MAX_MATCHES = 1000;
+const DEFAULT_CONFIDENCE = 0.5;
+const LONGEST_VALUE = 96;
+const ASCII = /^[\0-\x7f]*$/;
+
+/**
+ * Recognises values of data types in text, bodies and parameters. Immutable in what it knows; calls are synchronous, keep nothing, and must not
+ * overlap (one per thread). Cost is linear in the input: see `classify.test.ts` for the hostile cases.
+ */
+export class Classifier {
+  readonly types: readonly DataType[];
+  readonly #tables: Tables;
+  readonly #collector: Collector;
+  readonly #custom: ReturnType<typeof compileCustomTypes>;
+  readonly #filters = new Map<string, Uint8Array>();
+
+  private constructor(types: readonly DataType[], custom: readonly CustomType[]) {
+    this.#custom = compileCustomTypes(custom);
+    this.types = [...types, ...this.#custom.types];
+    this.#tables = compileTables(this.types);
+    this.#collector = new Collector(this.#tables);
+  }
+
+  /**
+   * @throws CustomTypeError when a custom type's pattern is refused, too large, or its id is taken.
+   */
+  static of(types: readonly DataType[], custom: readonly CustomType[] = []): Classifier {
+    return new Classifier(types, custom);
+  }
+
+  /** Text of unknown form. JSON documents in it are recognised. Spans count UTF-16 units. */
+  classifyText(text: string, options: TextOptions = {}): DataMatch[] {
+    const bytes = Buffer.from(text, 'utf8');
+    this.#begin(bytes, options);
+    if (looksLikeJson(bytes, 0, bytes.length)) walkJson(this.#collector, 0, bytes.length, '');
+    else walkText(this.#collector, 0, bytes.length, '');
+    this.#custom.scan(this.#collector, bytes, '');
+    if (options.asValue) this.#readAsValue(bytes);
+    return inUnits(this.#collector.out, bytes, ASCII.test(text));
+  }
+
+  /** A message body, content coding removed (see `decodeBody`). Spans count bytes of it; of its UTF-8 form where it came in UTF-16. */
+  classifyBody(headers: HeaderList, body: Uint8Array, options: ClassifyOptions = {}): DataMatch[] {
+    const bytes = toUtf8(header(headers, 'content-type') ?? '', body);
+    this.#begin(bytes, options);
+    this.#walk(mediaType(headers), header(headers, 'content-type') ?? '', 0, bytes.length, '', 0);
+    this.#custom.scan(this.#collector, bytes, '');
+    return this.#collector.out;
+  }
+
+  /** Named values: query and form parameters, header fields, cookies, path parameters; already decoded. `path` is the name, spans are in the value. */
+  classifyPairs(pairs: Iterable<readonly [name: string, value: string]>, options: ClassifyOptions = {}): DataMatch[] {
+    const out: DataMatch[] = [];
+    const max = options.maxMatches ?? DEFAULT_MAX_MATCHES;
+    for (const [name, value] of pairs) {
+      if (out.length >= max) break;
+      if (value.length < 2) continue;
+      const bytes = Buffer.from(value, 'utf8');
+      const key = Buffer.from(name, 'utf8');
+      this.#begin(bytes, { ...options, maxMatches: max - out.length });
+      if (looksLikeJson(bytes, 0, bytes.length)) walkJson(this.#collector, 0, bytes.length, '');
+      else this.#collector.value(0, bytes.length, this.#collector.scan.hints.ofKey(key, 0, key.length), true, () => '');
+      this.#custom.scan(this.#collector, bytes, '', name);
+      for (const match of inUnits(this.#collector.out, bytes, ASCII.test(value)))
+        out.push({ ...match, path: match.path === '' ? name : `${name}.${match.path}` });
+    }
+    return out;
+  }
+
+  /** One value or body of a known form; what the policy engine calls. */
+  classify(
+    text: string,
+    options: { readonly kind: 'json' | 'form' | 'xml' | 'text' | 'value'; readonly name?: string; readonly types?: ReadonlySet<string> },
+  ): DataMatch[] {
+    const types = options.types === undefined ? undefined : [...options.types];
+    if (options.kind === 'value') return this.classifyPairs([[options.name ?? '', text]], { types });
+    const bytes = Buffer.from(text, 'utf8');
+    this.#begin(bytes, { types });
+    if (options.kind === 'form') walkForm(this.#collector, 0, bytes.length, '');
+    else if (options.kind === 'xml') walkXml(this.#collector, 0, bytes.length, '');
+    else if (options.kind === 'json' || looksLikeJson(bytes, 0, bytes.length)) walkJson(this.#collector, 0, bytes.length, '');
+    else walkText(this.#collector, 0, bytes.length, '');
+    this.#custom.scan(this.#collector, bytes, '', options.name);
+    return inUnits(this.#collector.out, bytes, ASCII.test(text));
+  }
+
+  /** Scans a body as it streams by, in chunks cut anywhere. Values are found by shape and by the name in front of them; paths are empty. */
+  classifyStream(options: ClassifyOptions = {}): StreamScan {
+    return new StreamScan((bytes) => {
+      this.#begin(bytes, options);
+      return this.#collector;
+    });
+  }
+
+  #begin(bytes: Uint8Array, options: TextOptions): void {
+    this.#collector.begin(bytes, {
+      minConfidence: options.minConfidence ?? DEFAULT_CONFIDENCE,
+      maxMatches: options.maxMatches ?? DEFAULT_MAX_MATCHES,
+      enabled: options.types === undefined ? null : this.#filter(options.types),
+      all: options.asValue,
+    });
+  }
+
+  #filter(ids: readonly string[]): Uint8Array {
+    const key = ids.join(' ');
+    let filter = this.#filters.get(key);
+    if (filter === undefined) {
+      filter = new Uint8Array(this.types.length);
+      for (const id of ids) {
+        const index = this.#tables.index.get(id);
+        if (index !== undefined) filter[index] = 1;
+      }
+      if (this.#filters.size > 256) this.#filters.clear();
+      this.#filters.set(key, filter);
+    }
+    return filter;
+  }
+
+  #walk(type: string, contentType: string, start: number, end: number, root: string, nesting: number): void {
+    const collector = this.#collector;
+    const { bytes } = collector.scan;
+    if (type === 'application/x-www-form-urlencoded') return walkForm(collector, start, end, root);
+    if (type.startsWith('multipart/') && nesting < 2) {
+      const boundary = /boundary="?([^";]{1,100})/i.exec(contentType)?.[1];
+      if (boundary !== undefined) {
+        return walkMultipart(collector, start, end, boundary, (from, to, partType, name) => {
+          if (partType === '' || partType === 'text/plain') {
+            const key = Buffer.from(name, 'latin1');
+            if (looksLikeJson(bytes, from, to)) walkJson(collector, from, to, root + name);
+            else collector.value(from, to, collector.scan.hints.ofKey(key, 0, key.length), true, () => root + name);
+          } else if (!/^(?:image|audio|video|font)\//.test(partType)) this.#walk(partType, partType, from, to, root + name, nesting + 1);
+        });
+      }
+    }
+    if (/^(?:image|audio|video|font)\//.test(type) && !type.includes('xml')) return;
+    if (looksLikeJson(bytes, start, end)) {
+      const lines = type.includes('ndjson') || type.includes('jsonl') || type.includes('json-seq');
+      return walkJson(collector, start, end, lines ? `${root}[*]` : root);
+    }
+    let first = start;
+    while (first < end && bytes[first] <= 32) first++;
+    if (type.includes('xml') || type === 'text/html' || (bytes[first] === 0x3c && type === '')) return walkXml(collector, start, end, root);
+    walkText(collector, start, end, root);
+  }
+
+  /** Everything that the trimmed text could be as one value. */
+  #readAsValue(bytes: Buffer): void {
+    let start = 0;
+    let end = bytes.length;
+    while (start < end && bytes[start] <= 32) start++;
+    while (end > start && bytes[end - 1] <= 32) end--;
+    if (end - start < 2 || end - start > LONGEST_VALUE) return;
+    const text = bytes.toString('utf8', start, end);
+    let hash = START;
+    let rough = START;
+    for (let i = start; i < end; i++) {
+      hash = step(hash, OUTLINE[bytes[i]]);
+      rough = step(rough, COARSE[bytes[i]]);
+    }
+    const rules = [
+      ...(this.#tables.shapes.get(hash)?.rules ?? []),
+      ...(this.#tables.coarse.get(rough)?.rules ?? []),
+      ...(/^[0-9a-z]+$/i.test(text) ? (this.#tables.runs[end - start] ?? []) : []),
+    ];
+    const known = new Set(this.#collector.out.map((match) => match.type));
+    const { scan } = this.#collector;
+    for (const rule of rules) {
+      const type = this.types[rule.type];
+      if (known.has(type.id) || (scan.enabled !== null && scan.enabled[rule.type] === 0)) continue;
+      known.add(type.id);
+      if (type.validate === undefined || type.validate(text))
+        this.#collector.out.push({ type: type.id, start, end, confidence: Math.max(0.05, rule.alone), path: '', via: null });
+    }
+  }
+}
+
+/** Byte spans to UTF-16 spans. */
+function inUnits(matches: DataMatch[], bytes: Buffer, ascii: boolean): DataMatch[] {
+  if (ascii || matches.length === 0) return matches;
+  const unitsAt = (offset: number) => bytes.toString('utf8', 0, offset).length;
+  return matches.map((match) => ({ ...match, start: unitsAt(match.start), end: unitsAt(match.end) }));
+}
+
+/** UTF-16 by charset or byte order mark becomes UTF-8; everything else is left as it is. */
+function toUtf8(contentType: string, body: Uint8Array): Uint8Array {
+  const charset = /charset="?\s*([\w-]+)/i.exec(contentType)?.[1].toLowerCase() ?? '';
+  const little = (body[0] === 0xff && body[1] === 0xfe) || charset === 'utf-16le';
+  const big = (body[0] === 0xfe && body[1] === 0xff) || charset === 'utf-16be';
+  // JSON in UTF-16 without a mark: every other byte of the ASCII start is zero (RFC 4627 §3).
+  const zeroOdd = body.length >= 4 && body[1] === 0 && body[3] === 0 && body[0] !== 0;
+  const zeroEven = body.length >= 4 && body[0] === 0 && body[2] === 0 && body[1] !== 0;
+  if (little || zeroOdd || (charset === 'utf-16' && !big && !zeroEven))
+    return Buffer.from(new TextDecoder('utf-16le').decode(body), 'utf8');
+  if (big || zeroEven) return Buffer.from(Buffer.from(new TextDecoder('utf-16le').decode(swap(body))).toString('utf8'), 'utf8');
+  if (body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf) return body.subarray(3);
+  return body;
+}
+
+function swap(body: Uint8Array): Uint8Array {
+  const out = new Uint8Array(body.length & ~1);
+  for (let i = 0; i + 1 < body.length; i += 2) {
+    out[i] = body[i + 1];
+    out[i + 1] = body[i];
+  }
+  return out;
+}

@@ -1,0 +1,139 @@
+/** Turns raw finds of a scan into matches with a place, looking into encoded values on the way. */
+import { CLASS } from './bytes.js';
+import { walkJson } from './json.js';
+import { type RawMatch, Scan } from './scan.js';
+import type { Hint, Tables } from './tables.js';
+
+/** One recognised value. */
+export interface DataMatch {
+  /** Id of the data type. */
+  readonly type: string;
+  /** Half-open span. Bytes of the decoded body for `classifyBody` and streams; UTF-16 units for `classifyText` and the value of a pair. */
+  readonly start: number;
+  readonly end: number;
+  /** 0–1. Policies act from 0.5. */
+  readonly confidence: number;
+  /** Dotted JSON path with `[*]` for indices, element path, or parameter name; empty for plain text. */
+  readonly path: string;
+  /** Set when the value stood inside an encoded one: the span is that of the whole encoded value; null otherwise. */
+  readonly via: 'base64' | 'jwt' | null;
+  /** Path inside the encoded value. */
+  readonly inner?: string;
+}
+
+/** How often encoded values are looked into: base64 within base64 within the body. */
+const MAX_WRAPS = 2;
+const MAX_WRAPPED_PER_BODY = 64;
+
+/** Byte offsets of a decoded value in its source; null when it stands there as it is. */
+export type OffsetMap = ((offset: number) => number) | null;
+
+export class Collector {
+  readonly scan: Scan;
+  readonly #tables: Tables;
+  #inner: Collector | null = null;
+  #wraps = 0;
+  #budget = MAX_WRAPPED_PER_BODY;
+  /** Keep every reading of a value, not just the likeliest. */
+  #all = false;
+  out: DataMatch[] = [];
+
+  constructor(tables: Tables) {
+    this.#tables = tables;
+    this.scan = new Scan(tables);
+  }
+
+  begin(
+    bytes: Uint8Array,
+    options: { minConfidence: number; maxMatches: number; enabled: Uint8Array | null; wraps?: number; all?: boolean },
+  ): void {
+    this.scan.begin(bytes, options.minConfidence, options.maxMatches, options.enabled);
+    this.#wraps = options.wraps ?? 0;
+    this.#budget = MAX_WRAPPED_PER_BODY;
+    this.#all = options.all ?? false;
+    this.out = [];
+  }
+
+  get full(): boolean {
+    return this.out.length >= this.scan.maxMatches;
+  }
+
+  /** Scans one region of the current bytes and settles what was found. */
+  value(start: number, end: number, key: Hint | null, whole: boolean, path: () => string, map: OffsetMap = null): void {
+    const { scan } = this;
+    scan.region(start, end, key, whole);
+    if (scan.matches.length > 0 || scan.wrapped.length > 0) this.#settle(path, map);
+  }
+
+  /** Like {@link value} for a decoded copy of a value; comes back to the bytes it was on. */
+  decoded(copy: Uint8Array, key: Hint | null, path: () => string, map: OffsetMap): void {
+    const bytes = this.scan.bytes;
+    this.scan.use(copy);
+    this.value(0, copy.length, key, true, path, map);
+    this.scan.use(bytes);
+  }
+
+  #settle(path: () => string, map: OffsetMap): void {
+    const { scan } = this;
+    const where = path();
+    const kept = this.#all ? scan.matches : scan.matches.filter((match) => !scan.matches.some((other) => this.#outweighs(other, match)));
+    for (const match of kept) {
+      if (this.full) break;
+      this.out.push({
+        type: this.#tables.types[match.type].id,
+        start: map === null ? match.start : map(match.start),
+        end: map === null ? match.end : map(match.end),
+        confidence: Math.round(match.confidence * 100) / 100,
+        path: where,
+        via: null,
+      });
+    }
+    const { wrapped } = scan;
+    scan.matches = [];
+    scan.wrapped = [];
+    for (const value of wrapped) {
+      if (this.#wraps >= MAX_WRAPS || this.full || --this.#budget < 0) break;
+      this.#inner ??= new Collector(this.#tables);
+      const inner = this.#inner;
+      inner.begin(value.bytes, {
+        minConfidence: scan.minConfidence,
+        maxMatches: scan.maxMatches - this.out.length,
+        enabled: scan.enabled,
+        wraps: this.#wraps + 1,
+      });
+      walkJson(inner, 0, value.bytes.length, '');
+      for (const match of inner.out) {
+        this.out.push({
+          ...match,
+          start: map === null ? value.start : map(value.start),
+          end: map === null ? value.end : map(value.end),
+          path: where,
+          via: value.via,
+          inner: match.path,
+        });
+      }
+    }
+  }
+
+  /** Of two readings of the same bytes, is the other clearly better? */
+  #outweighs(other: RawMatch, match: RawMatch): boolean {
+    if (other === match || other.type === match.type || other.start > match.start || other.end < match.end) return false;
+    const longer = other.end - other.start > match.end - match.start;
+    if (longer)
+      return (
+        WEIGHT[this.#tables.types[other.type].sensitivity] >= WEIGHT[this.#tables.types[match.type].sensitivity] &&
+        other.confidence >= match.confidence
+      );
+    return other.confidence > match.confidence + 0.1;
+  }
+}
+
+const WEIGHT = { low: 0, medium: 1, high: 2, critical: 3 } as const;
+
+/** Could a value with these byte classes hold anything at all? Used for names, which rarely do. */
+export function worthScanning(bytes: Uint8Array, start: number, end: number): boolean {
+  if (end - start < 7) return false;
+  let mask = 0;
+  for (let i = start; i < end; i++) mask |= CLASS[bytes[i]];
+  return (mask & 4) !== 0 || (mask & 32) !== 0;
+}

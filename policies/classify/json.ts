@@ -1,0 +1,180 @@
+/** A tolerant walk over JSON text: knows strings, names and nesting, never fails, and keeps no values. */
+import { ALNUM, CLASS } from './bytes.js';
+import { type Collector, type OffsetMap, worthScanning } from './collect.js';
+import type { Hint } from './tables.js';
+
+const MAX_PATH_PARTS = 64;
+
+/**
+ * Scans every string and number of the JSON text in `[start, end)` of the collector's bytes. Broken or cut-off text is read as far as it goes;
+ * several documents after one another (NDJSON) are all read, with `root` in front of their paths.
+ */
+export function walkJson(collector: Collector, start: number, end: number, root: string): void {
+  const { scan } = collector;
+  const { bytes } = scan;
+  // Per level: is it an array, where its current name stands, and what that name says.
+  const arrays: boolean[] = [];
+  const nameStarts: number[] = [];
+  const nameEnds: number[] = [];
+  const hints: (Hint | null)[] = [];
+  let depth = -1;
+  let nameStart = -1;
+  let nameEnd = -1;
+  let hint: Hint | null = null;
+
+  const path = (): string => {
+    let text = root;
+    for (let level = 0; level <= Math.min(depth, MAX_PATH_PARTS); level++) {
+      const last = level === depth;
+      if (arrays[level]) text += '[*]';
+      else {
+        const from = last ? nameStart : nameStarts[level];
+        if (from < 0) continue;
+        const name =
+          scan.bytes === bytes
+            ? scan.buffer.toString('utf8', from, last ? nameEnd : nameEnds[level])
+            : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8', from, last ? nameEnd : nameEnds[level]);
+        text += text === '' ? name : `.${name}`;
+      }
+    }
+    return depth > MAX_PATH_PARTS ? `${text}…` : text;
+  };
+
+  let i = start;
+  while (i < end) {
+    const byte = bytes[i];
+    if (byte === 0x22) {
+      const from = ++i;
+      let escaped = false;
+      while (i < end && bytes[i] !== 0x22) {
+        if (bytes[i] === 0x5c) {
+          escaped = true;
+          i++;
+        }
+        i++;
+      }
+      const to = Math.min(i, end);
+      i++;
+      let after = i;
+      while (after < end && bytes[after] <= 32) after++;
+      if (after < end && bytes[after] === 0x3a && depth >= 0 && !arrays[depth]) {
+        nameStart = from;
+        nameEnd = to;
+        hint = scan.hints.ofKey(bytes, from, to);
+        if (hint?.generic && depth > 0) hint = inherited(arrays, hints, depth) ?? hint;
+        if (worthScanning(bytes, from, to)) collector.value(from, to, null, false, path);
+        i = after + 1;
+      } else if (to - from >= 2) {
+        const key = depth >= 0 && arrays[depth] ? inherited(arrays, hints, depth) : hint;
+        if (escaped) {
+          const copy = unescapeJson(bytes, from, to);
+          collector.decoded(copy.bytes, key, path, copy.map);
+        } else collector.value(from, to, key, true, path);
+        if (collector.full) return;
+      }
+      continue;
+    }
+    if (byte === 0x7b || byte === 0x5b) {
+      if (depth >= 0) {
+        nameStarts[depth] = nameStart;
+        nameEnds[depth] = nameEnd;
+        hints[depth] = arrays[depth] ? inherited(arrays, hints, depth) : hint;
+      }
+      depth++;
+      arrays[depth] = byte === 0x5b;
+      hints[depth] = null;
+      nameStart = -1;
+      hint = null;
+    } else if (byte === 0x7d || byte === 0x5d) {
+      if (depth >= 0) depth--;
+      nameStart = depth >= 0 ? nameStarts[depth] : -1;
+      nameEnd = depth >= 0 ? nameEnds[depth] : -1;
+      hint = depth >= 0 ? hints[depth] : null;
+    } else if ((CLASS[byte] & ALNUM) !== 0 || byte === 0x2d) {
+      const from = i;
+      while (i < end && ((CLASS[bytes[i]] & ALNUM) !== 0 || bytes[i] === 0x2e || bytes[i] === 0x2d || bytes[i] === 0x2b)) i++;
+      const key = depth >= 0 && arrays[depth] ? inherited(arrays, hints, depth) : hint;
+      if (i - from >= 7 || (key !== null && key.types.length > 0 && i - from >= 2)) {
+        collector.value(from, i, key, true, path);
+        if (collector.full) return;
+      }
+      continue;
+    }
+    i++;
+  }
+}
+
+/** What the name of the nearest enclosing field says: `{"phones": ["…"]}`, `{"card": {"number": "…"}}`. */
+function inherited(arrays: readonly boolean[], hints: readonly (Hint | null)[], depth: number): Hint | null {
+  for (let level = depth - 1; level >= 0 && level >= depth - 3; level--) if (!arrays[level]) return hints[level] ?? null;
+  return null;
+}
+
+/** Resolves the escapes of a JSON string (RFC 8259 §7) into UTF-8; `map` leads back to the source. */
+export function unescapeJson(bytes: Uint8Array, start: number, end: number): { bytes: Uint8Array; map: OffsetMap } {
+  const out = new Uint8Array(end - start);
+  const origin = new Uint32Array(end - start + 1);
+  let length = 0;
+  const put = (byte: number, from: number) => {
+    origin[length] = from;
+    out[length++] = byte;
+  };
+  for (let i = start; i < end; ) {
+    const from = i;
+    if (bytes[i] !== 0x5c || i + 1 >= end) {
+      put(bytes[i++], from);
+      continue;
+    }
+    const letter = bytes[i + 1];
+    if (letter === 0x75 && i + 6 <= end) {
+      let code = Number.parseInt(String.fromCharCode(...bytes.subarray(i + 2, i + 6)), 16);
+      i += 6;
+      if (Number.isNaN(code)) code = 0xfffd;
+      if (code >= 0xd800 && code < 0xdc00 && i + 6 <= end && bytes[i] === 0x5c && bytes[i + 1] === 0x75) {
+        const low = Number.parseInt(String.fromCharCode(...bytes.subarray(i + 2, i + 6)), 16);
+        if (low >= 0xdc00 && low < 0xe000) {
+          code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
+          i += 6;
+        }
+      }
+      for (const byte of utf8(code)) put(byte, from);
+    } else {
+      put(ESCAPES[letter] ?? letter, from);
+      i += 2;
+    }
+  }
+  origin[length] = end;
+  return { bytes: out.subarray(0, length), map: (offset) => origin[offset] };
+}
+
+const ESCAPES: Readonly<Record<number, number>> = { 110: 10, 114: 13, 116: 9, 98: 8, 102: 12 };
+
+/** UTF-8 bytes of a code point; never more than the six bytes of the escape it came from. */
+export function utf8(code: number): number[] {
+  if (code < 0x80) return [code];
+  if (code < 0x800) return [0xc0 | (code >> 6), 0x80 | (code & 63)];
+  if (code < 0x10000) return [0xe0 | (code >> 12), 0x80 | ((code >> 6) & 63), 0x80 | (code & 63)];
+  return [0xf0 | (code >> 18), 0x80 | ((code >> 12) & 63), 0x80 | ((code >> 6) & 63), 0x80 | (code & 63)];
+}
+
+/** Path of the value at `offset` of JSON text; empty for other text. */
+export function pathAt(bytes: Uint8Array, offset: number, root: string): string {
+  const first = bytes.find((byte) => byte > 32);
+  if (first !== 0x7b && first !== 0x5b) return root;
+  const levels: { array: boolean; name: string }[] = [];
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let pending = '';
+  for (let i = 0; i < offset && i < bytes.length; i++) {
+    const byte = bytes[i];
+    if (byte === 0x22) {
+      const from = ++i;
+      while (i < bytes.length && bytes[i] !== 0x22) i += bytes[i] === 0x5c ? 2 : 1;
+      if (i < offset) pending = text.toString('utf8', from, i);
+    } else if (byte === 0x3a && levels.length > 0) levels[levels.length - 1].name = pending;
+    else if (byte === 0x7b || byte === 0x5b) levels.push({ array: byte === 0x5b, name: '' });
+    else if (byte === 0x7d || byte === 0x5d) levels.pop();
+  }
+  return levels
+    .slice(0, MAX_PATH_PARTS)
+    .reduce((path, level) => (level.array ? `${path}[*]` : path === '' ? level.name : `${path}.${level.name}`), root);
+}

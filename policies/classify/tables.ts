@@ -1,0 +1,171 @@
+/** Compiles a list of data types into the tables that the scan looks into. */
+import type { DataType, ScannerName } from '../data-types/index.js';
+import { expandShape } from '../data-types/index.js';
+import { ALPHABETS, outlineHash, wordHash } from './bytes.js';
+
+/** One way in which one type is found. */
+export interface Rule {
+  readonly type: number;
+  readonly alone: number;
+}
+
+export interface RunRule extends Rule {
+  readonly min: number;
+  readonly max: number;
+  /** Outline hash and length of the required start. */
+  readonly startHash: number;
+  readonly startLength: number;
+}
+
+export interface PrefixRule extends Rule {
+  readonly prefix: Uint8Array;
+  readonly min: number;
+  readonly max: number;
+  readonly alphabet: Uint8Array;
+}
+
+/** Rules that share an outline. `alone` is the highest of them. */
+export interface Bucket {
+  readonly alone: number;
+  readonly rules: readonly Rule[];
+}
+
+/** Types that a word speaks for. `against`: the word says that a number is merely a number (order, reference, …). */
+export interface Hint {
+  readonly types: readonly number[];
+  readonly against: boolean;
+  /** The word says nothing by itself (`value`, `number`): what is around decides. */
+  readonly generic: boolean;
+}
+
+export interface Tables {
+  readonly types: readonly DataType[];
+  readonly index: ReadonlyMap<string, number>;
+  readonly shapes: Buckets;
+  /** Outlines that do not tell letters from digits. */
+  readonly coarse: Buckets;
+  /** By length. */
+  readonly runs: readonly (readonly RunRule[])[];
+  readonly groupedRuns: readonly RunRule[];
+  /** By hash of the first three bytes. */
+  readonly prefixes: readonly (readonly PrefixRule[] | undefined)[];
+  readonly scanners: Readonly<Partial<Record<ScannerName, Rule>>>;
+  readonly hints: ReadonlyMap<number, Hint>;
+  /** Per type: found by a field name alone, whatever the value looks like. */
+  readonly fieldOnly: readonly boolean[];
+}
+
+/** Words that say that a number next to them is an id of something unregulated. */
+const AGAINST =
+  'order orderid orderno ordernumber invoice tracking shipment parcel ticket sku product item serial sequence version revision build trace span correlation request transaction timestamp epoch millis checksum hash offset byte bytes count total amount price port page size length width height id ids uid uuid ref reference cursor nonce etag row batch commit barcode'.split(
+    ' ',
+  );
+const GENERIC =
+  'value number no num code text string content data field input answer val v raw original current new old primary secondary main work home personal business'.split(
+    ' ',
+  );
+
+export const prefixHash = (a: number, b: number, c: number): number => ((a * 31 + b) * 31 + c) & 4095;
+
+export function compileTables(types: readonly DataType[]): Tables {
+  const shapes = new Map<number, Rule[]>();
+  const coarse = new Map<number, Rule[]>();
+  const runs: RunRule[][] = Array.from({ length: 65 }, () => []);
+  const groupedRuns: RunRule[] = [];
+  const prefixes: (PrefixRule[] | undefined)[] = new Array(4096).fill(undefined);
+  const scanners: Partial<Record<ScannerName, Rule>> = {};
+  const hints = new Map<number, { types: number[]; against: boolean; generic: boolean }>();
+  const hint = (word: string) => {
+    const hash = wordHash(word);
+    let entry = hints.get(hash);
+    if (!entry) hints.set(hash, (entry = { types: [], against: false, generic: false }));
+    return entry;
+  };
+  for (const word of AGAINST) hint(word).against = true;
+  for (const word of GENERIC) hint(word).generic = true;
+
+  types.forEach((type, index) => {
+    for (const word of new Set([...type.fields, ...(type.words ?? [])])) hint(word.replaceAll(' ', '')).types.push(index);
+    for (const find of type.find) {
+      if (find.by === 'shape') {
+        for (const outline of new Set(find.shapes.flatMap(expandShape))) {
+          const isCoarse = outline.includes('#');
+          const table = isCoarse ? coarse : shapes;
+          const hash = outlineHash(isCoarse ? outline.replace(/[A9]/g, '#') : outline);
+          const rules = table.get(hash) ?? [];
+          if (!rules.some((rule) => rule.type === index)) rules.push({ type: index, alone: find.alone });
+          table.set(hash, rules);
+        }
+      } else if (find.by === 'run') {
+        const rule: RunRule = {
+          type: index,
+          alone: find.alone,
+          min: find.min,
+          max: find.max,
+          startHash: outlineHash(find.start),
+          startLength: find.start.length,
+        };
+        for (let length = find.min; length <= Math.min(find.max, 64); length++) runs[length].push(rule);
+        if (find.grouped) groupedRuns.push(rule);
+      } else if (find.by === 'prefix') {
+        for (const text of find.prefixes) {
+          const prefix = new TextEncoder().encode(text);
+          if (prefix.length < 3) throw new RangeError(`prefix ${text} of ${type.id} is shorter than three bytes`);
+          const slot = prefixHash(prefix[0], prefix[1], prefix[2]);
+          const list = prefixes[slot] ?? [];
+          list.push({ type: index, alone: find.alone, prefix, min: find.min, max: find.max, alphabet: ALPHABETS[find.alphabet] });
+          prefixes[slot] = list;
+        }
+      } else if (find.by === 'scanner') {
+        scanners[find.scanner] = { type: index, alone: find.alone };
+      }
+    }
+  });
+  return {
+    types,
+    index: new Map(types.map((type, index) => [type.id, index])),
+    shapes: new Buckets(shapes),
+    coarse: new Buckets(coarse),
+    runs,
+    groupedRuns,
+    prefixes,
+    scanners,
+    hints,
+    fieldOnly: types.map((type) => type.find.every((find) => find.by === 'field')),
+  };
+}
+
+/** Open-addressing table from outline hash to bucket: one typed-array read for a miss. */
+export class Buckets {
+  readonly #keys: Int32Array;
+  readonly #slots: Int32Array;
+  readonly #buckets: Bucket[] = [];
+  readonly #mask: number;
+
+  constructor(shapes: ReadonlyMap<number, readonly Rule[]>) {
+    let size = 64;
+    while (size < shapes.size * 4) size *= 2;
+    this.#mask = size - 1;
+    this.#keys = new Int32Array(size);
+    this.#slots = new Int32Array(size);
+    for (const [hash, rules] of shapes) {
+      let at = this.#place(hash);
+      while (this.#slots[at] !== 0) at = (at + 1) & this.#mask;
+      this.#keys[at] = hash;
+      this.#slots[at] = this.#buckets.push({ rules, alone: Math.max(...rules.map((rule) => rule.alone)) });
+    }
+  }
+
+  #place(hash: number): number {
+    return (hash ^ (hash >>> 15)) & this.#mask;
+  }
+
+  get(hash: number): Bucket | undefined {
+    let at = this.#place(hash);
+    for (let slot = this.#slots[at]; slot !== 0; slot = this.#slots[at]) {
+      if (this.#keys[at] === hash) return this.#buckets[slot - 1];
+      at = (at + 1) & this.#mask;
+    }
+    return undefined;
+  }
+}
