@@ -286,7 +286,7 @@ t.test('findings', async (t) => {
   });
   t.equal(make('a').fingerprint, make('b').fingerprint, 'one cause is one issue');
   t.match(x.kindOf('own.kind'), { title: 'A policy was violated' });
-  for (const [id, kind] of Object.entries(x.KINDS))
+  for (const [id, kind] of Object.entries<x.Kind>(x.KINDS))
     t.ok(kind.title !== '' && kind.remediation !== '' && x.SEVERITIES.includes(kind.severity), id);
 });
 
