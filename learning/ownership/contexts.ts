@@ -1,0 +1,177 @@
+import type { Knowledge, Relation } from './knowledge.js';
+import { PERSON } from './knowledge.js';
+import type { People } from './people.js';
+import { type AccessClass, CLASSES, type SlotRule, type Stance } from './sheet.js';
+
+/** One access that was let through: who, to which object, and what the object's fields were then (pairs of path number and value hash). */
+export interface Sample {
+  readonly person: number;
+  readonly hi: number;
+  readonly lo: number;
+  readonly value: number;
+  fields: Uint32Array | null;
+}
+
+/** A place where objects are reached: a slot of a route, the list that a route answers, or what a route creates. */
+export interface Context {
+  readonly key: string;
+  readonly route: string;
+  readonly slot: string;
+  readonly service: string;
+  resource: string;
+  readonly mutates: boolean;
+  readonly samples: Sample[];
+  at: number;
+  uses: number;
+  nextCheck: number;
+  repeated: number;
+  readonly wrappings: Map<string, number>;
+  readonly shapes: Set<string>;
+  readonly votes: Map<string, number>;
+  readonly anonymous: Set<string>;
+  readonly people: Set<number>;
+  rule: SlotRule | null;
+  /** Per class: how many accesses and by how many people would have been denied while the stance was already `deny` (the shadow). */
+  shadowPeople: Set<number>;
+  shadowDenied: Set<number>;
+  shadowAccesses: number;
+}
+
+export const MAX_SAMPLES = 300;
+
+export function newContext(key: string, service: string, route: string, slot: string, resource: string, mutates: boolean): Context {
+  return {
+    key,
+    route,
+    slot,
+    service,
+    resource,
+    mutates,
+    samples: [],
+    at: 0,
+    uses: 0,
+    nextCheck: 4,
+    repeated: 0,
+    wrappings: new Map(),
+    shapes: new Set(),
+    votes: new Map(),
+    anonymous: new Set(),
+    people: new Set(),
+    rule: null,
+    shadowPeople: new Set(),
+    shadowDenied: new Set(),
+    shadowAccesses: 0,
+  };
+}
+
+/** Keeps the most recent {@link MAX_SAMPLES}; one person fills at most a quarter of them. */
+export function addSample(context: Context, sample: Sample): void {
+  context.people.add(sample.person);
+  if (context.people.size > 2000) context.people.clear();
+  for (const held of context.samples) {
+    if (held.person === sample.person && held.hi === sample.hi && held.lo === sample.lo) {
+      if (sample.fields !== null) held.fields = sample.fields;
+      return;
+    }
+  }
+  if (context.samples.length < MAX_SAMPLES) context.samples.push(sample);
+  else {
+    context.samples[context.at] = sample;
+    context.at = (context.at + 1) % MAX_SAMPLES;
+  }
+}
+
+/** Sums over people of the share of their accesses in each class. */
+export interface Tally {
+  people: number;
+  accesses: number;
+  own: number;
+  share: Record<AccessClass, number>;
+  anybody: Record<AccessClass, number>;
+}
+
+export function tallyOf(context: Context, known: Knowledge, people: People, relate: (context: Context, sample: Sample, person: number) => Relation): Tally {
+  const perPerson = new Map<number, { total: number; own: number; counts: number[] }>();
+  for (const sample of context.samples) {
+    const person = people.get(sample.person);
+    if (person === undefined || (person.flags & PERSON.privileged) !== 0) continue;
+    const relation = relate(context, sample, person.id);
+    const index = relation === 'own' ? -1 : CLASSES.indexOf(relation as AccessClass);
+    if (relation !== 'own' && index < 0) continue;
+    let entry = perPerson.get(person.id);
+    if (entry === undefined) perPerson.set(person.id, (entry = { total: 0, own: 0, counts: [0, 0, 0, 0, 0] }));
+    entry.total++;
+    if (index < 0) entry.own++;
+    else entry.counts[index]++;
+  }
+  const tally: Tally = { people: 0, accesses: 0, own: 0, share: zero(), anybody: zero() };
+  for (const entry of perPerson.values()) {
+    tally.people++;
+    tally.accesses += entry.total;
+    tally.own += entry.own / entry.total;
+    CLASSES.forEach((name, index) => {
+      tally.share[name] += entry.counts[index] / entry.total;
+      if (entry.counts[index] > 0) tally.anybody[name]++;
+    });
+  }
+  void known;
+  return tally;
+}
+
+export function addTally(into: Tally, from: Tally, weight: number): void {
+  into.people += from.people * weight;
+  into.accesses += from.accesses * weight;
+  into.own += from.own * weight;
+  for (const name of CLASSES) {
+    into.share[name] += from.share[name] * weight;
+    into.anybody[name] += from.anybody[name] * weight;
+  }
+}
+
+export function zero(): Record<AccessClass, number> {
+  return { granted: 0, listed: 0, group: 0, unlisted: 0, foreign: 0 };
+}
+
+/** Settings of the regime; defaults were chosen on the worlds in `worlds/`. */
+export interface RegimeSettings {
+  /** Share of a class, averaged over people, up to which it is denied. */
+  readonly denyShare: number;
+  /** Share from which it is allowed. */
+  readonly allowShare: number;
+  /** People needed before anything is said. */
+  readonly minPeople: number;
+  /** People and accesses needed before a denial may block. */
+  readonly provenPeople: number;
+  readonly provenAccesses: number;
+  /** Share of people who may have been in a denied class while it is still proven. */
+  readonly provenDenied: number;
+}
+
+export const REGIME: RegimeSettings = { denyShare: 0.06, allowShare: 0.12, minPeople: 3, provenPeople: 5, provenAccesses: 10, provenDenied: 0.04 };
+
+const OPEN: Stance = { is: 'open', confidence: 0, proven: false };
+const ALLOW: Stance = { is: 'allow', confidence: 0, proven: false };
+
+/** Turns a tally into stances. A class denies only if every weaker claim's own share is meaningful: people mostly reach what is theirs here. */
+export function stancesOf(tally: Tally, settings: RegimeSettings): Record<AccessClass, Stance> {
+  const stances = {} as Record<AccessClass, Stance>;
+  for (const name of CLASSES) {
+    if (tally.people < settings.minPeople || tally.own <= 0) {
+      stances[name] = OPEN;
+      continue;
+    }
+    const share = tally.share[name] / tally.people;
+    // Claims that a server made itself (it handed the object out, or an owner shared it) need more evidence before they count for nothing.
+    const needed = name === 'foreign' || name === 'unlisted' ? settings.minPeople : 8;
+    if (share >= settings.allowShare && tally.anybody[name] >= 3) stances[name] = ALLOW;
+    else if (tally.people < needed || tally.own / tally.people < 0.25) stances[name] = OPEN;
+    else if (share <= settings.denyShare) {
+      const proven =
+        tally.people >= settings.provenPeople &&
+        tally.accesses >= settings.provenAccesses &&
+        tally.anybody[name] <= Math.max(1, settings.provenDenied * tally.people);
+      stances[name] = { is: 'deny', confidence: Math.max(0.5, Math.min(0.99, 1 - 3 * share - 1 / (tally.people + 2))), proven };
+    } else stances[name] = { is: 'grey', confidence: 0.4, proven: false };
+  }
+  return stances;
+}

@@ -1,0 +1,6 @@
+/**
+ * Who owns which object, learned from traffic: {@link OwnershipModel} learns in the engine, {@link OwnershipView} judges in the gateway.
+ */
+export { OWNERSHIP_ERRORS, OwnershipError } from './errors.js';
+export { type Judgement, OwnershipModel, type OwnershipSettings, type OwnershipStats } from './model.js';
+export { type AccessAnswer, type AccessRequest, OwnershipView } from './view.js';

@@ -1,0 +1,146 @@
+import type { AccessVerdict, Location } from '../../exchange/index.js';
+import type { AnswerObject } from './answer.js';
+import { type Knowledge, PERSON, type Relation } from './knowledge.js';
+import type { Reference, RouteReading } from './references.js';
+import { type AccessClass, type ResourceRule, type SlotRule, scoped } from './sheet.js';
+
+/** Who asks. `person` 0: nobody known. */
+export interface Caller {
+  readonly person: number;
+  readonly flags: number;
+}
+
+/** The answer as judged: null while there is none yet. */
+export interface JudgedAnswer {
+  readonly status: number;
+  readonly objects: readonly AnswerObject[];
+}
+
+export interface JudgeSettings {
+  /** Confidence from which a proven denial may block. */
+  readonly blockConfidence: number;
+}
+export const JUDGE: JudgeSettings = { blockConfidence: 0.7 };
+
+/** A judged reference: the inside of a verdict, also what detectors look at. */
+export interface Judged {
+  readonly reference: Reference | null;
+  readonly rule: SlotRule | null;
+  readonly relation: Relation;
+}
+
+/**
+ * Judges one request, before it is forwarded (`answer` null) or once its answer is there. Pure: reads table and sheet, learns nothing.
+ *
+ * Returns the worst finding over all references; null when the route is unknown or names no object.
+ */
+export function judge(known: Knowledge, service: string, reading: RouteReading, caller: Caller, answer: JudgedAnswer | null, settings: JudgeSettings): AccessVerdict | null {
+  const route = known.sheet.routes.get(scoped(service, reading.route));
+  if (route === undefined) return null;
+  if ((caller.flags & PERSON.privileged) !== 0) return verdict('privileged', 0, false, null, '', 'this principal sees all objects as its job');
+  let worst: AccessVerdict | null = null;
+  const keep = (candidate: AccessVerdict | null): void => {
+    if (candidate === null) return;
+    if (worst === null || score(candidate) > score(worst)) worst = candidate;
+  };
+  for (const reference of reading.references) {
+    const rule = route.slots[reference.slot];
+    if (rule === undefined) continue;
+    const resource = known.resource(service, rule.resource);
+    const relation = relationAt(known, service, caller.person, reference, rule, resource, answer);
+    keep(ofRelation(relation, rule, reference, caller, settings));
+    keep(ofForm(relation, rule, reference, caller));
+  }
+  const list = route.slots.answer;
+  if (answer !== null && list !== undefined && answer.status < 300) keep(ofAnswer(known, service, list, caller, answer, settings));
+  return worst;
+}
+
+/** Relation of the caller to the object of one reference, from the table and, where there is one, from the answer. */
+export function relationAt(known: Knowledge, service: string, person: number, reference: Reference, rule: SlotRule, resource: ResourceRule | undefined, answer: JudgedAnswer | null): Relation {
+  known.objectKey(service, rule.resource, reference.value);
+  const { hi, lo } = known.hash;
+  const held = known.relation(person, hi, lo, known.valueHash(reference.value), resource);
+  if (answer === null || resource === undefined || held === 'own' || held === 'granted' || held === 'listed') return held;
+  for (const object of answer.objects) {
+    const about = object.id === reference.value || (object.isRoot && (object.id === null || reference.place === 'path' || reference.place === 'header'));
+    if (!about) continue;
+    const told = known.relationOfAnswer(person, object, resource);
+    if (told !== null) return told;
+  }
+  return held;
+}
+
+function ofRelation(relation: Relation, rule: SlotRule, reference: Reference, caller: Caller, settings: JudgeSettings): AccessVerdict | null {
+  switch (relation) {
+    case 'own':
+      return verdict('own', 1, false, locationOf(reference), rule.resource, `the caller owns this ${rule.resource}`);
+    case 'unknown':
+      return verdict('unknown', 0, false, locationOf(reference), rule.resource, `nothing is known about the owner of this ${rule.resource}`);
+    case 'unidentified': {
+      const stance = rule.stances.foreign;
+      return verdict('unknown', stance.is === 'deny' ? 0.3 : 0, false, locationOf(reference), rule.resource, `this ${rule.resource} has an owner, and nothing says who the caller is`);
+    }
+    case 'privileged':
+      return null;
+    default:
+      return ofClass(relation, rule, locationOf(reference), caller, settings);
+  }
+}
+
+function ofClass(relation: AccessClass, rule: SlotRule, location: Location, caller: Caller, settings: JudgeSettings): AccessVerdict {
+  const stance = rule.stances[relation];
+  const public_ = relation === 'unlisted' ? 'unknown' : relation;
+  if (stance.is === 'allow') return verdict(relation === 'foreign' ? 'public' : public_, 0, false, location, rule.resource, `objects of others are commonly reached here`);
+  const known = caller.flags & PERSON.established;
+  const enforceable = stance.is === 'deny' && stance.proven && stance.confidence >= settings.blockConfidence && known !== 0;
+  return verdict(public_, stance.is === 'open' ? 0 : stance.confidence, enforceable, location, rule.resource, sentence(relation, rule));
+}
+
+function sentence(relation: AccessClass, rule: SlotRule): string {
+  const why = { granted: 'was shared with the caller', listed: 'was listed for the caller', group: "belongs to another member of the caller's group", unlisted: 'was only ever listed for others', foreign: 'belongs to somebody else' }[relation];
+  return `this ${rule.resource} ${why}, and ${Math.round(rule.principals)} principals in ${rule.accesses} accesses hardly ever reach such an object here`;
+}
+
+/** Repeated or wrapped ids at a place where they never are, with an object that is not clearly the caller's. */
+function ofForm(relation: Relation, rule: SlotRule, reference: Reference, caller: Caller): AccessVerdict | null {
+  if (relation === 'own' || relation === 'granted' || relation === 'listed' || rule.accesses < 12 || rule.principals < 4) return null;
+  const wrapped = reference.wrapping !== '' && !rule.wrappings.includes(reference.wrapping);
+  const repeated = reference.repeated && rule.repeats <= 0.02;
+  if (!wrapped && !repeated) return null;
+  const how = wrapped ? 'wrapped in another structure' : 'given twice with different values';
+  return verdict('foreign', 0.8, (caller.flags & PERSON.established) !== 0, locationOf(reference), rule.resource, `the ${rule.resource} id is ${how}, which none of ${rule.accesses} earlier requests did, and it is not known to be the caller's`);
+}
+
+/** Objects of others in the answer of a route on which people only get their own. */
+function ofAnswer(known: Knowledge, service: string, rule: SlotRule, caller: Caller, answer: JudgedAnswer, settings: JudgeSettings): AccessVerdict | null {
+  const resource = known.resource(service, rule.resource);
+  if (resource === undefined) return null;
+  let foreign = 0;
+  let total = 0;
+  for (const object of answer.objects) {
+    if (object.resource !== rule.resource || object.id === null) continue;
+    const told = known.relationOfAnswer(caller.person, object, resource);
+    if (told === null) continue;
+    total++;
+    if (told !== 'foreign') continue;
+    known.objectKey(service, rule.resource, object.id);
+    const { hi, lo } = known.hash;
+    const held = known.relation(caller.person, hi, lo, known.valueHash(object.id), resource);
+    if (held === 'foreign') foreign++;
+  }
+  if (foreign === 0 || foreign < total * 0.5) return null;
+  return ofClass('foreign', rule, { phase: 'response', in: 'body', path: '' }, caller, settings);
+}
+
+function locationOf(reference: Reference): Location {
+  return { phase: 'request', in: reference.place, path: reference.name };
+}
+
+function verdict(relation: AccessVerdict['relation'], confidence: number, enforceable: boolean, location: Location | null, resource: string, explanation: string): AccessVerdict {
+  return { relation, confidence, enforceable, location: location ?? { phase: 'request', in: 'connection', path: '' }, resource, explanation };
+}
+
+function score(one: AccessVerdict): number {
+  return one.confidence + (one.enforceable ? 2 : 0) + (one.relation === 'own' ? 0 : 0.01);
+}

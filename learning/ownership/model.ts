@@ -1,0 +1,537 @@
+import { type AccessVerdict, bodyText, type Finding, findingOf, type Observation, type Principal } from '../../exchange/index.js';
+import { type AnswerObject, type Field } from './answer.js';
+import { addSample, addTally, type Context, newContext, REGIME, type RegimeSettings, type Sample, stancesOf, tallyOf } from './contexts.js';
+import { typeFields } from './fields.js';
+import { KeyedHash } from './hash.js';
+import { type Caller, JUDGE, type JudgedAnswer, type JudgeSettings, judge, relationAt } from './judge.js';
+import { GRANT, Knowledge, PERSON, type Relation, SPACE } from './knowledge.js';
+import { Objects } from './objects.js';
+import { KIND, People, type Person } from './people.js';
+import { type Reference, readRequest, type RouteReading } from './references.js';
+import { foldRoute } from './routes.js';
+import { isGloballyUnique, shapeOf } from './shape.js';
+import { type ResourceRule, type RouteRule, type SheetChange, type SlotRule, scoped } from './sheet.js';
+import { SignIns, type Told } from './signin.js';
+import { Table } from './table.js';
+import { answerObjects } from './view.js';
+import { encodeDelta } from './wire.js';
+
+export interface OwnershipSettings {
+  /** The installation's secret, the one that principals are hashed with. */
+  readonly secret: string;
+  /** 8 bytes that key the ownership table's hash. */
+  readonly seed: Uint8Array;
+  readonly regime: RegimeSettings;
+  readonly judge: JudgeSettings;
+  /** Confidence from which a verdict becomes a finding. */
+  readonly alertConfidence: number;
+}
+
+export interface OwnershipStats {
+  readonly people: number;
+  readonly entries: number;
+  readonly tableBytes: number;
+  readonly contexts: number;
+  readonly objectsInDetail: number;
+  readonly joins: number;
+  readonly routes: number;
+  readonly provenSlots: number;
+}
+
+export interface Judgement {
+  readonly verdict: AccessVerdict | null;
+  readonly finding: Finding | null;
+}
+
+const MAX_BODY = 262_144;
+const MAX_CONTEXTS = 60_000;
+const MAX_WAITING_GRANTS = 20_000;
+const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
+
+interface Reading {
+  readonly observation: Observation;
+  readonly reading: RouteReading;
+  readonly objects: AnswerObject[];
+  readonly status: number;
+  readonly person: Person | null;
+}
+
+/**
+ * Learns from exchanges whose objects are whose: who is who ({@link People}), which fields name an owner, which places are private
+ * ({@link Context}), who was given what. Judges each exchange before learning from it. Deterministic; no clock, no I/O.
+ */
+export class OwnershipModel {
+  readonly known: Knowledge;
+  readonly people: People;
+  readonly #objects: Objects;
+  readonly #signIns: SignIns;
+  readonly #settings: OwnershipSettings;
+  readonly #contexts = new Map<string, Context>();
+  readonly #ofResource = new Map<string, Set<Context>>();
+  readonly #idIndex = new Map<number, string>();
+  readonly #waitingGrants = new Map<number, number[]>();
+  readonly #lists = new Map<string, { first: Map<number, number>; conflicts: number; mine: boolean; people: Set<number> }>();
+  readonly #entryLog = new Map<string, number[]>();
+  readonly #ruleLog = new Map<string, SheetChange>();
+  #typedAt = new Map<string, number>();
+
+  constructor(settings: Partial<OwnershipSettings> & Pick<OwnershipSettings, 'secret' | 'seed'>) {
+    this.#settings = { regime: REGIME, judge: JUDGE, alertConfidence: 0.5, ...settings };
+    this.known = new Knowledge(new KeyedHash(settings.seed));
+    this.people = new People(this.known, this.#write);
+    this.#objects = new Objects(this.known, this.#write);
+    this.#signIns = new SignIns(settings.secret);
+  }
+
+  /** Judges an exchange with what was known before it, then learns from it. */
+  judge(observation: Observation): Judgement {
+    const read = this.#read(observation);
+    const verdict = this.#judge(read);
+    this.#learn(read, verdict);
+    return { verdict, finding: this.#finding(read, verdict) };
+  }
+
+  /** Learns from an exchange without a judgement (imports, warm-up). */
+  observe(observation: Observation): void {
+    const read = this.#read(observation);
+    this.#learn(read, this.#judge(read));
+  }
+
+  /** Path templating found a better template: what was learned under the old one counts for the new one. */
+  rename(service: string, method: string, from: string, to: string): void {
+    const before = foldRoute(method, from);
+    const after = foldRoute(method, to);
+    if (before === after) return;
+    for (const [key, context] of [...this.#contexts]) {
+      if (context.service !== service || context.route !== before) continue;
+      this.#contexts.delete(key);
+      this.#ofResource.get(scoped(service, context.resource))?.delete(context);
+      const target = this.#context(service, after, context.slot, context.resource, context.mutates);
+      for (const sample of context.samples) addSample(target, sample);
+      target.uses += context.uses;
+      this.#refresh(target);
+    }
+    this.#change({ route: scoped(service, before), rule: null });
+  }
+
+  /** Everything a new view needs, in chunks of at most a few megabytes; the first one resets the view. */
+  *snapshot(): Generator<Uint8Array> {
+    yield encodeDelta({ snapshot: true, seed: this.#settings.seed, entries: new Uint32Array(0), changes: this.known.sheet.changes() });
+    let batch: number[] = [];
+    for (let segment = 0; segment < Table.segments; segment++) {
+      const packed = this.known.table.packed(segment);
+      for (let i = 0; i < packed.length; i += 4) batch.push(packed[i], packed[i + 1], packed[i + 2], packed[i + 3], 1);
+      if (batch.length > 500_000 || (segment === Table.segments - 1 && batch.length > 0)) {
+        yield encodeDelta({ snapshot: false, seed: this.#settings.seed, entries: Uint32Array.from(batch), changes: [] });
+        batch = [];
+      }
+    }
+  }
+
+  /** What changed since the last call; null when nothing did. */
+  deltas(): Uint8Array | null {
+    if (this.#entryLog.size === 0 && this.#ruleLog.size === 0) return null;
+    const entries = new Uint32Array(this.#entryLog.size * 5);
+    let at = 0;
+    for (const entry of this.#entryLog.values()) {
+      entries.set(entry, at);
+      at += 5;
+    }
+    const bytes = encodeDelta({ snapshot: false, seed: this.#settings.seed, entries, changes: [...this.#ruleLog.values()] });
+    this.#entryLog.clear();
+    this.#ruleLog.clear();
+    return bytes;
+  }
+
+  stats(): OwnershipStats {
+    let provenSlots = 0;
+    for (const context of this.#contexts.values()) if (context.rule?.stances.foreign.proven === true) provenSlots++;
+    return {
+      people: this.people.size,
+      entries: this.known.table.size,
+      tableBytes: this.known.table.bytes,
+      contexts: this.#contexts.size,
+      objectsInDetail: this.#objects.size,
+      joins: this.people.joins,
+      routes: this.known.sheet.routes.size,
+      provenSlots,
+    };
+  }
+
+  readonly #write = (hi: number, lo: number, a: number, b: number): void => {
+    if (!this.known.table.set(hi, lo, a, b)) return;
+    this.#entryLog.set(`${hi >>> 0}.${lo >>> 0}`, [hi >>> 0, lo >>> 0, a >>> 0, b >>> 0, 1]);
+  };
+
+  #change(change: SheetChange): void {
+    this.known.sheet.apply(change);
+    this.#ruleLog.set('route' in change ? `r${change.route}` : 'resource' in change ? `s${change.resource}` : `c${change.claim}`, change);
+  }
+
+  #read(observation: Observation): Reading {
+    const { exchange, endpoint } = observation;
+    const { request, response } = exchange;
+    const bodyless = request.body.bytes.length === 0;
+    const reading = readRequest(
+      { method: request.method, template: endpoint.template, target: request.target, headers: request.headers, bodyText: bodyless ? null : bodyText(request.headers, request.body, MAX_BODY) },
+      exchange.principal?.carrier ?? '',
+    );
+    const status = response?.status ?? 0;
+    const readable = response !== null && status >= 200 && status < 300 && response.body.bytes.length > 0;
+    const objects = readable ? answerObjects(bodyText(response.headers, response.body, MAX_BODY), reading.collection) : [];
+    const person = exchange.principal === null ? null : this.#personOf(exchange.principal, exchange.startedAtMs, exchange.service);
+    return { observation, reading, objects, status, person };
+  }
+
+  #personOf(principal: Principal, nowMs: number, service: string): Person {
+    const isNew = !this.people.isKnown(principal.key);
+    const pending = isNew ? this.#signIns.claim(principal.key) : undefined;
+    if (pending !== undefined && pending.by !== 0) {
+      const by = this.people.get(pending.by);
+      if (by !== undefined) this.people.bind(principal.key, by);
+    }
+    let person = this.people.of(principal.key, nowMs);
+    person.requests++;
+    if (pending !== undefined) {
+      for (const told of pending.told) person = this.people.tell(told.source, told.path, person, told.text, true);
+      this.people.setFlags(person, PERSON.established);
+    }
+    if (isNew && principal.claims !== undefined) person = this.#readClaims(principal, person, service);
+    else if (isNew && principal.label !== '' && principal.kind !== 'jwt' && !principal.label.includes('…')) person = this.people.tell(`name:${principal.kind}`, 'username', person, principal.label, true);
+    return person;
+  }
+
+  #readClaims(principal: Principal, person: Person, service: string): Person {
+    let at = person;
+    for (const [name, claim] of Object.entries(principal.claims ?? {})) {
+      if (/^(?:exp|iat|nbf|jti|alg|sid|iss|aud)$/.test(name)) continue;
+      if (/role|group|permission|scope|scp|authorit/i.test(name)) {
+        at.roles = `${at.roles} ${JSON.stringify(claim)}`.slice(0, 200);
+        if (!/group/i.test(name)) continue;
+      }
+      if (typeof claim === 'string' || typeof claim === 'number') at = this.people.tell(`claim:${service}:${name}`, name.toLowerCase(), at, String(claim), true);
+    }
+    return at;
+  }
+
+  #judge(read: Reading): AccessVerdict | null {
+    const caller: Caller = { person: read.person?.id ?? 0, flags: read.person?.flags ?? 0 };
+    if (read.person === null) return null;
+    const answer: JudgedAnswer | null = read.objects.length > 0 ? { status: read.status, objects: read.objects } : null;
+    return judge(this.known, read.observation.exchange.service, read.reading, caller, answer, this.#settings.judge);
+  }
+
+  #finding(read: Reading, verdict: AccessVerdict | null): Finding | null {
+    if (verdict === null || verdict.confidence < this.#settings.alertConfidence) return null;
+    const { exchange, endpoint } = read.observation;
+    const write = !SAFE.has(read.reading.method);
+    const kind = verdict.explanation.includes('wrapped') || verdict.explanation.includes('twice') ? 'bola.polluted-id' : write ? 'bola.foreign-write' : verdict.location.in === 'path' ? 'bola.foreign-object' : 'bola.swapped-id';
+    return findingOf({
+      kind,
+      source: { kind: 'detector', id: 'foreign-object' },
+      exchange,
+      endpoint,
+      explanation: verdict.explanation,
+      confidence: verdict.confidence,
+      subject: verdict.resource,
+      evidence: [{ location: verdict.location, excerpt: verdict.resource }],
+      effect: exchange.outcome.action === 'blocked' ? 'acted' : verdict.enforceable ? 'would-act' : 'none',
+    });
+  }
+
+  // ------------------------------------------------------------------------------------------------ learning
+
+  #learn(read: Reading, verdict: AccessVerdict | null): void {
+    if (read.observation.exchange.outcome.action === 'blocked' && read.observation.exchange.outcome.phase === 'request') return;
+    if (read.status < 200 || (read.status >= 300 && read.status !== 304)) return;
+    const denied = verdict !== null && verdict.confidence >= 0.5;
+    this.#learnIdentity(read, denied);
+    const person = read.person === null ? null : (this.people.get(read.person.id) ?? read.person);
+    if (person !== null && (person.flags & PERSON.privileged) === 0) this.#learnAccesses(read, person);
+    this.#learnObjects(read, person, denied);
+    if (person !== null && !SAFE.has(read.reading.method) && !denied) this.#learnGrants(read, person);
+  }
+
+  #learnIdentity(read: Reading, denied: boolean): void {
+    const { exchange } = read.observation;
+    const { response } = exchange;
+    if (response === null || denied) return;
+    const fields = read.objects.flatMap((object) => (object.inList ? [] : object.fields)).slice(0, 60);
+    const handed = this.#signIns.credentials(exchange.request.method, response.headers, fields);
+    const method = read.reading.method;
+    if (handed.length > 0) {
+      const told: Told[] = [];
+      const tell = (place: string, path: string, text: string): void => {
+        if (text.length <= 100 && !/token|key|secret|pass|expire|type$/i.test(path)) told.push({ source: `${place}:${exchange.service}:${read.reading.route}:${path}`, path, text });
+      };
+      for (const field of fields) if (!field.path.startsWith('^')) tell('answer', field.path, field.value);
+      for (const reference of read.reading.references) if (reference.place === 'body') tell('asked', reference.name.toLowerCase(), reference.value);
+      for (const principal of handed) {
+        if (exchange.principal?.key === principal.key) continue;
+        if (this.people.isKnown(principal.key)) continue;
+        this.#signIns.expect(principal.key, { told, by: read.person?.id ?? 0 });
+      }
+    }
+    if (read.person === null || method !== 'GET' || read.reading.references.some((one) => one.place === 'path' || one.place === 'query')) return;
+    const roots = read.objects.filter((object) => object.isRoot && !object.inList);
+    if (roots.length !== 1 || read.objects.some((object) => object.inList)) return;
+    let person = read.person;
+    for (const field of roots[0].fields) {
+      if (field.path.includes('[]') || field.path.startsWith('^') || field.path.split('.').length > 2) continue;
+      person = this.people.tell(`me:${exchange.service}:${read.reading.route}:${field.path}`, field.path, person, field.value, true);
+    }
+  }
+
+  #learnAccesses(read: Reading, person: Person): void {
+    const service = read.observation.exchange.service;
+    const { reading } = read;
+    const mutates = !SAFE.has(reading.method);
+    for (const reference of reading.references) {
+      const context = this.#contextOf(service, reading, reference, mutates);
+      if (context === null) continue;
+      context.uses++;
+      if (reference.repeated) context.repeated++;
+      if (context.wrappings.size < 8) context.wrappings.set(reference.wrapping, (context.wrappings.get(reference.wrapping) ?? 0) + 1);
+      this.known.objectKey(service, context.resource, reference.value);
+      const { hi, lo } = this.known.hash;
+      const about = subjectOf(read.objects, reference);
+      const fields = about !== null ? this.#objects.snapshot(about) : this.#objects.fieldsOf(hi, lo);
+      const held = this.#objects.fieldsOf(hi, lo);
+      addSample(context, { person: person.id, hi, lo, value: this.known.valueHash(reference.value), fields: mutates && held !== null ? held : fields });
+      if (context.uses >= context.nextCheck) this.#review(context);
+    }
+    const lists = read.objects.filter((object) => object.id !== null && (object.inList || object.isRoot));
+    if (lists.length === 0 || reading.references.some((one) => one.place === 'path')) return;
+    const resource = lists[0].resource;
+    const created = mutates && !lists[0].inList;
+    const context = this.#context(service, reading.route, created ? 'answer!' : 'answer', resource, mutates);
+    context.uses++;
+    for (const object of lists.slice(0, 12)) {
+      if (object.resource !== resource) continue;
+      this.known.objectKey(service, resource, object.id as string);
+      const { hi, lo } = this.known.hash;
+      addSample(context, { person: person.id, hi, lo, value: 0, fields: this.#objects.snapshot(object) });
+    }
+    if (context.uses >= context.nextCheck) this.#review(context);
+  }
+
+  #learnObjects(read: Reading, person: Person | null, denied: boolean): void {
+    const service = read.observation.exchange.service;
+    const { reading } = read;
+    const pathReference = reading.references.findLast((one) => one.place === 'path') ?? reading.references.find((one) => one.place === 'query' || one.place === 'header' || one.place === 'body');
+    const idFree = !reading.references.some((one) => one.place === 'path');
+    for (const object of read.objects) {
+      const fields = this.#objects.snapshot(object);
+      if (object.id !== null) {
+        const rule = this.known.resource(service, object.resource);
+        this.known.objectKey(service, object.resource, object.id);
+        const { hi, lo } = this.known.hash;
+        this.#objects.learn(hi, lo, scoped(service, object.resource), fields, rule);
+        this.#index(object.id, object.resource);
+        if (person !== null && !denied && (object.inList || object.isRoot) && idFree) this.#handOut(read, person, object, hi, lo);
+      }
+      if (object.isRoot && pathReference !== undefined && object.id !== pathReference.value) {
+        const context = this.#contexts.get(contextKey(service, reading.route, pathReference.slot));
+        if (context !== undefined && (pathReference.place === 'path' || object.id === null)) {
+          this.known.objectKey(service, context.resource, pathReference.value);
+          const { hi, lo } = this.known.hash;
+          this.#objects.learn(hi, lo, scoped(service, context.resource), fields, this.known.resource(service, context.resource));
+        }
+      }
+    }
+  }
+
+  /** An id-free route answered with this object: it may be the caller's own list, or somebody showed it to them. */
+  #handOut(read: Reading, person: Person, object: AnswerObject, hi: number, lo: number): void {
+    const service = read.observation.exchange.service;
+    const rule = this.known.resource(service, object.resource);
+    const relation = this.known.relation(person.id, hi, lo, this.known.valueHash(object.id as string), rule);
+    if (relation === 'own') {
+      person.owned++;
+      if (person.owned === 1) this.people.setFlags(person, PERSON.established);
+      return;
+    }
+    if (!SAFE.has(read.reading.method)) {
+      if (!object.inList && relation === 'unknown') this.people.addGrant(person, hi, lo, GRANT.creator);
+      return;
+    }
+    if (relation === 'unknown') {
+      this.#listed(service, read.reading.route, person, hi, lo);
+      return;
+    }
+    const context = this.#contexts.get(contextKey(service, read.reading.route, 'answer'));
+    if (context?.rule?.stances.foreign.is === 'allow') return;
+    this.people.addGrant(person, hi, lo, GRANT.listed);
+  }
+
+  /** Lists that give every person other objects are lists of one's own: what they show belongs to the caller. */
+  #listed(service: string, route: string, person: Person, hi: number, lo: number): void {
+    const key = scoped(service, route);
+    let list = this.#lists.get(key);
+    if (list === undefined) this.#lists.set(key, (list = { first: new Map(), conflicts: 0, mine: false, people: new Set() }));
+    const object = (hi >>> 11) * 4294967296 + (lo >>> 0);
+    const before = list.first.get(object);
+    if (before === undefined) {
+      if (list.first.size < 20_000) list.first.set(object, person.id);
+    } else if (this.people.canon(before) !== person.id) list.conflicts++;
+    list.people.add(person.id);
+    const mine = list.people.size >= 4 && list.first.size >= 6 && list.conflicts <= list.first.size * 0.05;
+    list.mine = mine;
+    if (mine) this.#objects.setPersonOwner(hi, lo, person.id);
+  }
+
+  #learnGrants(read: Reading, person: Person): void {
+    const service = read.observation.exchange.service;
+    const { reading } = read;
+    const route = this.known.sheet.routes.get(scoped(service, reading.route));
+    const subject = reading.references.findLast((one) => one.place === 'path' || one.place === 'query' || one.place === 'header');
+    if (subject === undefined) return;
+    const rule = route?.slots[subject.slot];
+    const resourceName = rule?.resource ?? subject.hint;
+    const resource = this.known.resource(service, resourceName);
+    const answer: JudgedAnswer = { status: read.status, objects: [] };
+    this.known.objectKey(service, resourceName, subject.value);
+    const { hi, lo } = this.known.hash;
+    const relation: Relation = rule === undefined ? 'unknown' : relationAt(this.known, service, person.id, subject, rule, resource, answer);
+    if (relation === 'foreign') return;
+    for (const reference of reading.references) {
+      if (reference.place !== 'body' || reference.value === subject.value) continue;
+      const value = this.known.valueHash(reference.value);
+      const kind = isGloballyUnique(reference.value) ? KIND.unique : KIND.small;
+      const strength = relation === 'own' ? GRANT.granted : GRANT.weak;
+      const holder = this.people.holder(value, kind);
+      if (holder !== undefined) this.people.addGrant(holder, hi, lo, strength);
+      else if (kind === KIND.unique || /user|member|recipient|grantee|assignee|email|owner/i.test(reference.name)) {
+        if (this.#waitingGrants.size < MAX_WAITING_GRANTS) this.#waitingGrants.set(value, [...(this.#waitingGrants.get(value) ?? []).slice(-60), hi, lo, strength]);
+      }
+    }
+  }
+
+  // ------------------------------------------------------------------------------------------------ contexts and rules
+
+  #index(id: string, resource: string): void {
+    const value = this.known.valueHash(id);
+    if (!this.#idIndex.has(value)) this.#idIndex.set(value, resource);
+    if (this.#idIndex.size > 200_000) this.#idIndex.delete(this.#idIndex.keys().next().value as number);
+  }
+
+  #contextOf(service: string, reading: RouteReading, reference: Reference, mutates: boolean): Context | null {
+    const key = contextKey(service, reading.route, reference.slot);
+    let context = this.#contexts.get(key);
+    const seenAs = this.#idIndex.get(this.known.valueHash(reference.value));
+    if (context === undefined) {
+      // Outside the path nearly everything is no reference: a place counts once its values are ids that answers have shown.
+      if (reference.place !== 'path' && seenAs === undefined && this.people.holder(this.known.valueHash(reference.value), KIND.unique) === undefined) return null;
+      context = this.#context(service, reading.route, reference.slot, reference.hint, mutates);
+    }
+    if (seenAs !== undefined && context.votes.size < 6) {
+      const weight = isGloballyUnique(reference.value) ? 1 : 0.1;
+      context.votes.set(seenAs, (context.votes.get(seenAs) ?? 0) + weight);
+    }
+    if (context.shapes.size < 6) context.shapes.add(shapeOf(reference.value));
+    return context;
+  }
+
+  #context(service: string, route: string, slot: string, resource: string, mutates: boolean): Context {
+    const key = contextKey(service, route, slot);
+    let context = this.#contexts.get(key);
+    if (context === undefined) {
+      context = newContext(key, service, route, slot, resource, mutates);
+      if (this.#contexts.size < MAX_CONTEXTS) this.#contexts.set(key, context);
+      this.#joinResource(context);
+    }
+    return context;
+  }
+
+  #joinResource(context: Context): void {
+    const name = scoped(context.service, context.resource);
+    let members = this.#ofResource.get(name);
+    if (members === undefined) this.#ofResource.set(name, (members = new Set()));
+    members.add(context);
+  }
+
+  #review(context: Context): void {
+    context.nextCheck = Math.min(context.uses + 500, Math.ceil(context.uses * 1.35) + 2);
+    this.#vote(context);
+    this.#typeResource(context.service, context.resource);
+    this.#refresh(context);
+    for (const other of this.#ofResource.get(scoped(context.service, context.resource)) ?? []) if (other !== context) this.#refresh(other);
+  }
+
+  #vote(context: Context): void {
+    let best = '';
+    let most = 0;
+    let total = 0;
+    for (const [resource, weight] of context.votes) {
+      total += weight;
+      if (weight > most) [best, most] = [resource, weight];
+    }
+    if (total < 3 || most < total * 0.6 || best === context.resource) return;
+    this.#ofResource.get(scoped(context.service, context.resource))?.delete(context);
+    context.resource = best;
+    this.#joinResource(context);
+  }
+
+  #typeResource(service: string, resource: string): void {
+    const name = scoped(service, resource);
+    const contexts = [...(this.#ofResource.get(name) ?? [])];
+    const uses = contexts.reduce((sum, one) => sum + one.uses, 0);
+    if (uses < (this.#typedAt.get(name) ?? 0)) return;
+    this.#typedAt.set(name, Math.min(uses + 1000, Math.ceil(uses * 1.2) + 3));
+    const fields = typeFields(contexts, this.people, this.#objects.pathOf);
+    const before = this.known.sheet.resources.get(name);
+    if (JSON.stringify(before?.fields ?? []) === JSON.stringify(fields)) return;
+    const rule: ResourceRule = { fields, idFields: before?.idFields ?? [] };
+    this.#change({ resource: name, rule: fields.length === 0 ? null : rule });
+    this.#objects.reread(name, rule);
+  }
+
+  #refresh(context: Context): void {
+    const tally = tallyOf(context, this.known, this.people, this.#relate);
+    for (const other of this.#ofResource.get(scoped(context.service, context.resource)) ?? []) {
+      if (other === context || other.mutates !== context.mutates || other.slot.startsWith('answer') !== context.slot.startsWith('answer')) continue;
+      if (tally.people >= 6) break;
+      addTally(tally, tallyOf(other, this.known, this.people, this.#relate), 0.5);
+    }
+    const stances = stancesOf(tally, this.#settings.regime);
+    const rule: SlotRule = {
+      resource: context.resource,
+      stances,
+      principals: Math.round(tally.people),
+      accesses: Math.round(tally.accesses),
+      shapes: [...context.shapes].sort().join(''),
+      wrappings: [...context.wrappings].filter(([, times]) => times >= 2).map(([wrapping]) => wrapping),
+      repeats: context.uses === 0 ? 0 : Math.round((context.repeated / context.uses) * 1000) / 1000,
+    };
+    if (JSON.stringify(rule) === JSON.stringify(context.rule)) return;
+    context.rule = rule;
+    const name = scoped(context.service, context.route);
+    const route: RouteRule = { slots: { ...(this.known.sheet.routes.get(name)?.slots ?? {}), [context.slot]: rule } };
+    this.#change({ route: name, rule: route });
+  }
+
+  /** Relation of a past access, by what the object said then and by the grants known now. */
+  readonly #relate = (context: Context, sample: Sample, person: number): Relation => {
+    const rule = this.known.resource(context.service, context.resource);
+    const held = this.known.relation(person, sample.hi, sample.lo, sample.value, rule);
+    if (held === 'own' || held === 'granted' || rule === undefined || sample.fields === null) return held;
+    for (const field of rule.fields) {
+      if (field.role !== 'owner') continue;
+      for (let i = 0; i < sample.fields.length; i += 2) {
+        if (this.#objects.pathOf(sample.fields[i]) === field.path && this.known.holds(person, sample.fields[i + 1], field.kind)) return 'own';
+      }
+    }
+    return held;
+  };
+}
+
+const contextKey = (service: string, route: string, slot: string): string => `${service}\u001f${route}\u001f${slot}`;
+
+/** The object of an answer that a reference is about. */
+function subjectOf(objects: readonly AnswerObject[], reference: Reference): AnswerObject | null {
+  for (const object of objects) if (object.id === reference.value) return object;
+  if (reference.place === 'path' || reference.place === 'header' || reference.place === 'query') for (const object of objects) if (object.isRoot && !object.inList) return object;
+  return null;
+}
+
+export type { Field };

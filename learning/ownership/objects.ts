@@ -1,0 +1,131 @@
+import type { AnswerObject } from './answer.js';
+import { type Knowledge, PERSON_KIND } from './knowledge.js';
+import type { ResourceRule } from './sheet.js';
+
+interface Detail {
+  readonly hi: number;
+  readonly lo: number;
+  readonly resource: string;
+  fields: Uint32Array;
+}
+
+const MAX_DETAILS = 60_000;
+const MAX_PATHS = 20_000;
+
+/**
+ * Objects as answers showed them: writes owner and group of each into the table by the resource's rule, and keeps the raw fields of recent ones,
+ * so that a rule that is found later also covers objects seen before it.
+ */
+export class Objects {
+  readonly #details = new Map<number, Detail>();
+  readonly #byResource = new Map<string, Set<number>>();
+  readonly #paths: string[] = ['@'];
+  readonly #pathIds = new Map<string, number>([['@', 0]]);
+
+  constructor(
+    private readonly known: Knowledge,
+    private readonly write: (hi: number, lo: number, a: number, b: number) => void,
+  ) {}
+
+  get size(): number {
+    return this.#details.size;
+  }
+
+  readonly pathOf = (id: number): string => this.#paths[id];
+
+  #pathId(path: string): number {
+    const known = this.#pathIds.get(path);
+    if (known !== undefined) return known;
+    if (this.#paths.length >= MAX_PATHS) return -1;
+    this.#pathIds.set(path, this.#paths.length);
+    return this.#paths.push(path) - 1;
+  }
+
+  /** The fields of an object as pairs of path number and value hash. */
+  snapshot(object: AnswerObject): Uint32Array {
+    const out: number[] = [];
+    for (const field of object.fields) {
+      const id = this.#pathId(field.path);
+      if (id >= 0) out.push(id, this.known.valueHash(field.value));
+    }
+    return Uint32Array.from(out);
+  }
+
+  /** Notes what an answer said about the object with this key. */
+  learn(hi: number, lo: number, resource: string, fields: Uint32Array, rule: ResourceRule | undefined): void {
+    const key = (hi >>> 11) * 4294967296 + (lo >>> 0);
+    const held = this.#details.get(key);
+    if (held !== undefined) {
+      this.#details.delete(key);
+      held.fields = fields.length >= held.fields.length ? fields : merged(held.fields, fields);
+      this.#details.set(key, held);
+    } else {
+      this.#details.set(key, { hi, lo, resource, fields });
+      let members = this.#byResource.get(resource);
+      if (members === undefined) this.#byResource.set(resource, (members = new Set()));
+      members.add(key);
+      if (this.#details.size > MAX_DETAILS) this.#forgetOldest();
+    }
+    if (rule !== undefined) this.#writeOwner(hi, lo, fields, rule);
+  }
+
+  fieldsOf(hi: number, lo: number): Uint32Array | null {
+    return this.#details.get((hi >>> 11) * 4294967296 + (lo >>> 0))?.fields ?? null;
+  }
+
+  /** Applies a new rule to the recent objects of a resource. */
+  reread(resource: string, rule: ResourceRule): void {
+    for (const key of this.#byResource.get(resource) ?? []) {
+      const detail = this.#details.get(key);
+      if (detail !== undefined) this.#writeOwner(detail.hi, detail.lo, detail.fields, rule);
+    }
+  }
+
+  /** The object belongs to a principal itself (it was listed for it alone, or created by it), unless a field says whose it is. */
+  setPersonOwner(hi: number, lo: number, person: number): void {
+    const known = this.known.table.get(hi, lo);
+    if (known && this.known.table.a !== 0) return;
+    this.write(hi, lo, person, ((known ? this.known.table.b : 0) & 0xffffff00) | PERSON_KIND);
+  }
+
+  #writeOwner(hi: number, lo: number, fields: Uint32Array, rule: ResourceRule): void {
+    let owner = 0;
+    let kind = 0;
+    let group = 0;
+    for (const field of rule.fields) {
+      if ((field.role === 'owner' ? owner : group) !== 0) continue;
+      const id = this.#pathIds.get(field.path);
+      for (let i = 0; i < fields.length; i += 2) {
+        if (fields[i] !== id) continue;
+        if (field.role === 'group') group = fields[i + 1] & 0xffffff;
+        else {
+          owner = fields[i + 1];
+          kind = field.kind;
+        }
+        break;
+      }
+    }
+    if (owner === 0 && group === 0) return;
+    if (this.known.table.get(hi, lo)) {
+      if (owner === 0) [owner, kind] = [this.known.table.a, this.known.table.b & 0xff];
+      if (group === 0) group = this.known.table.b >>> 8;
+    }
+    this.write(hi, lo, owner, ((group << 8) | kind) >>> 0);
+  }
+
+  #forgetOldest(): void {
+    const oldest = this.#details.entries().next().value;
+    if (oldest === undefined) return;
+    this.#details.delete(oldest[0]);
+    this.#byResource.get(oldest[1].resource)?.delete(oldest[0]);
+  }
+}
+
+/** New values replace old ones of the same path; paths that the new answer leaves out keep their value. */
+function merged(before: Uint32Array, after: Uint32Array): Uint32Array {
+  const fresh = new Set<number>();
+  for (let i = 0; i < after.length; i += 2) fresh.add(after[i]);
+  const out = [...after];
+  for (let i = 0; i < before.length; i += 2) if (!fresh.has(before[i])) out.push(before[i], before[i + 1]);
+  return Uint32Array.from(out);
+}

@@ -1,0 +1,305 @@
+import { GRANT, type Knowledge, PERSON, PERSON_KIND, SPACE } from './knowledge.js';
+import { isGloballyUnique } from './shape.js';
+
+/** Kinds of identity values: unique by shape, small ones that a source named as an identity, groups; others are told apart by source. */
+export const KIND = { unique: 1, small: 2, group: 255 } as const;
+
+/** What the model keeps of one principal besides its table entries. */
+export interface Person {
+  readonly id: number;
+  /** Identity value → kind. */
+  readonly identities: Map<number, number>;
+  /** Group values, 24 bits each. */
+  readonly groups: Set<number>;
+  flags: number;
+  keys: string[];
+  /** Recent grants, to carry over when two credentials turn out to be one person. Triples hi, lo, grant. */
+  grants: number[];
+  /** Distinct owners whose objects were reached, and by handed-out ids; small sets. */
+  foreignOwners: Set<number>;
+  broadLists: number;
+  owned: number;
+  misses: number;
+  /** Strangers' objects reached in private slots, for unjoined credentials. */
+  strangers: Map<number, number>;
+  alerts: number;
+  firstSeenMs: number;
+  lastSeenMs: number;
+  requests: number;
+  roles: string;
+}
+
+/** Which kind of evidence a source is; decides how much it needs before it may join credentials. */
+type Prior = 'identity' | 'group' | 'none';
+
+interface Source {
+  readonly key: string;
+  /** Kind of values that are not unique by shape. */
+  readonly kind: number;
+  readonly unique: Set<number>;
+  readonly prior: Prior;
+  readonly values: Map<number, number>;
+  readonly distinct: Map<number, number>;
+  inconsistent: number;
+  role: 'identity' | 'group' | 'off';
+  nextCheck: number;
+}
+
+const MAX_SOURCE_PEOPLE = 4000;
+const MAX_SOURCES = 4000;
+const GROUP_BITS = 0xffffff;
+const IDENTITY_NAME = /(?:^|[.^])(?:sub|id|uid|uuid|userid|user|username|login|email|mail|memberid|customerid|patientid|handle|preferredusername|oid)$/;
+const GROUP_NAME = /tenant|org|company|team|workspace|clinic|group|department|branch|realm|role|scope|plan|region|country|locale|currency|status|type|lang|site|aud|iss|azp|clientid/;
+
+/**
+ * Who is who: joins credentials to people, and learns which values name a person and which a group, from claims, sign-in and refresh answers,
+ * `/me`-like answers and creations. A value names a person when it is steady for one person and different between people.
+ */
+export class People {
+  readonly all = new Map<number, Person>();
+  readonly #canon = new Map<number, number>();
+  readonly #sources = new Map<string, Source>();
+  readonly #kinds = new Map<string, number>();
+  #nextPerson = 1;
+  /** Raised when roles of sources changed: everything derived may be read again. */
+  epoch = 0;
+  joins = 0;
+
+  constructor(
+    private readonly known: Knowledge,
+    private readonly write: (hi: number, lo: number, a: number, b: number) => void,
+  ) {}
+
+  get size(): number {
+    return this.all.size;
+  }
+
+  /** The person behind a credential, made when new. */
+  of(key: string, nowMs: number): Person {
+    this.known.hash.text(SPACE.principal, key);
+    if (this.known.table.get(this.known.hash.hi, this.known.hash.lo)) {
+      const person = this.all.get(this.canon(this.known.table.a));
+      if (person !== undefined) {
+        person.lastSeenMs = nowMs;
+        return person;
+      }
+    }
+    const person: Person = {
+      id: this.#nextPerson++,
+      identities: new Map(),
+      groups: new Set(),
+      flags: 0,
+      keys: [key],
+      grants: [],
+      foreignOwners: new Set(),
+      broadLists: 0,
+      owned: 0,
+      misses: 0,
+      strangers: new Map(),
+      alerts: 0,
+      firstSeenMs: nowMs,
+      lastSeenMs: nowMs,
+      requests: 0,
+      roles: '',
+    };
+    this.all.set(person.id, person);
+    this.#writeKey(key, person);
+    return person;
+  }
+
+  canon(id: number): number {
+    let at = id;
+    for (let next = this.#canon.get(at); next !== undefined; next = this.#canon.get(at)) at = next;
+    return at;
+  }
+
+  get(id: number): Person | undefined {
+    return this.all.get(this.canon(id));
+  }
+
+  isKnown(key: string): boolean {
+    this.known.hash.text(SPACE.principal, key);
+    return this.known.table.get(this.known.hash.hi, this.known.hash.lo);
+  }
+
+  setFlags(person: Person, flags: number): void {
+    if ((person.flags & flags) === flags) return;
+    person.flags |= flags;
+    for (const key of person.keys) this.#writeKey(key, person);
+  }
+
+  clearFlags(person: Person, flags: number): void {
+    if ((person.flags & flags) === 0) return;
+    person.flags &= ~flags;
+    for (const key of person.keys) this.#writeKey(key, person);
+  }
+
+  /** `key` is another credential of `person` (its sign-in answer or a refresh said so). */
+  bind(key: string, person: Person): void {
+    if (this.isKnown(key)) {
+      const other = this.all.get(this.canon(this.known.table.a));
+      if (other !== undefined && other !== person) this.join(other, person);
+      return;
+    }
+    person.keys.push(key);
+    if (person.keys.length > 64) person.keys.shift();
+    this.#writeKey(key, person);
+  }
+
+  /**
+   * `value` stood at `source` (a claim, a field of a `/me`-like answer, …) for `person`. `distinctive`: the answer was surely about the caller.
+   * Returns the person, who may turn out to be one already known.
+   */
+  tell(sourceKey: string, path: string, person: Person, text: string, mayJoin: boolean): Person {
+    const value = this.known.valueHash(text);
+    let source = this.#sources.get(sourceKey);
+    if (source === undefined) {
+      if (this.#sources.size >= MAX_SOURCES) return person;
+      const prior: Prior = IDENTITY_NAME.test(path) ? 'identity' : GROUP_NAME.test(path) ? 'group' : 'none';
+      source = { key: sourceKey, kind: prior === 'identity' ? KIND.small : this.kindOf(sourceKey), unique: new Set(), prior, values: new Map(), distinct: new Map(), inconsistent: 0, role: 'off', nextCheck: 2 };
+      this.#sources.set(sourceKey, source);
+      if (prior === 'identity') source.role = 'identity';
+    }
+    if (source.role === 'identity' && mayJoin && (source.prior === 'identity' || this.#mayJoin(source))) {
+      const holder = this.holder(value, isGloballyUnique(text) ? KIND.unique : source.kind);
+      if (holder !== undefined) {
+        if (holder !== person && holder.keys.length < 64) {
+          this.join(person, holder);
+          person = holder;
+        }
+      }
+    }
+    if (isGloballyUnique(text)) source.unique.add(value);
+    const before = source.values.get(person.id);
+    if (before === undefined) {
+      if (source.values.size >= MAX_SOURCE_PEOPLE) {
+        if (source.role !== 'off') this.#assign(person, value, source);
+        return person;
+      }
+      source.values.set(person.id, value);
+      source.distinct.set(value, (source.distinct.get(value) ?? 0) + 1);
+    } else if (before !== value) source.inconsistent++;
+    if (source.values.size >= source.nextCheck) {
+      source.nextCheck = Math.ceil(source.values.size * 1.3) + 1;
+      this.#check(source);
+    }
+    if (source.role !== 'off' && (before === undefined || before === value)) this.#assign(person, value, source);
+    return person;
+  }
+
+  /** A kind for small values of one source or field. */
+  kindOf(sourceKey: string): number {
+    let kind = this.#kinds.get(sourceKey);
+    if (kind === undefined) {
+      kind = 3 + (this.#kinds.size % 252);
+      this.#kinds.set(sourceKey, kind);
+    }
+    return kind;
+  }
+
+  addIdentity(person: Person, value: number, kind: number): void {
+    if (person.identities.get(value) === kind || person.identities.size >= 48) return;
+    person.identities.set(value, kind);
+    this.#writeIdentity(person, value, kind);
+    this.setFlags(person, PERSON.identified);
+  }
+
+  addGroup(person: Person, value: number): void {
+    const short = value & GROUP_BITS;
+    if (person.groups.has(short) || person.groups.size >= 64) return;
+    person.groups.add(short);
+    this.#writeIdentity(person, short, KIND.group);
+  }
+
+  addGrant(person: Person, hi: number, lo: number, grant: number): void {
+    this.known.hash.words(SPACE.grant, hi, lo, person.id);
+    const high = this.known.hash.hi;
+    const low = this.known.hash.lo;
+    if (this.known.table.get(high, low) && rank(this.known.table.a) >= rank(grant)) return;
+    this.write(high, low, grant, 0);
+    person.grants.push(hi, lo, grant);
+    if (person.grants.length > 900) person.grants.splice(0, 300);
+  }
+
+  holder(value: number, kind: number): Person | undefined {
+    this.known.hash.words(SPACE.holder, value, kind, 0);
+    return this.known.table.get(this.known.hash.hi, this.known.hash.lo) ? this.get(this.known.table.a) : undefined;
+  }
+
+  /** Makes `from` part of `into`. */
+  join(from: Person, into: Person): void {
+    if (from === into) return;
+    this.joins++;
+    this.#canon.set(from.id, into.id);
+    this.all.delete(from.id);
+    into.keys.push(...from.keys);
+    into.flags |= from.flags & ~PERSON.privileged;
+    for (const [value, kind] of from.identities) this.addIdentity(into, value, kind);
+    for (const value of from.groups) this.addGroup(into, value);
+    for (let i = 0; i < from.grants.length; i += 3) this.addGrant(into, from.grants[i], from.grants[i + 1], from.grants[i + 2]);
+    into.requests += from.requests;
+    into.owned += from.owned;
+    into.firstSeenMs = Math.min(into.firstSeenMs, from.firstSeenMs);
+    for (const key of into.keys) this.#writeKey(key, into);
+    for (const source of this.#sources.values()) {
+      const value = source.values.get(from.id);
+      if (value === undefined) continue;
+      source.values.delete(from.id);
+      const held = source.values.get(into.id);
+      const left = (source.distinct.get(value) ?? 1) - 1;
+      if (held === undefined) source.values.set(into.id, value);
+      else if (left <= 0) source.distinct.delete(value);
+      else source.distinct.set(value, left);
+    }
+  }
+
+  #mayJoin(source: Source): boolean {
+    return source.values.size >= 10 && source.distinct.size >= source.values.size * 0.95;
+  }
+
+  #check(source: Source): void {
+    const people = source.values.size;
+    const share = source.distinct.size / people;
+    const steady = source.inconsistent <= people * 0.5;
+    let role: Source['role'] = 'off';
+    if (!steady) role = 'off';
+    else if (share >= 0.9 && (people >= 4 || source.prior === 'identity')) role = source.prior === 'group' && people < 12 ? 'off' : 'identity';
+    else if (source.prior === 'identity' && (people < 8 || share >= 0.5)) role = 'identity';
+    else if (people >= 4 && share < 0.75 && source.distinct.size >= 2) role = 'group';
+    if (role === source.role) return;
+    const before = source.role;
+    source.role = role;
+    this.epoch++;
+    for (const [id, value] of source.values) {
+      const person = this.get(id);
+      if (person === undefined) continue;
+      if (before === 'identity') person.identities.delete(value);
+      if (before === 'group') person.groups.delete(value & GROUP_BITS);
+      if (role !== 'off') this.#assign(person, value, source);
+    }
+  }
+
+  #assign(person: Person, value: number, source: Source): void {
+    if (source.role === 'identity') this.addIdentity(person, value, source.unique.has(value) ? KIND.unique : source.kind);
+    else if (source.role === 'group') this.addGroup(person, value);
+  }
+
+  #writeKey(key: string, person: Person): void {
+    this.known.hash.text(SPACE.principal, key);
+    this.write(this.known.hash.hi, this.known.hash.lo, person.id, person.flags);
+  }
+
+  #writeIdentity(person: Person, value: number, kind: number): void {
+    if (kind === PERSON_KIND) return;
+    this.known.hash.words(SPACE.identity, value, kind, person.id);
+    this.write(this.known.hash.hi, this.known.hash.lo, 1, 0);
+    this.known.hash.words(SPACE.identity, 0, kind, person.id);
+    this.write(this.known.hash.hi, this.known.hash.lo, 1, 0);
+    this.known.hash.words(SPACE.holder, value, kind, 0);
+    if (!this.known.table.get(this.known.hash.hi, this.known.hash.lo)) this.write(this.known.hash.hi, this.known.hash.lo, person.id, 0);
+  }
+}
+
+function rank(grant: number): number {
+  return grant === GRANT.party ? 5 : grant === GRANT.creator ? 4 : grant === GRANT.granted ? 3 : grant === GRANT.listed ? 2 : 1;
+}

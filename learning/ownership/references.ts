@@ -1,0 +1,202 @@
+import { cookies, decodeSegment, type HeaderList, isJsonType, mediaType, queryPairs, splitTarget } from '../../exchange/index.js';
+import { foldName, isIdentifier, looksLikeValue, referentOf } from './shape.js';
+
+/** A value of a request that may name an object, and where it stood. */
+export interface Reference {
+  /** Stable name of the place within the route: `path:1`, `query:id`, `header:x-account-id`, `cookie:acct`, `body:transfer.from`. */
+  readonly slot: string;
+  readonly place: 'path' | 'query' | 'header' | 'cookie' | 'body';
+  /** Name as the client wrote it; the index for path segments. */
+  readonly name: string;
+  readonly value: string;
+  /** What the name suggests the value points at; empty when it says nothing. */
+  readonly hint: string;
+  /** The same place was named more than once with different values (arrays are not meant). */
+  readonly repeated: boolean;
+  /** JSON structure around the value beyond what the slot name says: `[` and `{` in order; empty for a plain value. */
+  readonly wrapping: string;
+}
+
+/** What the extraction needs of a request. `template` null: unknown endpoint, the path's own shape is used. */
+export interface RequestFacts {
+  readonly method: string;
+  readonly template: string | null;
+  readonly target: string;
+  readonly headers: HeaderList;
+  /** Decoded text of the body; null when it was not captured. */
+  readonly bodyText: string | null;
+}
+
+export interface RouteReading {
+  /** Method and template with every parameter written `{}`, so that renamed parameters and early literal ids give one route. */
+  readonly route: string;
+  /** Folded name of what the route is about: its last static segment before the end. */
+  readonly collection: string;
+  readonly references: readonly Reference[];
+  /** The method as the upstream will understand it. */
+  readonly method: string;
+}
+
+const MAX_REFERENCES = 64;
+const MAX_BODY_NODES = 2000;
+
+/** Standard and transport headers that never name an object. */
+const PLAIN_HEADERS = new Set(
+  (
+    'accept accept-charset accept-encoding accept-language access-control-request-headers access-control-request-method authorization baggage cache-control ' +
+    'connection content-encoding content-language content-length content-type cookie date dnt expect forwarded from host idempotency-key if-match if-modified-since ' +
+    'if-none-match if-range if-unmodified-since keep-alive max-forwards origin pragma prefer priority proxy-authorization range referer save-data sec-fetch-dest sec-fetch-mode ' +
+    'sec-fetch-site sec-fetch-user sec-gpc te trailer transfer-encoding traceparent tracestate upgrade upgrade-insecure-requests user-agent via viewport-width warning ' +
+    'x-amzn-trace-id x-api-key x-b3-sampled x-b3-spanid x-b3-traceid x-client-ip x-correlation-id x-csrf-token x-forwarded-for x-forwarded-host x-forwarded-port ' +
+    'x-forwarded-proto x-real-ip x-request-id x-requested-with x-xsrf-token x-http-method-override x-method-override x-http-method x-trace-id x-request-start x-idempotency-key'
+  ).split(' '),
+);
+const CREDENTIAL_NAME = /token|api-?key|auth|secret|signature|session|csrf|nonce|password|passwd|^sid$/i;
+
+/** Reads route and object references of one request. Never throws; a malformed body gives no body references. */
+export function readRequest(request: RequestFacts, carrier: string): RouteReading {
+  const { path, query } = splitTarget(request.target);
+  const method = effectiveMethod(request, query);
+  const references: Reference[] = [];
+  const seen = new Map<string, string>();
+  const repeatedSlots = new Set<string>();
+  const add = (place: Reference['place'], slotName: string, name: string, value: string, hint: string, wrapping: string, listed: boolean): void => {
+    if (references.length >= MAX_REFERENCES || !isIdentifier(value)) return;
+    const slot = `${place}:${slotName}`;
+    const before = seen.get(slot);
+    if (before !== undefined && before !== value && !listed) repeatedSlots.add(slot);
+    seen.set(slot, value);
+    references.push({ slot, place, name, value, hint, wrapping, repeated: false });
+  };
+
+  const { route, collection } = readPath(path, request.template, add);
+  if (query !== '') {
+    for (const [name, value] of queryPairs(query, 100)) {
+      const bare = name.replace(/\[\d*\]$/, '');
+      if (carrier === `query:${name}` || CREDENTIAL_NAME.test(bare)) continue;
+      const hint = referentOf(bare) || collection;
+      const parts = value.includes(',') ? value.split(',') : [value];
+      for (const part of parts) add('query', foldName(bare), bare, part.trim(), hint, '', parts.length > 1 || bare !== name);
+    }
+  }
+  for (let i = 0; i < request.headers.length; i += 2) {
+    const name = request.headers[i].toLowerCase();
+    if (PLAIN_HEADERS.has(name) || carrier === `header:${name}` || name.startsWith('sec-') || CREDENTIAL_NAME.test(name)) continue;
+    add('header', name, name, request.headers[i + 1], referentOf(name.replace(/^x-/, '')) || collection, '', false);
+  }
+  for (const [name, value] of cookies(request.headers)) {
+    if (carrier === `cookie:${name}` || CREDENTIAL_NAME.test(name)) continue;
+    add('cookie', name, name, value, referentOf(name) || collection, '', false);
+  }
+  if (request.bodyText !== null && request.bodyText !== '') readBody(request, collection, add);
+  const marked = repeatedSlots.size === 0 ? references : references.map((one) => (repeatedSlots.has(one.slot) ? { ...one, repeated: true } : one));
+  return { route: `${method === 'HEAD' ? 'GET' : method} ${route}`, collection, references: marked, method };
+}
+
+type Add = (place: Reference['place'], slotName: string, name: string, value: string, hint: string, wrapping: string, listed: boolean) => void;
+
+/** `POST` with a method override is what the override says (a common way around method-based checks). */
+function effectiveMethod(request: RequestFacts, query: string): string {
+  let method = request.method.toUpperCase();
+  for (let i = 0; i < request.headers.length; i += 2) {
+    const name = request.headers[i];
+    if (name.length < 13 || name.length > 22) continue;
+    if (/^x-(?:http-)?method(?:-override)?$/i.test(name)) method = request.headers[i + 1].toUpperCase();
+  }
+  if (query.includes('_method=')) method = (queryPairs(query).find(([name]) => name === '_method')?.[1] ?? method).toUpperCase();
+  return /^[A-Z]{3,10}$/.test(method) ? method : request.method.toUpperCase();
+}
+
+function readPath(path: string, template: string | null, add: Add): { route: string; collection: string } {
+  const raw = path.split('/').filter((segment) => segment !== '' && segment !== '.');
+  const plan = template === null ? null : template.split('/').filter((segment) => segment !== '');
+  const aligned = plan !== null && plan.length === raw.length ? plan : null;
+  const out: string[] = [];
+  let owner = '';
+  let index = 0;
+  let last = '';
+  for (let i = 0; i < raw.length; i++) {
+    const segment = decodeSegment(raw[i].split(';', 1)[0]);
+    const shape = aligned?.[i] ?? null;
+    const isParameter = shape !== null ? shape.includes('{') || looksLikeValue(shape) : looksLikeValue(segment);
+    if (!isParameter) {
+      out.push((shape ?? segment).toLowerCase());
+      owner = foldName(segment);
+      last = owner;
+      continue;
+    }
+    const inner = shape === null ? segment : innerValue(shape, segment);
+    const parts = inner.includes(',') ? inner.split(',') : [inner];
+    for (const part of parts) add('path', String(index), String(index), unwrapped(part), owner, '', parts.length > 1);
+    out.push('{}');
+    index++;
+  }
+  return { route: `/${out.join('/')}`, collection: last };
+}
+
+/** `/report-{id}.pdf` matched with `report-17.pdf` → `17`; a plain `{id}` gives the whole segment. */
+function innerValue(shape: string, segment: string): string {
+  const open = shape.indexOf('{');
+  const close = shape.lastIndexOf('}');
+  if (open < 0 || (open === 0 && close === shape.length - 1 && shape.indexOf('{', 1) < 0)) return segment;
+  const before = shape.slice(0, open);
+  const after = shape.slice(close + 1);
+  return segment.startsWith(before) && segment.endsWith(after) && segment.length > before.length + after.length
+    ? segment.slice(before.length, segment.length - after.length)
+    : segment;
+}
+
+/** OData and matrix style `(42)`, `'42'` → `42`. */
+function unwrapped(value: string): string {
+  return value.replace(/^[('"]+|[)'"]+$/g, '') || value;
+}
+
+function readBody(request: RequestFacts, collection: string, add: Add): void {
+  const text = request.bodyText ?? '';
+  const type = mediaType(request.headers);
+  if (type === 'application/x-www-form-urlencoded') {
+    for (const [name, value] of queryPairs(text, 200)) {
+      const bare = name.replace(/\[\d*\]$/, '');
+      if (!CREDENTIAL_NAME.test(bare)) add('body', foldName(bare), bare, value, referentOf(bare) || collection, '', bare !== name);
+    }
+    return;
+  }
+  const first = text.charCodeAt(0);
+  if (!isJsonType(type) && first !== 0x7b && first !== 0x5b) return;
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return;
+  }
+  let nodes = 0;
+  const walk = (node: unknown, at: string, name: string, wrapping: string, depth: number, inList: boolean): void => {
+    if (++nodes > MAX_BODY_NODES || depth > 12) return;
+    if (typeof node === 'string') {
+      if (name === 'query' && /[{(]/.test(node)) readGraphql(node, add);
+      else if (!CREDENTIAL_NAME.test(name)) add('body', at, name, node, referentOf(name) || collection, wrapping, inList);
+    } else if (typeof node === 'number' && Number.isSafeInteger(node)) add('body', at, name, String(node), referentOf(name) || collection, wrapping, inList);
+    else if (Array.isArray(node)) for (const one of node.slice(0, 100)) walk(one, at, name, `${wrapping}[`, depth + 1, true);
+    else if (typeof node === 'object' && node !== null) {
+      for (const [key, child] of Object.entries(node)) {
+        // `{ messageId: { id: { id: x } } }` is still the slot `messageId`: a wrapped id must not become a new, unknown place.
+        const wraps = name !== '' && /^(?:id|_id|value|\$eq|\$in|key|uuid|0)$/.test(key) && REFERENCE_NAME.test(name);
+        if (wraps) walk(child, at, name, `${wrapping}{`, depth + 1, inList);
+        else walk(child, at === '' ? foldName(key) : `${at}.${foldName(key)}`, key, '', depth + 1, inList);
+      }
+    }
+  };
+  walk(value, '', '', '', 0, false);
+}
+
+const REFERENCE_NAME = /(?:id|ids|uuid|ref|refs|key|from|to|source|target|account|number)$/i;
+
+/** Inline arguments of a GraphQL document: `order(id: "x")` gives the slot `gql:order.id`. Variables are read as ordinary JSON. */
+function readGraphql(document: string, add: Add): void {
+  for (const field of document.slice(0, 20_000).matchAll(/([A-Za-z_]\w*)\s*\(([^()]{1,2000})\)/g)) {
+    for (const argument of field[2].matchAll(/([A-Za-z_]\w*)\s*:\s*(?:"([^"]{1,200})"|(-?\d{1,20})\b)/g)) {
+      const name = argument[1];
+      add('body', `gql:${foldName(field[1])}.${foldName(name)}`, name, argument[2] ?? argument[3], referentOf(name) || foldName(field[1]), '', true);
+    }
+  }
+}

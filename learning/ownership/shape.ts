@@ -1,0 +1,98 @@
+/**
+ * What a name or a value looks like: folding of names over spelling conventions, and shapes of identifiers. Pure functions, no state.
+ */
+
+const MAX_FOLDED = 4096;
+const folded = new Map<string, string>();
+
+/** One spelling for `order_ids`, `orderIds`, `order-ids`, `Order`: lower case, letters and digits only, singular. */
+export function foldName(name: string): string {
+  const known = folded.get(name);
+  if (known !== undefined) return known;
+  const plain = name.toLowerCase().replace(/[^a-z0-9]/g, '');
+  let single = plain;
+  if (plain.length > 3) {
+    if (plain.endsWith('ies')) single = `${plain.slice(0, -3)}y`;
+    else if (/(?:ss|x|ch|sh)es$/.test(plain)) single = plain.slice(0, -2);
+    else if (plain.endsWith('s') && !/(?:ss|us|is)$/.test(plain)) single = plain.slice(0, -1);
+  }
+  if (folded.size >= MAX_FOLDED) folded.clear();
+  folded.set(name, single);
+  return single;
+}
+
+const REFERENCE_SUFFIX = /(?:id|uuid|guid|ref|reference|no|number|num|key|code|slug|urn)$/;
+
+/** The thing that a reference name points at: `orderId`, `order_ref`, `orders[]` → `order`; empty when the name is only `id`. */
+export function referentOf(name: string): string {
+  const plain = foldName(name.replace(/\[\d*\]$/, ''));
+  const bare = plain.replace(REFERENCE_SUFFIX, '');
+  return bare === '' || bare === 'object' || bare === 'resource' || bare === 'entity' ? '' : foldName(bare);
+}
+
+/** Names that say nothing about what is inside: envelopes of lists and single objects. */
+const ENVELOPES = new Set(
+  'data result item record row element entry content payload response body object resource value embedded list collection page node edge hit document0 attribute'.split(
+    ' ',
+  ),
+);
+
+export function isEnvelope(name: string): boolean {
+  return ENVELOPES.has(foldName(name));
+}
+
+/** True for texts that can be an identifier: short, without blanks, not a date, an address of a page or a sentence. */
+export function isIdentifier(value: string): boolean {
+  const length = value.length;
+  if (length === 0 || length > 200) return false;
+  for (let i = 0; i < length; i++) {
+    const code = value.charCodeAt(i);
+    if (code <= 32 || code === 34 || code === 60 || code === 62 || code === 123 || code === 125) return false;
+  }
+  return !/^\d{4}-\d\d-\d\d(?:[T ].*)?$/.test(value) && !/^\d+\.\d+$/.test(value);
+}
+
+const INTEGER = /^-?\d+$/;
+const WORD = /^[A-Za-z]+(?:[-_.][A-Za-z]+)*$/;
+
+/**
+ * True when the value is so particular that it names one thing in a whole service, whatever the resource: UUID, ULID, hex or base-n of 12 and
+ * more characters, composites of letters and digits, long integers. Small integers and plain words are unique only within a resource.
+ */
+export function isGloballyUnique(value: string): boolean {
+  const length = value.length;
+  if (length < 6) return false;
+  if (INTEGER.test(value)) return length >= 13;
+  if (WORD.test(value)) return length >= 22 || (length >= 12 && /[a-z][A-Z]/.test(value) && !/[-_.]/.test(value));
+  const hasDigit = /\d/.test(value);
+  const hasLetter = /[A-Za-z]/.test(value);
+  return (hasDigit && hasLetter && length >= 7) || value.includes('@');
+}
+
+/** True when a literal path segment is surely a value: integers, UUIDs, long mixed texts. Words, `v1` and `2fa` stay static. */
+export function looksLikeValue(segment: string): boolean {
+  if (INTEGER.test(segment)) return true;
+  if (segment.length < 6 || WORD.test(segment)) return segment.length >= 22 && !/[-_.]/.test(segment);
+  return /\d/.test(segment) && (segment.match(/\d/g)?.length ?? 0) >= 2 && /^[\w.~:@%=+,-]+$/.test(segment);
+}
+
+/** Shape class of a value, to notice a new one at an id: `i` integer, `u` uuid, `h` hex, `w` word, `m` mixed. */
+export function shapeOf(value: string): string {
+  if (INTEGER.test(value)) return 'i';
+  if (/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i.test(value)) return 'u';
+  if (WORD.test(value)) return 'w';
+  if (/^[0-9a-f]{16,}$/i.test(value)) return 'h';
+  return 'm';
+}
+
+/** The id inside a reference that is written as a link or URN: `/users/42`, `https://h/users/42`, `urn:x:user:42` → `42`; others unchanged. */
+export function unlink(value: string): string {
+  if (value.length > 300) return value;
+  if (value.startsWith('/') || /^https?:\/\//.test(value)) {
+    const path = value.split(/[?#]/, 1)[0].replace(/\/+$/, '');
+    const last = path.slice(path.lastIndexOf('/') + 1);
+    return last === '' ? value : last;
+  }
+  if (value.startsWith('urn:') || value.startsWith('gid://')) return value.slice(Math.max(value.lastIndexOf(':'), value.lastIndexOf('/')) + 1);
+  return value;
+}

@@ -1,0 +1,72 @@
+import { type HeaderList, headerAll, type Principal, PrincipalReader } from '../../exchange/index.js';
+import type { Field } from './answer.js';
+
+/** Something an answer said about the person it handed a credential to. */
+export interface Told {
+  readonly source: string;
+  readonly path: string;
+  readonly text: string;
+}
+
+interface Pending {
+  readonly told: readonly Told[];
+  /** Person who asked with an earlier credential (refresh); 0 when nobody. */
+  readonly by: number;
+}
+
+const MAX_PENDING = 20_000;
+const TOKEN_NAME = /token|key|session|jwt|secret|auth|ticket|credential|sid|bearer|pass$/;
+
+/**
+ * Recognises credentials that answers hand out, before they are used: every token-like text of a sign-in, registration or refresh answer is hashed
+ * as the gateway would hash it in a request, and whoever later comes with that key is the person the answer spoke of. No field names needed.
+ */
+export class SignIns {
+  readonly #pending = new Map<string, Pending>();
+  readonly #reader: PrincipalReader;
+
+  constructor(secret: string) {
+    this.#reader = new PrincipalReader(secret);
+  }
+
+  /** Principals whose credentials stand in this answer, at most eight. */
+  credentials(method: string, headers: HeaderList, fields: readonly Field[]): Principal[] {
+    const found: Principal[] = [];
+    const seen = new Set<string>();
+    const add = (principal: Principal | null): void => {
+      if (principal === null || seen.has(principal.key) || found.length >= 8) return;
+      seen.add(principal.key);
+      found.push(principal);
+    };
+    for (const line of headerAll(headers, 'set-cookie')) {
+      const pair = line.split(';', 1)[0];
+      if (pair.length - pair.indexOf('=') > 8) add(this.#reader.read(['cookie', pair], '/'));
+    }
+    const unsafe = method !== 'GET' && method !== 'HEAD';
+    for (const field of fields) {
+      if (field.value.length < 12 || !/^[\w.~:%+/=-]+$/.test(field.value)) continue;
+      if (unsafe ? field.value.length >= 16 || TOKEN_NAME.test(field.path) : TOKEN_NAME.test(field.path)) add(this.#reader.read(['authorization', `Bearer ${field.value}`], '/'));
+    }
+    return found;
+  }
+
+  expect(key: string, pending: Pending): void {
+    this.#pending.delete(key);
+    this.#pending.set(key, pending);
+    if (this.#pending.size > MAX_PENDING) {
+      const oldest = this.#pending.keys().next().value;
+      if (oldest !== undefined) this.#pending.delete(oldest);
+    }
+  }
+
+  /** What was said about the owner of a credential that is used for the first time. */
+  claim(key: string): Pending | undefined {
+    const pending = this.#pending.get(key);
+    if (pending !== undefined) this.#pending.delete(key);
+    return pending;
+  }
+
+  get size(): number {
+    return this.#pending.size;
+  }
+}

@@ -1,0 +1,117 @@
+import { type AccessVerdict, type Body, bodyText, type HeaderList } from '../../exchange/index.js';
+import { readAnswer } from './answer.js';
+import { KeyedHash } from './hash.js';
+import { type Caller, JUDGE, type JudgedAnswer, type JudgeSettings, judge } from './judge.js';
+import { Knowledge } from './knowledge.js';
+import { type RequestFacts, readRequest } from './references.js';
+import { foldRoute } from './routes.js';
+import { scoped } from './sheet.js';
+import { applyDelta } from './wire.js';
+
+/** A request as the gateway sees it. `template` null: the path is not in the inventory (yet). */
+export interface AccessRequest {
+  readonly service: string;
+  readonly method: string;
+  readonly template: string | null;
+  readonly path: string;
+  /** Raw target with query. */
+  readonly target: string;
+  readonly headers: HeaderList;
+  readonly parameters: readonly string[];
+  /** Captured body, content coding still applied; null when none was captured. */
+  readonly body: Body | null;
+  readonly principalKey: string | null;
+  /** `Principal.carrier`: where the credential stood, so that it is not taken for an object id. */
+  readonly carrier?: string;
+}
+
+export interface AccessAnswer {
+  readonly status: number;
+  readonly headers: HeaderList;
+  readonly body: Body | null;
+}
+
+const MAX_BODY = 262_144;
+
+/**
+ * What a gateway needs of the learned ownership: a replica of the table and the rules, read-only, synchronous, no I/O.
+ *
+ * Fed with {@link apply}: first every chunk of the model's snapshot, then its deltas in order. Chunks may be applied again without harm.
+ */
+export class OwnershipView {
+  #known = new Knowledge(new KeyedHash(new Uint8Array(8)));
+  readonly #settings: JudgeSettings;
+  /** Objects, people and grants held. */
+  get entries(): number {
+    return this.#known.table.size;
+  }
+
+  get bytes(): number {
+    return this.#known.table.bytes;
+  }
+
+  constructor(settings: Partial<JudgeSettings> = {}) {
+    this.#settings = { ...JUDGE, ...settings };
+  }
+
+  /** Applies one snapshot chunk or delta. A chunk that begins a snapshot (it carries the seed) replaces everything. */
+  apply(bytes: Uint8Array): void {
+    this.#known = applyDelta(this.#known, bytes);
+  }
+
+  /** What {@link judgeRequest} and {@link judgeResponse} want to see of this route; both false for routes without learned slots. */
+  needs(service: string, method: string, template: string | null): { requestBody: boolean; responseBody: boolean } {
+    if (template === null) return { requestBody: false, responseBody: false };
+    const rule = this.#known.sheet.routes.get(scoped(service, foldRoute(method, template)));
+    if (rule === undefined) return { requestBody: false, responseBody: false };
+    const slots = Object.entries(rule.slots);
+    return {
+      requestBody: slots.some(([slot]) => slot.startsWith('body:')),
+      responseBody: slots.some(([, slot]) => Object.values(slot.stances).some((stance) => stance.is === 'deny') && this.#known.resource(service, slot.resource) !== undefined),
+    };
+  }
+
+  /** Judges a request before it is forwarded; null when nothing is known about the route or it names no object. */
+  judgeRequest(request: AccessRequest): AccessVerdict | null {
+    return this.#judge(request, null);
+  }
+
+  /** Judges a request by its answer, so that the answer can be withheld. */
+  judgeResponse(request: AccessRequest, answer: AccessAnswer): AccessVerdict | null {
+    if (answer.status >= 300 || answer.body === null) return this.#judge(request, null);
+    return this.#judge(request, answer);
+  }
+
+  #judge(request: AccessRequest, answer: AccessAnswer | null): AccessVerdict | null {
+    if (request.principalKey === null) return null;
+    const facts: RequestFacts = {
+      method: request.method,
+      template: request.template,
+      target: request.target,
+      headers: request.headers,
+      bodyText: request.body === null || request.body.bytes.length === 0 ? null : bodyText(request.headers, request.body, MAX_BODY),
+    };
+    const reading = readRequest(facts, request.carrier ?? '');
+    const known = this.#known;
+    if (!known.sheet.routes.has(scoped(request.service, reading.route))) return null;
+    known.findPerson(request.principalKey);
+    const caller: Caller = { person: known.person, flags: known.flags };
+    let judged: JudgedAnswer | null = null;
+    if (answer !== null && answer.body !== null) {
+      const text = bodyText(answer.headers, answer.body, MAX_BODY);
+      judged = { status: answer.status, objects: answerObjects(text, reading.collection) };
+    }
+    return judge(known, request.service, reading, caller, judged, this.#settings);
+  }
+}
+
+/** Objects of a JSON text; none when it is not JSON. */
+export function answerObjects(text: string, collection: string): ReturnType<typeof readAnswer> {
+  const first = text.charCodeAt(0);
+  if (first !== 0x7b && first !== 0x5b) return [];
+  try {
+    return readAnswer(JSON.parse(text), collection);
+  } catch {
+    return [];
+  }
+}
