@@ -1,0 +1,88 @@
+import { type Kysely, sql } from 'kysely';
+import { newId } from '../exchange/index.js';
+import { parsed } from './endpoint-rows.js';
+import { containing, type Page, type PageRequest, page, type Sorting } from './page.js';
+import type { Tables } from './tables.js';
+import type { Actor, ActorDetail, ActorEvent, ActorLink, ActorState, Json } from './types.js';
+
+export interface ActorFilter {
+  readonly kind?: Actor['kind'];
+  readonly state?: ActorState;
+  readonly minScore?: number;
+  /** Part of value or label. */
+  readonly search?: string;
+  readonly seenAfterMs?: number;
+}
+
+export interface Actors {
+  /** Sorts: score, lastSeen, firstSeen, requests, findings. */
+  list(filter: ActorFilter, request: PageRequest): Promise<Page<Actor>>;
+  get(id: string): Promise<Actor | null>;
+  /** Sorts: at. */
+  timeline(id: string, request: PageRequest): Promise<Page<ActorEvent>>;
+  /** Addresses of a principal, or principals of an address; the latest 200. */
+  links(value: string): Promise<readonly ActorLink[]>;
+  setState(id: string, state: ActorState): Promise<void>;
+  note(id: string, event: { readonly atMs: number; readonly kind: string; readonly body: Json }): Promise<void>;
+}
+
+const ACTOR_SORTING: Sorting = {
+  columns: { score: 'score', lastSeen: 'lastSeenMs', firstSeen: 'firstSeenMs', requests: 'requests', findings: 'findings' },
+  initial: '-score',
+  id: 'id',
+};
+const MAX_LINKS = 200;
+
+export function actorsOf(db: Kysely<Tables>): Actors {
+  return {
+    list(filter, request) {
+      let query = db.selectFrom('actors').selectAll();
+      if (filter.kind) query = query.where('kind', '=', filter.kind);
+      if (filter.state) query = query.where('state', '=', filter.state);
+      if (filter.minScore !== undefined) query = query.where('score', '>=', filter.minScore);
+      if (filter.seenAfterMs !== undefined) query = query.where('lastSeenMs', '>=', filter.seenAfterMs);
+      if (filter.search) query = query.where(sql<boolean>`${sql.ref('search')} like ${containing(filter.search)} escape '\\'`);
+      return page(query, ACTOR_SORTING, request, actorOf);
+    },
+    async get(id) {
+      const row = await db.selectFrom('actors').selectAll().where('id', '=', id).executeTakeFirst();
+      return row === undefined ? null : actorOf(row);
+    },
+    timeline: (id, request) =>
+      page(
+        db.selectFrom('actor_events').selectAll().where('actorId', '=', id),
+        { columns: { at: 'atMs' }, initial: '-at', id: 'id' },
+        request,
+        ({ bodyJson, ...row }) => ({ ...row, body: parsed(bodyJson) }),
+      ),
+    links: (value) =>
+      db
+        .selectFrom('actor_links')
+        .selectAll()
+        .where((where) => where.or([where('principal', '=', value), where('address', '=', value)]))
+        .orderBy('lastSeenMs', 'desc')
+        .limit(MAX_LINKS)
+        .execute(),
+    async setState(id, state) {
+      await db.updateTable('actors').set({ state }).where('id', '=', id).execute();
+    },
+    async note(id, event) {
+      await db
+        .insertInto('actor_events')
+        .values({
+          id: newId(event.atMs),
+          actorId: id,
+          atMs: event.atMs,
+          kind: event.kind,
+          endpointId: null,
+          bodyJson: JSON.stringify(event.body),
+        })
+        .execute();
+    },
+  };
+}
+
+function actorOf(row: Tables['actors']): Actor {
+  const { detailJson, search: _search, ...rest } = row;
+  return { ...rest, kind: row.kind as Actor['kind'], state: row.state as ActorState, detail: JSON.parse(detailJson) as ActorDetail };
+}

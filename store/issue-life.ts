@@ -1,0 +1,146 @@
+/**
+ * The life of an issue, as values: what a first finding opens, what a further one changes, what a person may set.
+ *
+ * open → accepted (with a reason, perhaps until a date) | fixed → reopened when it is seen after the fix, or after the acceptance ran out.
+ */
+import { type Finding, severityRank } from '../exchange/index.js';
+import type { Tables } from './tables.js';
+import { actorId, type IssueEvidence, type IssueStatus } from './types.js';
+
+export type IssueRow = Tables['issues'];
+
+const MAX_EVIDENCE = 5;
+/** By severity rank, info to critical. */
+const WEIGHT: readonly number[] = [10, 25, 50, 75, 100];
+
+/** Severity × confidence, 0–100: a critical finding of confidence 0.5 comes level with a medium one that is certain. */
+export function issuePriority(rank: number, confidence: number): number {
+  return Math.round((WEIGHT[rank] ?? 0) * confidence);
+}
+
+/** Does it still want somebody's attention? */
+export const isLive = (status: string): boolean => status === 'open' || status === 'reopened';
+
+/** The issue that a group of findings of one fingerprint opens. `group` is in order of time and not empty. */
+export function openedIssue(id: string, group: readonly Finding[]): IssueRow {
+  const first = group[0]!;
+  const last = group.at(-1)!;
+  const severity = Math.max(...group.map((finding) => severityRank(finding.severity)));
+  const confidence = Math.max(...group.map((finding) => finding.confidence));
+  const source = `${last.source.kind}:${last.source.id}`;
+  return {
+    id,
+    fingerprint: first.fingerprint,
+    kind: last.kind,
+    title: last.title,
+    severity,
+    confidence,
+    priority: issuePriority(severity, confidence),
+    service: last.service,
+    endpointId: last.endpoint?.id ?? null,
+    method: last.endpoint?.method ?? '',
+    template: last.endpoint?.template ?? '',
+    actorId: last.actor && actorId(last.actor),
+    source,
+    owasp: last.owasp ?? '',
+    status: 'open',
+    live: 1,
+    statusAtMs: first.atMs,
+    statusBy: '',
+    statusReason: '',
+    acceptedUntilMs: null,
+    assignee: '',
+    firstSeenMs: first.atMs,
+    lastSeenMs: last.atMs,
+    occurrences: group.length,
+    ...effects(group),
+    bodyJson: texts(last),
+    evidenceJson: JSON.stringify(withEvidence([], group)),
+    search: [last.title, last.kind, last.service, last.endpoint?.method, last.endpoint?.template, source].join(' ').toLowerCase(),
+    version: 1,
+  };
+}
+
+/** The issue after further findings. Severity and confidence only rise; findings that came late (older than the last) move no date forward. */
+export function sightedIssue(issue: IssueRow, group: readonly Finding[]): IssueRow {
+  const last = group.at(-1)!;
+  const severity = Math.max(issue.severity, ...group.map((finding) => severityRank(finding.severity)));
+  const confidence = Math.max(issue.confidence, ...group.map((finding) => finding.confidence));
+  const { acted, succeeded } = effects(group);
+  const newer = last.atMs >= issue.lastSeenMs;
+  return {
+    ...issue,
+    severity,
+    confidence,
+    priority: issuePriority(severity, confidence),
+    actorId: newer && last.actor ? actorId(last.actor) : issue.actorId,
+    firstSeenMs: Math.min(issue.firstSeenMs, group[0]!.atMs),
+    lastSeenMs: Math.max(issue.lastSeenMs, last.atMs),
+    occurrences: issue.occurrences + group.length,
+    acted: issue.acted + acted,
+    succeeded: issue.succeeded + succeeded,
+    bodyJson: newer ? texts(last) : issue.bodyJson,
+    evidenceJson: JSON.stringify(withEvidence(JSON.parse(issue.evidenceJson) as IssueEvidence[], group)),
+    ...reopening(issue, last.atMs),
+  };
+}
+
+function reopening(issue: IssueRow, seenMs: number): Partial<IssueRow> {
+  const fixWasWrong = issue.status === 'fixed' && seenMs > issue.statusAtMs;
+  const acceptanceOver = issue.status === 'accepted' && issue.acceptedUntilMs !== null && seenMs > issue.acceptedUntilMs;
+  if (!fixWasWrong && !acceptanceOver) return {};
+  return {
+    status: 'reopened',
+    live: 1,
+    statusAtMs: seenMs,
+    statusBy: '',
+    statusReason: fixWasWrong ? 'Seen again after it was marked as fixed.' : 'Seen again after its acceptance ran out.',
+    acceptedUntilMs: null,
+  };
+}
+
+/** The issue after a person (or a scan that proved the fix) set its status. */
+export function decidedIssue(
+  issue: IssueRow,
+  decision: {
+    readonly status: IssueStatus;
+    readonly by: string;
+    readonly reason: string;
+    readonly atMs: number;
+    readonly untilMs: number | null;
+  },
+): IssueRow {
+  return {
+    ...issue,
+    status: decision.status,
+    live: Number(isLive(decision.status)),
+    statusAtMs: decision.atMs,
+    statusBy: decision.by,
+    statusReason: decision.reason,
+    acceptedUntilMs: decision.status === 'accepted' ? decision.untilMs : null,
+    version: issue.version + 1,
+  };
+}
+
+function effects(group: readonly Finding[]): { readonly acted: number; readonly succeeded: number } {
+  return {
+    acted: group.filter((finding) => finding.effect === 'acted').length,
+    succeeded: group.filter((finding) => finding.succeeded === true).length,
+  };
+}
+
+function texts(finding: Finding): string {
+  return JSON.stringify({ explanation: finding.explanation, remediation: finding.remediation, cwe: finding.cwe ?? '' });
+}
+
+/** The first proof stays for ever, the others are the latest. */
+function withEvidence(kept: readonly IssueEvidence[], group: readonly Finding[]): readonly IssueEvidence[] {
+  const needed = group.length <= MAX_EVIDENCE ? group : [group[0]!, ...group.slice(-(MAX_EVIDENCE - 1))];
+  const all = [...kept, ...needed.map(proofOf)];
+  return all.length <= MAX_EVIDENCE ? all : [all[0]!, ...all.slice(-(MAX_EVIDENCE - 1))];
+}
+
+function proofOf(finding: Finding): IssueEvidence {
+  const { id, atMs, explanation, actor, exchangeIds, requestIds, evidence } = finding;
+  return { findingId: id, atMs, explanation, actor, exchangeIds, requestIds, evidence };
+}

@@ -1,0 +1,212 @@
+import { type Kysely, type SelectQueryBuilder, sql } from 'kysely';
+import { type Finding, SEVERITIES, type Severity, severityRank } from '../exchange/index.js';
+import { parsed } from './endpoint-rows.js';
+import { StoreError } from './errors.js';
+import { IssueTally, lockIssue, noteIssue, saveIssue } from './filing.js';
+import { decidedIssue, type IssueRow } from './issue-life.js';
+import { containing, type Page, type PageRequest, page, type Sorting } from './page.js';
+import type { Engine, Tables } from './tables.js';
+import type { Issue, IssueEvent, IssueEvidence, IssueStatus, IssueSummary, Json, StoredFinding } from './types.js';
+
+export interface IssueFilter {
+  readonly status?: readonly IssueStatus[];
+  readonly severity?: readonly Severity[];
+  readonly service?: string;
+  readonly kind?: string;
+  readonly endpointId?: string;
+  readonly actorId?: string;
+  readonly assignee?: string;
+  readonly owasp?: string;
+  readonly search?: string;
+  readonly firstSeenAfterMs?: number;
+  readonly ids?: readonly string[];
+}
+
+export interface FindingFilter {
+  readonly service?: string;
+  readonly kind?: string;
+  readonly issueId?: string;
+  readonly endpointId?: string;
+  readonly actorId?: string;
+  readonly incidentId?: string;
+  readonly severity?: readonly Severity[];
+  readonly sinceMs?: number;
+}
+
+export interface IssueDecision {
+  readonly status: IssueStatus;
+  readonly by: string;
+  readonly reason: string;
+  readonly atMs: number;
+  /** For `accepted`: reopens when seen after this moment; null accepts for good. */
+  readonly untilMs: number | null;
+}
+
+export interface Issues {
+  /** Sorts: lastSeen, firstSeen, priority, severity, occurrences. */
+  list(filter: IssueFilter, request: PageRequest): Promise<Page<IssueSummary>>;
+  get(id: string): Promise<Issue | null>;
+  counts(
+    service?: string,
+  ): Promise<readonly { readonly service: string; readonly status: IssueStatus; readonly severity: Severity; readonly count: number }[]>;
+  /**
+   * @param expectedVersion refuses with `STORE_CONFLICT` when somebody decided meanwhile; undefined skips the check
+   * @throws StoreError STORE_NOT_FOUND, STORE_CONFLICT
+   */
+  decide(id: string, decision: IssueDecision, expectedVersion?: number): Promise<Issue>;
+  assign(id: string, assignee: string, by: string, atMs: number, expectedVersion?: number): Promise<Issue>;
+  comment(id: string, by: string, text: string, atMs: number): Promise<IssueEvent>;
+  /** Records that something was made from the issue: a policy, a ticket. */
+  link(id: string, by: string, text: string, detail: Json, atMs: number): Promise<IssueEvent>;
+  events(id: string, request: PageRequest): Promise<Page<IssueEvent>>;
+  /** Sorts: at. */
+  findings(filter: FindingFilter, request: PageRequest): Promise<Page<StoredFinding>>;
+  finding(id: string): Promise<StoredFinding | null>;
+}
+
+const ISSUE_SORTING: Sorting = {
+  columns: { lastSeen: 'lastSeenMs', firstSeen: 'firstSeenMs', priority: 'priority', severity: 'severity', occurrences: 'occurrences' },
+  initial: '-lastSeen',
+  id: 'id',
+};
+const AT_SORTING: Sorting = { columns: { at: 'atMs' }, initial: '-at', id: 'id' };
+
+/**
+ * `column in (…)` without letting the planner start from that column's index: a list of one to a few common values matches most rows, so
+ * walking the sort order and stopping at the page's end is what makes a first page fast.
+ */
+const oneOf = (column: string, values: readonly (string | number)[]) =>
+  sql<boolean>`coalesce(${sql.ref(column)}, null) in (${sql.join(values)})`;
+
+export function issuesOf(db: Kysely<Tables>, engine: Engine): Issues {
+  const change = async (
+    id: string,
+    expectedVersion: number | undefined,
+    next: (issue: IssueRow) => IssueRow,
+    note: Omit<IssueEvent, 'id' | 'issueId'>,
+  ) =>
+    db.transaction().execute(async (trx) => {
+      const exists = await trx.selectFrom('issues').select('id').where('id', '=', id).executeTakeFirst();
+      if (exists === undefined) throw new StoreError('STORE_NOT_FOUND', `there is no issue ${id}`);
+      const before = await lockIssue(trx, 'id', id);
+      if (expectedVersion !== undefined && before.version !== expectedVersion) {
+        throw new StoreError(
+          'STORE_CONFLICT',
+          `issue ${id} is at version ${before.version}, the change was made for version ${expectedVersion}`,
+        );
+      }
+      const after = next(before);
+      const tally = new IssueTally();
+      await saveIssue(trx, before, after, tally);
+      await tally.write(trx, engine);
+      await noteIssue(trx, { issueId: id, ...note });
+      return issueOf(after);
+    });
+
+  const note = async (issueId: string, event: Omit<IssueEvent, 'id' | 'issueId'>): Promise<IssueEvent> => {
+    const exists = await db.selectFrom('issues').select('id').where('id', '=', issueId).executeTakeFirst();
+    if (exists === undefined) throw new StoreError('STORE_NOT_FOUND', `there is no issue ${issueId}`);
+    return { id: await noteIssue(db, { issueId, ...event }), issueId, ...event };
+  };
+
+  return {
+    list: (filter, request) => page(filteredIssues(db, filter), ISSUE_SORTING, request, summaryOfIssue),
+    async get(id) {
+      const row = await db.selectFrom('issues').selectAll().where('id', '=', id).executeTakeFirst();
+      return row === undefined ? null : issueOf(row);
+    },
+    async counts(service) {
+      let query = db.selectFrom('issue_counts').selectAll().where('count', '>', 0);
+      if (service) query = query.where('service', '=', service);
+      const rows = await query.execute();
+      return rows.map((row) => ({
+        service: row.service,
+        status: row.status as IssueStatus,
+        severity: SEVERITIES[row.severity]!,
+        count: row.count,
+      }));
+    },
+    decide: (id, decision, expectedVersion) =>
+      change(id, expectedVersion, (issue) => decidedIssue(issue, decision), {
+        atMs: decision.atMs,
+        kind: 'status',
+        by: decision.by,
+        text: decision.reason,
+        detail: { status: decision.status, untilMs: decision.untilMs },
+      }),
+    assign: (id, assignee, by, atMs, expectedVersion) =>
+      change(id, expectedVersion, (issue) => ({ ...issue, assignee, version: issue.version + 1 }), {
+        atMs,
+        kind: 'assigned',
+        by,
+        text: assignee,
+        detail: null,
+      }),
+    comment: (id, by, text, atMs) => note(id, { atMs, kind: 'comment', by, text, detail: null }),
+    link: (id, by, text, detail, atMs) => note(id, { atMs, kind: 'linked', by, text, detail }),
+    events: (id, request) =>
+      page(
+        db.selectFrom('issue_events').selectAll().where('issueId', '=', id),
+        AT_SORTING,
+        { sort: 'at', ...request },
+        ({ detailJson, ...row }) => ({
+          ...row,
+          kind: row.kind as IssueEvent['kind'],
+          detail: parsed(detailJson),
+        }),
+      ),
+    findings(filter, request) {
+      let query = db.selectFrom('findings').select(['id', 'atMs', 'issueId', 'bodyJson']);
+      for (const column of ['service', 'kind', 'issueId', 'endpointId', 'actorId', 'incidentId'] as const) {
+        const value = filter[column];
+        if (value) query = query.where(column, '=', value);
+      }
+      if (filter.severity?.length) query = query.where(oneOf('severity', filter.severity.map(severityRank)));
+      if (filter.sinceMs !== undefined) query = query.where('atMs', '>=', filter.sinceMs);
+      return page(query, AT_SORTING, request, findingOfRow);
+    },
+    async finding(id) {
+      const row = await db.selectFrom('findings').select(['issueId', 'bodyJson']).where('id', '=', id).executeTakeFirst();
+      return row === undefined ? null : findingOfRow(row);
+    },
+  };
+}
+
+function filteredIssues(db: Kysely<Tables>, filter: IssueFilter): SelectQueryBuilder<Tables, 'issues', IssueRow> {
+  let query = db.selectFrom('issues').selectAll();
+  const statuses = new Set(filter.status ?? []);
+  if (statuses.size === 2 && statuses.has('open') && statuses.has('reopened')) query = query.where('live', '=', 1);
+  else if (statuses.size === 1) query = query.where('status', '=', [...statuses][0]!);
+  else if (statuses.size > 1) query = query.where(oneOf('status', [...statuses]));
+  const ranks = (filter.severity ?? []).map(severityRank);
+  if (ranks.length === 1) query = query.where('severity', '=', ranks[0]!);
+  else if (ranks.length > 1) query = query.where(oneOf('severity', ranks));
+  for (const column of ['service', 'endpointId', 'actorId', 'assignee', 'owasp'] as const) {
+    const value = filter[column];
+    if (value) query = query.where(column, '=', value);
+  }
+  // A family (`bola`) stands for all of its kinds.
+  if (filter.kind)
+    query = filter.kind.includes('.') ? query.where('kind', '=', filter.kind) : query.where('kind', 'like', `${filter.kind}.%`);
+  if (filter.firstSeenAfterMs !== undefined) query = query.where('firstSeenMs', '>=', filter.firstSeenAfterMs);
+  if (filter.ids?.length) query = query.where('id', 'in', [...filter.ids]);
+  for (const word of (filter.search ?? '').split(/\s+/).filter(Boolean)) {
+    query = query.where(sql<boolean>`${sql.ref('search')} like ${containing(word)} escape '\\'`);
+  }
+  return query;
+}
+
+function summaryOfIssue(row: IssueRow): IssueSummary {
+  const { live: _live, bodyJson: _body, evidenceJson: _evidence, search: _search, ...summary } = row;
+  return { ...summary, severity: SEVERITIES[row.severity]!, status: row.status as IssueStatus };
+}
+
+function issueOf(row: IssueRow): Issue {
+  const texts = JSON.parse(row.bodyJson) as Pick<Issue, 'explanation' | 'remediation' | 'cwe'>;
+  return { ...summaryOfIssue(row), ...texts, evidence: JSON.parse(row.evidenceJson) as IssueEvidence[] };
+}
+
+const findingOfRow = (row: { issueId: string; bodyJson: string }): StoredFinding => ({
+  ...(JSON.parse(row.bodyJson) as Finding),
+  issueId: row.issueId,
+});
