@@ -191,10 +191,14 @@ t.test('partition: both sides edit, one restarts meanwhile, and they converge', 
     if (away === 'killed') await server.kill();
     else server.freeze();
     await a.map.set('both', `a ${away}`);
+    const setAtMs = Date.now();
+    await until('the clock moves on', () => Date.now() > setAtMs + 1);
     await b.map.set('both', `b ${away}`);
     await a.map.delete('deleted-by-a');
     await b.map.delete('deleted-by-b');
     await b.map.set(`edited-${away}`, 'edited by b');
+    const editedAtMs = Date.now();
+    await until('the clock moves on', () => Date.now() > editedAtMs + 1);
     await a.map.delete(`edited-${away}`);
     await a.map.set(`a-${away}`, 'new');
     await b.map.set(`b-${away}`, 'new');
