@@ -1,0 +1,202 @@
+import { type Layer, TYPE_ETHERNET, TYPE_IP_ANY, TYPE_MALFORMED, TYPE_NOT_IP, TYPE_UNKNOWN_LINK } from './layer.js';
+
+/** LINKTYPE_ values that can be read, with their names for messages. */
+export const LINK_TYPES: Readonly<Record<number, string>> = {
+  0: 'NULL',
+  1: 'ETHERNET',
+  9: 'PPP',
+  12: 'RAW',
+  14: 'RAW',
+  50: 'PPP_HDLC',
+  51: 'PPPOE',
+  101: 'RAW',
+  104: 'C_HDLC',
+  105: 'IEEE802_11',
+  108: 'LOOP',
+  109: 'ENC',
+  113: 'LINUX_SLL',
+  127: 'IEEE802_11_RADIOTAP',
+  228: 'IPV4',
+  229: 'IPV6',
+  239: 'NFLOG',
+  276: 'LINUX_SLL2',
+};
+
+/**
+ * Takes the link layer off: Ethernet with any stack of VLAN, MPLS, PPPoE and LLC/SNAP headers, and the other link types above. `layer` gets
+ * the network protocol and where it starts. A negative link type is an ether type to start with.
+ */
+export function linkPayload(linkType: number, bytes: Uint8Array, start: number, end: number, layer: Layer): void {
+  switch (linkType) {
+    case 1:
+      if (end - start < 14) return set(layer, TYPE_MALFORMED, start);
+      return etherType((bytes[start + 12] << 8) | bytes[start + 13], bytes, start + 14, end, layer);
+    case 0:
+    case 108: {
+      if (end - start < 4) return set(layer, TYPE_MALFORMED, start);
+      // The family stands in the byte order of the machine that captured; one of its outer bytes is zero.
+      const family = bytes[start] === 0 ? bytes[start + 3] : bytes[start];
+      if (family === 2) return set(layer, 0x0800, start + 4);
+      return set(layer, family === 10 || family === 24 || family === 28 || family === 30 ? 0x86dd : TYPE_NOT_IP, start + 4);
+    }
+    case 9:
+    case 50:
+      return ppp(bytes, start, end, layer);
+    case 51:
+      return pppoe(bytes, start, end, layer);
+    case 12:
+    case 14:
+    case 101:
+      return set(layer, end > start ? TYPE_IP_ANY : TYPE_MALFORMED, start);
+    case 228:
+      return set(layer, 0x0800, start);
+    case 229:
+      return set(layer, 0x86dd, start);
+    case 104:
+      if (end - start < 4) return set(layer, TYPE_MALFORMED, start);
+      return etherType((bytes[start + 2] << 8) | bytes[start + 3], bytes, start + 4, end, layer);
+    case 109:
+      return set(layer, end - start > 12 ? TYPE_IP_ANY : TYPE_MALFORMED, start + 12);
+    case 113:
+      if (end - start < 16) return set(layer, TYPE_MALFORMED, start);
+      return etherType((bytes[start + 14] << 8) | bytes[start + 15], bytes, start + 16, end, layer);
+    case 276:
+      if (end - start < 20) return set(layer, TYPE_MALFORMED, start);
+      return etherType((bytes[start] << 8) | bytes[start + 1], bytes, start + 20, end, layer);
+    case 127: {
+      if (end - start < 8) return set(layer, TYPE_MALFORMED, start);
+      const header = bytes[start + 2] | (bytes[start + 3] << 8);
+      return wireless(bytes, start + header, end, layer);
+    }
+    case 105:
+      return wireless(bytes, start, end, layer);
+    case 239:
+      return nflog(bytes, start, end, layer);
+    default:
+      if (linkType < 0) return etherType(-linkType, bytes, start, end, layer);
+      set(layer, TYPE_UNKNOWN_LINK, start);
+  }
+}
+
+function set(layer: Layer, type: number, start: number): void {
+  layer.type = type;
+  layer.start = start;
+}
+
+function etherType(first: number, bytes: Uint8Array, from: number, end: number, layer: Layer): void {
+  let type = first;
+  let at = from;
+  // A frame of 1500 bytes has room for no more stacked headers than this that mean anything.
+  for (let headers = 0; headers < 16; headers++) {
+    if (type < 1536) {
+      // IEEE 802.3 length: LLC, with SNAP when both service access points are 0xaa.
+      if (end - at < 8 || bytes[at] !== 0xaa || bytes[at + 1] !== 0xaa) return set(layer, TYPE_NOT_IP, at);
+      type = (bytes[at + 6] << 8) | bytes[at + 7];
+      at += 8;
+      if (type < 1536) return set(layer, TYPE_NOT_IP, at);
+      continue;
+    }
+    switch (type) {
+      case 0x8100:
+      case 0x88a8:
+      case 0x9100:
+      case 0x9200:
+      case 0x8926:
+      case 0x893f: {
+        // VLAN tags have 4 bytes, VN-Tag 6, E-Tag 8, counted with the type that follows.
+        const length = type === 0x893f ? 8 : type === 0x8926 ? 6 : 4;
+        if (end - at < length) return set(layer, TYPE_MALFORMED, at);
+        type = (bytes[at + length - 2] << 8) | bytes[at + length - 1];
+        at += length;
+        continue;
+      }
+      case 0x8847:
+      case 0x8848:
+        return mpls(bytes, at, end, layer);
+      case 0x8864:
+        return pppoe(bytes, at, end, layer);
+      case 0x88e7:
+        return set(layer, end - at > 18 ? TYPE_ETHERNET : TYPE_MALFORMED, at + 4);
+      case 0x894f: {
+        // Network service header (RFC 8300 §2.2): length in words, next protocol.
+        if (end - at < 8) return set(layer, TYPE_MALFORMED, at);
+        const next = bytes[at + 3];
+        return set(
+          layer,
+          next === 1 ? 0x0800 : next === 2 ? 0x86dd : next === 3 ? TYPE_ETHERNET : TYPE_NOT_IP,
+          at + (bytes[at + 1] & 0x3f) * 4,
+        );
+      }
+      case 0x880b:
+        return ppp(bytes, at, end, layer);
+      default:
+        return set(layer, type, at);
+    }
+  }
+  set(layer, TYPE_MALFORMED, at);
+}
+
+/** RFC 3032 §2.1: four bytes a label, the bit 0x01 of the third ends the stack. What follows is not named; its first nibble tells. */
+function mpls(bytes: Uint8Array, from: number, end: number, layer: Layer): void {
+  let at = from;
+  while (at + 4 <= end) {
+    const bottom = (bytes[at + 2] & 1) !== 0;
+    at += 4;
+    if (!bottom) continue;
+    if (at >= end) break;
+    const nibble = bytes[at] >> 4;
+    if (nibble === 4) return set(layer, 0x0800, at);
+    if (nibble === 6) return set(layer, 0x86dd, at);
+    // A pseudowire: with a control word (RFC 4385) when the nibble is zero.
+    return set(layer, TYPE_ETHERNET, nibble === 0 ? at + 4 : at);
+  }
+  set(layer, TYPE_MALFORMED, at);
+}
+
+/** RFC 2516 §4: version/type, code (0 for a session), session (2), length (2), then PPP. */
+function pppoe(bytes: Uint8Array, start: number, end: number, layer: Layer): void {
+  if (end - start < 8 || bytes[start + 1] !== 0) return set(layer, end - start < 8 ? TYPE_MALFORMED : TYPE_NOT_IP, start);
+  ppp(bytes, start + 6, end, layer);
+}
+
+/** RFC 1661 §2, with the HDLC-like address and control bytes of RFC 1662 where they stand, and protocol field compression. */
+function ppp(bytes: Uint8Array, from: number, end: number, layer: Layer): void {
+  let at = from;
+  if (end - at >= 2 && bytes[at] === 0xff && bytes[at + 1] === 0x03) at += 2;
+  if (end - at < 2) return set(layer, TYPE_MALFORMED, at);
+  const compressed = (bytes[at] & 1) === 1;
+  const protocol = compressed ? bytes[at] : (bytes[at] << 8) | bytes[at + 1];
+  at += compressed ? 1 : 2;
+  if (protocol === 0x21) return set(layer, 0x0800, at);
+  if (protocol === 0x57) return set(layer, 0x86dd, at);
+  if (protocol === 0x281 || protocol === 0x283) return mpls(bytes, at, end, layer);
+  set(layer, TYPE_NOT_IP, at);
+}
+
+/** IEEE 802.11 data frames that are not encrypted: header of 24 bytes, 6 more between access points, 2 more with QoS, then LLC/SNAP. */
+function wireless(bytes: Uint8Array, start: number, end: number, layer: Layer): void {
+  if (end - start < 24) return set(layer, TYPE_MALFORMED, start);
+  const type = (bytes[start] >> 2) & 3;
+  const subtype = bytes[start] >> 4;
+  if (type !== 2 || (subtype & 4) !== 0 || (bytes[start + 1] & 0x40) !== 0) return set(layer, TYPE_NOT_IP, start);
+  const qos = (subtype & 8) !== 0;
+  let at = start + 24 + ((bytes[start + 1] & 3) === 3 ? 6 : 0);
+  const aggregated = qos && (bytes[at] & 0x80) !== 0;
+  if (qos) at += 2;
+  // An A-MSDU holds frames of its own; the first one follows its addresses and length.
+  if (aggregated) at += 14;
+  if (end - at < 8) return set(layer, TYPE_NOT_IP, at);
+  etherType(0, bytes, at, end, layer);
+}
+
+/** https://www.tcpdump.org/linktypes/LINKTYPE_NFLOG.html: family, version, resource id, then TLVs; type 9 is the packet. */
+function nflog(bytes: Uint8Array, start: number, end: number, layer: Layer): void {
+  for (let at = start + 4; at + 4 <= end; ) {
+    const length = bytes[at] | (bytes[at + 1] << 8);
+    const type = bytes[at + 2] | (bytes[at + 3] << 8);
+    if (length < 4) break;
+    if (type === 9) return set(layer, TYPE_IP_ANY, at + 4);
+    at += (length + 3) & ~3;
+  }
+  set(layer, TYPE_MALFORMED, start);
+}

@@ -1,0 +1,96 @@
+import { type Exchange, emptyBody, header, newId, type Observer, type RequestMessage, type ResponseMessage } from '../exchange/index.js';
+import type { Message, Pair } from './http/message.js';
+import type { FlowEnds } from './reassembly/flows.js';
+import type { Side } from './reassembly/handler.js';
+import type { SensorPorts } from './types.js';
+
+/** Where a pair was seen. */
+export interface Seen {
+  readonly ends: FlowEnds;
+  readonly client: Side;
+  /** Address that a PROXY protocol header named. */
+  readonly proxied: { readonly ip: string; readonly port: number } | null;
+}
+
+export type ExchangePorts = Pick<SensorPorts, 'serviceOf' | 'principals'>;
+
+/** An exchange of a pair that has a request; null for an answer alone, which says nothing about what was asked. */
+export function exchangeOf(pair: Pair, seen: Seen, observer: Observer, ports: ExchangePorts): Exchange | null {
+  const { request, response } = pair;
+  if (request === null) return null;
+  const { ends, client } = seen;
+  const other = client === 0 ? 1 : 0;
+  const server = { ip: ends.ip[other], port: ends.port[other] };
+  const from = seen.proxied ?? { ip: ends.ip[client], port: ends.port[client] };
+  const vni = ends.vni < 0 ? null : ends.vni;
+  const message = requestOf(request, server.port);
+  const id = newId(request.startedMs);
+  const named = header(request.head.headers, 'x-request-id');
+  const endedMs = Math.max(request.endedMs, response?.endedMs ?? 0);
+  return {
+    id,
+    requestId: named !== null && /^[\w.:=+/-]{6,128}$/.test(named) ? named : id,
+    kind: pair.kind ?? 'http',
+    observer,
+    service: ports.serviceOf(message.host, vni, server),
+    client: from,
+    server,
+    startedAtMs: request.startedMs,
+    durationMs: Math.max(0, endedMs - request.startedMs),
+    upstreamMs: response === null ? null : Math.max(0, response.startedMs - request.startedMs),
+    request: message,
+    response: response === null ? null : responseOf(response),
+    ...(pair.failure === '' ? {} : { failure: pair.failure }),
+    principal: ports.principals?.read(message.headers, message.target) ?? null,
+    outcome: { action: 'passed', mode: 'mirror', phase: null, acts: [] },
+    tags: vni === null ? (pair.tags ?? []) : [...(pair.tags ?? []), `vni:${vni}`],
+  };
+}
+
+function requestOf(request: Message, serverPort: number): RequestMessage {
+  const { head } = request;
+  return {
+    method: head.method,
+    scheme: 'http',
+    host: hostOf(request, serverPort),
+    target: originForm(head.method, head.target),
+    httpVersion: head.version === '0.9' ? '1.0' : head.version,
+    headers: head.headers,
+    body: request.body ?? emptyBody,
+    trailers: request.trailers,
+  };
+}
+
+function responseOf(response: Message): ResponseMessage {
+  const { head } = response;
+  return {
+    status: head.status,
+    httpVersion: head.version === '0.9' ? '1.0' : head.version,
+    headers: head.headers,
+    body: response.body,
+    trailers: response.trailers,
+  };
+}
+
+const ABSOLUTE = /^([a-z][a-z0-9+.-]*):\/\/([^/?#]*)/i;
+
+/** Authority of a request (RFC 9112 §3.2): of an absolute target, of CONNECT, else of Host; lower case, without the default port. */
+export function hostOf(request: Message, serverPort: number): string {
+  const { head } = request;
+  let host = ABSOLUTE.exec(head.target)?.[2] ?? '';
+  if (head.method === 'CONNECT') host = /^\S*/.exec(head.target)?.[0] ?? '';
+  if (host === '') host = header(head.headers, 'host') ?? header(head.headers, ':authority') ?? '';
+  const at = host.lastIndexOf('@');
+  host = (at < 0 ? host : host.slice(at + 1)).trim().toLowerCase();
+  return serverPort === 80 || host.endsWith(':80') ? host.replace(/:80$/, '') : host;
+}
+
+/** Target without scheme and authority. CONNECT and `*` stay as they are. */
+function originForm(method: string, target: string): string {
+  if (target === '') return '/';
+  if (method === 'CONNECT' || target.startsWith('/') || target === '*') return target;
+  const match = ABSOLUTE.exec(target);
+  if (match === null) return target;
+  const rest = target.slice(match[0].length);
+  return rest.startsWith('/') ? rest : `/${rest}`;
+}

@@ -1,0 +1,226 @@
+import type { EndReason, Side, StreamHandler } from '../reassembly/handler.js';
+import { ByteBuilder } from './bytes.js';
+import { classify, proxyHeader } from './classify.js';
+import { Http1 } from './http1.js';
+import type { Pair } from './message.js';
+import type { ReaderContext } from './reader.js';
+
+/** What a protocol layer gives: pairs, as they become complete. */
+export type OnPair = (pair: Pair) => void;
+
+/** A protocol on one connection, once it is known which side asks. */
+export interface Protocol {
+  /** Reads on. Returns a successor that takes over at `at`, or null. */
+  push(client: boolean, bytes: Uint8Array, start: number, end: number, tsMs: number): Succession | null;
+  gap(client: boolean, length: number, tsMs: number): void;
+  fin(client: boolean, tsMs: number): void;
+  end(reason: EndReason, tsMs: number): void;
+}
+
+export interface Succession {
+  /** Index of the first byte that belongs to the successor. */
+  readonly at: number;
+  readonly protocol: Protocol | 'sniff' | 'opaque';
+}
+
+interface Sniffed {
+  readonly pending: ByteBuilder;
+  firstMs: number;
+  /** Bytes of this side were no HTTP, or there was a hole before anything was recognised. */
+  foreign: boolean;
+}
+
+/**
+ * The application layer of one TCP connection: finds out what it carries and which side is the client, then hands on to that protocol.
+ *
+ * Ports mean nothing here. A side whose bytes are not HTTP is looked at again with each segment, because what precedes HTTP may be a SOCKS
+ * handshake or the middle of a message.
+ */
+export class Connection implements StreamHandler {
+  readonly #context: ReaderContext;
+  readonly #emit: (pair: Pair, client: Side, proxied: { ip: string; port: number } | null) => void;
+  readonly #opener: Side | -1;
+  #sides: [Sniffed, Sniffed] | null;
+  #protocol: Protocol | null = null;
+  #client: Side = 0;
+  #proxied: { ip: string; port: number } | null = null;
+  #opaque: 'no' | 'encrypted' | 'tunnel' = 'no';
+  #tunnelled = false;
+  #foreignCounted = false;
+
+  constructor(
+    opener: Side | -1,
+    context: ReaderContext,
+    emit: (pair: Pair, client: Side, proxied: { ip: string; port: number } | null) => void,
+  ) {
+    this.#context = context;
+    this.#emit = emit;
+    this.#opener = opener;
+    this.#sides = newSides();
+  }
+
+  onBytes(side: Side, bytes: Uint8Array, start: number, end: number, tsMs: number): void {
+    const counters = this.#context.counters;
+    if (this.#opaque !== 'no') {
+      if (this.#opaque === 'encrypted') counters.encryptedBytes += end - start;
+      else counters.tunnelledBytes += end - start;
+      return;
+    }
+    if (this.#protocol === null) {
+      this.#sniff(side, bytes, start, end, tsMs);
+      return;
+    }
+    const next = this.#protocol.push(side === this.#client, bytes, start, end, tsMs);
+    if (next !== null) this.#succeed(next, side, bytes, end, tsMs);
+  }
+
+  #succeed(next: Succession, side: Side, bytes: Uint8Array, end: number, tsMs: number): void {
+    if (next.protocol === 'opaque') this.#opaque = 'tunnel';
+    else if (next.protocol === 'sniff') {
+      this.#protocol = null;
+      this.#tunnelled = true;
+      this.#sides = newSides();
+    } else this.#protocol = next.protocol;
+    if (next.at < end) this.onBytes(side, bytes, next.at, end, tsMs);
+  }
+
+  #sniff(side: Side, bytes: Uint8Array, start: number, end: number, tsMs: number): void {
+    const sides = this.#sides as [Sniffed, Sniffed];
+    const own = sides[side];
+    if (own.pending.length === 0) {
+      own.firstMs = tsMs;
+      const beginning = classify(bytes, start, end);
+      if (beginning !== 'more') {
+        this.#recognised(beginning, side, bytes, start, end, tsMs);
+        return;
+      }
+    }
+    if (own.pending.length === 0) own.firstMs = tsMs;
+    own.pending.append(bytes, start, end);
+    const all = Buffer.from(own.pending.bytes.subarray(0, own.pending.length));
+    const beginning = classify(all, 0, all.length);
+    if (beginning === 'more') return;
+    own.pending.clear();
+    this.#recognised(beginning, side, all, 0, all.length, own.firstMs);
+  }
+
+  #recognised(
+    beginning: Exclude<ReturnType<typeof classify>, 'more'>,
+    side: Side,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    tsMs: number,
+  ): void {
+    const counters = this.#context.counters;
+    switch (beginning) {
+      case 'tls':
+        this.#opaque = 'encrypted';
+        counters.encryptedFlows++;
+        this.#flushPending('encrypted');
+        this.onBytes(side, bytes, start, end, tsMs);
+        return;
+      case 'proxy':
+        this.#proxyHeader(side, bytes, start, end, tsMs);
+        return;
+      case 'http2':
+        this.#foreign(side, end - start);
+        return;
+      case 'request':
+      case 'response': {
+        const client = beginning === 'request' ? side : ((1 - side) as Side);
+        this.#start(client, side, bytes, start, end, tsMs);
+        return;
+      }
+      case 'other':
+        this.#foreign(side, end - start);
+    }
+  }
+
+  #proxyHeader(side: Side, bytes: Uint8Array, start: number, end: number, tsMs: number): void {
+    const header = proxyHeader(bytes, start, end);
+    if (header.length < 0) {
+      (this.#sides as [Sniffed, Sniffed])[side].pending.append(bytes, start, end);
+      return;
+    }
+    if (header.length === 0) {
+      this.#foreign(side, end - start);
+      return;
+    }
+    this.#proxied = header.client;
+    this.#context.counters.httpBytes += header.length;
+    if (start + header.length < end) this.onBytes(side, bytes, start + header.length, end, tsMs);
+  }
+
+  #start(client: Side, side: Side, bytes: Uint8Array, start: number, end: number, tsMs: number): void {
+    const sides = this.#sides as [Sniffed, Sniffed];
+    this.#client = client;
+    this.#sides = null;
+    const emit: OnPair = (pair) => this.#emit(pair, this.#client, this.#proxied);
+    const other = (1 - side) as Side;
+    const lost: [boolean, boolean] = [sides[client].foreign, sides[1 - client].foreign];
+    lost[side === client ? 0 : 1] = false;
+    this.#protocol = new Http1(this.#context, emit, lost[0], lost[1]);
+    const waiting = sides[other].pending;
+    if (waiting.length > 0)
+      this.onBytes(other, Buffer.from(waiting.bytes.subarray(0, waiting.length)), 0, waiting.length, sides[other].firstMs);
+    this.onBytes(side, bytes, start, end, tsMs);
+  }
+
+  #foreign(side: Side, length: number): void {
+    const own = (this.#sides as [Sniffed, Sniffed])[side];
+    own.foreign = true;
+    own.pending.clear();
+    if (this.#tunnelled) {
+      this.#context.counters.tunnelledBytes += length;
+      return;
+    }
+    this.#context.counters.notHttpBytes += length;
+    if (this.#foreignCounted) return;
+    this.#foreignCounted = true;
+    this.#context.counters.notHttpFlows++;
+  }
+
+  #flushPending(as: 'encrypted' | 'foreign'): void {
+    for (const own of this.#sides ?? []) {
+      if (as === 'encrypted') this.#context.counters.encryptedBytes += own.pending.length;
+      else if (this.#tunnelled) this.#context.counters.tunnelledBytes += own.pending.length;
+      else this.#context.counters.notHttpBytes += own.pending.length;
+      own.pending.clear();
+    }
+  }
+
+  onGap(side: Side, length: number, tsMs: number): void {
+    if (this.#protocol !== null) this.#protocol.gap(side === this.#client, length, tsMs);
+    else if (this.#sides !== null) {
+      const own = this.#sides[side];
+      own.foreign = true;
+      this.#context.counters.notHttpBytes += own.pending.length;
+      own.pending.clear();
+    }
+  }
+
+  onFin(side: Side, tsMs: number): void {
+    this.#protocol?.fin(side === this.#client, tsMs);
+  }
+
+  onEnd(reason: EndReason, tsMs: number): void {
+    this.#flushPending('foreign');
+    this.#sides = null;
+    this.#protocol?.end(reason, tsMs);
+    this.#protocol = null;
+    this.#opaque = 'tunnel';
+  }
+
+  /** The side that opened the connection, where that was seen; for layers that cannot tell from the bytes. */
+  get opener(): Side | -1 {
+    return this.#opener;
+  }
+}
+
+function newSides(): [Sniffed, Sniffed] {
+  return [
+    { pending: new ByteBuilder(), firstMs: 0, foreign: false },
+    { pending: new ByteBuilder(), firstMs: 0, foreign: false },
+  ];
+}

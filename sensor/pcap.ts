@@ -1,0 +1,93 @@
+import { createReadStream, statSync } from 'node:fs';
+import type { Readable } from 'node:stream';
+import { type Exchange, type Observer, WeirError } from '../exchange/index.js';
+import type { Counters } from './counters.js';
+import { LINK_TYPES } from './decode/link.js';
+import { sensorError } from './errors.js';
+import { type ExchangePorts, exchangeOf } from './exchange-of.js';
+import { type OnSeenPair, Pipeline, type PipelineOptions } from './pipeline.js';
+import { PcapSource } from './sources/pcap-file.js';
+
+export interface ReadPcapOptions extends PipelineOptions, Partial<ExchangePorts> {
+  /** For messages: the file's name; default `stdin`. */
+  readonly name?: string;
+  readonly observer?: Observer;
+  readonly onProgress?: (readBytes: number, packets: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** What reading a capture came to. */
+export interface PcapSummary {
+  readonly packets: number;
+  readonly exchanges: number;
+  readonly counters: Counters;
+  /** Why reading stopped before the end, with the byte; null when the whole capture was read. */
+  readonly problem: WeirError | null;
+}
+
+/**
+ * Reads a capture (pcap or pcapng, plain or gzip) and gives its exchanges in the order in which they became complete. Packet time is the clock.
+ *
+ * What stands before damage is read, and the damage is reported in the summary.
+ * @throws WeirError SENSOR_NOT_A_CAPTURE or SENSOR_FILE_UNREADABLE when nothing could be read at all
+ */
+export async function readPcap(
+  input: Readable,
+  onExchange: (exchange: Exchange) => void,
+  options: ReadPcapOptions = {},
+): Promise<PcapSummary> {
+  const observer: Observer = options.observer ?? { kind: 'import', id: options.name ?? 'stdin' };
+  const ports: ExchangePorts = { serviceOf: options.serviceOf ?? ((host) => host), principals: options.principals ?? null };
+  let exchanges = 0;
+  const result = await readPairs(
+    input,
+    (pair, seen) => {
+      const exchange = exchangeOf(pair, seen, observer, ports);
+      if (exchange === null) return;
+      exchanges++;
+      onExchange(exchange);
+    },
+    options,
+  );
+  return { ...result, exchanges };
+}
+
+/** As `readPcap`, with pairs as they stood on the wire: unpaired answers too, targets unchanged. */
+export async function readPairs(input: Readable, onPair: OnSeenPair, options: ReadPcapOptions): Promise<Omit<PcapSummary, 'exchanges'>> {
+  const source = new PcapSource(options.name ?? 'stdin', () => input, options.onProgress);
+  const pipeline = new Pipeline(options, onPair);
+  let problem: WeirError | null = null;
+  let unknownLink = -1;
+  try {
+    await source.run((packet) => {
+      if (unknownLink < 0 && LINK_TYPES[packet.linkType] === undefined) unknownLink = packet.linkType;
+      pipeline.packet(packet);
+    }, options.signal ?? new AbortController().signal);
+  } catch (error) {
+    if (!(error instanceof WeirError)) throw error;
+    if (error.code === 'SENSOR_NOT_A_CAPTURE' || error.code === 'SENSOR_FILE_UNREADABLE') throw error;
+    problem = error;
+  }
+  pipeline.end();
+  const { counters } = pipeline;
+  if (problem === null && counters.unknownLink > 0) {
+    problem = sensorError(
+      'SENSOR_LINK_TYPE',
+      `${source.name}: ${counters.unknownLink} of ${counters.captured} packets have link type ${unknownLink}, which weir cannot read`,
+    );
+  }
+  return { packets: counters.captured, counters, problem };
+}
+
+/** Opens a file for `readPcap`; `-` is stdin. @throws WeirError SENSOR_FILE_UNREADABLE */
+export function openCapture(path: string): Readable {
+  if (path === '-') return process.stdin;
+  try {
+    if (statSync(path).isDirectory()) throw sensorError('SENSOR_FILE_UNREADABLE', `cannot read ${path}: it is a directory`);
+  } catch (error) {
+    if (error instanceof WeirError) throw error;
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw sensorError('SENSOR_FILE_UNREADABLE', `cannot read ${path}: ${code === 'ENOENT' ? 'there is no such file' : message}`, error);
+  }
+  return createReadStream(path, { highWaterMark: 1 << 20 });
+}

@@ -1,0 +1,349 @@
+import type { Counters } from '../counters.js';
+import { ACK, addressText, RST, type Segment, SYN } from '../decode/segment.js';
+import type { Limits } from '../types.js';
+import { Flow, type FlowContext } from './flow.js';
+import type { EndReason, Side, StreamHandler } from './handler.js';
+
+/** Who talks: side 0 sent the first packet. `opener` is the side that opened the connection, -1 when that was not seen. */
+export interface FlowEnds {
+  readonly ip: readonly [string, string];
+  readonly port: readonly [number, number];
+  readonly opener: Side | -1;
+  readonly vni: number;
+}
+
+export type HandlerFactory = (ends: FlowEnds) => StreamHandler;
+
+interface Entry {
+  readonly hash: number;
+  readonly a: Int32Array;
+  readonly b: Int32Array;
+  readonly portA: number;
+  readonly portB: number;
+  readonly vni: number;
+  flow: Flow;
+  chained: Entry | null;
+  lastMs: number;
+  list: List;
+  newer: Entry | null;
+  older: Entry | null;
+}
+
+/** Entries by time of their last packet, oldest first. */
+class List {
+  oldest: Entry | null = null;
+  newest: Entry | null = null;
+  readonly timeoutMs: number;
+
+  constructor(timeoutMs: number) {
+    this.timeoutMs = timeoutMs;
+  }
+
+  append(entry: Entry): void {
+    entry.list = this;
+    entry.older = this.newest;
+    entry.newer = null;
+    if (this.newest === null) this.oldest = entry;
+    else this.newest.newer = entry;
+    this.newest = entry;
+  }
+
+  remove(entry: Entry): void {
+    if (entry.older === null) this.oldest = entry.newer;
+    else entry.older.newer = entry.newer;
+    if (entry.newer === null) this.newest = entry.older;
+    else entry.newer.older = entry.older;
+  }
+}
+
+const EMBRYONIC_MS = 30_000;
+const ESTABLISHED_MS = 300_000;
+/** Late retransmissions of a closed connection must not look like a new one. */
+const LINGER_MS = 5_000;
+const SWEEP_MS = 100;
+
+/**
+ * All TCP connections of a shard: finds the flow of a segment, opens, ends and forgets flows, and keeps them within the bounds.
+ *
+ * Time is that of the packets and only moves forward. The key has no network id unless `keyByVni`, so that a packet which both ends
+ * mirror counts as a retransmission.
+ */
+export class Flows {
+  readonly #counters: Counters;
+  readonly #limits: Limits;
+  readonly #open: HandlerFactory;
+  readonly #keyByVni: boolean;
+  readonly #context: FlowContext;
+  readonly #held: () => number;
+  readonly #table = new Map<number, Entry>();
+  readonly #embryonic = new List(EMBRYONIC_MS);
+  readonly #established = new List(ESTABLISHED_MS);
+  readonly #closed = new List(LINGER_MS);
+  readonly #waiting = new Set<Entry>();
+  #size = 0;
+  #nowMs = 0;
+  #sweptMs = 0;
+
+  /** `held` tells the bytes that handlers hold, which count towards the total bound. */
+  constructor(counters: Counters, limits: Limits, keyByVni: boolean, open: HandlerFactory, held: () => number) {
+    this.#counters = counters;
+    this.#limits = limits;
+    this.#keyByVni = keyByVni;
+    this.#open = open;
+    this.#held = held;
+    this.#context = { counters, limits, queuedBytes: 0 };
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  get queuedBytes(): number {
+    return this.#context.queuedBytes;
+  }
+
+  accept(segment: Segment): void {
+    if (segment.tsMs > this.#nowMs) this.#advance(segment.tsMs);
+    const hash = hashOf(segment, this.#keyByVni);
+    let entry = this.#find(hash, segment);
+    const flags = segment.flags;
+    if (entry !== null && (flags & (SYN | RST)) !== 0 && this.#reuses(entry, segment)) {
+      this.#end(entry, 'reused');
+      this.#forget(entry);
+      entry = null;
+    }
+    if (entry === null) {
+      // Nothing can follow from these, and nothing can be in them.
+      if ((flags & RST) !== 0 || ((flags & SYN) === 0 && segment.wireLength === 0)) {
+        this.#ignore(segment);
+        return;
+      }
+      entry = this.#add(hash, segment);
+    }
+    entry.lastMs = this.#nowMs;
+    if (entry.flow.ended) {
+      this.#ignore(segment);
+      this.#touch(entry, this.#closed);
+      return;
+    }
+    this.#deliver(entry, segment);
+  }
+
+  #deliver(entry: Entry, segment: Segment): void {
+    const flow = entry.flow;
+    const side: Side = matches(entry.a, entry.portA, segment.source, segment.sourcePort) ? 0 : 1;
+    const flags = segment.flags;
+    if ((flags & RST) !== 0) {
+      this.#reset(entry, side, segment);
+      return;
+    }
+    let sequence = segment.sequence;
+    if ((flags & SYN) !== 0) {
+      sequence = (sequence + 1) | 0;
+      const half = flow.halves[side];
+      if (!half.synced || (half.next === 0 && half.queue.length === 0)) half.sync(sequence);
+    }
+    flow.accept(side, segment, sequence, (flags & ACK) !== 0);
+    if (flow.bothFinished && !flow.waiting) {
+      this.#counters.flowsClosed++;
+      this.#end(entry, 'fin');
+      return;
+    }
+    if (flow.waiting) this.#waiting.add(entry);
+    else if (this.#waiting.size > 0) this.#waiting.delete(entry);
+    this.#touch(entry, segment.wireLength > 0 || (flags & SYN) === 0 ? this.#established : entry.list);
+    if (this.#context.queuedBytes + this.#held() > this.#limits.totalBytes) this.#makeRoom();
+  }
+
+  /** A reset counts at the sequence number that is expected next, or behind the last byte that was sent; others may be forged (RFC 5961 §3). */
+  #reset(entry: Entry, side: Side, segment: Segment): void {
+    const half = entry.flow.halves[side];
+    const peer = entry.flow.halves[1 - side];
+    this.#counters.payloadBytes += segment.end - segment.start;
+    this.#counters.ignoredBytes += segment.end - segment.start;
+    let accepted: boolean;
+    if (half.synced) {
+      const at = half.offsetOf(segment.sequence);
+      const last = half.queue.length > 0 ? half.queue[half.queue.length - 1].end : half.next;
+      accepted = at === half.next || at === last || at === half.acknowledged || (half.finished && at === half.next - 1);
+    } else {
+      // The answer to a SYN: it must acknowledge exactly that.
+      accepted = (segment.flags & ACK) !== 0 && (!peer.synced || peer.offsetOf(segment.acknowledgement) <= peer.next);
+    }
+    if (!accepted) {
+      this.#counters.resetsRefused++;
+      return;
+    }
+    this.#counters.flowsReset++;
+    this.#end(entry, 'reset');
+  }
+
+  /** A SYN with another initial sequence number on known addresses and ports is a new connection. */
+  #reuses(entry: Entry, segment: Segment): boolean {
+    if ((segment.flags & (SYN | ACK | RST)) !== SYN) return false;
+    const side: Side = matches(entry.a, entry.portA, segment.source, segment.sourcePort) ? 0 : 1;
+    const half = entry.flow.halves[side];
+    const isn = (segment.sequence + 1) | 0;
+    if (entry.flow.ended) return !half.synced || half.base !== isn;
+    return half.synced && half.base !== isn;
+  }
+
+  #ignore(segment: Segment): void {
+    const captured = segment.end - segment.start;
+    this.#counters.payloadBytes += captured;
+    this.#counters.ignoredBytes += captured;
+  }
+
+  #find(hash: number, segment: Segment): Entry | null {
+    let entry = this.#table.get(hash) ?? null;
+    while (entry !== null) {
+      if (
+        (matches(entry.a, entry.portA, segment.source, segment.sourcePort) &&
+          matches(entry.b, entry.portB, segment.destination, segment.destinationPort)) ||
+        (matches(entry.b, entry.portB, segment.source, segment.sourcePort) &&
+          matches(entry.a, entry.portA, segment.destination, segment.destinationPort))
+      ) {
+        if (!this.#keyByVni || entry.vni === segment.vni) return entry;
+      }
+      entry = entry.chained;
+    }
+    return null;
+  }
+
+  #add(hash: number, segment: Segment): Entry {
+    if (this.#size >= this.#limits.flows) this.#evictOne();
+    const syn = (segment.flags & SYN) !== 0;
+    const a = segment.source.slice();
+    const b = segment.destination.slice();
+    const opener = syn ? ((segment.flags & ACK) === 0 ? 0 : 1) : -1;
+    const ends: FlowEnds = {
+      ip: [addressText(a[0], a[1], a[2], a[3]), addressText(b[0], b[1], b[2], b[3])],
+      port: [segment.sourcePort, segment.destinationPort],
+      opener,
+      vni: segment.vni,
+    };
+    const entry: Entry = {
+      hash,
+      a,
+      b,
+      portA: segment.sourcePort,
+      portB: segment.destinationPort,
+      vni: segment.vni,
+      flow: new Flow(this.#open(ends), this.#context),
+      chained: this.#table.get(hash) ?? null,
+      lastMs: this.#nowMs,
+      list: this.#embryonic,
+      newer: null,
+      older: null,
+    };
+    this.#table.set(hash, entry);
+    (syn ? this.#embryonic : this.#established).append(entry);
+    this.#size++;
+    this.#counters.flows++;
+    if (!syn) this.#counters.midstreamFlows++;
+    return entry;
+  }
+
+  #touch(entry: Entry, list: List): void {
+    if (list.newest === entry) return;
+    entry.list.remove(entry);
+    list.append(entry);
+  }
+
+  #end(entry: Entry, reason: EndReason): void {
+    if (entry.flow.ended) return;
+    entry.flow.end(reason, this.#nowMs);
+    this.#waiting.delete(entry);
+    this.#touch(entry, this.#closed);
+  }
+
+  #forget(entry: Entry): void {
+    entry.list.remove(entry);
+    this.#size--;
+    const first = this.#table.get(entry.hash) as Entry;
+    if (first === entry) {
+      if (entry.chained === null) this.#table.delete(entry.hash);
+      else this.#table.set(entry.hash, entry.chained);
+      return;
+    }
+    let before = first;
+    while (before.chained !== entry) before = before.chained as Entry;
+    before.chained = entry.chained;
+  }
+
+  /** Closed flows go first, then half-open ones, then the one that was idle longest. */
+  #evictOne(): boolean {
+    const entry = this.#closed.oldest ?? this.#embryonic.oldest ?? this.#established.oldest;
+    if (entry === null) return false;
+    if (!entry.flow.ended) {
+      this.#counters.flowsEvicted++;
+      this.#end(entry, 'evicted');
+    }
+    this.#forget(entry);
+    return true;
+  }
+
+  #makeRoom(): void {
+    // A tenth at once, so that a full table does not evict with every packet.
+    const goal = this.#limits.totalBytes * 0.9;
+    while (this.#context.queuedBytes + this.#held() > goal) if (!this.#evictOne()) return;
+  }
+
+  /** Moves time forward: judges holes and ends what was idle for too long. Called with packet time, and by live sources with wall time. */
+  tick(nowMs: number): void {
+    if (nowMs > this.#nowMs) this.#advance(nowMs);
+  }
+
+  #advance(nowMs: number): void {
+    this.#nowMs = nowMs;
+    if (nowMs - this.#sweptMs < SWEEP_MS) return;
+    this.#sweptMs = nowMs;
+    for (const entry of this.#waiting) {
+      entry.flow.tick(nowMs);
+      if (entry.flow.waiting) continue;
+      this.#waiting.delete(entry);
+      if (entry.flow.bothFinished) {
+        this.#counters.flowsClosed++;
+        this.#end(entry, 'fin');
+      }
+    }
+    for (const list of [this.#closed, this.#embryonic, this.#established]) {
+      for (let entry = list.oldest; entry !== null && nowMs - entry.lastMs > list.timeoutMs; entry = list.oldest) {
+        if (!entry.flow.ended) {
+          this.#counters.flowsIdle++;
+          entry.flow.end('idle', entry.lastMs);
+          this.#waiting.delete(entry);
+        }
+        this.#forget(entry);
+      }
+    }
+  }
+
+  /** The capture is over: hands over everything that is left. */
+  endAll(): void {
+    for (const list of [this.#established, this.#embryonic, this.#closed]) {
+      for (let entry = list.oldest; entry !== null; entry = list.oldest) {
+        entry.flow.end('end-of-capture', this.#nowMs);
+        this.#forget(entry);
+      }
+    }
+    this.#waiting.clear();
+  }
+}
+
+function matches(address: Int32Array, port: number, other: Int32Array, otherPort: number): boolean {
+  return port === otherPort && address[3] === other[3] && address[2] === other[2] && address[1] === other[1] && address[0] === other[0];
+}
+
+/** Hash of a connection, the same for both directions: also decides the shard. */
+export function hashOf(segment: Segment, keyByVni: boolean): number {
+  const sum = endHash(segment.source, segment.sourcePort) + endHash(segment.destination, segment.destinationPort);
+  const mixed = Math.imul(keyByVni ? sum ^ (segment.vni * 0x27d4eb2f) : sum, 0x9e3779b1);
+  return mixed ^ (mixed >>> 15);
+}
+
+function endHash(address: Int32Array, port: number): number {
+  let hash = Math.imul(address[3] ^ Math.imul(port, 0x85ebca6b), 0xc2b2ae35);
+  hash = Math.imul(hash ^ (hash >>> 13) ^ address[1], 0x27d4eb2f);
+  return (hash ^ (hash >>> 16) ^ address[0] ^ Math.imul(address[2], 0x165667b1)) | 0;
+}

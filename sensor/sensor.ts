@@ -1,0 +1,221 @@
+import { type Observer, WeirError } from '../exchange/index.js';
+import { addCounters, type Counters, newCounters } from './counters.js';
+import { sensorError } from './errors.js';
+import { exchangeOf, type Seen } from './exchange-of.js';
+import type { Pair } from './http/message.js';
+import { Pipeline, type PipelineOptions } from './pipeline.js';
+import { openSource, type SourceOptions } from './sources/index.js';
+import type { CaptureSource, OnPacket, SensorPorts, SourceStats } from './types.js';
+
+export interface SensorOptions extends PipelineOptions {
+  /** Stable id of this sensor, for `Exchange.observer`. */
+  readonly id: string;
+  readonly sources: readonly SourceOptions[];
+  /** First pause before a source that failed is run again; doubles up to `maxRestartMs`. */
+  readonly restartMs?: number;
+  readonly maxRestartMs?: number;
+}
+
+export type SourceState = 'running' | 'waiting' | 'ended' | 'stopped';
+
+export interface SourceStatus extends SourceStats {
+  readonly kind: SourceOptions['kind'];
+  readonly name: string;
+  /** `waiting`: it failed and is run again after a pause. `ended`: a file was read to its end. */
+  readonly state: SourceState;
+  /** Why it failed last, and what to do; null when it did not. */
+  readonly problem: { readonly code: string; readonly message: string; readonly hint: string } | null;
+  readonly restarts: number;
+  /** Over the last full second. */
+  readonly packetsPerSecond: number;
+}
+
+export interface SensorStatus {
+  readonly running: boolean;
+  readonly sources: readonly SourceStatus[];
+  readonly counters: Counters;
+  /** Lost by the kernel over all sources that can tell. */
+  readonly droppedByKernel: number;
+  readonly openFlows: number;
+  readonly bufferedBytes: number;
+  readonly exchangesPerSecond: number;
+  /** Share of payload bytes that are TLS, 0–1: what a mirror cannot see. */
+  readonly encryptedShare: number;
+}
+
+export interface Sensor {
+  /** Starts all sources. Resolves when every one runs or has failed once; failures are in `status`, not thrown. */
+  start(): Promise<void>;
+  /** Stops the sources and hands over what is open. Safe to call twice. */
+  stop(): Promise<void>;
+  status(): SensorStatus;
+}
+
+interface Running {
+  readonly options: SourceOptions;
+  readonly source: CaptureSource;
+  state: SourceState;
+  problem: WeirError | null;
+  restarts: number;
+  packetsBefore: number;
+  packetsPerSecond: number;
+  done: Promise<void>;
+}
+
+const TICK_MS = 250;
+
+/**
+ * Packets of all sources in, exchanges out through `ports.emit`. Sources are supervised: one that fails is run again after a pause that doubles.
+ *
+ * @throws WeirError SENSOR_BAD_OPTIONS when there is no source
+ */
+export function createSensor(options: SensorOptions, ports: SensorPorts): Sensor {
+  if (options.sources.length === 0) throw sensorError('SENSOR_BAD_OPTIONS', 'the sensor has no source to listen to');
+  const observer: Observer = { kind: 'sensor', id: options.id };
+  const onPair = (pair: Pair, seen: Seen): void => {
+    const exchange = exchangeOf(pair, seen, observer, ports);
+    if (exchange === null) return;
+    live.counters.exchanges++;
+    ports.emit(exchange);
+  };
+  // Files have their own clock, so each has its own pipeline; what is live shares one, so a packet seen on two interfaces counts once.
+  let live = new Pipeline(options, onPair);
+  const finished = newCounters();
+  const files = new Set<Pipeline>();
+  let running: Running[] = [];
+  let stopping: AbortController | null = null;
+  let ticking: NodeJS.Timeout | null = null;
+  let exchangesBefore = 0;
+  let exchangesPerSecond = 0;
+  let ratedAtMs = 0;
+
+  const supervise = async (one: Running, signal: AbortSignal): Promise<void> => {
+    let pauseMs = options.restartMs ?? 500;
+    while (!signal.aborted) {
+      const before = one.source.stats().packets;
+      const pipeline = one.options.kind === 'pcap' ? new Pipeline(options, onPair) : live;
+      if (pipeline !== live) files.add(pipeline);
+      const onPacket: OnPacket = (packet) => pipeline.packet(packet);
+      try {
+        one.state = 'running';
+        await one.source.run(onPacket, signal);
+        one.problem = null;
+        one.state = signal.aborted ? 'stopped' : 'ended';
+        return;
+      } catch (error) {
+        one.problem = error instanceof WeirError ? error : sensorError('SENSOR_DRIVER_ENDED', String(error), error);
+        one.state = one.options.kind === 'pcap' ? 'ended' : 'waiting';
+        if (one.options.kind === 'pcap') return;
+      } finally {
+        if (pipeline !== live) {
+          pipeline.end();
+          addCounters(finished, pipeline.counters);
+          files.delete(pipeline);
+        }
+      }
+      if (one.source.stats().packets > before) pauseMs = options.restartMs ?? 500;
+      await pause(pauseMs, signal);
+      pauseMs = Math.min(pauseMs * 2, options.maxRestartMs ?? 30_000);
+      one.restarts++;
+    }
+    one.state = 'stopped';
+  };
+
+  const counters = (): Counters => {
+    const sum = addCounters(addCounters(newCounters(), finished), live.counters);
+    for (const pipeline of files) addCounters(sum, pipeline.counters);
+    return sum;
+  };
+
+  const tick = (): void => {
+    const nowMs = ports.now();
+    live.tick(nowMs);
+    if (nowMs - ratedAtMs < 1_000) return;
+    const seconds = (nowMs - ratedAtMs) / 1_000;
+    ratedAtMs = nowMs;
+    const exchanges = counters().exchanges;
+    exchangesPerSecond = (exchanges - exchangesBefore) / seconds;
+    exchangesBefore = exchanges;
+    for (const one of running) {
+      const { packets } = one.source.stats();
+      one.packetsPerSecond = (packets - one.packetsBefore) / seconds;
+      one.packetsBefore = packets;
+    }
+  };
+
+  return {
+    async start() {
+      if (stopping !== null) return;
+      stopping = new AbortController();
+      const { signal } = stopping;
+      ratedAtMs = ports.now();
+      running = options.sources.map((one) => {
+        const entry: Running = {
+          options: one,
+          source: openSource(one, ports.now),
+          state: 'running',
+          problem: null,
+          restarts: 0,
+          packetsBefore: 0,
+          packetsPerSecond: 0,
+          done: Promise.resolve(),
+        };
+        entry.done = supervise(entry, signal);
+        return entry;
+      });
+      ticking = setInterval(tick, TICK_MS).unref();
+      await new Promise((resolve) => setImmediate(resolve));
+    },
+
+    async stop() {
+      if (stopping === null) return;
+      stopping.abort();
+      if (ticking !== null) clearInterval(ticking);
+      await Promise.all(running.map((one) => one.done));
+      stopping = null;
+      live.end();
+      addCounters(finished, live.counters);
+      live = new Pipeline(options, onPair);
+    },
+
+    status() {
+      const sum = counters();
+      const seen = sum.deliveredBytes;
+      const sources = running.map((one): SourceStatus => {
+        const { problem } = one;
+        return {
+          ...one.source.stats(),
+          kind: one.options.kind,
+          name: one.source.name,
+          state: one.state,
+          problem: problem === null ? null : { code: problem.code, message: problem.message, hint: problem.hint ?? '' },
+          restarts: one.restarts,
+          packetsPerSecond: one.packetsPerSecond,
+        };
+      });
+      const { queued, held } = live.bufferedBytes;
+      return {
+        running: stopping !== null,
+        sources,
+        counters: sum,
+        droppedByKernel: sources.reduce((total, one) => total + (one.droppedByKernel ?? 0), 0),
+        openFlows: live.openFlows,
+        bufferedBytes: queued + held,
+        exchangesPerSecond,
+        encryptedShare: seen === 0 ? 0 : sum.encryptedBytes / seen,
+      };
+    },
+  };
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(done, ms);
+    function done(): void {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    }
+    signal.addEventListener('abort', done, { once: true });
+  });
+}
