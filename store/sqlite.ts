@@ -1,67 +1,25 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   CompiledQuery,
   type DatabaseConnection,
   type Dialect,
+  type Driver,
+  type QueryResult,
   SqliteAdapter,
-  type SqliteDatabase,
-  SqliteDriver,
   SqliteIntrospector,
   SqliteQueryCompiler,
-  type SqliteStatement,
 } from 'kysely';
 import Database from 'libsql';
 
 const MAX_CACHED_STATEMENTS = 400;
-
-/** Statements are compiled once: the store issues a few hundred distinct texts, thousands of times. Least recently used goes first. */
-class StatementCache {
-  readonly #statements = new Map<string, SqliteStatement>();
-  readonly #database: Database.Database;
-
-  constructor(database: Database.Database) {
-    this.#database = database;
-  }
-
-  get(sql: string): SqliteStatement {
-    let statement = this.#statements.get(sql);
-    if (statement === undefined) {
-      statement = adapted(this.#database, sql);
-      if (this.#statements.size >= MAX_CACHED_STATEMENTS) this.#statements.delete(this.#statements.keys().next().value!);
-    } else {
-      this.#statements.delete(sql);
-    }
-    this.#statements.set(sql, statement);
-    return statement;
-  }
-
-  clear(): void {
-    this.#statements.clear();
-  }
-}
-
-/** libsql aborts the process on a boolean parameter and returns blobs as ArrayBuffer; both are mended here. */
-function adapted(database: Database.Database, sql: string): SqliteStatement {
-  const statement = database.prepare(sql);
-  const bind = (parameters: readonly unknown[]) => parameters.map((value) => (typeof value === 'boolean' ? Number(value) : value));
-  return {
-    reader: statement.reader,
-    all: (parameters) => statement.all(bind(parameters)).map(bytesInRow),
-    run: (parameters) => statement.run(bind(parameters)),
-    iterate: (parameters) => statement.iterate(bind(parameters)),
-  };
-}
-
-function bytesInRow(row: unknown): unknown {
-  if (row === null || typeof row !== 'object') return row;
-  const record = row as Record<string, unknown>;
-  for (const key in record) if (record[key] instanceof ArrayBuffer) record[key] = new Uint8Array(record[key]);
-  return record;
-}
+/** How long SQLite itself waits for a lock. It blocks the thread meanwhile, so it is short; the rest of the wait is asynchronous. */
+const BLOCKING_WAIT_MS = 20;
+const MAX_PAUSE_MS = 25;
 
 /**
  * SQLite through libsql, one connection, WAL, `synchronous = normal` (a power cut may lose the last commits, never the file).
  *
- * Several threads and processes may open the same file; a writer waits up to `busyTimeoutMs` for another.
+ * Several threads and processes may open the same file; a writer waits up to `busyTimeoutMs` for another, without blocking its event loop.
  */
 export class LibsqlDialect implements Dialect {
   readonly #file: string;
@@ -73,7 +31,7 @@ export class LibsqlDialect implements Dialect {
   }
 
   createDriver() {
-    return new ImmediateDriver({ database: async () => openDatabase(this.#file, this.#busyTimeoutMs) });
+    return new LibsqlDriver(this.#file, this.#busyTimeoutMs);
   }
   createAdapter() {
     return new SqliteAdapter();
@@ -86,17 +44,129 @@ export class LibsqlDialect implements Dialect {
   }
 }
 
-/** A deferred transaction that reads first and writes later fails at once when another writer came between; an immediate one waits. */
-class ImmediateDriver extends SqliteDriver {
-  override async beginTransaction(connection: DatabaseConnection): Promise<void> {
+/** One connection, handed to one user at a time: a transaction has it until its end. */
+class LibsqlDriver implements Driver {
+  readonly #file: string;
+  readonly #busyTimeoutMs: number;
+  #connection: LibsqlConnection | null = null;
+  #inUse: Promise<void> = Promise.resolve();
+  #release: () => void = () => undefined;
+
+  constructor(file: string, busyTimeoutMs: number) {
+    this.#file = file;
+    this.#busyTimeoutMs = busyTimeoutMs;
+  }
+
+  async init(): Promise<void> {
+    this.#connection = new LibsqlConnection(openDatabase(this.#file, this.#busyTimeoutMs), this.#busyTimeoutMs);
+  }
+
+  async acquireConnection(): Promise<DatabaseConnection> {
+    const before = this.#inUse;
+    let release: () => void = () => undefined;
+    this.#inUse = new Promise((resolve) => {
+      release = resolve;
+    });
+    await before;
+    this.#release = release;
+    return this.#connection!;
+  }
+
+  async releaseConnection(): Promise<void> {
+    this.#release();
+  }
+
+  /** A deferred transaction that reads first and writes later fails at once when another writer came between; an immediate one waits. */
+  async beginTransaction(connection: DatabaseConnection): Promise<void> {
     await connection.executeQuery(CompiledQuery.raw('begin immediate'));
+  }
+  async commitTransaction(connection: DatabaseConnection): Promise<void> {
+    await connection.executeQuery(CompiledQuery.raw('commit'));
+  }
+  async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+    await connection.executeQuery(CompiledQuery.raw('rollback'));
+  }
+
+  async destroy(): Promise<void> {
+    await this.#inUse;
+    this.#connection?.close();
+    this.#connection = null;
   }
 }
 
-function openDatabase(file: string, busyTimeoutMs: number): SqliteDatabase {
+class LibsqlConnection implements DatabaseConnection {
+  /** Compiled once: the store issues a few hundred distinct texts, thousands of times. Least recently used goes first. */
+  readonly #statements = new Map<string, Database.Statement<unknown[]>>();
+  readonly #database: Database.Database;
+  readonly #busyTimeoutMs: number;
+
+  constructor(database: Database.Database, busyTimeoutMs: number) {
+    this.#database = database;
+    this.#busyTimeoutMs = busyTimeoutMs;
+  }
+
+  /** A statement that met a lock has done nothing and may be repeated. */
+  async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+    for (let waitedMs = 0, pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)) {
+      try {
+        return this.#execute<R>(query);
+      } catch (error) {
+        const busy = error instanceof Error && 'code' in error && String(error.code).startsWith('SQLITE_BUSY');
+        if (!busy || waitedMs >= this.#busyTimeoutMs) throw error;
+        waitedMs += BLOCKING_WAIT_MS + pauseMs;
+        await delay(pauseMs);
+      }
+    }
+  }
+
+  #execute<R>({ sql, parameters }: CompiledQuery): QueryResult<R> {
+    const statement = this.#statement(sql);
+    // libsql aborts the process on a boolean parameter.
+    const bound = parameters.map((value) => (typeof value === 'boolean' ? Number(value) : value));
+    if (statement.reader) return { rows: statement.all(bound).map((row) => withBytes(row)) as R[] };
+    if (sql.startsWith('pragma')) {
+      // `run` takes one step only; incremental_vacuum needs one a page and would stay open.
+      this.#database.exec(sql);
+      return { rows: [] };
+    }
+    return { rows: [], numAffectedRows: BigInt(statement.run(bound).changes) };
+  }
+
+  #statement(sql: string): Database.Statement<unknown[]> {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      statement = this.#database.prepare(sql);
+      if (this.#statements.size >= MAX_CACHED_STATEMENTS) this.#statements.delete(this.#statements.keys().next().value!);
+    } else {
+      this.#statements.delete(sql);
+    }
+    this.#statements.set(sql, statement);
+    return statement;
+  }
+
+  async *streamQuery<R>(query: CompiledQuery): AsyncIterableIterator<QueryResult<R>> {
+    yield await this.executeQuery<R>(query);
+  }
+
+  close(): void {
+    this.#statements.clear();
+    this.#database.close();
+  }
+}
+
+/** libsql returns blobs as ArrayBuffer. */
+function withBytes(row: unknown): unknown {
+  if (row === null || typeof row !== 'object') return row;
+  const record = row as Record<string, unknown>;
+  for (const key in record) if (record[key] instanceof ArrayBuffer) record[key] = new Uint8Array(record[key]);
+  return record;
+}
+
+function openDatabase(file: string, busyTimeoutMs: number): Database.Database {
   const database = new Database(file, { timeout: busyTimeoutMs });
   // auto_vacuum must be set before the first table: the disk cap gives pages back in small steps with it.
-  for (const pragma of [
+  const pragmas = [
+    `busy_timeout = ${busyTimeoutMs}`,
     'auto_vacuum = incremental',
     'journal_mode = WAL',
     'synchronous = normal',
@@ -104,15 +174,8 @@ function openDatabase(file: string, busyTimeoutMs: number): SqliteDatabase {
     'temp_store = memory',
     'cache_size = -65536',
     'mmap_size = 268435456',
-    `busy_timeout = ${busyTimeoutMs}`,
-  ])
-    database.pragma(pragma);
-  const cache = new StatementCache(database);
-  return {
-    prepare: (sql) => cache.get(sql),
-    close: () => {
-      cache.clear();
-      database.close();
-    },
-  };
+    `busy_timeout = ${BLOCKING_WAIT_MS}`,
+  ];
+  for (const pragma of pragmas) database.pragma(pragma);
+  return database;
 }

@@ -28,7 +28,7 @@ t.test('what cannot be opened says so', async (t) => {
   database.exec(`update meta set "value" = '999' where "name" = 'format'`);
   database.close();
   await t.rejects(openStore({ sqlite: file }), { code: 'STORE_NEWER_FORMAT', message: /format 999/ });
-  await t.rejects(openStore({ sqlite: '/proc/weir/store.db' }), { code: 'STORE_UNWRITABLE' });
+  await t.rejects(openStore({ sqlite: path.join(file, 'below-a-file.db') }), { code: 'STORE_UNWRITABLE' });
   await t.rejects(openStore({ postgres: 'postgres://weir:secret@127.0.0.1:1/weir' }), {
     code: 'STORE_UNREACHABLE',
     message: /^(?!.*secret)/,
