@@ -94,7 +94,8 @@ export function tallyOf(context: Context, known: Knowledge, people: People, rela
   const perPerson = new Map<number, { total: number; own: number; counts: number[] }>();
   for (const sample of context.samples) {
     const person = people.get(sample.person);
-    if (person === undefined || (person.flags & PERSON.privileged) !== 0) continue;
+    // People who own nothing anywhere (staff, batch jobs, fresh accounts) say nothing about how private a place is.
+    if (person === undefined || (person.flags & PERSON.privileged) !== 0 || person.owned === 0) continue;
     const relation = relate(context, sample, person.id);
     const index = relation === 'own' ? -1 : CLASSES.indexOf(relation as AccessClass);
     if (relation !== 'own' && index < 0) continue;
@@ -153,7 +154,7 @@ const OPEN: Stance = { is: 'open', confidence: 0, proven: false };
 const ALLOW: Stance = { is: 'allow', confidence: 0, proven: false };
 
 /** Turns a tally into stances. A class denies only if every weaker claim's own share is meaningful: people mostly reach what is theirs here. */
-export function stancesOf(tally: Tally, settings: RegimeSettings): Record<AccessClass, Stance> {
+export function stancesOf(tally: Tally, mutates: boolean, settings: RegimeSettings): Record<AccessClass, Stance> {
   const stances = {} as Record<AccessClass, Stance>;
   for (const name of CLASSES) {
     if (tally.people < settings.minPeople || tally.own <= 0) {
@@ -164,6 +165,7 @@ export function stancesOf(tally: Tally, settings: RegimeSettings): Record<Access
     // Claims that a server made itself (it handed the object out, or an owner shared it) need more evidence before they count for nothing.
     const needed = name === 'foreign' || name === 'unlisted' ? settings.minPeople : 8;
     if (share >= settings.allowShare && tally.anybody[name] >= 3) stances[name] = ALLOW;
+    else if (name === 'granted' || (name === 'listed' && !mutates)) stances[name] = OPEN;
     else if (tally.people < needed || tally.own / tally.people < 0.25) stances[name] = OPEN;
     else if (share <= settings.denyShare) {
       const proven =

@@ -203,6 +203,7 @@ function groupFields(context: Context, people: People, owners: ReadonlyMap<numbe
       for (const [value, times] of seen) if (times >= total * 0.85) steady.set(id, value);
     }
     const distinct = new Set(steady.values()).size;
+    if (!named && pathOf(field).startsWith('^')) continue;
     if (judged < (named ? 4 : 6) || steady.size < judged * (named ? 0.8 : 0.95) || distinct < (named ? 2 : 4) || distinct > steady.size * 0.8) continue;
     found.push(field);
     for (const [id, value] of steady) {

@@ -76,6 +76,8 @@ function ofRelation(relation: Relation, rule: SlotRule, reference: Reference, ca
     case 'own':
       return verdict('own', 1, false, locationOf(reference), rule.resource, `the caller owns this ${rule.resource}`);
     case 'unknown':
+      if ((caller.flags & PERSON.guessing) !== 0 && reference.place !== 'cookie')
+        return verdict('enumeration', 0.8, true, locationOf(reference), rule.resource, `the caller just tried several ${rule.resource} ids that do not exist or were never handed to anybody`);
       return verdict('unknown', 0, false, locationOf(reference), rule.resource, `nothing is known about the owner of this ${rule.resource}`);
     case 'unidentified': {
       const stance = rule.stances.foreign;

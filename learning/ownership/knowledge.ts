@@ -15,6 +15,8 @@ export const PERSON = {
   privileged: 2,
   /** Has identity values of some kind. */
   identified: 4,
+  /** Is guessing ids right now: unknown objects are refused. */
+  guessing: 8,
 } as const;
 
 /** Why a principal may act on an object that is not its own. */
@@ -130,7 +132,11 @@ export class Knowledge {
   private stranger(person: number, owner: number, kind: number, group: number, rule: ResourceRule | undefined): Relation {
     if (group !== 0) {
       const groupKind = rule?.fields.find((field) => field.role === 'group')?.kind ?? -1;
-      if (groupKind >= 0 && this.hasKind(person, groupKind)) return this.holdsGroup(person, group, groupKind) ? 'group' : 'foreign';
+      if (groupKind >= 0 && this.hasKind(person, groupKind)) {
+        if (!this.holdsGroup(person, group, groupKind)) return 'foreign';
+        // Where objects name no person at all, the group is the owner.
+        return owner === 0 && rule?.fields.some((field) => field.role === 'owner') !== true ? 'own' : 'group';
+      }
     }
     if (owner === 0) return 'unknown';
     return this.hasKind(person, kind) ? 'foreign' : 'unidentified';

@@ -23,6 +23,9 @@ export interface OwnershipSettings {
   readonly seed: Uint8Array;
   readonly regime: RegimeSettings;
   readonly judge: JudgeSettings;
+  /** Misses in a row (decaying) from which unknown ids are refused, and from which they are reported. */
+  readonly guessesToBlock: number;
+  readonly guessesToAlert: number;
   /** Confidence from which a verdict becomes a finding. */
   readonly alertConfidence: number;
 }
@@ -68,15 +71,17 @@ export class OwnershipModel {
   readonly #settings: OwnershipSettings;
   readonly #contexts = new Map<string, Context>();
   readonly #ofResource = new Map<string, Set<Context>>();
-  readonly #idIndex = new Map<number, string>();
+  readonly #idIndex = new Map<number, string[]>();
   readonly #waitingGrants = new Map<number, number[]>();
   readonly #lists = new Map<string, { first: Map<number, number>; conflicts: number; mine: boolean; people: Set<number> }>();
   readonly #entryLog = new Map<string, number[]>();
   readonly #ruleLog = new Map<string, SheetChange>();
-  #typedAt = new Map<string, number>();
+  readonly #typedAt = new Map<string, number>();
+  readonly #privilegedRoles = new Set<string>();
+  readonly #broadLists = new Map<string, Set<number>>();
 
   constructor(settings: Partial<OwnershipSettings> & Pick<OwnershipSettings, 'secret' | 'seed'>) {
-    this.#settings = { regime: REGIME, judge: JUDGE, alertConfidence: 0.5, ...settings };
+    this.#settings = { regime: REGIME, judge: JUDGE, alertConfidence: 0.5, guessesToBlock: 3.4, guessesToAlert: 2.4, ...settings };
     this.known = new Knowledge(new KeyedHash(settings.seed));
     this.people = new People(this.known, this.#write);
     this.#objects = new Objects(this.known, this.#write);
@@ -194,7 +199,7 @@ export class OwnershipModel {
     person.requests++;
     if (pending !== undefined) {
       for (const told of pending.told) person = this.people.tell(told.source, told.path, person, told.text, true);
-      this.people.setFlags(person, PERSON.established);
+      if (pending.registered) this.people.setFlags(person, PERSON.established);
     }
     if (isNew && principal.claims !== undefined) person = this.#readClaims(principal, person, service);
     else if (isNew && principal.label !== '' && principal.kind !== 'jwt' && !principal.label.includes('…')) person = this.people.tell(`name:${principal.kind}`, 'username', person, principal.label, true);
@@ -222,7 +227,7 @@ export class OwnershipModel {
   }
 
   #finding(read: Reading, verdict: AccessVerdict | null): Finding | null {
-    if (verdict === null || verdict.confidence < this.#settings.alertConfidence) return null;
+    if (verdict === null || verdict.relation === 'own' || verdict.relation === 'privileged' || verdict.confidence < this.#settings.alertConfidence) return null;
     const { exchange, endpoint } = read.observation;
     const write = !SAFE.has(read.reading.method);
     const kind = verdict.explanation.includes('wrapped') || verdict.explanation.includes('twice') ? 'bola.polluted-id' : write ? 'bola.foreign-write' : verdict.location.in === 'path' ? 'bola.foreign-object' : 'bola.swapped-id';
@@ -243,13 +248,38 @@ export class OwnershipModel {
 
   #learn(read: Reading, verdict: AccessVerdict | null): void {
     if (read.observation.exchange.outcome.action === 'blocked' && read.observation.exchange.outcome.phase === 'request') return;
+    if (read.person !== null) this.#learnMisses(read, read.person);
     if (read.status < 200 || (read.status >= 300 && read.status !== 304)) return;
-    const denied = verdict !== null && verdict.confidence >= 0.5;
+    const denied = verdict !== null && verdict.relation !== 'own' && verdict.confidence >= 0.5;
     this.#learnIdentity(read, denied);
     const person = read.person === null ? null : (this.people.get(read.person.id) ?? read.person);
-    if (person !== null && (person.flags & PERSON.privileged) === 0) this.#learnAccesses(read, person);
+    // What a proven regime denies is not a sample of what is normal, or an attack would argue for itself.
+    if (person !== null && (person.flags & PERSON.privileged) === 0 && verdict?.enforceable !== true) this.#learnAccesses(read, person);
     this.#learnObjects(read, person, denied);
     if (person !== null && !SAFE.has(read.reading.method) && !denied) this.#learnGrants(read, person);
+  }
+
+  /** Ids that do not exist: one by one a mistake, several in a row a search. Each success takes some of the suspicion back. */
+  #learnMisses(read: Reading, person: Person): void {
+    const isMiss = read.status === 404 || read.status === 403 || read.status === 410 || read.status === 422;
+    const service = read.observation.exchange.service;
+    const route = this.known.sheet.routes.get(scoped(service, read.reading.route));
+    if (route === undefined) return;
+    if (!isMiss) {
+      if (read.status >= 200 && read.status < 300) person.misses *= 0.88;
+    } else {
+      for (const reference of read.reading.references) {
+        const rule = route.slots[reference.slot];
+        if (rule === undefined) continue;
+        this.known.objectKey(service, rule.resource, reference.value);
+        const { hi, lo } = this.known.hash;
+        if (this.known.table.get(hi, lo) || this.#objects.fieldsOf(hi, lo) !== null) continue;
+        person.misses += 1;
+        break;
+      }
+    }
+    if (person.misses >= this.#settings.guessesToBlock) this.people.setFlags(person, PERSON.guessing);
+    else if (person.misses < 1.5) this.people.clearFlags(person, PERSON.guessing);
   }
 
   #learnIdentity(read: Reading, denied: boolean): void {
@@ -269,7 +299,7 @@ export class OwnershipModel {
       for (const principal of handed) {
         if (exchange.principal?.key === principal.key) continue;
         if (this.people.isKnown(principal.key)) continue;
-        this.#signIns.expect(principal.key, { told, by: read.person?.id ?? 0 });
+        this.#signIns.expect(principal.key, { told, by: read.person?.id ?? 0, registered: /regist|sign-?up|join|enrol|create-?account|\/(?:users|accounts|members|customers)$/.test(read.reading.route) });
       }
     }
     if (read.person === null || method !== 'GET' || read.reading.references.some((one) => one.place === 'path' || one.place === 'query')) return;
@@ -297,7 +327,11 @@ export class OwnershipModel {
       const about = subjectOf(read.objects, reference);
       const fields = about !== null ? this.#objects.snapshot(about) : this.#objects.fieldsOf(hi, lo);
       const held = this.#objects.fieldsOf(hi, lo);
-      addSample(context, { person: person.id, hi, lo, value: this.known.valueHash(reference.value), fields: mutates && held !== null ? held : fields });
+      const sample = { person: person.id, hi, lo, value: this.known.valueHash(reference.value), fields: mutates && held !== null ? held : fields };
+      addSample(context, sample);
+      const relation = this.#relate(context, sample, person.id);
+      if (relation === 'own') this.#owns(person, this.known.resource(service, context.resource));
+      else if (relation === 'unidentified' && context.rule?.stances.foreign.is === 'deny' && this.known.table.get(hi, lo)) this.people.vote(person, this.known.table.a, this.known.table.b & 0xff, 1);
       if (context.uses >= context.nextCheck) this.#review(context);
     }
     const lists = read.objects.filter((object) => object.id !== null && (object.inList || object.isRoot));
@@ -328,7 +362,10 @@ export class OwnershipModel {
         const { hi, lo } = this.known.hash;
         this.#objects.learn(hi, lo, scoped(service, object.resource), fields, rule);
         this.#index(object.id, object.resource);
-        if (person !== null && !denied && (object.inList || object.isRoot) && idFree) this.#handOut(read, person, object, hi, lo);
+        if (person !== null && (object.inList || object.isRoot) && idFree) {
+          if (!denied) this.#handOut(read, person, object, hi, lo);
+          else if (person.owned === 0) this.#broad(read, person, hi, lo);
+        }
       }
       if (object.isRoot && pathReference !== undefined && object.id !== pathReference.value) {
         const context = this.#contexts.get(contextKey(service, reading.route, pathReference.slot));
@@ -347,10 +384,14 @@ export class OwnershipModel {
     const rule = this.known.resource(service, object.resource);
     const relation = this.known.relation(person.id, hi, lo, this.known.valueHash(object.id as string), rule);
     if (relation === 'own') {
-      person.owned++;
-      if (person.owned === 1) this.people.setFlags(person, PERSON.established);
+      this.#owns(person, rule);
       return;
     }
+    if (relation === 'unidentified') {
+      const context = this.#contexts.get(contextKey(service, read.reading.route, SAFE.has(read.reading.method) ? 'answer' : 'answer!'));
+      if (context?.rule?.stances.foreign.is === 'deny' && this.known.table.get(hi, lo)) this.people.vote(person, this.known.table.a, this.known.table.b & 0xff, 3);
+    }
+    if (relation === 'foreign' || relation === 'unidentified') this.#broad(read, person, hi, lo);
     if (!SAFE.has(read.reading.method)) {
       if (!object.inList && relation === 'unknown') this.people.addGrant(person, hi, lo, GRANT.creator);
       return;
@@ -362,6 +403,35 @@ export class OwnershipModel {
     const context = this.#contexts.get(contextKey(service, read.reading.route, 'answer'));
     if (context?.rule?.stances.foreign.is === 'allow') return;
     this.people.addGrant(person, hi, lo, GRANT.listed);
+  }
+
+  #owns(person: Person, rule: ResourceRule | undefined): void {
+    if (rule?.fields.some((field) => field.path === '@') === true) return;
+    person.owned++;
+    if (person.owned === 1) this.people.setFlags(person, PERSON.established);
+    if (person.owned === 3) this.people.clearFlags(person, PERSON.privileged);
+  }
+
+  /** Who owns nothing and is handed lists of many owners' objects by the server itself sees them as its job. */
+  #broad(read: Reading, person: Person, hi: number, lo: number): void {
+    if (!this.known.table.get(hi, lo)) return;
+    const owner = this.known.table.a;
+    const signature = `${read.observation.exchange.service} ${read.reading.route} ${read.reading.references.filter((one) => one.place === 'query' && !/\d/.test(one.value)).map((one) => `${one.name}=${one.value}`).join('&')}`;
+    let seenBy = this.#broadLists.get(signature);
+    if (seenBy === undefined) this.#broadLists.set(signature, (seenBy = new Set()));
+    if (seenBy.size < 1000) seenBy.add(person.id);
+    if (person.owned > 0 || person.foreignOwners.size > 32) return;
+    person.foreignOwners.add(owner);
+    if (person.foreignOwners.size < 4 || (person.flags & PERSON.privileged) !== 0) return;
+    if (person.lastBroad !== read.observation.exchange.id) {
+      person.lastBroad = read.observation.exchange.id;
+      person.broadLists++;
+    }
+    if (person.broadLists < 2) return;
+    // A list of many owners' objects that many people get is a feature, not a role.
+    if (seenBy.size > Math.max(3, this.people.size * 0.1)) return;
+    this.people.setFlags(person, PERSON.privileged);
+    if (person.roles !== '') this.#privilegedRoles.add(person.roles);
   }
 
   /** Lists that give every person other objects are lists of one's own: what they show belongs to the caller. */
@@ -411,7 +481,9 @@ export class OwnershipModel {
 
   #index(id: string, resource: string): void {
     const value = this.known.valueHash(id);
-    if (!this.#idIndex.has(value)) this.#idIndex.set(value, resource);
+    const held = this.#idIndex.get(value);
+    if (held === undefined) this.#idIndex.set(value, [resource]);
+    else if (held.length < 4 && !held.includes(resource)) held.push(resource);
     if (this.#idIndex.size > 200_000) this.#idIndex.delete(this.#idIndex.keys().next().value as number);
   }
 
@@ -426,7 +498,8 @@ export class OwnershipModel {
     }
     if (seenAs !== undefined && context.votes.size < 6) {
       const weight = isGloballyUnique(reference.value) ? 1 : 0.1;
-      context.votes.set(seenAs, (context.votes.get(seenAs) ?? 0) + weight);
+      const resource = seenAs.includes(reference.hint) ? reference.hint : seenAs[0];
+      context.votes.set(resource, (context.votes.get(resource) ?? 0) + weight);
     }
     if (context.shapes.size < 6) context.shapes.add(shapeOf(reference.value));
     return context;
@@ -493,7 +566,7 @@ export class OwnershipModel {
       if (tally.people >= 6) break;
       addTally(tally, tallyOf(other, this.known, this.people, this.#relate), 0.5);
     }
-    const stances = stancesOf(tally, this.#settings.regime);
+    const stances = stancesOf(tally, context.mutates, this.#settings.regime);
     const rule: SlotRule = {
       resource: context.resource,
       stances,

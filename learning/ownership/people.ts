@@ -18,11 +18,12 @@ export interface Person {
   /** Distinct owners whose objects were reached, and by handed-out ids; small sets. */
   foreignOwners: Set<number>;
   broadLists: number;
+  lastBroad: string;
   owned: number;
   misses: number;
-  /** Strangers' objects reached in private slots, for unjoined credentials. */
-  strangers: Map<number, number>;
-  alerts: number;
+  /** Owner values of objects reached at private places while nothing said who this is: value → [kind, weight]. */
+  votes: Map<number, [kind: number, weight: number]>;
+  votesAtNextLook: number;
   firstSeenMs: number;
   lastSeenMs: number;
   requests: number;
@@ -93,10 +94,11 @@ export class People {
       grants: [],
       foreignOwners: new Set(),
       broadLists: 0,
+      lastBroad: '',
       owned: 0,
       misses: 0,
-      strangers: new Map(),
-      alerts: 0,
+      votes: new Map(),
+      votesAtNextLook: 3,
       firstSeenMs: nowMs,
       lastSeenMs: nowMs,
       requests: 0,
@@ -219,6 +221,30 @@ export class People {
     this.write(high, low, grant, 0);
     person.grants.push(hi, lo, grant);
     if (person.grants.length > 900) person.grants.splice(0, 300);
+  }
+
+  /** A nameless person reached an object of `owner` at a private place; `weight` 3 where only one's own is shown (own lists, creations), else 1. */
+  vote(person: Person, owner: number, kind: number, weight: number): Person {
+    const held = person.votes.get(owner);
+    if (held !== undefined) held[1] += weight;
+    else if (person.votes.size < 40) person.votes.set(owner, [kind, weight]);
+    let total = 0;
+    let best: [number, number, number] = [0, 0, 0];
+    for (const [value, [ofKind, times]] of person.votes) {
+      total += times;
+      if (times > best[2]) best = [value, ofKind, times];
+    }
+    if (total < person.votesAtNextLook || best[2] < total * 0.8) return person;
+    person.votesAtNextLook = total + 1;
+    const holder = this.holder(best[0], best[1]);
+    this.addIdentity(person, best[0], best[1]);
+    if (weight < 3) return person;
+    person.votes.clear();
+    if (holder !== undefined && holder !== person && holder.keys.length < 64) {
+      this.join(person, holder);
+      return holder;
+    }
+    return person;
   }
 
   holder(value: number, kind: number): Person | undefined {

@@ -12,6 +12,8 @@ interface Pending {
   readonly told: readonly Told[];
   /** Person who asked with an earlier credential (refresh); 0 when nobody. */
   readonly by: number;
+  /** The answer was to a registration, not a sign-in. */
+  readonly registered: boolean;
 }
 
 const MAX_PENDING = 20_000;

@@ -1,7 +1,7 @@
 /**
  * Test support: replays labelled exchanges through model and view as gateway and engine would see them, and scores what was blocked and alerted.
  */
-import type { Exchange, Observation } from '../../../exchange/index.js';
+import type { AccessVerdict, Exchange, Observation } from '../../../exchange/index.js';
 import { OwnershipModel, OwnershipView } from '../index.js';
 
 /** One exchange with its label. `template` is what an inventory would say at that time. */
@@ -30,6 +30,8 @@ export interface ReplayResult {
   readonly enforce: Score;
   readonly alert: Score;
   readonly model: OwnershipModel;
+  /** The engine's verdict for each exchange. */
+  readonly verdicts: readonly (AccessVerdict | null)[];
   readonly flagged: { readonly entry: Labelled; readonly blocked: 'request' | 'response' | null; readonly alerted: boolean; readonly explanation: string }[];
 }
 
@@ -43,6 +45,7 @@ export function replay(entries: readonly Labelled[], options: { readonly from: n
   const byRequest = new Set<number>();
   const enforced = new Set<number>();
   const alerted = new Set<number>();
+  const verdicts: (AccessVerdict | null)[] = [];
   const lag = options.lag ?? 8;
   entries.forEach((entry, index) => {
     const { exchange } = entry;
@@ -76,7 +79,8 @@ export function replay(entries: readonly Labelled[], options: { readonly from: n
       pathParameters: entry.parameters,
       dataHits: [],
     };
-    const { finding } = model.judge(observation);
+    const { finding, verdict } = model.judge(observation);
+    verdicts.push(verdict);
     if (blocked === 'request') byRequest.add(index);
     if (blocked !== null) enforced.add(index);
     if (finding !== null || blocked !== null) alerted.add(index);
@@ -86,7 +90,7 @@ export function replay(entries: readonly Labelled[], options: { readonly from: n
       if (delta !== null) view.apply(delta);
     }
   });
-  return { request: score(entries, byRequest, options.from), enforce: score(entries, enforced, options.from), alert: score(entries, alerted, options.from), model, flagged };
+  return { request: score(entries, byRequest, options.from), enforce: score(entries, enforced, options.from), alert: score(entries, alerted, options.from), model, verdicts, flagged };
 }
 
 /** Macro: the mean over attack kinds of the share of their requests that were caught; k10: campaigns caught within their first ten requests. */
