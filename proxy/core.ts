@@ -1,0 +1,255 @@
+import { randomFillSync } from 'node:crypto';
+import { type IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { CidrSet, canonicalIp, type HttpVersion, type Mode, type Peer } from '../exchange/index.js';
+import { accessLine } from './access-log.js';
+import { faultRefusal, pageFor } from './block-page.js';
+import { clientBehind } from './client-address.js';
+import { ClientConnection, connectionOf } from './connection.js';
+import { Counters } from './counters.js';
+import { FAULTS, type FaultCode } from './errors.js';
+import { Forward } from './forward.js';
+import type { GatewayConfig, Limits } from './options.js';
+import { Passage } from './passage.js';
+import type { BlockVerdict, GatewayPorts } from './ports.js';
+import { RequestHead, readTarget, resolvedPath } from './request-head.js';
+import { authority, Service, ServiceRouter } from './services.js';
+
+/**
+ * What all listeners of one process share: services, limits, ports, counters. `enter` is where a request starts; the order of its steps is the
+ * order of a request's life.
+ */
+export class GatewayCore {
+  readonly ports: GatewayPorts;
+  readonly counters = new Counters();
+  /** Uploads whose last byte has not come yet, for the slow-body check. */
+  readonly uploads = new Set<Forward>();
+  /** Requests and upgraded connections in progress, for the drain. */
+  readonly running = new Set<Forward>();
+  readonly via: string;
+  router: ServiceRouter;
+  limits: Limits;
+  trusted: CidrSet;
+  draining = false;
+  /** Real peers of connections that came with a PROXY header, by the address and port of the socket. */
+  readonly proxied = new Map<string, Peer>();
+  private readonly sweep: NodeJS.Timeout;
+
+  /** Throws WeirError for services that cannot stand together and unreadable files. */
+  constructor(config: GatewayConfig, ports: GatewayPorts) {
+    this.ports = ports;
+    this.limits = config.limits;
+    this.trusted = new CidrSet(config.trustedProxies);
+    this.router = new ServiceRouter(config.services.map((service) => new Service(service)));
+    const random = Buffer.alloc(4);
+    randomFillSync(random);
+    this.via = `weir-${random.toString('hex')}`;
+    this.sweep = setInterval(() => this.checkUploads(), 1000);
+    this.sweep.unref();
+  }
+
+  /** Swaps services, limits and trusted proxies; requests in progress finish with what they started with. Throws and changes nothing when the new ones are wrong. */
+  apply(config: Pick<GatewayConfig, 'services' | 'limits' | 'trustedProxies'>): void {
+    const trusted = new CidrSet(config.trustedProxies);
+    const old = new Map(this.router.services.map((service) => [service.name, service]));
+    const fresh: Service[] = [];
+    const next = config.services.map((service) => {
+      const before = old.get(service.name);
+      if (before !== undefined && JSON.stringify(before.config) === JSON.stringify(service)) {
+        before.setMode(service.mode);
+        return before;
+      }
+      const built = new Service(service);
+      fresh.push(built);
+      return built;
+    });
+    try {
+      this.router = new ServiceRouter(next);
+    } catch (error) {
+      for (const service of fresh) service.retire();
+      throw error;
+    }
+    this.trusted = trusted;
+    this.limits = config.limits;
+    for (const service of old.values()) if (!next.includes(service)) service.retire();
+    this.counters.reloads++;
+  }
+
+  setMode(name: string, mode: Mode | { readonly request: Mode; readonly response: Mode }): boolean {
+    const service = this.router.services.find((one) => one.name === name);
+    service?.setMode(mode);
+    return service !== undefined;
+  }
+
+  connection(socket: Socket): ClientConnection {
+    return connectionOf(socket, (fresh) => {
+      const socketIp = canonicalIp(fresh.remoteAddress ?? '') ?? '';
+      const real = this.proxied.get(`${fresh.remoteAddress}:${fresh.remotePort}`);
+      const peer = real ?? { ip: socketIp, port: fresh.remotePort ?? 0 };
+      return new ClientConnection(fresh, peer, this.trusted.has(peer.ip));
+    });
+  }
+
+  /** A request of any listener. `res` is the HTTP/2 compatibility response for HTTP/2 clients. */
+  enter(req: IncomingMessage, res: ServerResponse, upgradeHead: Buffer | null = null): void {
+    const { limits, ports } = this;
+    const connection = this.connection(req.socket);
+    const nowMs = ports.nowMs();
+    if (limits.requestsPerConnectionPerSecond > 0 && connection.tooFast(limits.requestsPerConnectionPerSecond, nowMs)) {
+      this.refuse('CONNECTION_RATE', req, res, connection.peer, '', 1);
+      return;
+    }
+
+    const version: HttpVersion =
+      req.httpVersion === '2.0' && req.httpVersionMajor === 2 && 'stream' in req ? '2' : req.httpVersion === '1.0' ? '1.0' : '1.1';
+    const url = req.url ?? '/';
+    if (req.httpVersion !== '1.1' && req.httpVersion !== '1.0' && version !== '2') {
+      this.refuse('MESSAGE_MALFORMED', req, res, connection.peer, '');
+      return;
+    }
+    const head = new RequestHead(req.rawHeaders, version, limits.headerCount);
+    const { target, fault } = readTarget(url, req.method ?? 'GET', head.host, limits.targetBytes);
+    if (head.fault !== null || fault !== null) {
+      this.refuse(head.fault ?? fault!, req, res, connection.peer, head.requestId);
+      return;
+    }
+
+    const scheme = connection.secure || (connection.trusted && head.forwardedProto === 'https') ? 'https' : 'http';
+    const name = authority(head.host, scheme);
+    const service = this.serviceFor(name.hostname, target);
+    if (service === null || service === 'ambiguous') {
+      this.refuse(service === null ? 'NO_SERVICE' : 'MESSAGE_AMBIGUOUS', req, res, connection.peer, head.requestId);
+      return;
+    }
+
+    let client = connection.peer;
+    let hops: readonly string[] = NO_HOPS;
+    if (connection.trusted && (head.forwardedFor !== '' || head.forwarded !== '')) {
+      const chain = clientBehind(connection.peer.ip, head.forwardedFor, head.forwarded, this.trusted);
+      hops = chain.hops;
+      if (chain.ip !== client.ip) client = { ip: chain.ip, port: 0 };
+    }
+    const block = this.blockOf(connection, client, service);
+
+    const passage = new Passage(
+      {
+        service: service.name,
+        requestMode: service.requestMode,
+        responseMode: service.responseMode,
+        client,
+        server: connection.server,
+        clientCertificate: connection.certificate,
+        method: req.method ?? 'GET',
+        scheme,
+        host: name.host,
+        target,
+        httpVersion: version,
+        headers: version === '2' ? withoutPseudo(req.rawHeaders, head.host) : req.rawHeaders,
+        requestId: head.requestId,
+      },
+      service.plans,
+      ports,
+      this.counters,
+    );
+    new Forward(this, service, passage, head, connection, hops, req, res, upgradeHead).start(block);
+  }
+
+  /** An upgrade request: the same way as any other, with a response on the raw socket until the upstream agrees. */
+  upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void {
+    socket.on('error', () => socket.destroy());
+    const res = new ServerResponse(req);
+    res.shouldKeepAlive = false;
+    res.assignSocket(socket as Socket);
+    res.once('finish', () => socket.end());
+    this.enter(req, res, head);
+  }
+
+  private serviceFor(hostname: string, target: string): Service | 'ambiguous' | null {
+    const found = this.router.find(hostname, target);
+    const question = target.indexOf('?');
+    const path = question < 0 ? target : target.slice(0, question);
+    const plain = resolvedPath(path);
+    // `/public/../admin` belongs to /public for a strict reader and to /admin for a lenient one: only where both agree may it pass.
+    return plain !== path && this.router.find(hostname, plain) !== found ? 'ambiguous' : found;
+  }
+
+  private blockOf(connection: ClientConnection, client: Peer, service: Service): BlockVerdict | null {
+    const { blocklist } = this.ports;
+    const direct = client === connection.peer;
+    if (direct && connection.clearVersion === blocklist.version && connection.clearService === service.name) return null;
+    let verdict: BlockVerdict | null = null;
+    try {
+      verdict = blocklist.check(client.ip, null, service.name);
+    } catch (error) {
+      this.counters.portFailed('blocklist', error);
+    }
+    if (verdict === null && direct) {
+      connection.clearVersion = blocklist.version;
+      connection.clearService = service.name;
+    }
+    return verdict;
+  }
+
+  /** Answers a request that cannot become a passage: no record is made, it is logged and counted. */
+  refuse(code: FaultCode, req: IncomingMessage, res: ServerResponse, client: Peer, requestId: string, retryAfterS?: number): void {
+    this.counters.faults[code]++;
+    const page = pageFor(
+      { ...faultRefusal(code, requestId, ''), ...(retryAfterS === undefined ? {} : { retryAfterS }) },
+      req.rawHeaders,
+      null,
+    );
+    const headers = req.httpVersionMajor >= 2 ? page.headers : [...page.headers, 'connection', 'close'];
+    res.writeHead(page.status, headers);
+    res.end(page.body);
+    this.logFault(code, client, req.method ?? '-', req.headers.host ?? '', req.url ?? '');
+  }
+
+  /** Logs what never became a passage. */
+  logFault(code: FaultCode, client: Peer, method: string, host: string, target: string): void {
+    this.ports.accessLog?.write(
+      accessLine({
+        atMs: this.ports.nowMs(),
+        exchangeId: '',
+        requestId: '',
+        traceparent: '',
+        client: client.ip,
+        service: '',
+        method,
+        host,
+        target: target.slice(0, 2048),
+        version: '',
+        status: FAULTS[code].status,
+        requestBytes: 0,
+        responseBytes: 0,
+        durationMs: 0,
+        upstreamMs: null,
+        upstream: '',
+        outcome: 'failed',
+        incident: undefined,
+        fault: code,
+        principal: null,
+        rules: '',
+      }),
+    );
+  }
+
+  private checkUploads(): void {
+    const nowMs = performance.now();
+    for (const upload of this.uploads) upload.checkPace(nowMs);
+  }
+
+  /** Closes upstream connections; `now` does not wait for exchanges in progress. */
+  async close(now: boolean): Promise<void> {
+    clearInterval(this.sweep);
+    await Promise.all(this.router.services.map((service) => (now ? service.upstreams.destroy() : service.upstreams.close())));
+  }
+}
+
+const NO_HOPS: readonly string[] = [];
+
+function withoutPseudo(raw: readonly string[], host: string): string[] {
+  const list = ['host', host];
+  for (let index = 0; index < raw.length; index += 2) if (raw[index].charCodeAt(0) !== 58) list.push(raw[index], raw[index + 1]);
+  return list;
+}

@@ -1,0 +1,269 @@
+import { type FSWatcher, watch } from 'node:fs';
+import http from 'node:http';
+import http2 from 'node:http2';
+import https from 'node:https';
+import net from 'node:net';
+import { dirname } from 'node:path';
+import { createSecureContext } from 'node:tls';
+import Fastify, { type FastifyInstance } from 'fastify';
+import { actorAddress, canonicalIp } from '../exchange/index.js';
+import { knownConnection } from './connection.js';
+import type { GatewayCore } from './core.js';
+import { FAULTS, type FaultCode, gatewayErrors } from './errors.js';
+import type { ListenerConfig } from './options.js';
+import { readProxyHeader } from './proxy-protocol.js';
+import { pemText } from './upstreams.js';
+
+/** A listening socket of the gateway and the Fastify app behind it. */
+export interface Listener {
+  readonly config: ListenerConfig;
+  readonly app: FastifyInstance;
+  listen(): Promise<{ readonly host: string; readonly port: number; readonly tls: boolean }>;
+  /** Reads certificate and key again. Throws, and keeps the old ones, when they cannot be used. */
+  reloadTls(): void;
+  /** Stops accepting and closes idle connections; resolves when the last connection has ended. */
+  close(): Promise<void>;
+  /** Cuts every connection. */
+  destroy(): void;
+}
+
+/** Builds the server for a listener: HTTP/1.1, or TLS with HTTP/2 and HTTP/1.1 by ALPN. Nothing listens yet. */
+export function createListener(config: ListenerConfig, core: GatewayCore): Listener {
+  const { limits } = core;
+  const options: https.ServerOptions = {
+    maxHeaderSize: limits.headerBytes,
+    headersTimeout: limits.headersMs,
+    // Bodies may take long; their pace is checked instead (`checkPace`).
+    requestTimeout: 0,
+    keepAliveTimeout: limits.keepAliveMs,
+    connectionsCheckingInterval: Math.min(1000, limits.headersMs),
+    ...tlsOptions(config),
+  };
+  const sockets = new Set<net.Socket>();
+  let server: http.Server;
+  const app = Fastify({
+    logger: false,
+    // Every target goes to the one route: find-my-way would decode and refuse some, and routing by host and prefix is the gateway's own.
+    rewriteUrl: () => '/',
+    serverFactory: (handler) => {
+      if (config.tls === undefined) server = http.createServer(options, handler);
+      else if (config.tls.http2) {
+        const secure = http2.createSecureServer({ ...options, allowHTTP1: true, settings: { enableConnectProtocol: false } });
+        // The compatibility layer gives HTTP/2 requests the HTTP/1 interface; the two servers differ in type only.
+        secure.on('request', handler as never);
+        server = secure as never;
+      } else server = https.createServer(options, handler);
+      // Node drops headers beyond its own limit without a word, which would hide part of a message: the gateway counts them itself.
+      server.maxHeadersCount = 0;
+      return server;
+    },
+  });
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
+  const methods = http.METHODS.filter((method) => method !== 'CONNECT');
+  for (const method of methods) if (!app.supportedMethods.includes(method)) app.addHttpMethod(method, { hasBody: false });
+  app.route({
+    method: methods,
+    url: '/',
+    exposeHeadRoute: false,
+    handler: (request, reply) => {
+      reply.hijack();
+      request.raw.url = request.originalUrl;
+      core.enter(request.raw, reply.raw);
+    },
+  });
+  server = app.server;
+
+  const perClient = new Map<string, number>();
+  const onSocket = (socket: net.Socket) => {
+    sockets.add(socket);
+    core.counters.connections++;
+    core.counters.connectionsOpen++;
+    const ip = canonicalIp(socket.remoteAddress ?? '') ?? '';
+    const client = ip === '' ? '' : actorAddress(ip);
+    const limit = core.limits.connectionsPerClient;
+    const counted = limit > 0 && !core.trusted.has(ip);
+    const open = (perClient.get(client) ?? 0) + 1;
+    if (counted) perClient.set(client, open);
+    socket.once('close', () => {
+      sockets.delete(socket);
+      core.counters.connectionsOpen--;
+      if (!counted) return;
+      const left = (perClient.get(client) ?? 1) - 1;
+      if (left === 0) perClient.delete(client);
+      else perClient.set(client, left);
+    });
+    if (counted && open > limit) reject(core, socket, 'CLIENT_CONNECTIONS', config.tls === undefined);
+  };
+
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: net.Socket) => onClientError(core, error, socket));
+  server.on('connect', (_req, socket) => reject(core, socket as net.Socket, 'CONNECT_REFUSED', true));
+  // Node would answer an Expect header before anything was decided; both kinds take the ordinary way, and `Forward` answers.
+  for (const expectation of ['checkContinue', 'checkExpectation']) {
+    server.on(expectation, (req: http.IncomingMessage, res: http.ServerResponse) => server.emit('request', req, res));
+  }
+  server.on('upgrade', (req: http.IncomingMessage, socket: net.Socket, head: Buffer) => {
+    const token = (req.headers.upgrade ?? '').toLowerCase();
+    if (/^(?:h2c?|http\/|tls)/.test(token)) reject(core, socket, 'UPGRADE_REFUSED', true);
+    else core.upgrade(req, socket, head);
+  });
+
+  const front = config.proxyProtocol ? net.createServer({ noDelay: true }, (socket) => acceptProxied(core, socket, server)) : server;
+  front.on('connection', onSocket);
+  const watcher = config.tls === undefined ? null : watchTls(config, () => reload());
+  const reload = () => {
+    const fresh = tlsOptions(config);
+    try {
+      createSecureContext(fresh);
+    } catch (error) {
+      throw gatewayErrors.badTls(`the certificate of ${config.host}:${config.port}`, error);
+    }
+    (server as https.Server).setSecureContext(fresh);
+  };
+
+  return {
+    config,
+    app,
+    listen: async () => {
+      await app.ready();
+      await new Promise<void>((resolve, refuse) => {
+        front.once('error', (error: NodeJS.ErrnoException) =>
+          refuse(
+            error.code === 'EADDRINUSE'
+              ? gatewayErrors.portInUse(config.host, config.port, error)
+              : gatewayErrors.cannotListen(config.host, config.port, error),
+          ),
+        );
+        front.listen(config.port, config.host, () => resolve());
+      });
+      const address = front.address() as net.AddressInfo;
+      return { host: config.host, port: address.port, tls: config.tls !== undefined };
+    },
+    reloadTls: reload,
+    close: async () => {
+      watcher?.close();
+      await new Promise<void>((resolve) => {
+        front.close(() => resolve());
+        if ('closeIdleConnections' in server) server.closeIdleConnections();
+      });
+      await app.close();
+    },
+    destroy: () => {
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}
+
+function tlsOptions(config: ListenerConfig): https.ServerOptions {
+  const { tls } = config;
+  if (tls === undefined) return {};
+  return {
+    cert: pemText('certificate', tls.cert),
+    key: pemText('key', tls.key),
+    ...(tls.clientCa === undefined
+      ? {}
+      : { ca: pemText('client CA', tls.clientCa), requestCert: true, rejectUnauthorized: tls.clientCertificate === 'required' }),
+    minVersion: 'TLSv1.2',
+  };
+}
+
+/** Calls `changed` soon after a certificate file was replaced; a set that cannot be used is left alone until the next change. */
+function watchTls(config: ListenerConfig, changed: () => void): { close(): void } {
+  const files = [config.tls!.cert, config.tls!.key].filter((file) => !file.includes('-----BEGIN'));
+  let timer: NodeJS.Timeout | null = null;
+  // The folder is watched: renewals replace files by rename, and a watch on the file would stay with the old one.
+  const watchers: FSWatcher[] = [...new Set(files.map((file) => dirname(file)))].map((folder) =>
+    watch(folder, { persistent: false }, () => {
+      if (timer !== null) clearTimeout(timer);
+      timer = setTimeout(() => {
+        try {
+          changed();
+        } catch {
+          // Certificate and key are written one after the other: in between they do not match, and the second write comes back here.
+        }
+      }, 200);
+    }),
+  );
+  return {
+    close: () => {
+      if (timer !== null) clearTimeout(timer);
+      for (const watcher of watchers) watcher.close();
+    },
+  };
+}
+
+const CLIENT_ERRORS: Readonly<Record<string, FaultCode>> = {
+  HPE_HEADER_OVERFLOW: 'HEADERS_TOO_LARGE',
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: 'BODY_TOO_LARGE',
+  ERR_HTTP_REQUEST_TIMEOUT: 'HEADERS_SLOW',
+};
+
+/** What the parser refused, or a socket that broke. */
+function onClientError(core: GatewayCore, error: NodeJS.ErrnoException, socket: net.Socket): void {
+  const code = CLIENT_ERRORS[error.code ?? ''] ?? (error.code?.startsWith('HPE_') === true ? 'MESSAGE_MALFORMED' : null);
+  if (code === null) {
+    socket.destroy();
+    return;
+  }
+  const current = knownConnection(socket)?.current ?? null;
+  if (current !== null) {
+    // Bytes of an answer may be on the wire already: nothing can be said without breaking it.
+    current.malformed(code);
+    return;
+  }
+  reject(core, socket, code, true);
+}
+
+/** Says no on a raw socket and closes it. `plain` false: the client expects TLS and could not read it. */
+function reject(core: GatewayCore, socket: net.Socket, code: FaultCode, plain: boolean): void {
+  core.counters.faults[code]++;
+  core.logFault(code, { ip: canonicalIp(socket.remoteAddress ?? '') ?? '', port: socket.remotePort ?? 0 }, '-', '', '');
+  if (!plain || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const { status, title } = FAULTS[code];
+  const body = JSON.stringify({ type: 'about:blank', title, status, code });
+  socket.on('error', () => socket.destroy());
+  socket.end(
+    `HTTP/1.1 ${status} ${http.STATUS_CODES[status] ?? 'Error'}\r\ncontent-type: application/problem+json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+  );
+  socket.setTimeout(2000, () => socket.destroy());
+}
+
+/** Reads the PROXY header of a trusted peer, then hands the connection to the HTTP server; a header from anyone else is refused. */
+function acceptProxied(core: GatewayCore, socket: net.Socket, server: net.Server): void {
+  const peerIp = canonicalIp(socket.remoteAddress ?? '') ?? '';
+  const key = `${socket.remoteAddress}:${socket.remotePort}`;
+  if (!core.trusted.has(peerIp)) {
+    server.emit('connection', socket);
+    return;
+  }
+  let gathered: Buffer = Buffer.alloc(0);
+  const timer = setTimeout(() => reject(core, socket, 'PROXY_HEADER_INVALID', false), core.limits.headersMs);
+  const onError = () => socket.destroy();
+  socket.on('error', onError);
+  const onData = (chunk: Buffer) => {
+    gathered = gathered.length === 0 ? chunk : Buffer.concat([gathered, chunk]);
+    const read = readProxyHeader(gathered);
+    if (read.kind === 'more' && gathered.length < 4096) return;
+    clearTimeout(timer);
+    socket.off('data', onData);
+    if (read.kind !== 'header') {
+      reject(core, socket, 'PROXY_HEADER_INVALID', false);
+      return;
+    }
+    socket.off('error', onError);
+    if (read.peer !== null) {
+      core.proxied.set(key, read.peer);
+      socket.once('close', () => core.proxied.delete(key));
+    }
+    socket.pause();
+    const rest = gathered.subarray(read.bytes);
+    if (rest.length > 0) socket.unshift(rest);
+    server.emit('connection', socket);
+    process.nextTick(() => socket.resume());
+  };
+  socket.on('data', onData);
+  socket.once('close', () => clearTimeout(timer));
+}

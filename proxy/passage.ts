@@ -1,0 +1,405 @@
+import {
+  type AccessVerdict,
+  type Act,
+  actorOf,
+  type Body,
+  bodyOf,
+  type Exchange,
+  emptyBody,
+  type HeaderList,
+  type HttpVersion,
+  incidentId,
+  type Mode,
+  newId,
+  type Outcome,
+  type Peer,
+  type Phase,
+  type Principal,
+} from '../exchange/index.js';
+import type { Decision, EvaluationContext, Plan, RequestView, ResponseView, RouteFacts } from '../policies/index.js';
+import type { Counters } from './counters.js';
+import type { FaultCode } from './errors.js';
+import type { AccessQuestion, BlockVerdict, GatewayPorts, RouteMatch } from './ports.js';
+import type { PlanCache } from './services.js';
+
+const NO_ACTS: readonly Act[] = [];
+const NO_TAGS: readonly string[] = [];
+const NO_TRAILERS: HeaderList = [];
+
+/** A message as it entered: everything a passage starts from. */
+export interface Entry {
+  readonly service: string;
+  readonly requestMode: Mode;
+  readonly responseMode: Mode;
+  readonly client: Peer;
+  readonly server: Peer;
+  readonly clientCertificate: string | undefined;
+  readonly method: string;
+  readonly scheme: 'http' | 'https';
+  /** Authority, lower case, without a default port. */
+  readonly host: string;
+  readonly target: string;
+  readonly httpVersion: HttpVersion;
+  readonly headers: HeaderList;
+  /** As sent by the client, if sane; else empty. */
+  readonly requestId: string;
+}
+
+/** What the gateway must do to the traffic. Null stands for: nothing. */
+export type Verdict = Decision | null;
+
+/** What the client got, for the record. */
+export interface Answer {
+  readonly status: number;
+  readonly httpVersion: HttpVersion;
+  readonly headers: HeaderList;
+  readonly body: Body;
+  readonly trailers: HeaderList;
+}
+
+/**
+ * One exchange on its way over the weir: it asks blocklist and policies in order, remembers what they said, and makes the record. It moves no
+ * bytes: `forward.ts` does that for a proxy, `plugin.ts` for the routes of an app.
+ *
+ * It is itself the request view, the evaluation context and the access question, so that a request costs one object.
+ */
+export class Passage implements RequestView, EvaluationContext, AccessQuestion {
+  readonly exchangeId: string;
+  readonly requestId: string;
+  readonly nowMs: number;
+  readonly startedMs: number;
+  readonly method: string;
+  readonly scheme: 'http' | 'https';
+  readonly host: string;
+  readonly target: string;
+  readonly headers: HeaderList;
+  readonly client: Peer;
+  readonly service: string;
+  readonly match: RouteMatch | null;
+  readonly principal: Principal | null;
+  readonly route: RouteFacts;
+  readonly plan: Plan;
+  /** Request body as rules see it. */
+  body: Body | null = null;
+  response: ResponseView | null = null;
+  mode: Mode;
+
+  /** Request body for the record; may be cut. */
+  requestBody: Body = emptyBody;
+  upstreamMs: number | null = null;
+  failure: FaultCode | null = null;
+  incident: string | undefined;
+  private action: Outcome['action'] = 'passed';
+  private actedIn: Outcome['phase'] = null;
+  private blockId: string | undefined;
+  private acts: readonly Act[] = NO_ACTS;
+  private tags: readonly string[] = NO_TAGS;
+  private finished = false;
+
+  private readonly entry: Entry;
+  private readonly ports: GatewayPorts;
+  private readonly counters: Counters;
+
+  constructor(entry: Entry, plans: PlanCache, ports: GatewayPorts, counters: Counters) {
+    this.entry = entry;
+    this.ports = ports;
+    this.counters = counters;
+    this.nowMs = ports.nowMs();
+    this.startedMs = performance.now();
+    this.exchangeId = newId(this.nowMs);
+    this.requestId = entry.requestId === '' ? this.exchangeId : entry.requestId;
+    this.method = entry.method;
+    this.scheme = entry.scheme;
+    this.host = entry.host;
+    this.target = entry.target;
+    this.headers = entry.headers;
+    this.client = entry.client;
+    this.service = entry.service;
+    this.mode = entry.requestMode;
+    if (this.silent) {
+      this.match = null;
+      this.principal = null;
+    } else {
+      const question = entry.target.indexOf('?');
+      this.match = this.ask('match', null, () =>
+        ports.match(entry.service, entry.method, question < 0 ? entry.target : entry.target.slice(0, question)),
+      );
+      this.principal = this.ask('principal', null, () => ports.principals.read(entry.headers, entry.target, entry.clientCertificate));
+    }
+    const planned = plans.get(ports.policies(), entry.host, entry.method, this.match);
+    this.route = planned.facts;
+    this.plan = planned.plan;
+  }
+
+  /** Mirror in both phases: the sensor sees this traffic, so it is neither judged nor recorded here. */
+  get silent(): boolean {
+    return this.entry.requestMode === 'mirror' && this.entry.responseMode === 'mirror';
+  }
+
+  /** How much of the request body must be held back until it is decided; 0: none. */
+  get requestHoldBytes(): number {
+    return this.entry.requestMode !== 'mirror' && this.plan.request ? this.plan.requestBodyBytes : 0;
+  }
+
+  get responseHoldBytes(): number {
+    return this.entry.responseMode !== 'mirror' && this.plan.response ? this.plan.responseBodyBytes : 0;
+  }
+
+  /** What the blocklist says of the client's address alone. */
+  blockOfAddress(): BlockVerdict | null {
+    return this.ask('blocklist', null, () => this.ports.blocklist.check(this.client.ip, null, this.service));
+  }
+
+  /** The part of it that a route of an app may see. */
+  asRequest(): { exchangeId: string; requestId: string; clientIp: string; principalKey: string | null } {
+    return { exchangeId: this.exchangeId, requestId: this.requestId, clientIp: this.client.ip, principalKey: this.principal?.key ?? null };
+  }
+
+  /** Does the blocklist stop this client? In observe it is recorded only. `atAddress` is what was found before the principal was known. */
+  stopped(atAddress: BlockVerdict | null): BlockVerdict | null {
+    if (this.entry.requestMode === 'mirror') return null;
+    let verdict = atAddress;
+    if (verdict === null && this.principal !== null) {
+      const key = this.principal.key;
+      verdict = this.ask('blocklist', null, () => this.ports.blocklist.check(this.client.ip, key, this.service));
+    }
+    if (verdict === null) return null;
+    this.blockId = verdict.id;
+    const acted = this.entry.requestMode === 'enforce';
+    if (acted) this.counters.blocklistActed++;
+    else this.counters.blocklistWouldAct++;
+    this.acts = [
+      ...this.acts,
+      {
+        policy: 'blocklist',
+        rule: verdict.id,
+        phase: 'request',
+        action: verdict.action === 'throttle' || verdict.action === 'tarpit' || verdict.action === 'close' ? verdict.action : 'block',
+        acted,
+        severity: 'medium',
+        confidence: 1,
+        message: acted ? 'The client is on the blocklist.' : 'The client is on the blocklist and would have been stopped.',
+        evidence: [],
+      },
+    ];
+    if (!acted) return null;
+    this.acted(
+      verdict.action === 'throttle'
+        ? 'throttled'
+        : verdict.action === 'tarpit'
+          ? 'tarpitted'
+          : verdict.action === 'close'
+            ? 'closed'
+            : 'blocked',
+      'connection',
+    );
+    return verdict;
+  }
+
+  /** Request phase. `body` is null when the plan did not ask for one. */
+  decideRequest(body: Body | null): Verdict {
+    if (!this.plan.request || this.entry.requestMode === 'mirror') return null;
+    this.body = body;
+    this.mode = this.entry.requestMode;
+    return this.settle(
+      'request',
+      this.ask('policies', null, () => this.ports.policies().onRequest(this, this)),
+    );
+  }
+
+  /** Response phase. `body` is null when the plan did not ask for one. */
+  decideResponse(status: number, headers: HeaderList, body: Body | null): Verdict {
+    if (!this.plan.response || this.entry.responseMode === 'mirror') return null;
+    this.mode = this.entry.responseMode;
+    const view: ResponseView = { status, headers, body };
+    this.response = view;
+    return this.settle(
+      'response',
+      this.ask('policies', null, () => this.ports.policies().onResponse(this, view, this)),
+    );
+  }
+
+  private settle(phase: Phase, decision: Decision | null): Verdict {
+    if (decision === null) return null;
+    if (decision.acts.length > 0) this.acts = this.acts.length === 0 ? decision.acts : [...this.acts, ...decision.acts];
+    if (decision.tags.length > 0) this.tags = [...this.tags, ...decision.tags];
+    if (decision.wouldAction !== 'pass') this.counters.decided(decision.wouldAction, this.mode === 'enforce' && decision.action !== 'pass');
+    const acts = this.mode === 'enforce' && decision.action !== 'pass';
+    if (acts && decision.action === 'redact') this.acted('redacted', phase);
+    else if (acts) {
+      this.acted(
+        decision.action === 'throttle'
+          ? 'throttled'
+          : decision.action === 'tarpit'
+            ? 'tarpitted'
+            : decision.action === 'challenge'
+              ? 'challenged'
+              : decision.action === 'close'
+                ? 'closed'
+                : 'blocked',
+        phase,
+      );
+    }
+    if (decision.blockActor !== null) {
+      const order = decision.blockActor;
+      const actor = actorOf(this.principal, this.client.ip);
+      this.ask('block-actor', undefined, () =>
+        this.ports.blockActor({
+          actor,
+          clientIp: this.client.ip,
+          service: this.service,
+          exchangeId: this.exchangeId,
+          incidentId: this.incident,
+          order,
+        }),
+      );
+    }
+    // Observing never touches the traffic, whatever a policy says of itself.
+    if (this.mode !== 'enforce' || (decision.action === 'pass' && decision.mutation === null)) return null;
+    return decision;
+  }
+
+  /** A body outgrew what a rule wanted to see, and the rule says that such a message must not pass. True: act on it. */
+  overflowed(phase: Phase): boolean {
+    const enforced = (phase === 'request' ? this.entry.requestMode : this.entry.responseMode) === 'enforce';
+    this.counters.overflows++;
+    this.acts = [
+      ...this.acts,
+      {
+        policy: 'gateway',
+        rule: 'body-overflow',
+        phase,
+        action: 'block',
+        acted: enforced,
+        severity: 'medium',
+        confidence: 1,
+        message: `The ${phase} body is larger than the policies of this route inspect.`,
+        evidence: [],
+      },
+    ];
+    if (enforced) this.acted('blocked', phase);
+    return enforced;
+  }
+
+  private acted(action: Outcome['action'], phase: Outcome['phase']): void {
+    this.action = action;
+    this.actedIn = phase;
+    if (action !== 'redacted') this.incident ??= incidentId();
+  }
+
+  /** Id for the block page. */
+  incidentOf(): string {
+    this.incident ??= incidentId();
+    return this.incident;
+  }
+
+  failed(code: FaultCode): void {
+    this.failure ??= code;
+    if (this.action === 'passed' || this.action === 'redacted') this.action = 'failed';
+  }
+
+  /** Records the exchange. Only the first call counts. Returns its duration in ms. */
+  finish(answer: Answer | null): number {
+    const durationMs = performance.now() - this.startedMs;
+    if (this.finished) return durationMs;
+    this.finished = true;
+    if (this.silent) return durationMs;
+    if (!this.ask('tee', false, () => this.ports.tee.publish(this.record(answer, durationMs)))) this.counters.teeDrops++;
+    return durationMs;
+  }
+
+  get outcome(): Outcome['action'] {
+    return this.action;
+  }
+
+  get firedRules(): readonly Act[] {
+    return this.acts;
+  }
+
+  private record(answer: Answer | null, durationMs: number): Exchange {
+    const { entry } = this;
+    const outcome: Outcome = {
+      action: this.action,
+      mode: this.actedIn === 'response' ? entry.responseMode : entry.requestMode,
+      phase: this.actedIn,
+      acts: this.acts,
+      ...(this.incident === undefined ? {} : { incidentId: this.incident }),
+      ...(this.blockId === undefined ? {} : { blockId: this.blockId }),
+    };
+    return {
+      id: this.exchangeId,
+      requestId: this.requestId,
+      kind: 'http',
+      observer: this.ports.observer,
+      service: this.service,
+      client: this.client,
+      server: entry.server,
+      startedAtMs: this.nowMs,
+      durationMs,
+      upstreamMs: this.upstreamMs,
+      request: {
+        method: this.method,
+        scheme: this.scheme,
+        host: this.host,
+        target: this.target,
+        httpVersion: entry.httpVersion,
+        headers: this.headers,
+        body: this.requestBody,
+        trailers: NO_TRAILERS,
+      },
+      response: answer,
+      ...(this.failure === null ? {} : { failure: this.failure }),
+      principal: this.principal,
+      outcome,
+      tags: this.tags,
+    };
+  }
+
+  get request(): RequestView {
+    return this;
+  }
+
+  get clientIp(): string {
+    return this.client.ip;
+  }
+
+  country(): string | null {
+    return this.ask('country', null, () => this.ports.country(this.client.ip));
+  }
+
+  asn(): number | null {
+    return this.ask('asn', null, () => this.ports.asn(this.client.ip));
+  }
+
+  actorScore(): number {
+    return this.ask('score', 0, () => this.ports.actorScore(this.client.ip, this.principal));
+  }
+
+  access(phase: Phase): AccessVerdict | null {
+    return this.ask('access', null, () => this.ports.access(phase, this));
+  }
+
+  schemaViolations(phase: Phase): readonly string[] {
+    return this.ask('schema', NO_TAGS, () => this.ports.schemaViolations(phase, this));
+  }
+
+  rate(key: string, windowMs: number): number {
+    return this.ask('rate', 0, () => this.ports.rate(key, windowMs, this.nowMs));
+  }
+
+  /** A port that throws is counted and has no answer; the request goes on. */
+  private ask<T>(port: string, otherwise: T, question: () => T): T {
+    try {
+      return question();
+    } catch (error) {
+      this.counters.portFailed(port, error);
+      return otherwise;
+    }
+  }
+}
+
+/** A body for the record from chunks that may stop short of `totalBytes`. */
+export function captured(chunks: readonly Uint8Array[], totalBytes: number): Body {
+  if (totalBytes === 0) return emptyBody;
+  return bodyOf(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks), totalBytes);
+}

@@ -1,0 +1,281 @@
+import type { HeaderList } from '../exchange/index.js';
+import type { FaultCode } from './errors.js';
+
+/** Bit n is set when a name of n characters may need a look; names of 32 characters and more go on as they are. */
+const LENGTHS = [
+  'te',
+  'host',
+  'expect',
+  'cookie',
+  'upgrade',
+  'trailer',
+  'forwarded',
+  'x-real-ip',
+  'connection',
+  'keep-alive',
+  'traceparent',
+  'x-request-id',
+  'x-client-ip',
+  'content-length',
+  'true-client-ip',
+  'http2-settings',
+  'x-forwarded-for',
+  'cf-connecting-ip',
+  'proxy-connection',
+  'transfer-encoding',
+  'x-forwarded-prefix',
+  'proxy-authorization',
+  'x-cluster-client-ip',
+  'x-original-forwarded-for',
+  'x-envoy-external-address',
+  'via',
+].reduce((mask, name) => mask | (1 << name.length), 0);
+
+/** Headers by which other proxies tell a client's address or the outer URL. None is handed on: what the upstream may believe is built fresh. */
+const CLAIMS = new Set([
+  'forwarded',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-proto',
+  'x-forwarded-port',
+  'x-forwarded-server',
+  'x-forwarded-by',
+  'x-forwarded-ssl',
+  'x-forwarded-scheme',
+  'x-forwarded',
+  'x-forwarded-client-cert',
+  'x-forwarded-prefix',
+  'x-forwarded-user',
+  'x-real-ip',
+  'x-client-ip',
+  'client-ip',
+  'cf-connecting-ip',
+  'cf-connecting-ipv6',
+  'true-client-ip',
+  'fastly-client-ip',
+  'x-cluster-client-ip',
+  'x-original-forwarded-for',
+  'x-originating-ip',
+  'x-remote-ip',
+  'x-remote-addr',
+  'x-envoy-external-address',
+  'x-azure-clientip',
+  'forwarded-for',
+]);
+const HOP_BY_HOP = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'proxy-authorization',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'http2-settings',
+  'expect',
+]);
+/** Naming one of these in `Connection:` would take away what frames or addresses the message. */
+const NEVER_NAMED = new Set(['content-length', 'host', 'transfer-encoding', 'authorization', 'cookie', 'forwarded', 'x-forwarded-for']);
+
+const CLAIM_LENGTHS = [...CLAIMS].reduce((mask, name) => mask | (1 << name.length), 0);
+const MASK = LENGTHS | CLAIM_LENGTHS;
+
+const HOST = /^(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._~!$&'()*+;=%-]+)(?::\d{1,5})?$/;
+const REQUEST_ID = /^[\w.:/+=-]{8,128}$/;
+const TRACEPARENT = /^[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
+
+/**
+ * The head of one request, read in a single pass: what goes on to the upstream, the facts a proxy needs, and whether the message can be read in
+ * only one way (RFC 9112 §3, §6.3, §11). The parser underneath already refuses bare LF and CR, obs-fold, space before a colon, NUL, repeated
+ * and malformed Content-Length and bad chunks; this refuses what it lets through.
+ */
+export class RequestHead {
+  /** Headers for the upstream: without hop-by-hop fields, claims about the client, Host, request id and trace context, which are set afterwards. */
+  readonly onward: string[] = [];
+  /** Authority as the client named it; empty when HTTP/1.0 named none. */
+  host = '';
+  /** -1: none was given. */
+  contentLength = -1;
+  chunked = false;
+  /** Upgrade token, lower case; empty when no upgrade is asked for. */
+  upgrade = '';
+  expectContinue = false;
+  expectOther = false;
+  requestId = '';
+  traceparent = '';
+  acceptsTrailers = false;
+  forwarded = '';
+  forwardedFor = '';
+  forwardedProto = '';
+  via = '';
+  fault: FaultCode | null = null;
+
+  /** `raw` is flat and in wire order; HTTP/2 pseudo headers are skipped. */
+  constructor(raw: HeaderList, httpVersion: string, maxHeaders: number) {
+    if (raw.length > maxHeaders * 2) {
+      this.fault = 'HEADERS_TOO_MANY';
+      return;
+    }
+    const onward = this.onward;
+    let hosts = 0;
+    let lengths = 0;
+    let codings = 0;
+    let connection = '';
+    let cookies = -1;
+    for (let index = 0; index < raw.length; index += 2) {
+      const name = raw[index];
+      const value = raw[index + 1];
+      const length = name.length;
+      if (length > 31 || ((MASK >>> length) & 1) === 0) {
+        onward.push(name, value);
+        continue;
+      }
+      const lower = name.toLowerCase();
+      switch (lower) {
+        case 'host':
+          hosts++;
+          this.host = value;
+          continue;
+        case ':authority':
+          if (hosts === 0) this.host = value;
+          hosts = 1;
+          continue;
+        case 'content-length':
+          lengths++;
+          this.contentLength = Number(value);
+          if (!/^\d{1,15}$/.test(value)) this.fault = 'MESSAGE_AMBIGUOUS';
+          onward.push(name, value);
+          continue;
+        case 'transfer-encoding':
+          codings++;
+          this.chunked = true;
+          if (value.toLowerCase() !== 'chunked') this.fault = 'MESSAGE_AMBIGUOUS';
+          continue;
+        case 'connection':
+          connection = connection === '' ? value : `${connection},${value}`;
+          continue;
+        case 'upgrade':
+          this.upgrade = value.trim().toLowerCase();
+          continue;
+        case 'expect':
+          if (value.toLowerCase() === '100-continue') this.expectContinue = true;
+          else this.expectOther = true;
+          continue;
+        case 'x-request-id':
+          if (REQUEST_ID.test(value)) this.requestId = value;
+          continue;
+        case 'traceparent':
+          if (TRACEPARENT.test(value)) this.traceparent = value;
+          continue;
+        case 'forwarded':
+          this.forwarded = this.forwarded === '' ? value : `${this.forwarded},${value}`;
+          continue;
+        case 'x-forwarded-for':
+          this.forwardedFor = this.forwardedFor === '' ? value : `${this.forwardedFor},${value}`;
+          continue;
+        case 'x-forwarded-proto':
+          this.forwardedProto = value;
+          continue;
+        case 'te':
+          this.acceptsTrailers = value.toLowerCase().includes('trailers');
+          continue;
+        case 'via':
+          this.via = this.via === '' ? value : `${this.via}, ${value}`;
+          continue;
+        case 'cookie':
+          // HTTP/2 may split cookies over fields; HTTP/1.1 must not carry more than one (RFC 9113 §8.2.3).
+          if (cookies < 0) {
+            cookies = onward.length + 1;
+            onward.push(name, value);
+          } else onward[cookies] += `; ${value}`;
+          continue;
+      }
+      if (length > 0 && name.charCodeAt(0) === 58) continue;
+      if (CLAIMS.has(lower) || HOP_BY_HOP.has(lower)) continue;
+      if (lower.includes('_')) {
+        // Servers that turn headers into variables cannot tell `_` from `-`: such a twin would speak for the header it imitates.
+        const twin = lower.replaceAll('_', '-');
+        if (twin === 'content-length' || twin === 'transfer-encoding' || twin === 'host') this.fault = 'MESSAGE_AMBIGUOUS';
+        if (CLAIMS.has(twin) || HOP_BY_HOP.has(twin)) continue;
+      }
+      onward.push(name, value);
+    }
+    if (hosts > 1 || (this.host === '' && httpVersion !== '1.0') || (this.host !== '' && !HOST.test(this.host)))
+      this.fault ??= 'HOST_INVALID';
+    if (lengths > 1 || codings > 1 || (lengths > 0 && codings > 0) || (codings > 0 && httpVersion !== '1.1'))
+      this.fault = 'MESSAGE_AMBIGUOUS';
+    if (connection !== '') this.readConnection(connection);
+    else this.upgrade = '';
+  }
+
+  private readConnection(connection: string): void {
+    const lower = connection.toLowerCase();
+    if (lower === 'keep-alive' || lower === 'close') {
+      this.upgrade = '';
+      return;
+    }
+    const named = lower.split(',').map((one) => one.trim());
+    if (!named.includes('upgrade')) this.upgrade = '';
+    for (const name of named) {
+      if (NEVER_NAMED.has(name)) this.fault = 'MESSAGE_AMBIGUOUS';
+      for (let index = this.onward.length - 2; index >= 0; index -= 2) {
+        if (this.onward[index].toLowerCase() === name) this.onward.splice(index, 2);
+      }
+    }
+  }
+}
+
+/** Where a request wants to go, after absolute-form is undone (RFC 9112 §3.2.2). */
+export interface Target {
+  /** Origin form, raw, or `*`. */
+  readonly target: string;
+  readonly fault: FaultCode | null;
+}
+
+const INVALID_ESCAPE = /%(?![0-9a-fA-F]{2})/;
+const ABSOLUTE = /^(https?):\/\/([^/?#]*)(.*)$/is;
+
+/**
+ * Checks a request target: visible ASCII only, no fragment, no backslash or encoded NUL in the path, valid percent escapes, no two readings of
+ * its host.
+ */
+export function readTarget(url: string, method: string, host: string, maxBytes: number): Target {
+  if (url.length > maxBytes) return { target: url, fault: 'TARGET_TOO_LONG' };
+  let target = url;
+  if (url.charCodeAt(0) !== 47) {
+    if (url === '*') return { target, fault: method === 'OPTIONS' ? null : 'TARGET_INVALID' };
+    const absolute = ABSOLUTE.exec(url);
+    if (absolute === null) return { target, fault: 'TARGET_INVALID' };
+    if (absolute[2].toLowerCase() !== host.toLowerCase()) return { target, fault: 'MESSAGE_AMBIGUOUS' };
+    target = absolute[3].startsWith('/') ? absolute[3] : `/${absolute[3]}`;
+  }
+  for (let index = 0; index < target.length; index++) {
+    const code = target.charCodeAt(index);
+    if (code <= 32 || code >= 127 || code === 35) return { target, fault: 'TARGET_INVALID' };
+  }
+  const question = target.indexOf('?');
+  const path = question < 0 ? target : target.slice(0, question);
+  if (path.includes('\\')) return { target, fault: 'TARGET_INVALID' };
+  if (path.includes('%')) {
+    if (INVALID_ESCAPE.test(path) || path.includes('%00')) return { target, fault: 'TARGET_INVALID' };
+    try {
+      decodeURIComponent(path);
+    } catch {
+      // Escapes that are no UTF-8 (overlong `%c0%af` among them) are read differently by every server.
+      return { target, fault: 'TARGET_INVALID' };
+    }
+  }
+  return { target, fault: null };
+}
+
+/** Path with `.` and `..` segments (also percent-encoded) and repeated slashes resolved: how the most lenient server would read it. */
+export function resolvedPath(path: string): string {
+  if (!/(?:^|\/)(?:\.|%2e)|\/\/|%2f/i.test(path)) return path;
+  const out: string[] = [];
+  for (const segment of path.replace(/%2f/gi, '/').split('/')) {
+    const plain = segment.replace(/%2e/gi, '.');
+    if (plain === '..') out.pop();
+    else if (plain !== '.' && plain !== '') out.push(segment);
+  }
+  return `/${out.join('/')}`;
+}

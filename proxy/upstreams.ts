@@ -1,0 +1,180 @@
+import { readFileSync } from 'node:fs';
+import { Client, type Dispatcher, H2CClient, Pool } from 'undici';
+import { gatewayErrors } from './errors.js';
+import type { ServiceConfig } from './options.js';
+
+/** One instance behind a service: its connection pool and what is known about its health. */
+export interface Upstream {
+  readonly url: string;
+  readonly origin: URL;
+  /** Path of the base URL without a trailing slash. */
+  readonly basePath: string;
+  readonly dispatcher: Dispatcher;
+  inflight: number;
+  healthy: boolean;
+  /** Failures in a row, of traffic and of checks. */
+  failures: number;
+  /** Good checks in a row. */
+  successes: number;
+  /** Monotonic ms until which failing traffic keeps it out. */
+  ejectedUntilMs: number;
+  requests: number;
+  errors: number;
+}
+
+/**
+ * The instances of a service: choosing one, judging them by traffic and by asking, closing them. When none is healthy all are tried: a wrong
+ * health check must not be worse than no health check.
+ */
+export class UpstreamSet {
+  readonly upstreams: readonly Upstream[];
+  private next = 0;
+  private readonly timer: NodeJS.Timeout | null = null;
+  private readonly config: ServiceConfig;
+
+  /** Throws WeirError GATEWAY_FILE_UNREADABLE. */
+  constructor(config: ServiceConfig) {
+    this.config = config;
+    const connect = connectOptions(config);
+    this.upstreams = config.upstreams.map((url) => {
+      const origin = new URL(url);
+      return {
+        url,
+        origin,
+        basePath: origin.pathname.replace(/\/$/, ''),
+        dispatcher: poolFor(origin, config, connect),
+        inflight: 0,
+        healthy: true,
+        failures: 0,
+        successes: 0,
+        ejectedUntilMs: 0,
+        requests: 0,
+        errors: 0,
+      };
+    });
+    if (config.health.path !== undefined) {
+      this.timer = setInterval(() => this.checkAll(), config.health.intervalMs);
+      this.timer.unref();
+    }
+  }
+
+  /** The instance for the next request, not `except` when there is another; null never: a set is not empty. */
+  pick(nowMs: number, except: Upstream | null = null): Upstream {
+    const all = this.upstreams;
+    if (all.length === 1) return all[0];
+    let chosen: Upstream | null = null;
+    for (let step = 0; step < all.length; step++) {
+      const candidate = all[(this.next + step) % all.length];
+      if (candidate === except || !usable(candidate, nowMs)) continue;
+      if (this.config.balance === 'round-robin') {
+        this.next = (this.next + step + 1) % all.length;
+        return candidate;
+      }
+      if (chosen === null || candidate.inflight < chosen.inflight) chosen = candidate;
+    }
+    this.next = (this.next + 1) % all.length;
+    return chosen ?? all[all[this.next] === except ? (this.next + 1) % all.length : this.next];
+  }
+
+  /** Real traffic got an answer. */
+  answered(upstream: Upstream): void {
+    upstream.failures = 0;
+  }
+
+  /** Real traffic got none. */
+  failed(upstream: Upstream, nowMs: number): void {
+    upstream.errors++;
+    upstream.failures++;
+    if (upstream.failures < this.config.health.unhealthyAfter) return;
+    upstream.successes = 0;
+    if (this.config.health.path === undefined) upstream.ejectedUntilMs = nowMs + this.config.health.ejectMs;
+    else upstream.healthy = false;
+  }
+
+  /** Asks every instance once; resolves when all have answered or timed out. */
+  async checkAll(): Promise<void> {
+    await Promise.all(this.upstreams.map((upstream) => this.check(upstream)));
+  }
+
+  private async check(upstream: Upstream): Promise<void> {
+    const { path = '/', timeoutMs, healthyAfter, unhealthyAfter } = this.config.health;
+    let good = false;
+    try {
+      const answer = await upstream.dispatcher.request({
+        origin: upstream.origin,
+        method: 'GET',
+        path: upstream.basePath + path,
+        headers: { 'user-agent': 'weir-health' },
+        headersTimeout: timeoutMs,
+        signal: AbortSignal.timeout(timeoutMs),
+      });
+      good = answer.statusCode < 400;
+      await answer.body.dump();
+    } catch {
+      good = false;
+    }
+    if (good) {
+      upstream.failures = 0;
+      if (++upstream.successes >= healthyAfter) upstream.healthy = true;
+    } else {
+      upstream.successes = 0;
+      if (++upstream.failures >= unhealthyAfter) upstream.healthy = false;
+    }
+  }
+
+  /** Lets running exchanges finish, then closes the connections. */
+  async close(): Promise<void> {
+    if (this.timer !== null) clearInterval(this.timer);
+    await Promise.all(this.upstreams.map((upstream) => upstream.dispatcher.close()));
+  }
+
+  /** Cuts the connections now. */
+  async destroy(): Promise<void> {
+    if (this.timer !== null) clearInterval(this.timer);
+    await Promise.all(this.upstreams.map((upstream) => upstream.dispatcher.destroy()));
+  }
+}
+
+function usable(upstream: Upstream, nowMs: number): boolean {
+  return upstream.healthy && upstream.ejectedUntilMs <= nowMs;
+}
+
+function poolFor(origin: URL, config: ServiceConfig, connect: ReturnType<typeof connectOptions>): Dispatcher {
+  const { timeouts } = config;
+  const common = {
+    connect,
+    headersTimeout: timeouts.headersMs,
+    bodyTimeout: timeouts.bodyMs,
+    keepAliveTimeout: timeouts.idleMs,
+    keepAliveMaxTimeout: Math.max(timeouts.idleMs, 600_000),
+    // Only one request at a time on a connection: with more, a slow answer would hold up others and a reset would hit them all.
+    pipelining: 1,
+  };
+  if (config.http2 && origin.protocol === 'http:')
+    return new H2CClient(origin.origin, { ...common, pipelining: 128, maxConcurrentStreams: 128 });
+  if (config.http2) return new Client(origin.origin, { ...common, allowH2: true, pipelining: 128, maxConcurrentStreams: 128 });
+  return new Pool(origin.origin, { ...common, connections: config.connections, allowH2: false });
+}
+
+function connectOptions(config: ServiceConfig) {
+  const { ca, cert, key, servername, verify } = config.tls;
+  const what = (part: string) => `${part} of service "${config.name}"`;
+  return {
+    timeout: config.timeouts.connectMs,
+    ...(ca === undefined ? {} : { ca: pemText(what('CA'), ca) }),
+    ...(cert === undefined ? {} : { cert: pemText(what('client certificate'), cert) }),
+    ...(key === undefined ? {} : { key: pemText(what('client key'), key) }),
+    ...(servername === undefined ? {} : { servername }),
+    rejectUnauthorized: verify,
+  };
+}
+
+/** PEM text given inline or as a path. Throws WeirError GATEWAY_FILE_UNREADABLE. */
+export function pemText(what: string, pathOrText: string): string {
+  if (pathOrText.includes('-----BEGIN')) return pathOrText;
+  try {
+    return readFileSync(pathOrText, 'utf8');
+  } catch (error) {
+    throw gatewayErrors.unreadableFile(what, pathOrText, error);
+  }
+}
