@@ -3,6 +3,8 @@
  * process as shared maps. Each has an implementation for one process (threads) and one for Redis.
  */
 export * from './errors.js';
+export { memoryFeedReader, memoryFeedWriter } from './feed/memory-feed.js';
+export { type RedisFeedOptions, redisFeedReader, redisFeedWriter } from './feed/redis-feed.js';
 export { type MemoryConsumer, type MemoryConsumerOptions, memoryConsumer, type RawBatch } from './memory/consumer.js';
 export { type MemoryPublisher, type MemoryPublisherOptions, memoryPublisher } from './memory/publisher.js';
 export { createMemoryStream, type MemoryStream } from './memory/stream.js';

@@ -84,3 +84,18 @@ export interface SharedState {
   open<V>(name: string): Promise<SharedMap<V>>;
   close(): Promise<void>;
 }
+
+/**
+ * One way for bytes that make a replica: a snapshot, then every change in order; a new snapshot whenever the order was lost. Used where a shared map
+ * would be too slow or too large, for the learned ownership above all.
+ */
+export interface FeedWriter {
+  /** Never waits. What cannot be sent is replaced by a snapshot later, so a reader never misses a change for good. */
+  append(bytes: Uint8Array): void;
+  close(): Promise<void>;
+}
+
+export interface FeedReader {
+  readonly connected: boolean;
+  close(): Promise<void>;
+}
