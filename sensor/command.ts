@@ -13,6 +13,8 @@ export interface PcapCommandOptions extends Pick<ReadPcapOptions, 'limits' | 'ke
   readonly format: PcapFormat;
   /** Adds decoded bodies (ndjson, har). */
   readonly bodies?: boolean;
+  /** Prints answers without a request too, with `-` for what is unknown (table, ndjson). */
+  readonly answersAlone?: boolean;
 }
 
 export interface PcapCommandOutput {
@@ -23,7 +25,7 @@ export interface PcapCommandOutput {
 const MAX_DECODED_BYTES = DEFAULT_LIMITS.decompressedBytes;
 
 /**
- * `weir pcap FILE`: prints what HTTP is in a capture; `-` reads stdin. Answers without a request are printed too, with `-` for what is unknown.
+ * `weir pcap FILE`: prints what HTTP is in a capture; `-` reads stdin.
  *
  * Exit code: 0, 1 when the capture is damaged (what stands before the damage is printed), 2 when it cannot be read at all.
  */
@@ -35,10 +37,16 @@ export async function runPcapCommand(file: string, options: PcapCommandOptions, 
         ? new TableWriter(output.stdout)
         : new NdjsonWriter(output.stdout, options.bodies ?? false);
   try {
-    const summary = await readPairs(openCapture(file), (pair, seen) => format.pair(pair, seen), {
-      ...options,
-      name: file === '-' ? 'stdin' : file,
-    });
+    const summary = await readPairs(
+      openCapture(file),
+      (pair, seen) => {
+        if (pair.request !== null || options.answersAlone === true) format.pair(pair, seen);
+      },
+      {
+        ...options,
+        name: file === '-' ? 'stdin' : file,
+      },
+    );
     format.end();
     if (options.format === 'table')
       output.stderr.write(

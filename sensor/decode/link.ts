@@ -23,10 +23,10 @@ export const LINK_TYPES: Readonly<Record<number, string>> = {
 };
 
 /**
- * Takes the link layer off: Ethernet with any stack of VLAN, MPLS, PPPoE and LLC/SNAP headers, and the other link types above. `layer` gets
+ * Takes the link layer off: Ethernet with any stack of VLAN, MPLS, PPPoE and LLC/SNAP headers, and the other link types above. `layer`, which is returned, gets
  * the network protocol and where it starts. A negative link type is an ether type to start with.
  */
-export function linkPayload(linkType: number, bytes: Uint8Array, start: number, end: number, layer: Layer): void {
+export function linkPayload(linkType: number, bytes: Uint8Array, start: number, end: number, layer: Layer): Layer {
   switch (linkType) {
     case 1:
       if (end - start < 14) return set(layer, TYPE_MALFORMED, start);
@@ -74,16 +74,17 @@ export function linkPayload(linkType: number, bytes: Uint8Array, start: number, 
       return nflog(bytes, start, end, layer);
     default:
       if (linkType < 0) return etherType(-linkType, bytes, start, end, layer);
-      set(layer, TYPE_UNKNOWN_LINK, start);
+      return set(layer, TYPE_UNKNOWN_LINK, start);
   }
 }
 
-function set(layer: Layer, type: number, start: number): void {
+function set(layer: Layer, type: number, start: number): Layer {
   layer.type = type;
   layer.start = start;
+  return layer;
 }
 
-function etherType(first: number, bytes: Uint8Array, from: number, end: number, layer: Layer): void {
+function etherType(first: number, bytes: Uint8Array, from: number, end: number, layer: Layer): Layer {
   let type = first;
   let at = from;
   // A frame of 1500 bytes has room for no more stacked headers than this that mean anything.
@@ -133,11 +134,11 @@ function etherType(first: number, bytes: Uint8Array, from: number, end: number, 
         return set(layer, type, at);
     }
   }
-  set(layer, TYPE_MALFORMED, at);
+  return set(layer, TYPE_MALFORMED, at);
 }
 
 /** RFC 3032 §2.1: four bytes a label, the bit 0x01 of the third ends the stack. What follows is not named; its first nibble tells. */
-function mpls(bytes: Uint8Array, from: number, end: number, layer: Layer): void {
+function mpls(bytes: Uint8Array, from: number, end: number, layer: Layer): Layer {
   let at = from;
   while (at + 4 <= end) {
     const bottom = (bytes[at + 2] & 1) !== 0;
@@ -150,17 +151,17 @@ function mpls(bytes: Uint8Array, from: number, end: number, layer: Layer): void 
     // A pseudowire: with a control word (RFC 4385) when the nibble is zero.
     return set(layer, TYPE_ETHERNET, nibble === 0 ? at + 4 : at);
   }
-  set(layer, TYPE_MALFORMED, at);
+  return set(layer, TYPE_MALFORMED, at);
 }
 
 /** RFC 2516 §4: version/type, code (0 for a session), session (2), length (2), then PPP. */
-function pppoe(bytes: Uint8Array, start: number, end: number, layer: Layer): void {
+function pppoe(bytes: Uint8Array, start: number, end: number, layer: Layer): Layer {
   if (end - start < 8 || bytes[start + 1] !== 0) return set(layer, end - start < 8 ? TYPE_MALFORMED : TYPE_NOT_IP, start);
-  ppp(bytes, start + 6, end, layer);
+  return ppp(bytes, start + 6, end, layer);
 }
 
 /** RFC 1661 §2, with the HDLC-like address and control bytes of RFC 1662 where they stand, and protocol field compression. */
-function ppp(bytes: Uint8Array, from: number, end: number, layer: Layer): void {
+function ppp(bytes: Uint8Array, from: number, end: number, layer: Layer): Layer {
   let at = from;
   if (end - at >= 2 && bytes[at] === 0xff && bytes[at + 1] === 0x03) at += 2;
   if (end - at < 2) return set(layer, TYPE_MALFORMED, at);
@@ -170,11 +171,11 @@ function ppp(bytes: Uint8Array, from: number, end: number, layer: Layer): void {
   if (protocol === 0x21) return set(layer, 0x0800, at);
   if (protocol === 0x57) return set(layer, 0x86dd, at);
   if (protocol === 0x281 || protocol === 0x283) return mpls(bytes, at, end, layer);
-  set(layer, TYPE_NOT_IP, at);
+  return set(layer, TYPE_NOT_IP, at);
 }
 
 /** IEEE 802.11 data frames that are not encrypted: header of 24 bytes, 6 more between access points, 2 more with QoS, then LLC/SNAP. */
-function wireless(bytes: Uint8Array, start: number, end: number, layer: Layer): void {
+function wireless(bytes: Uint8Array, start: number, end: number, layer: Layer): Layer {
   if (end - start < 24) return set(layer, TYPE_MALFORMED, start);
   const type = (bytes[start] >> 2) & 3;
   const subtype = bytes[start] >> 4;
@@ -186,11 +187,11 @@ function wireless(bytes: Uint8Array, start: number, end: number, layer: Layer): 
   // An A-MSDU holds frames of its own; the first one follows its addresses and length.
   if (aggregated) at += 14;
   if (end - at < 8) return set(layer, TYPE_NOT_IP, at);
-  etherType(0, bytes, at, end, layer);
+  return etherType(0, bytes, at, end, layer);
 }
 
 /** https://www.tcpdump.org/linktypes/LINKTYPE_NFLOG.html: family, version, resource id, then TLVs; type 9 is the packet. */
-function nflog(bytes: Uint8Array, start: number, end: number, layer: Layer): void {
+function nflog(bytes: Uint8Array, start: number, end: number, layer: Layer): Layer {
   for (let at = start + 4; at + 4 <= end; ) {
     const length = bytes[at] | (bytes[at + 1] << 8);
     const type = bytes[at + 2] | (bytes[at + 3] << 8);
@@ -198,5 +199,5 @@ function nflog(bytes: Uint8Array, start: number, end: number, layer: Layer): voi
     if (type === 9) return set(layer, TYPE_IP_ANY, at + 4);
     at += (length + 3) & ~3;
   }
-  set(layer, TYPE_MALFORMED, start);
+  return set(layer, TYPE_MALFORMED, start);
 }

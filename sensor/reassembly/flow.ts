@@ -80,6 +80,7 @@ export class Flow {
     const { counters } = context;
     const captured = segment.end - segment.start;
     counters.payloadBytes += captured;
+    half.used = true;
     if (at > half.next + WINDOW || half.finished || (half.finAt >= 0 && at >= half.finAt && at > half.next)) {
       counters.ignoredBytes += captured;
       return;

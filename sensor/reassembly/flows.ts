@@ -24,6 +24,8 @@ interface Entry {
   flow: Flow;
   chained: Entry | null;
   lastMs: number;
+  /** When a reset was seen; the flow ends when nothing contradicts it for a while. -1: none. */
+  resetMs: number;
   list: List;
   newer: Entry | null;
   older: Entry | null;
@@ -108,7 +110,7 @@ export class Flows {
     let entry = this.#find(hash, segment);
     const flags = segment.flags;
     if (entry !== null && (flags & (SYN | RST)) !== 0 && this.#reuses(entry, segment)) {
-      this.#end(entry, 'reused');
+      this.#end(entry, entry.resetMs >= 0 ? 'reset' : 'reused');
       this.#forget(entry);
       entry = null;
     }
@@ -141,8 +143,13 @@ export class Flows {
     if ((flags & SYN) !== 0) {
       sequence = (sequence + 1) | 0;
       const half = flow.halves[side];
-      if (!half.synced || (half.next === 0 && half.queue.length === 0)) half.sync(sequence);
+      if (!half.used) half.sync(sequence);
     }
+    if (entry.resetMs >= 0 && !this.#contradicts(flow, side, segment, sequence)) {
+      this.#ignore(segment);
+      return;
+    }
+    entry.resetMs = -1;
     flow.accept(side, segment, sequence, (flags & ACK) !== 0);
     if (flow.bothFinished && !flow.waiting) {
       this.#counters.flowsClosed++;
@@ -174,8 +181,20 @@ export class Flows {
       this.#counters.resetsRefused++;
       return;
     }
-    this.#counters.flowsReset++;
-    this.#end(entry, 'reset');
+    if (entry.resetMs < 0) this.#counters.flowsReset++;
+    entry.resetMs = segment.tsMs;
+    this.#touch(entry, this.#closed);
+  }
+
+  /**
+   * The other end may not have believed a reset that looked good (a forged one, a wrong checksum): a handshake that goes on, or payload exactly at
+   * the expected place from the end that should have been silenced, shows that the connection lives.
+   */
+  #contradicts(flow: Flow, side: Side, segment: Segment, sequence: number): boolean {
+    if ((segment.flags & SYN) !== 0) return true;
+    const half = flow.halves[side];
+    if (segment.wireLength === 0 || !half.synced) return false;
+    return half.offsetOf(sequence) === half.next;
   }
 
   /** A SYN with another initial sequence number on known addresses and ports is a new connection. */
@@ -232,6 +251,7 @@ export class Flows {
       flow: new Flow(this.#open(ends), this.#context),
       chained: this.#table.get(hash) ?? null,
       lastMs: this.#nowMs,
+      resetMs: -1,
       list: this.#embryonic,
       newer: null,
       older: null,
@@ -276,8 +296,8 @@ export class Flows {
     const entry = this.#closed.oldest ?? this.#embryonic.oldest ?? this.#established.oldest;
     if (entry === null) return false;
     if (!entry.flow.ended) {
-      this.#counters.flowsEvicted++;
-      this.#end(entry, 'evicted');
+      if (entry.resetMs < 0) this.#counters.flowsEvicted++;
+      this.#end(entry, entry.resetMs < 0 ? 'evicted' : 'reset');
     }
     this.#forget(entry);
     return true;
@@ -310,8 +330,8 @@ export class Flows {
     for (const list of [this.#closed, this.#embryonic, this.#established]) {
       for (let entry = list.oldest; entry !== null && nowMs - entry.lastMs > list.timeoutMs; entry = list.oldest) {
         if (!entry.flow.ended) {
-          this.#counters.flowsIdle++;
-          entry.flow.end('idle', entry.lastMs);
+          if (entry.resetMs < 0) this.#counters.flowsIdle++;
+          entry.flow.end(entry.resetMs < 0 ? 'idle' : 'reset', entry.lastMs);
           this.#waiting.delete(entry);
         }
         this.#forget(entry);
@@ -323,7 +343,7 @@ export class Flows {
   endAll(): void {
     for (const list of [this.#established, this.#embryonic, this.#closed]) {
       for (let entry = list.oldest; entry !== null; entry = list.oldest) {
-        entry.flow.end('end-of-capture', this.#nowMs);
+        entry.flow.end(entry.resetMs < 0 ? 'end-of-capture' : 'reset', this.#nowMs);
         this.#forget(entry);
       }
     }

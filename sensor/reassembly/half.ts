@@ -26,6 +26,8 @@ export class Half {
   /** Offset behind the last byte before FIN; -1 while unknown. */
   finAt = -1;
   finished = false;
+  /** Payload of this side was seen. */
+  used = false;
   /** Highest offset that the peer acknowledged. */
   acknowledged = -1;
   /** Last acknowledgement number of the peer, for a start in midstream. */
@@ -38,6 +40,9 @@ export class Half {
     this.base = sequence | 0;
     this.synced = true;
     this.next = 0;
+    this.finAt = -1;
+    this.finished = false;
+    this.acknowledged = -1;
   }
 
   /** Stream offset of a sequence number, nearest to what was delivered last. */

@@ -1,3 +1,4 @@
+import type { WeirError } from '../../exchange/index.js';
 import { sensorError } from '../errors.js';
 import type { OnPacket, Packet } from '../types.js';
 
@@ -117,14 +118,14 @@ export class PcapReader {
     packet.linkType = this.#linkType;
     while (at + header <= bytes.length) {
       const captured = read32(bytes, at + 8, little);
-      if (captured > MAX_RECORD_BYTES) this.#corrupt(at, `a record of ${captured} bytes`);
+      if (captured > MAX_RECORD_BYTES) throw this.#corrupt(at, `a record of ${captured} bytes`);
       const end = at + header + captured;
       if (end > bytes.length) break;
       const original = read32(bytes, at + 12, little);
       packet.tsMs = read32(bytes, at, little) * 1000 + read32(bytes, at + 4, little) / this.#ticksPerMs;
       packet.start = at + header;
       packet.end = end;
-      packet.originalLength = original < captured ? captured : original;
+      packet.originalLength = Math.max(original, captured);
       at = end;
       this.packets++;
       this.#onPacket(packet);
@@ -141,14 +142,14 @@ export class PcapReader {
         const order = read32(bytes, at + 8, true);
         if (order === 0x1a2b3c4d) this.#little = true;
         else if (order === 0x4d3c2b1a) this.#little = false;
-        else this.#corrupt(at, 'a section header without a byte order magic');
+        else throw this.#corrupt(at, 'a section header without a byte order magic');
         this.#interfaces = [];
       }
       const length = read32(bytes, at + 4, this.#little);
-      if (length < 12 || length % 4 !== 0 || length > MAX_RECORD_BYTES) this.#corrupt(at, `a block of ${length} bytes`);
+      if (length < 12 || length % 4 !== 0 || length > MAX_RECORD_BYTES) throw this.#corrupt(at, `a block of ${length} bytes`);
       const end = at + length;
       if (end > bytes.length) break;
-      if (read32(bytes, end - 4, this.#little) !== length) this.#corrupt(at, 'a block whose two lengths differ');
+      if (read32(bytes, end - 4, this.#little) !== length) throw this.#corrupt(at, 'a block whose two lengths differ');
       this.#readBlock(type, bytes, at, end);
       at = end;
     }
@@ -167,16 +168,16 @@ export class PcapReader {
         if (end - at < 32) return;
         const index = type === 6 ? read32(bytes, at + 8, little) : read16(bytes, at + 8, little);
         const port = this.#interfaces[index];
-        if (port === undefined) return this.#corrupt(at, `a packet of interface ${index}, which was not described`);
+        if (port === undefined) throw this.#corrupt(at, `a packet of interface ${index}, which was not described`);
         const ticks = read32(bytes, at + 12, little) * 4_294_967_296 + read32(bytes, at + 16, little);
         const captured = read32(bytes, at + 20, little);
-        if (at + 28 + captured > end - 4) return this.#corrupt(at, `a packet of ${captured} bytes in a block of ${end - at}`);
+        if (at + 28 + captured > end - 4) throw this.#corrupt(at, `a packet of ${captured} bytes in a block of ${end - at}`);
         this.#give(bytes, at + 28, captured, read32(bytes, at + 24, little), port.offsetMs + ticks / port.ticksPerMs, port.linkType);
         return;
       }
       case 3: {
         const port = this.#interfaces[0];
-        if (port === undefined) return this.#corrupt(at, 'a simple packet without an interface');
+        if (port === undefined) throw this.#corrupt(at, 'a simple packet without an interface');
         const original = read32(bytes, at + 8, little);
         const room = end - at - 16;
         const captured = Math.min(original, room, port.snapLength === 0 ? room : port.snapLength);
@@ -213,16 +214,16 @@ export class PcapReader {
     packet.bytes = bytes;
     packet.start = start;
     packet.end = start + captured;
-    packet.originalLength = original < captured ? captured : original;
+    packet.originalLength = Math.max(original, captured);
     packet.tsMs = tsMs;
     packet.linkType = linkType;
     this.packets++;
     this.#onPacket(packet);
   }
 
-  #corrupt(at: number, what: string): never {
+  #corrupt(at: number, what: string): WeirError {
     const byte = this.#offset + at;
-    throw sensorError('SENSOR_CAPTURE_CORRUPT', `corrupt capture: ${what} at byte ${byte}; ${this.packets} packets were read before it`);
+    return sensorError('SENSOR_CAPTURE_CORRUPT', `corrupt capture: ${what} at byte ${byte}; ${this.packets} packets were read before it`);
   }
 }
 
