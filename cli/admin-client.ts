@@ -53,8 +53,9 @@ export class AdminClient {
   }
 
   get<T>(path: string, query: Readonly<Record<string, string | number | boolean | undefined>> = {}): Promise<T> {
-    const pairs = Object.entries(query).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]]));
-    return this.call<T>('GET', pairs.length === 0 ? path : `${path}?${new URLSearchParams(pairs)}`);
+    const search = new URLSearchParams();
+    for (const [name, value] of Object.entries(query)) if (value !== undefined) search.set(name, String(value));
+    return this.call<T>('GET', search.size === 0 ? path : `${path}?${search}`);
   }
 
   /** Walks the pages of a list, at most `limit` rows. */

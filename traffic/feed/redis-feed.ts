@@ -36,7 +36,7 @@ export function redisFeedWriter(options: RedisFeedOptions, snapshot: () => Itera
     url: options.url,
     name: `weir-feed-${options.name}`,
     onUp: () => kick(),
-    onDown: () => void (needsSnapshot = true),
+    onDown: () => lost(),
   });
 
   const lost = (): void => {
