@@ -47,7 +47,7 @@ export function judge(known: Knowledge, service: string, reading: RouteReading, 
     const rule = route.slots[reference.slot];
     if (rule === undefined) continue;
     const resource = known.resource(service, rule.resource);
-    const relation = relationAt(known, service, caller.person, reference, rule, resource, answer);
+    const relation = relationAt(known, service, caller.person, reference, rule, resource, reading, answer);
     keep(ofRelation(relation, rule, reference, caller, settings));
     keep(ofForm(relation, rule, reference, caller));
   }
@@ -57,18 +57,25 @@ export function judge(known: Knowledge, service: string, reading: RouteReading, 
 }
 
 /** Relation of the caller to the object of one reference, from the table and, where there is one, from the answer. */
-export function relationAt(known: Knowledge, service: string, person: number, reference: Reference, rule: SlotRule, resource: ResourceRule | undefined, answer: JudgedAnswer | null): Relation {
+export function relationAt(known: Knowledge, service: string, person: number, reference: Reference, rule: SlotRule, resource: ResourceRule | undefined, reading: RouteReading, answer: JudgedAnswer | null): Relation {
   known.objectKey(service, rule.resource, reference.value);
   const { hi, lo } = known.hash;
   const held = known.relation(person, hi, lo, known.valueHash(reference.value), resource);
   if (answer === null || resource === undefined || held === 'own' || held === 'granted' || held === 'listed') return held;
+  const handsOver = reading.method !== 'GET' && reading.method !== 'HEAD';
   for (const object of answer.objects) {
     const about = object.id === reference.value || (object.isRoot && (object.id === null || reference.place === 'path' || reference.place === 'header'));
     if (!about) continue;
     const told = known.relationOfAnswer(person, object, resource);
+    // A write that names the new owner itself is a transfer, not a trespass, unless it was known before whose the object was.
+    if (told === 'foreign' && handsOver && namesOwner(object, resource, reading)) return held;
     if (told !== null) return told;
   }
   return held;
+}
+
+function namesOwner(object: AnswerObject, resource: ResourceRule, reading: RouteReading): boolean {
+  return resource.fields.some((rule) => object.fields.some((field) => field.path === rule.path && reading.references.some((one) => one.place === 'body' && one.value === field.value)));
 }
 
 function ofRelation(relation: Relation, rule: SlotRule, reference: Reference, caller: Caller, settings: JudgeSettings): AccessVerdict | null {

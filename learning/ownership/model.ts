@@ -83,7 +83,7 @@ export class OwnershipModel {
   constructor(settings: Partial<OwnershipSettings> & Pick<OwnershipSettings, 'secret' | 'seed'>) {
     this.#settings = { regime: REGIME, judge: JUDGE, alertConfidence: 0.5, guessesToBlock: 3.4, guessesToAlert: 2.4, ...settings };
     this.known = new Knowledge(new KeyedHash(settings.seed));
-    this.people = new People(this.known, this.#write);
+    this.people = new People(this.known, this.#write, this.#forget);
     this.#objects = new Objects(this.known, this.#write);
     this.#signIns = new SignIns(settings.secret);
   }
@@ -168,6 +168,10 @@ export class OwnershipModel {
     this.#entryLog.set(`${hi >>> 0}.${lo >>> 0}`, [hi >>> 0, lo >>> 0, a >>> 0, b >>> 0, 1]);
   };
 
+  readonly #forget = (hi: number, lo: number): void => {
+    if (this.known.table.delete(hi, lo)) this.#entryLog.set(`${hi >>> 0}.${lo >>> 0}`, [hi >>> 0, lo >>> 0, 0, 0, 0]);
+  };
+
   #change(change: SheetChange): void {
     this.known.sheet.apply(change);
     this.#ruleLog.set('route' in change ? `r${change.route}` : 'resource' in change ? `s${change.resource}` : `c${change.claim}`, change);
@@ -227,6 +231,10 @@ export class OwnershipModel {
   }
 
   #finding(read: Reading, verdict: AccessVerdict | null): Finding | null {
+    if (verdict !== null && verdict.confidence === 0.3 && read.person !== null) {
+      const { owners, top } = this.people.scatter(read.person);
+      if (owners >= 3 && top < 0.55) verdict = { ...verdict, relation: 'foreign', confidence: 0.6, explanation: `this caller has no name, and reached ${verdict.resource} objects of ${owners} owners, the most frequent one in ${Math.round(top * 100)} % of the cases` };
+    }
     if (verdict === null || verdict.relation === 'own' || verdict.relation === 'privileged' || verdict.confidence < this.#settings.alertConfidence) return null;
     const { exchange, endpoint } = read.observation;
     const write = !SAFE.has(read.reading.method);
@@ -331,11 +339,11 @@ export class OwnershipModel {
       addSample(context, sample);
       const relation = this.#relate(context, sample, person.id);
       if (relation === 'own') this.#owns(person, this.known.resource(service, context.resource));
-      else if (relation === 'unidentified' && context.rule?.stances.foreign.is === 'deny' && this.known.table.get(hi, lo)) this.people.vote(person, this.known.table.a, this.known.table.b & 0xff, 1);
+      else if (relation === 'unidentified' && context.rule?.stances.foreign.is === 'deny' && this.known.table.get(hi, lo)) this.people.voteByOpening(person, this.known.table.a, this.known.table.b & 0xff);
       if (context.uses >= context.nextCheck) this.#review(context);
     }
     const lists = read.objects.filter((object) => object.id !== null && (object.inList || object.isRoot));
-    if (lists.length === 0 || reading.references.some((one) => one.place === 'path')) return;
+    if (lists.length === 0 || (reading.references.some((one) => one.place === 'path') && read.status !== 201)) return;
     const resource = lists[0].resource;
     const created = mutates && !lists[0].inList;
     const context = this.#context(service, reading.route, created ? 'answer!' : 'answer', resource, mutates);
@@ -354,6 +362,7 @@ export class OwnershipModel {
     const { reading } = read;
     const pathReference = reading.references.findLast((one) => one.place === 'path') ?? reading.references.find((one) => one.place === 'query' || one.place === 'header' || one.place === 'body');
     const idFree = !reading.references.some((one) => one.place === 'path');
+    if (person !== null && (idFree || read.status === 201) && !denied && read.objects.length > 0) this.#voteByList(read, person);
     for (const object of read.objects) {
       const fields = this.#objects.snapshot(object);
       if (object.id !== null) {
@@ -387,10 +396,6 @@ export class OwnershipModel {
       this.#owns(person, rule);
       return;
     }
-    if (relation === 'unidentified') {
-      const context = this.#contexts.get(contextKey(service, read.reading.route, SAFE.has(read.reading.method) ? 'answer' : 'answer!'));
-      if (context?.rule?.stances.foreign.is === 'deny' && this.known.table.get(hi, lo)) this.people.vote(person, this.known.table.a, this.known.table.b & 0xff, 3);
-    }
     if (relation === 'foreign' || relation === 'unidentified') this.#broad(read, person, hi, lo);
     if (!SAFE.has(read.reading.method)) {
       if (!object.inList && relation === 'unknown') this.people.addGrant(person, hi, lo, GRANT.creator);
@@ -403,6 +408,27 @@ export class OwnershipModel {
     const context = this.#contexts.get(contextKey(service, read.reading.route, 'answer'));
     if (context?.rule?.stances.foreign.is === 'allow') return;
     this.people.addGrant(person, hi, lo, GRANT.listed);
+  }
+
+  /** Somebody without a name gets a list that shows everybody only their own, or creates something: then the owner named there is this person. */
+  #voteByList(read: Reading, person: Person): void {
+    const service = read.observation.exchange.service;
+    const context = this.#contexts.get(contextKey(service, read.reading.route, SAFE.has(read.reading.method) ? 'answer' : 'answer!'));
+    if (context?.rule?.stances.foreign.is !== 'deny') return;
+    const rule = this.known.resource(service, context.resource);
+    const owners = new Map<number, number>();
+    let objects = 0;
+    for (const object of read.objects) {
+      if (object.id === null || object.resource !== context.resource || rule === undefined) continue;
+      const field = rule.fields.find((one) => one.role === 'owner' && one.path !== '@' && object.fields.some((seen) => seen.path === one.path));
+      const value = field === undefined ? undefined : object.fields.find((seen) => seen.path === field.path)?.value;
+      if (field === undefined || value === undefined) continue;
+      if (this.known.hasKind(person.id, field.kind) && person.guessed.length === 0) return;
+      objects++;
+      owners.set(this.known.valueHash(value), field.kind);
+    }
+    if (owners.size !== 1) return;
+    for (const [owner, kind] of owners) this.people.voteByList(person, owner, kind, objects > 1 || !SAFE.has(read.reading.method) ? 3 : 2);
   }
 
   #owns(person: Person, rule: ResourceRule | undefined): void {
@@ -420,18 +446,28 @@ export class OwnershipModel {
     let seenBy = this.#broadLists.get(signature);
     if (seenBy === undefined) this.#broadLists.set(signature, (seenBy = new Set()));
     if (seenBy.size < 1000) seenBy.add(person.id);
-    if (person.owned > 0 || person.foreignOwners.size > 32) return;
-    person.foreignOwners.add(owner);
+    const common = Math.max(3, this.people.size * 0.1);
+    if (seenBy.size > common) {
+      // A list of many owners' objects that many people get is a feature, not a role.
+      if (seenBy.size <= common + 3) for (const id of seenBy) this.#unprivilege(id, signature);
+      return;
+    }
+    if (person.owned > 0) return;
+    if (person.foreignOwners.size < 33) person.foreignOwners.add(owner);
     if (person.foreignOwners.size < 4 || (person.flags & PERSON.privileged) !== 0) return;
     if (person.lastBroad !== read.observation.exchange.id) {
       person.lastBroad = read.observation.exchange.id;
       person.broadLists++;
     }
     if (person.broadLists < 2) return;
-    // A list of many owners' objects that many people get is a feature, not a role.
-    if (seenBy.size > Math.max(3, this.people.size * 0.1)) return;
+    person.privilegedBy = signature;
     this.people.setFlags(person, PERSON.privileged);
     if (person.roles !== '') this.#privilegedRoles.add(person.roles);
+  }
+
+  #unprivilege(id: number, signature: string): void {
+    const person = this.people.get(id);
+    if (person !== undefined && person.privilegedBy === signature) this.people.clearFlags(person, PERSON.privileged);
   }
 
   /** Lists that give every person other objects are lists of one's own: what they show belongs to the caller. */
@@ -462,7 +498,7 @@ export class OwnershipModel {
     const answer: JudgedAnswer = { status: read.status, objects: [] };
     this.known.objectKey(service, resourceName, subject.value);
     const { hi, lo } = this.known.hash;
-    const relation: Relation = rule === undefined ? 'unknown' : relationAt(this.known, service, person.id, subject, rule, resource, answer);
+    const relation: Relation = rule === undefined ? 'unknown' : relationAt(this.known, service, person.id, subject, rule, resource, reading, answer);
     if (relation === 'foreign') return;
     for (const reference of reading.references) {
       if (reference.place !== 'body' || reference.value === subject.value) continue;

@@ -19,16 +19,23 @@ export interface Person {
   foreignOwners: Set<number>;
   broadLists: number;
   lastBroad: string;
+  privilegedBy: string;
   owned: number;
   misses: number;
-  /** Owner values of objects reached at private places while nothing said who this is: value → [kind, weight]. */
-  votes: Map<number, [kind: number, weight: number]>;
-  votesAtNextLook: number;
+  /** Owner values of objects reached at private places while nothing said who this is. */
+  readonly opened: Votes;
+  /** Owner values that lists of one's own, and creations, named. */
+  readonly listed: Votes;
+  /** Identity values concluded from `opened` only: given up when a list says otherwise. */
+  guessed: number[];
   firstSeenMs: number;
   lastSeenMs: number;
   requests: number;
   roles: string;
 }
+
+/** Value → its kind and the weight of what spoke for it. */
+export type Votes = Map<number, [kind: number, weight: number]>;
 
 /** Which kind of evidence a source is; decides how much it needs before it may join credentials. */
 type Prior = 'identity' | 'group' | 'none';
@@ -69,6 +76,7 @@ export class People {
   constructor(
     private readonly known: Knowledge,
     private readonly write: (hi: number, lo: number, a: number, b: number) => void,
+    private readonly forget: (hi: number, lo: number) => void,
   ) {}
 
   get size(): number {
@@ -95,10 +103,12 @@ export class People {
       foreignOwners: new Set(),
       broadLists: 0,
       lastBroad: '',
+      privilegedBy: '',
       owned: 0,
       misses: 0,
-      votes: new Map(),
-      votesAtNextLook: 3,
+      opened: new Map(),
+      listed: new Map(),
+      guessed: [],
       firstSeenMs: nowMs,
       lastSeenMs: nowMs,
       requests: 0,
@@ -223,28 +233,38 @@ export class People {
     if (person.grants.length > 900) person.grants.splice(0, 300);
   }
 
-  /** A nameless person reached an object of `owner` at a private place; `weight` 3 where only one's own is shown (own lists, creations), else 1. */
-  vote(person: Person, owner: number, kind: number, weight: number): Person {
-    const held = person.votes.get(owner);
-    if (held !== undefined) held[1] += weight;
-    else if (person.votes.size < 40) person.votes.set(owner, [kind, weight]);
-    let total = 0;
-    let best: [number, number, number] = [0, 0, 0];
-    for (const [value, [ofKind, times]] of person.votes) {
-      total += times;
-      if (times > best[2]) best = [value, ofKind, times];
-    }
-    if (total < person.votesAtNextLook || best[2] < total * 0.8) return person;
-    person.votesAtNextLook = total + 1;
+  /** Somebody reached an object of `owner` at a private place while nothing said who they are. */
+  voteByOpening(person: Person, owner: number, kind: number): void {
+    cast(person.opened, owner, kind, 1);
+    const best = leader(person.opened, 3);
+    if (best === null || person.identities.get(best[0]) === best[1]) return;
+    this.addIdentity(person, best[0], best[1]);
+    person.guessed.push(best[0], best[1]);
+  }
+
+  /** Only the owner sees this list, or somebody created an object: `owner` stood in it. */
+  voteByList(person: Person, owner: number, kind: number, weight: number): Person {
+    cast(person.listed, owner, kind, weight);
+    const best = leader(person.listed, 3);
+    if (best === null || person.identities.get(best[0]) === best[1]) return person;
+    for (let i = 0; i < person.guessed.length; i += 2) this.#retract(person, person.guessed[i], person.guessed[i + 1]);
+    person.guessed = [];
     const holder = this.holder(best[0], best[1]);
     this.addIdentity(person, best[0], best[1]);
-    if (weight < 3) return person;
-    person.votes.clear();
-    if (holder !== undefined && holder !== person && holder.keys.length < 64) {
-      this.join(person, holder);
-      return holder;
+    if (holder === undefined || holder === person || holder.keys.length >= 64) return person;
+    this.join(person, holder);
+    return holder;
+  }
+
+  /** How scattered the owners are that a nameless person reached: number of owners, and the share of the most frequent one. */
+  scatter(person: Person): { owners: number; top: number } {
+    let total = 0;
+    let most = 0;
+    for (const [, weight] of person.opened.values()) {
+      total += weight;
+      most = Math.max(most, weight);
     }
-    return person;
+    return { owners: person.opened.size, top: total === 0 ? 1 : most / total };
   }
 
   holder(value: number, kind: number): Person | undefined {
@@ -276,6 +296,18 @@ export class People {
       if (held === undefined) source.values.set(into.id, value);
       else if (left <= 0) source.distinct.delete(value);
       else source.distinct.set(value, left);
+    }
+  }
+
+  #retract(person: Person, value: number, kind: number): void {
+    if (person.identities.get(value) !== kind) return;
+    person.identities.delete(value);
+    this.known.hash.words(SPACE.identity, value, kind, person.id);
+    this.forget(this.known.hash.hi, this.known.hash.lo);
+    const holder = this.holder(value, kind);
+    if (holder === person) {
+      this.known.hash.words(SPACE.holder, value, kind, 0);
+      this.forget(this.known.hash.hi, this.known.hash.lo);
     }
   }
 
@@ -328,4 +360,21 @@ export class People {
 
 function rank(grant: number): number {
   return grant === GRANT.party ? 5 : grant === GRANT.creator ? 4 : grant === GRANT.granted ? 3 : grant === GRANT.listed ? 2 : 1;
+}
+
+function cast(votes: Votes, value: number, kind: number, weight: number): void {
+  const held = votes.get(value);
+  if (held !== undefined) held[1] += weight;
+  else if (votes.size < 40) votes.set(value, [kind, weight]);
+}
+
+/** The value with four fifths of at least `needed` votes. */
+function leader(votes: Votes, needed: number): [value: number, kind: number] | null {
+  let total = 0;
+  let best: [number, number, number] = [0, 0, 0];
+  for (const [value, [kind, weight]] of votes) {
+    total += weight;
+    if (weight > best[2]) best = [value, kind, weight];
+  }
+  return total >= needed && best[2] >= total * 0.8 ? [best[0], best[1]] : null;
 }

@@ -79,7 +79,10 @@ export class OwnershipView {
   /** Judges a request by its answer, so that the answer can be withheld. */
   judgeResponse(request: AccessRequest, answer: AccessAnswer): AccessVerdict | null {
     if (answer.status >= 300 || answer.body === null) return this.#judge(request, null);
-    return this.#judge(request, answer);
+    const verdict = this.#judge(request, answer);
+    // The answer of a write comes too late to prevent anything: it is reported, not withheld.
+    const tooLate = /^(?:PUT|PATCH|DELETE)$/.test(request.method) || answer.status === 201;
+    return verdict !== null && tooLate && verdict.enforceable ? { ...verdict, enforceable: false } : verdict;
   }
 
   #judge(request: AccessRequest, answer: AccessAnswer | null): AccessVerdict | null {
