@@ -12,6 +12,8 @@ export interface RouteFacts {
   readonly template: string | null;
   /** Endpoint tags from learning: `unauthenticated`, `shadow`, `sensitive`, … */
   readonly tags: readonly string[];
+  /** Mode of the service, where it is known when the plan is made: outside of `enforce` nothing can act, so the plan asks for nothing. */
+  readonly mode?: Mode;
 }
 
 /** What the policies that match a route need. The gateway streams everything that no phase needs. */
@@ -67,12 +69,23 @@ export interface EvaluationContext {
   access(phase: Phase): AccessVerdict | null;
   /** Learned or imported schema conformance problems of this phase, e.g. `unknown-parameter:query.debug`. */
   schemaViolations(phase: Phase): readonly string[];
+  /** Anomalies that learning reports for this exchange, e.g. `drift.new-field`, `volume.records`. Absent: none. */
+  anomalies?(phase: Phase): readonly Anomaly[];
   /** Counts one hit on a key and says how many there were in the window. */
   rate(key: string, windowMs: number): number;
 }
 
+export interface Anomaly {
+  readonly kind: string;
+  /** 0–1. */
+  readonly confidence: number;
+  /** One sentence with the numbers. */
+  readonly explanation?: string;
+}
+
 /** Changes to make to the message that goes on. */
 export interface Mutation {
+  /** Each name replaces all fields of that name; a name that stands twice here stays twice. Applied after `removeHeaders`. */
   readonly setHeaders?: readonly (readonly [string, string])[];
   readonly removeHeaders?: readonly string[];
   /** Replacement body, identity coding; null keeps the original. */
@@ -95,7 +108,13 @@ export interface Decision {
   readonly retryAfterS: number;
   readonly delayMs: number;
   /** Set when a rule asks to block the actor. */
-  readonly blockActor: { readonly durationMs: number; readonly escalate: boolean; readonly reason: string; readonly policy: string; readonly acted: boolean } | null;
+  readonly blockActor: {
+    readonly durationMs: number;
+    readonly escalate: boolean;
+    readonly reason: string;
+    readonly policy: string;
+    readonly acted: boolean;
+  } | null;
 }
 
 /** A compiled, immutable set of policies. Swapped as a whole. */

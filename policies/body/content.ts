@@ -1,0 +1,275 @@
+import { XMLParser } from 'fast-xml-parser';
+import {
+  type Body,
+  decodeBody,
+  type HeaderList,
+  header,
+  isJsonType,
+  mediaType,
+  parseJson,
+  queryPairs,
+  textOf,
+} from '../../exchange/index.js';
+import { buildJson } from './json-walk.js';
+import { boundaryOf, parseMultipart } from './multipart.js';
+
+export type Format = 'json' | 'ndjson' | 'form' | 'multipart' | 'xml' | 'text' | 'none';
+
+/** What kept a body from being read as what it says it is. */
+export type BodyProblem =
+  | 'invalid'
+  | 'too-deep'
+  | 'too-big'
+  | 'duplicate-keys'
+  | 'bad-encoding'
+  | 'unsupported-encoding'
+  | 'invalid-utf8'
+  | 'truncated';
+
+export interface Parsed {
+  readonly format: Format;
+  /**
+   * JSON as it is; NDJSON as an array; form as an object of texts (or arrays of them); multipart as an object of texts, files as
+   * `{filename, contentType, value}`; XML as nested objects, attributes under `@name`; text as itself. Undefined when nothing could be read.
+   */
+  readonly value: unknown;
+  /** What is there is only the beginning. */
+  readonly partial: boolean;
+}
+
+export interface ContentLimits {
+  /** Decoded bytes that are looked at. */
+  readonly maxBytes: number;
+  readonly maxDepth: number;
+}
+
+const NOTHING: Parsed = { format: 'none', value: undefined, partial: false };
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true });
+
+/**
+ * The body of one message, decoded and parsed at most once however many rules look at it, and only as far as they ask. Every step is bounded
+ * and none throws; what went wrong is in `problems()`.
+ */
+export class Content {
+  private bytesRead: ReturnType<typeof decodeBody> | undefined;
+  private textRead: string | undefined;
+  private parsedBody: Parsed | undefined;
+  private repeats: Parsed | undefined;
+  private found: Set<BodyProblem> | undefined;
+  private readonly parseProblems: BodyProblem[] = [];
+
+  constructor(
+    readonly headers: HeaderList,
+    readonly body: Body | null,
+    private readonly limits: ContentLimits,
+  ) {}
+
+  /** Captured bytes before content coding is removed. */
+  get wireBytes(): number {
+    return this.body?.totalLength ?? 0;
+  }
+
+  /** The capture ends before the body does. */
+  get truncated(): boolean {
+    return this.body !== null && this.body.totalLength > this.body.bytes.length;
+  }
+
+  get isEmpty(): boolean {
+    return this.body === null || this.body.bytes.length === 0;
+  }
+
+  decoded(): ReturnType<typeof decodeBody> {
+    this.bytesRead ??=
+      this.body === null ? { bytes: new Uint8Array(0), problem: null } : decodeBody(this.headers, this.body, this.limits.maxBytes);
+    return this.bytesRead;
+  }
+
+  text(): string {
+    this.textRead ??= this.isEmpty ? '' : textOf(this.headers, this.decoded().bytes);
+    return this.textRead;
+  }
+
+  /** Format by media type; by its first characters where the type is missing, `text/plain` or `application/octet-stream`. */
+  format(): Format {
+    if (this.isEmpty) return 'none';
+    const type = mediaType(this.headers);
+    if (isJsonType(type) || type === 'application/graphql-response+json') return 'json';
+    if (type === 'application/x-www-form-urlencoded') return 'form';
+    if (type.startsWith('multipart/')) return 'multipart';
+    if (type === 'application/xml' || type === 'text/xml' || type.endsWith('+xml')) return 'xml';
+    if (
+      type === 'application/x-ndjson' ||
+      type === 'application/jsonl' ||
+      type === 'application/x-jsonlines' ||
+      type === 'application/json-seq'
+    )
+      return 'ndjson';
+    if (type !== '' && type !== 'text/plain' && type !== 'application/octet-stream') return 'text';
+    const text = this.text();
+    const first = /\S/.exec(text.slice(0, 256))?.[0];
+    if (first === '{' || first === '[') return 'json';
+    if (
+      first === '<' &&
+      /^\s*<(?:\?xml|!DOCTYPE\s+(?!html)|[a-z][\w:.-]*[\s>/])/i.test(text.slice(0, 256)) &&
+      !/^\s*<(?:html|head|body|div|p)\b/i.test(text)
+    )
+      return 'xml';
+    if (type === '' && /^[\w.[\]%-]{1,100}=[^\s<>]*(?:&|$)/.test(text.slice(0, 2048))) return 'form';
+    return 'text';
+  }
+
+  parsed(): Parsed {
+    this.parsedBody ??= this.isEmpty ? NOTHING : this.parse(this.format());
+    return this.parsedBody;
+  }
+
+  /** As `parsed`, but in JSON each repeated key holds all of its values as `Repeated`. */
+  parsedWithRepeats(): Parsed {
+    const parsed = this.parsed();
+    if (parsed.format !== 'json' || parsed.partial) return parsed;
+    if (this.repeats === undefined) {
+      const built = buildJson(this.text(), this.limits.maxDepth);
+      this.repeats = built.repeats ? { ...parsed, value: built.value } : parsed;
+    }
+    return this.repeats;
+  }
+
+  /** Everything that is wrong with the body as far as it was captured. Parses it. */
+  problems(): ReadonlySet<BodyProblem> {
+    if (this.found !== undefined) return this.found;
+    const found = new Set<BodyProblem>();
+    const { bytes, problem } = this.decoded();
+    if (problem !== null) found.add(problem);
+    const { format } = this.parsed();
+    for (const one of this.parseProblems) found.add(one);
+    if (format === 'json' && this.parsedWithRepeats() !== this.parsed()) found.add('duplicate-keys');
+    if (!this.isEmpty && format !== 'multipart' && declaresUtf8(this.headers) && !isUtf8(bytes)) found.add('invalid-utf8');
+    this.found = found;
+    return found;
+  }
+
+  private parse(format: Format): Parsed {
+    const text = this.text();
+    const partial = this.decoded().problem !== null;
+    const ended = (problem: BodyProblem, value: unknown = undefined): Parsed => {
+      this.parseProblems.push(problem);
+      return { format, value, partial: true };
+    };
+    switch (format) {
+      case 'json': {
+        const result = partial
+          ? { value: undefined, problem: 'invalid' as const }
+          : parseJson(text, { maxDepth: this.limits.maxDepth, maxBytes: this.limits.maxBytes });
+        if (result.problem === null) return { format, value: result.value, partial: false };
+        const built = buildJson(text, this.limits.maxDepth);
+        return partial && built.end === 'truncated'
+          ? { format, value: built.value, partial }
+          : ended(built.end === 'too-deep' ? 'too-deep' : 'invalid', built.value);
+      }
+      case 'ndjson':
+        return this.lines(text, partial);
+      case 'form':
+        return { format, value: pairsToObject(queryPairs(text)), partial };
+      case 'multipart': {
+        const boundary = boundaryOf(header(this.headers, 'content-type') ?? '');
+        const { parts, problem } = boundary === null ? { parts: [], problem: 'invalid' as const } : parseMultipart(text, boundary);
+        const value = pairsToObject(
+          parts.map((part): [string, unknown] => [
+            part.name,
+            part.filename === null ? part.text : { filename: part.filename, contentType: part.contentType, value: part.text },
+          ]),
+        );
+        return problem === null || (partial && problem === 'invalid') ? { format, value, partial } : ended(problem, value);
+      }
+      case 'xml':
+        return this.xml(text, partial);
+      default:
+        return { format, value: text, partial };
+    }
+  }
+
+  private lines(text: string, partial: boolean): Parsed {
+    const values: unknown[] = [];
+    const lines = text.split('\n');
+    for (const [index, line] of lines.entries()) {
+      const trimmed = line.replace(/^\u001e/, '').trim();
+      if (trimmed === '') continue;
+      const { value, problem } = parseJson(trimmed, { maxDepth: this.limits.maxDepth });
+      if (problem === null) values.push(value);
+      else if (!(partial && index === lines.length - 1)) this.parseProblems.push(problem);
+    }
+    return { format: 'ndjson', value: values, partial };
+  }
+
+  private xml(text: string, partial: boolean): Parsed {
+    if (xmlDepth(text) > this.limits.maxDepth) {
+      this.parseProblems.push('too-deep');
+      return { format: 'xml', value: undefined, partial: true };
+    }
+    try {
+      return { format: 'xml', value: xmlParser.parse(text) as unknown, partial };
+    } catch {
+      if (!partial) this.parseProblems.push('invalid');
+      return { format: 'xml', value: undefined, partial: true };
+    }
+  }
+}
+
+/** Entities are never expanded: a document type that declares some is a matter for the attack rules. */
+const xmlParser = new XMLParser({
+  ignoreAttributes: false,
+  attributeNamePrefix: '@',
+  removeNSPrefix: true,
+  parseTagValue: false,
+  parseAttributeValue: false,
+  processEntities: false,
+  ignoreDeclaration: true,
+  ignorePiTags: true,
+});
+
+/** Upper bound of the nesting of tags, without parsing. */
+function xmlDepth(text: string): number {
+  let depth = 0;
+  let deepest = 0;
+  for (let at = text.indexOf('<'); at >= 0; at = text.indexOf('<', at + 1)) {
+    const next = text.charCodeAt(at + 1);
+    if (next === 47) depth--;
+    else if (next !== 33 && next !== 63) {
+      const close = text.indexOf('>', at);
+      if (close < 0) break;
+      if (text.charCodeAt(close - 1) !== 47 && ++depth > deepest) deepest = depth;
+      at = close;
+    }
+  }
+  return deepest;
+}
+
+/** Names that occur more than once become arrays. Names such as `__proto__` stay plain keys. */
+function pairsToObject(pairs: readonly (readonly [string, unknown])[]): Record<string, unknown> {
+  const record: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
+  for (const [name, value] of pairs) {
+    const before = record[name];
+    if (before === undefined) record[name] = value;
+    else if (Array.isArray(before)) before.push(value);
+    else record[name] = [before, value];
+  }
+  return record;
+}
+
+function declaresUtf8(headers: HeaderList): boolean {
+  const type = header(headers, 'content-type');
+  if (type === null) return false;
+  const charset = /charset\s*=\s*"?([\w.:-]+)/i.exec(type)?.[1]?.toLowerCase();
+  return charset === 'utf-8' || charset === 'utf8' || (charset === undefined && isJsonType(mediaType(headers)));
+}
+
+function isUtf8(bytes: Uint8Array): boolean {
+  // RFC 8259 §8.1 wants UTF-8; UTF-16 JSON, told by its zero bytes, is read all the same.
+  if (bytes.length >= 2 && (bytes[0] === 0 || bytes[1] === 0 || (bytes[0] & bytes[1]) >= 0xfe)) return true;
+  try {
+    strictUtf8.decode(bytes);
+    return true;
+  } catch {
+    return false;
+  }
+}

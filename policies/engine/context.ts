@@ -1,0 +1,83 @@
+import type { AccessVerdict, Exchange, Mode, Peer, Phase, Principal } from '../../exchange/index.js';
+import type { Anomaly, EvaluationContext, Plan, PolicySet, RouteFacts } from '../types.js';
+
+/** What is known about an exchange outside of its messages; everything absent is unknown. */
+export interface ContextFacts {
+  readonly nowMs: number;
+  readonly route: RouteFacts;
+  readonly mode: Mode;
+  readonly client: Peer;
+  readonly principal: Principal | null;
+  readonly exchangeId: string;
+  readonly country?: string | null;
+  readonly asn?: number | null;
+  readonly actorScore?: number;
+  access?(phase: Phase): AccessVerdict | null;
+  schemaViolations?(phase: Phase): readonly string[];
+  anomalies?(phase: Phase): readonly Anomaly[];
+  /** Counts one hit on a key; every hit is the first where there is no counter. */
+  rate?(key: string, windowMs: number): number;
+}
+
+/** A whole evaluation context from what is known. */
+export function contextOf(set: Pick<PolicySet, 'plan'>, facts: ContextFacts): EvaluationContext {
+  let plan: Plan | null = null;
+  return {
+    nowMs: facts.nowMs,
+    route: facts.route,
+    get plan() {
+      plan ??= set.plan(facts.route);
+      return plan;
+    },
+    mode: facts.mode,
+    client: facts.client,
+    principal: facts.principal,
+    exchangeId: facts.exchangeId,
+    country: () => facts.country ?? null,
+    asn: () => facts.asn ?? null,
+    actorScore: () => facts.actorScore ?? 0,
+    access: (phase) => facts.access?.(phase) ?? null,
+    schemaViolations: (phase) => facts.schemaViolations?.(phase) ?? [],
+    anomalies: (phase) => facts.anomalies?.(phase) ?? [],
+    rate: (key, windowMs) => facts.rate?.(key, windowMs) ?? 1,
+  };
+}
+
+/** What an exchange record itself says; learned facts are added by the caller. */
+export function exchangeFacts(
+  exchange: Exchange,
+  learned: Partial<ContextFacts> & { readonly template: string | null; readonly tags: readonly string[] },
+): ContextFacts {
+  const { template, tags, ...rest } = learned;
+  return {
+    nowMs: exchange.startedAtMs,
+    route: { service: exchange.service, host: exchange.request.host, method: exchange.request.method, template, tags },
+    mode: exchange.outcome.mode,
+    client: exchange.client,
+    principal: exchange.principal,
+    exchangeId: exchange.id,
+    ...rest,
+  };
+}
+
+/** Sliding-window counters in this process: two fixed windows, the older one weighed by its overlap. Bounded; the least recently started go first. */
+export class LocalRates {
+  private readonly windows = new Map<string, { start: number; count: number; before: number }>();
+
+  constructor(private readonly maxKeys = 100_000) {}
+
+  /** Counts one hit and says how many there were in the window, rounded up. */
+  hit(key: string, windowMs: number, nowMs: number): number {
+    const start = Math.floor(nowMs / windowMs) * windowMs;
+    let window = this.windows.get(key);
+    if (window === undefined || window.start < start) {
+      const before = window !== undefined && window.start === start - windowMs ? window.count : 0;
+      window = { start, count: 0, before };
+      this.windows.delete(key);
+      if (this.windows.size >= this.maxKeys) this.windows.delete(this.windows.keys().next().value!);
+      this.windows.set(key, window);
+    }
+    window.count++;
+    return window.count + Math.ceil(window.before * (1 - (nowMs - start) / windowMs));
+  }
+}

@@ -1,0 +1,248 @@
+import {
+  cookies,
+  decodeSegment,
+  type HeaderList,
+  header,
+  headerAll,
+  type Location,
+  mediaType,
+  type Phase,
+  pathSegments,
+  queryPairs,
+  readJwt,
+  splitTarget,
+  TemplateMatcher,
+  templateParameters,
+} from '../../exchange/index.js';
+import type { AttackFinding } from '../attack-port.js';
+import { Content, type ContentLimits, type Parsed } from '../body/content.js';
+import { type GraphqlFacts, readGraphql } from '../body/graphql.js';
+import type { DataMatch } from '../data-port.js';
+import type { EvaluationContext, RequestView, ResponseView } from '../types.js';
+import type { Tools } from './scope.js';
+
+export type DataArea = 'body' | 'headers' | 'cookies' | 'query' | 'path';
+
+/** A data match and where it stood. */
+export interface PlacedMatch {
+  readonly match: DataMatch;
+  readonly in: Location['in'];
+  readonly path: string;
+  readonly value: string;
+}
+
+export interface Token {
+  readonly text: string;
+  readonly jwt: ReturnType<typeof readJwt>;
+}
+
+const EMPTY: readonly never[] = [];
+
+/** What a request says, each part decoded once however many rules ask. Shared by both phases of an exchange. */
+export class RequestFacts {
+  readonly content: Content;
+  private split: { path: string; query: string } | undefined;
+  private pairs: [string, string][] | undefined;
+  private jar: Map<string, string> | undefined;
+  private graph: GraphqlFacts | null | undefined;
+  private readonly found = new Map<number, readonly AttackFinding[]>();
+
+  constructor(
+    readonly view: RequestView,
+    limits: ContentLimits,
+  ) {
+    this.content = new Content(view.headers, view.body, limits);
+  }
+
+  get path(): string {
+    this.split ??= splitTarget(this.view.target);
+    return this.split.path;
+  }
+
+  get query(): readonly (readonly [string, string])[] {
+    this.split ??= splitTarget(this.view.target);
+    this.pairs ??= queryPairs(this.split.query);
+    return this.pairs;
+  }
+
+  get cookies(): ReadonlyMap<string, string> {
+    this.jar ??= cookies(this.view.headers);
+    return this.jar;
+  }
+
+  /** null when the request is not GraphQL. */
+  get graphql(): GraphqlFacts | null {
+    if (this.graph === undefined) this.graph = readGraphql(this.content, this.query);
+    return this.graph;
+  }
+
+  attacks(tools: Tools, context: EvaluationContext, paranoia: number): readonly AttackFinding[] {
+    if (tools.attacks === null) return EMPTY;
+    let findings = this.found.get(paranoia);
+    if (findings === undefined) {
+      findings = tools.attacks.detect(
+        {
+          method: this.view.method,
+          path: this.path,
+          query: this.query,
+          headers: this.view.headers,
+          cookies: this.cookies,
+          mediaType: mediaType(this.view.headers),
+          text: () => this.content.text(),
+          body: () => this.content.parsed().value,
+          principal: context.principal,
+        },
+        { paranoia },
+      );
+      this.found.set(paranoia, findings);
+    }
+    return findings;
+  }
+}
+
+/** Everything that the rules of one phase may ask. */
+export class Facts {
+  readonly content: Content;
+  readonly headers: HeaderList;
+  /** Why a condition could not be decided; the worse of several. */
+  doubt: 'none' | 'overflow' | 'unreadable' = 'none';
+  private readonly matches = new Map<DataArea, readonly PlacedMatch[]>();
+  private parameters: ReadonlyMap<string, string> | undefined;
+
+  constructor(
+    readonly phase: Phase,
+    readonly request: RequestFacts,
+    readonly response: ResponseView | null,
+    readonly context: EvaluationContext,
+    readonly tools: Tools,
+    /** Data types that some rule of the plan looks for; undefined: all. */
+    private readonly types: ReadonlySet<string> | undefined,
+    limits: ContentLimits,
+  ) {
+    this.headers = response === null || phase === 'request' ? request.view.headers : response.headers;
+    this.content = phase === 'response' && response !== null ? new Content(response.headers, response.body, limits) : request.content;
+  }
+
+  /** Before each rule: nothing is in doubt yet. */
+  settle(): void {
+    this.doubt = 'none';
+  }
+
+  /** Values of the parameters of the endpoint's template, by name. */
+  pathParameters(): ReadonlyMap<string, string> {
+    if (this.parameters === undefined) {
+      const { template } = this.context.route;
+      this.parameters = template === null ? new Map() : parametersOf(template, this.request.path);
+    }
+    return this.parameters;
+  }
+
+  /**
+   * The body as rules with fields see it. In a request every value of a repeated key counts, since weir cannot know which one the upstream
+   * takes; an answer is read as its client reads it.
+   */
+  values(): Parsed {
+    return this.phase === 'request' ? this.content.parsedWithRepeats() : this.content.parsed();
+  }
+
+  /** Cookies of the request, or those that the answer sets. */
+  cookies(): ReadonlyMap<string, string> {
+    if (this.phase === 'request' || this.response === null) return this.request.cookies;
+    const set = new Map<string, string>();
+    for (const line of headerAll(this.response.headers, 'set-cookie')) {
+      const equals = line.indexOf('=');
+      const end = line.indexOf(';');
+      if (equals > 0) set.set(line.slice(0, equals).trim(), line.slice(equals + 1, end < 0 ? undefined : end));
+    }
+    return set;
+  }
+
+  /** Values of data types in one area of the message of this phase. */
+  data(area: DataArea): readonly PlacedMatch[] {
+    let known = this.matches.get(area);
+    if (known === undefined) {
+      known = this.find(area);
+      this.matches.set(area, known);
+    }
+    return known;
+  }
+
+  /** The JSON Web Token at a place, the Authorization header by default; null when there is none. */
+  token(from: { header?: string; cookie?: string; query?: string } | undefined): Token | null {
+    const text =
+      from?.cookie !== undefined
+        ? this.request.cookies.get(from.cookie)
+        : from?.query !== undefined
+          ? this.request.query.find(([name]) => name === from.query)?.[1]
+          : header(this.request.view.headers, from?.header?.toLowerCase() ?? 'authorization');
+    if (text === undefined || text === null || text === '') return null;
+    const bare = /^bearer\s+/i.test(text) ? text.replace(/^bearer\s+/i, '').trim() : from === undefined ? null : text.trim();
+    return bare === null || bare === '' ? null : { text: bare, jwt: readJwt(bare) };
+  }
+
+  private find(area: DataArea): readonly PlacedMatch[] {
+    const { classifier } = this.tools;
+    const named = (place: Location['in'], pairs: Iterable<readonly [string, string]>): PlacedMatch[] => {
+      const placed: PlacedMatch[] = [];
+      for (const [name, value] of pairs) {
+        if (value.length < 4) continue;
+        for (const match of classifier.classify(value, { kind: 'value', name, types: this.types }))
+          placed.push({ match, in: place, path: name, value: value.slice(match.start, match.end) });
+      }
+      return placed;
+    };
+    switch (area) {
+      case 'body': {
+        if (this.content.isEmpty || isBinary(this.headers)) return EMPTY;
+        const text = this.content.text();
+        const format = this.content.format();
+        const kind = format === 'json' || format === 'ndjson' ? 'json' : format === 'form' || format === 'xml' ? format : 'text';
+        return classifier
+          .classify(text, { kind, types: this.types })
+          .map((match) => ({ match, in: 'body', path: match.path, value: text.slice(match.start, match.end) }));
+      }
+      case 'headers':
+        return named('header', headerPairs(this.headers));
+      case 'cookies':
+        return named('cookie', this.cookies());
+      case 'query':
+        return named('query', this.request.query);
+      case 'path':
+        return named(
+          'path',
+          pathSegments(this.request.path).map((segment, index): [string, string] => [String(index), decodeSegment(segment)]),
+        );
+    }
+  }
+}
+
+/** Headers that a credential is expected in: finding one there is no leak. */
+const CREDENTIAL_HEADERS = new Set(['authorization', 'proxy-authorization', 'cookie', 'set-cookie']);
+
+function* headerPairs(headers: HeaderList): Iterable<readonly [string, string]> {
+  for (let index = 0; index < headers.length; index += 2) {
+    const name = headers[index].toLowerCase();
+    if (!CREDENTIAL_HEADERS.has(name)) yield [name, headers[index + 1]];
+  }
+}
+
+/** Media that no text rule can say anything about. */
+export function isBinary(headers: HeaderList): boolean {
+  const type = mediaType(headers);
+  return /^(?:image\/(?!svg)|video\/|audio\/|font\/|application\/(?:zip|gzip|pdf|wasm|x-protobuf|grpc|x-7z|x-tar|vnd\.(?:ms|openxml)))/.test(
+    type,
+  );
+}
+
+const matchers = new Map<string, { readonly names: readonly string[]; readonly matcher: TemplateMatcher }>();
+
+function parametersOf(template: string, path: string): ReadonlyMap<string, string> {
+  let known = matchers.get(template);
+  if (known === undefined) {
+    known = { names: templateParameters(template), matcher: TemplateMatcher.of([{ service: '', method: '*', template }]) };
+    if (matchers.size >= 10_000) matchers.clear();
+    matchers.set(template, known);
+  }
+  const values = known.matcher.match('', '*', path)?.parameters ?? [];
+  return new Map(known.names.map((name, index) => [name, values[index] ?? '']));
+}

@@ -1,0 +1,116 @@
+import type { Mode, Phase } from '../../exchange/index.js';
+import type { Overflow, Plan, RouteFacts } from '../types.js';
+import type { CompiledRule } from './compile.js';
+import type { Facts } from './facts.js';
+import type { Predicate } from './values.js';
+
+/** Which rules of a plan are run. `inline`: those that can act on the traffic. `rest`: all others. */
+export type Part = 'inline' | 'rest' | 'all';
+
+/** A rule on one route, with what its match still has to ask. */
+export interface PlannedRule {
+  readonly rule: CompiledRule;
+  readonly tests: readonly Predicate<Facts>[];
+  /** Exceptions that may lift it. */
+  readonly exceptions: readonly PlannedRule[];
+}
+
+export interface PlannedPhase {
+  readonly rules: readonly PlannedRule[];
+  /** Data types that the rules look for. */
+  readonly types: ReadonlySet<string>;
+}
+
+const STRICTNESS: Readonly<Record<Overflow, number>> = { pass: 0, 'inspect-prefix': 1, block: 2 };
+
+/** The rules that apply to one route. Made once a route and kept. */
+export class RoutePlan implements Plan {
+  readonly request: boolean;
+  readonly response: boolean;
+  readonly requestBodyBytes: number;
+  readonly responseBodyBytes: number;
+  readonly requestOverflow: Overflow;
+  readonly responseOverflow: Overflow;
+  readonly ownership: boolean;
+  private readonly phases: Readonly<Record<Part, Readonly<Record<Phase, PlannedPhase>>>>;
+
+  constructor(rules: readonly CompiledRule[], route: RouteFacts) {
+    const acting = route.mode === undefined || route.mode === 'enforce';
+    const planned = planRules(rules, route);
+    const pick = (part: Part, phase: Phase): PlannedPhase => {
+      const chosen = planned.filter(({ rule }) => rule.phase === phase && (part === 'all' || (part === 'inline') === rule.inline));
+      return { rules: chosen, types: new Set(chosen.flatMap(({ rule }) => [...(rule.needs.types ?? [])])) };
+    };
+    const both = (part: Part): Record<Phase, PlannedPhase> => ({ request: pick(part, 'request'), response: pick(part, 'response') });
+    this.phases = { inline: both('inline'), rest: both('rest'), all: both('all') };
+    const inline = acting
+      ? [...this.phases.inline.request.rules, ...this.phases.inline.response.rules].flatMap((one) => [
+          one.rule,
+          ...one.exceptions.map((exception) => exception.rule),
+        ])
+      : [];
+    this.request = acting && this.phases.inline.request.rules.length > 0;
+    this.response = acting && this.phases.inline.response.rules.length > 0;
+    this.ownership = inline.some((rule) => rule.needs.ownership);
+    [this.requestBodyBytes, this.requestOverflow] = bodyNeed(inline.filter((rule) => rule.needs.requestBody));
+    [this.responseBodyBytes, this.responseOverflow] = bodyNeed(inline.filter((rule) => rule.needs.responseBody));
+  }
+
+  phase(part: Part, phase: Phase): PlannedPhase {
+    return this.phases[part][phase];
+  }
+}
+
+function bodyNeed(rules: readonly CompiledRule[]): [number, Overflow] {
+  let bytes = 0;
+  let overflow: Overflow = 'pass';
+  for (const rule of rules) {
+    bytes = Math.max(bytes, rule.maxBodyBytes);
+    if (STRICTNESS[rule.onOverflow] > STRICTNESS[overflow]) overflow = rule.onOverflow;
+  }
+  return [bytes, overflow];
+}
+
+function planRules(rules: readonly CompiledRule[], route: RouteFacts): PlannedRule[] {
+  const on = rules.flatMap((rule): PlannedRule[] => {
+    const tests: Predicate<Facts>[] = [];
+    for (const match of rule.matches) {
+      const verdict = match.route(route);
+      if (verdict === 'no') return [];
+      if (match.request !== null) tests.push(match.request);
+      if (verdict === 'maybe' && match.whenMaybe !== null) tests.push(match.whenMaybe);
+    }
+    return [{ rule, tests, exceptions: [] }];
+  });
+  const exceptions = on.filter(({ rule }) => rule.actions.allow !== null);
+  return on
+    .filter(({ rule }) => rule.actions.allow === null)
+    .map((one) => ({
+      ...one,
+      exceptions: exceptions.filter(
+        ({ rule }) =>
+          rule.actions.allow?.excepts(one.rule.policy, one.rule.rule) === true &&
+          (rule.phase === 'request' || one.rule.phase === 'response'),
+      ),
+    }));
+}
+
+const MAX_PLANS = 10_000;
+
+/** Plans by route. Hosts and methods come from clients, so the number is bounded. */
+export class PlanCache {
+  private readonly plans = new Map<string, RoutePlan>();
+
+  constructor(private readonly rules: readonly CompiledRule[]) {}
+
+  get(route: RouteFacts): RoutePlan {
+    const key = `${route.service}\0${route.host}\0${route.method}\0${route.template ?? '\0'}\0${route.tags.join(',')}\0${(route.mode ?? 'enforce') satisfies Mode}`;
+    let plan = this.plans.get(key);
+    if (plan === undefined) {
+      plan = new RoutePlan(this.rules, route);
+      if (this.plans.size >= MAX_PLANS) this.plans.clear();
+      this.plans.set(key, plan);
+    }
+    return plan;
+  }
+}

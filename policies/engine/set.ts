@@ -1,0 +1,103 @@
+import { randomBytes } from 'node:crypto';
+import { Redactor } from '../../exchange/index.js';
+import type { AttackDetector } from '../attack-port.js';
+import { Classifier } from '../classify/index.js';
+import type { DataClassifier } from '../data-port.js';
+import { dataTypes } from '../data-types/index.js';
+import type { ParsedPolicy, PolicySource } from '../language/source.js';
+import type { Decision, EvaluationContext, PolicySet, RequestView, ResponseView, RouteFacts, RuleStats } from '../types.js';
+import { type CompiledRule, compileFiles, type ModeOverride } from './compile.js';
+import { type Engine, evaluate, PASS } from './evaluate.js';
+import { KeyRing } from './keys.js';
+import { type Part, PlanCache, RoutePlan } from './plan.js';
+import { Counters } from './stats.js';
+
+export interface CompileOptions {
+  /** Recognises data types; the built-in types by default. */
+  readonly classifier?: DataClassifier;
+  /** Finds injection attacks; null: `attack` conditions never hold. */
+  readonly attacks?: AttackDetector | null;
+  /** Makes evidence; give the one of the installation, so that value hashes agree between processes. */
+  readonly redactor?: Redactor;
+  /** Key sets for JWT signatures; may be filled later. */
+  readonly keys?: KeyRing;
+  /** Modes and roll-outs set at run time, by policy name or `policy/rule`. */
+  readonly overrides?: ReadonlyMap<string, ModeOverride>;
+  /** Decoded bytes of a body that rules look at; 4 MiB by default. */
+  readonly maxDecodedBytes?: number;
+  /** Nesting of JSON and XML that rules look at; 200 by default. */
+  readonly maxDepth?: number;
+}
+
+/** A compiled set that can also run the rules which the gateway leaves to the engine. */
+export interface FullPolicySet extends PolicySet {
+  /** Runs one part of the rules of a phase on a message. Never throws. */
+  evaluate(part: Part, request: RequestView, response: ResponseView | null, context: EvaluationContext): Decision;
+  /** Rules of one part that apply to a route, by phase. */
+  planned(part: Part, route: RouteFacts): { readonly request: readonly CompiledRule[]; readonly response: readonly CompiledRule[] };
+  readonly documents: readonly ParsedPolicy[];
+  readonly options: Required<CompileOptions>;
+}
+
+let builtIn: Classifier | null = null;
+
+/** The classifier of the built-in data types; tables are made once a thread. */
+function builtInClassifier(): Classifier {
+  builtIn ??= Classifier.of(dataTypes);
+  return builtIn;
+}
+
+/**
+ * Compiles policy files into one immutable set. Throws PolicyError with every problem of every file: file, line, column, what was expected, and
+ * the nearest known name.
+ */
+export function compilePolicies(files: readonly PolicySource[], options: CompileOptions = {}): FullPolicySet {
+  const complete: Required<CompileOptions> = {
+    classifier: options.classifier ?? builtInClassifier(),
+    attacks: options.attacks ?? null,
+    redactor: options.redactor ?? new Redactor(randomBytes(16).toString('hex')),
+    keys: options.keys ?? new KeyRing(),
+    overrides: options.overrides ?? new Map(),
+    maxDecodedBytes: options.maxDecodedBytes ?? 4_194_304,
+    maxDepth: options.maxDepth ?? 200,
+  };
+  const tools = { classifier: complete.classifier, attacks: complete.attacks, redactor: complete.redactor, keys: complete.keys };
+  const compiled = compileFiles(files, tools, complete.overrides);
+  const plans = new PlanCache(compiled.rules);
+  const counters = new Counters(compiled.rules);
+  const engine: Engine = { tools, counters, limits: { maxDecodedBytes: complete.maxDecodedBytes, maxDepth: complete.maxDepth } };
+  // The gateway hands the plan back with each request; one made by another set (before a reload) does not count.
+  const own = new WeakSet<RoutePlan>();
+  const planOf = (context: EvaluationContext): RoutePlan =>
+    context.plan instanceof RoutePlan && own.has(context.plan) ? context.plan : plan(context.route);
+  const plan = (route: RouteFacts): RoutePlan => {
+    const made = plans.get(route);
+    own.add(made);
+    return made;
+  };
+  return {
+    version: compiled.version,
+    policies: compiled.policies,
+    documents: compiled.documents,
+    options: complete,
+    plan,
+    onRequest: (request, context) => {
+      const planned = planOf(context);
+      return planned.request ? evaluate(engine, 'request', planned.phase('inline', 'request'), request, null, context) : PASS;
+    },
+    onResponse: (request, response, context) => {
+      const planned = planOf(context);
+      return planned.response ? evaluate(engine, 'response', planned.phase('inline', 'response'), request, response, context) : PASS;
+    },
+    evaluate: (part, request, response, context) => {
+      const phase = response === null ? 'request' : 'response';
+      return evaluate(engine, phase, planOf(context).phase(part, phase), request, response, context);
+    },
+    planned: (part, route) => {
+      const made = plan(route);
+      const rules = (phase: 'request' | 'response'): CompiledRule[] => made.phase(part, phase).rules.map((one) => one.rule);
+      return { request: rules('request'), response: rules('response') };
+    },
+    stats: (): readonly RuleStats[] => counters.read(),
+  };
+}

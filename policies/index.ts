@@ -1,0 +1,18 @@
+/**
+ * The policy language and engine: YAML in, decisions out. `compilePolicies` is pure; files and folders are read by `loadLibrary` and `PolicyFolder`.
+ */
+export type { AttackDetector, AttackFinding, AttackInput } from './attack-port.js';
+export * from './classify/index.js';
+export type { DataClassifier, DataTypeFacts } from './data-port.js';
+export * from './data-types/index.js';
+export type { ModeOverride } from './engine/compile.js';
+export { type ContextFacts, contextOf, exchangeFacts, LocalRates } from './engine/context.js';
+export { type ExchangeVerdict, evaluateExchange, requestView, responseView } from './engine/exchange.js';
+export { type Jwk, KeyRing } from './engine/keys.js';
+export { type CompileOptions, compilePolicies, type FullPolicySet } from './engine/set.js';
+export { mergeStats } from './engine/stats.js';
+export { POLICY_CODES, type PolicyCode, PolicyError, type PolicyProblem } from './errors.js';
+export { policyJsonSchema } from './language/schema.js';
+export type { PolicySource } from './language/source.js';
+export { loadLibrary } from './library.js';
+export * from './types.js';
