@@ -31,7 +31,8 @@ export class Counters {
   readonly decisions: Record<string, { acted: number; would: number }> = {};
   readonly portFailures: Record<string, number> = {};
   readonly services = new Map<string, ServiceCounters>();
-  lastPortError = '';
+  /** What a port threw last; its stack is formatted only when somebody reads it. */
+  lastPortError: unknown = null;
   connections = 0;
   connectionsOpen = 0;
   blocklistActed = 0;
@@ -58,6 +59,6 @@ export class Counters {
 
   portFailed(port: string, error: unknown): void {
     this.portFailures[port] = (this.portFailures[port] ?? 0) + 1;
-    this.lastPortError = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    this.lastPortError = error;
   }
 }

@@ -1,0 +1,126 @@
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** A forwarder under test: how to start it in front of `upstream` on `port`, pinned like all the others. */
+export interface BenchPeer {
+  readonly name: string;
+  /** What it stands for in the ratios. */
+  readonly about: string;
+  /** Null: it cannot run on this machine; say why in `about`. */
+  readonly command: ((place: BenchPlace) => readonly string[]) | null;
+  /** More threads or processes than one: none may use the load generator's core. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly startupMs?: number;
+}
+
+export interface BenchPlace {
+  readonly port: number;
+  readonly upstreamPort: number;
+  /** Scratch directory of the run. */
+  readonly dir: string;
+}
+
+const TSX = ['--import', 'tsx'];
+const NODE_PEER = new URL('./gateway-peer.ts', import.meta.url).pathname;
+const node =
+  (kind: string) =>
+  ({ port, upstreamPort, dir }: BenchPlace): readonly string[] => [
+    process.execPath,
+    ...TSX,
+    NODE_PEER,
+    kind,
+    String(port),
+    String(upstreamPort),
+    dir,
+  ];
+
+/** nginx as the upstream and as a direct reference, one worker. Resolves when it runs; call the result to stop it. */
+export async function startNginx(
+  dir: string,
+  port: number,
+  core: number,
+  files: Readonly<Record<string, string>>,
+): Promise<() => Promise<void>> {
+  const root = join(dir, `nginx-${port}`);
+  mkdirSync(root, { recursive: true });
+  for (const [name, content] of Object.entries(files)) writeFileSync(join(root, name), content);
+  const config = join(root, 'nginx.conf');
+  writeFileSync(
+    config,
+    `worker_processes 1; daemon off; pid ${root}/pid; error_log ${root}/error.log; user root;
+events { worker_connections 4096; }
+http { access_log off; keepalive_requests 100000000; keepalive_timeout 600s; default_type application/json; types { }
+  client_body_temp_path ${root}/b; proxy_temp_path ${root}/p; fastcgi_temp_path ${root}/f; uwsgi_temp_path ${root}/u; scgi_temp_path ${root}/s;
+  open_file_cache max=100; server { listen 127.0.0.1:${port} backlog=4096; root ${root}; } }`,
+  );
+  return run(['taskset', '-c', String(core), 'nginx', '-c', config, '-p', root], port);
+}
+
+/** Starts a command and waits until its port answers. */
+export async function run(
+  command: readonly string[],
+  port: number,
+  env: Readonly<Record<string, string>> = {},
+): Promise<(() => Promise<void>) & { pid?: number }> {
+  const child = spawn(command[0], command.slice(1), { stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, ...env } });
+  const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  for (let attempt = 0; ; attempt++) {
+    const up = await fetch(`http://127.0.0.1:${port}/`, { signal: AbortSignal.timeout(500) }).then(
+      (answer) => answer.arrayBuffer().then(() => true),
+      () => false,
+    );
+    if (up) break;
+    if (attempt > 100 || child.exitCode !== null) throw new Error(`${command.join(' ')} did not start on port ${port}`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  const stop = async () => {
+    child.kill('SIGTERM');
+    const killer = setTimeout(() => child.kill('SIGKILL'), 3000);
+    await gone;
+    clearTimeout(killer);
+  };
+  return Object.assign(stop, { pid: child.pid });
+}
+
+const MODSECURITY = '/usr/lib/nginx/modules/ngx_http_modsecurity_module.so';
+const CRS = '/usr/share/modsecurity-crs/owasp-crs.load';
+
+/** Debian's nginx with ModSecurity and the OWASP core rule set, blocking mode, request bodies inspected. */
+function modsecurity({ port, upstreamPort, dir }: BenchPlace): readonly string[] {
+  const root = join(dir, `modsecurity-${port}`);
+  mkdirSync(root, { recursive: true });
+  writeFileSync(
+    join(root, 'rules.conf'),
+    `SecRuleEngine On\nSecRequestBodyAccess On\nSecResponseBodyAccess Off\nSecAuditEngine Off\nSecTmpDir ${root}\nSecDataDir ${root}\nInclude /etc/modsecurity/crs/crs-setup.conf\nInclude /usr/share/modsecurity-crs/rules/*.conf\n`,
+  );
+  writeFileSync(
+    join(root, 'nginx.conf'),
+    `load_module ${MODSECURITY}; worker_processes 1; daemon off; pid ${root}/pid; error_log ${root}/error.log; user root;
+events { worker_connections 4096; }
+http { access_log ${root}/access.log; keepalive_requests 100000000; client_body_temp_path ${root}/b; proxy_temp_path ${root}/p; fastcgi_temp_path ${root}/f; uwsgi_temp_path ${root}/u; scgi_temp_path ${root}/s;
+  upstream api { server 127.0.0.1:${upstreamPort}; keepalive 128; }
+  server { listen 127.0.0.1:${port} backlog=4096; modsecurity on; modsecurity_rules_file ${root}/rules.conf;
+    location / { proxy_http_version 1.1; proxy_set_header Connection ""; proxy_pass http://api; } } }`,
+  );
+  return ['nginx', '-c', join(root, 'nginx.conf'), '-p', root];
+}
+const hasModsecurity = existsSync(MODSECURITY) && existsSync(CRS);
+
+/** All peers of the run, in the order of the table. Ratios are against `@fastify/http-proxy` and `node:http + undici`. */
+export const PEERS: readonly BenchPeer[] = [
+  { name: 'node:http + undici', about: 'bare forwarder, the floor of what Node can do', command: node('bare') },
+  { name: '@fastify/http-proxy', about: 'bare', command: node('fastify-http-proxy') },
+  { name: 'http-proxy', about: 'bare', command: node('http-proxy') },
+  { name: 'weir trivial', about: 'gateway with trivial ports: forwarding, forged-header hygiene, counters', command: node('weir-trivial') },
+  {
+    name: 'weir ports',
+    about: 'tee encoded to buffers, 100k blocklist, principal, template match, access log',
+    command: node('weir-ports'),
+  },
+  {
+    name: 'nginx + ModSecurity + CRS',
+    about: hasModsecurity ? 'Debian packages, SecRuleEngine On' : 'not installed (libnginx-mod-http-modsecurity, modsecurity-crs)',
+    command: hasModsecurity ? modsecurity : null,
+  },
+];
