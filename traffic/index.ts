@@ -10,6 +10,7 @@ export { type MemoryPublisher, type MemoryPublisherOptions, memoryPublisher } fr
 export { createMemoryStream, type MemoryStream } from './memory/stream.js';
 export { type RedisConsumerOptions, redisConsumer } from './redis/consumer.js';
 export { type RedisPublisherOptions, redisPublisher } from './redis/publisher.js';
+export { redisCounters, type SharedCounters } from './redis/shared-counters.js';
 export { createSharedState, type SharedHub, type SharedStateOptions } from './shared/hub.js';
 export { sharedStateFromPort } from './shared/thread.js';
 export * from './types.js';

@@ -1,0 +1,167 @@
+import type { ActorRef, Finding, Observation } from '../exchange/index.js';
+import type { ScoredFinding } from './score.js';
+
+/** Limits that keep one actor under some 30 KB whatever they do. What does not fit is counted in `beyond`. */
+const KEPT = { endpoints: 100, findings: 60, types: 40, companions: 50, moments: 80 };
+
+export type ActorState = 'active' | 'watched' | 'allowed' | 'blocked';
+
+export interface ActorEndpoint {
+  readonly id: string;
+  readonly name: string;
+  count: number;
+  lastMs: number;
+}
+
+export interface KeptFinding extends ScoredFinding {
+  readonly title: string;
+  readonly endpoint: string | null;
+  readonly effect: Finding['effect'];
+  readonly requestId: string | null;
+}
+
+/** A line of the timeline. */
+export interface Moment {
+  readonly atMs: number;
+  readonly what: 'first-seen' | 'endpoint' | 'finding' | 'data' | 'companion' | 'state' | 'block' | 'would-block';
+  readonly text: string;
+  readonly findingId?: string;
+}
+
+/** Everything kept about one actor; plain JSON, so that it is stored as it is. */
+export interface ActorRecord {
+  readonly kind: ActorRef['kind'];
+  readonly value: string;
+  label: string;
+  readonly firstMs: number;
+  lastMs: number;
+  requests: number;
+  blockedRequests: number;
+  /** By class: `2xx`, `4xx`, `none`. */
+  readonly statuses: Record<string, number>;
+  readonly endpoints: ActorEndpoint[];
+  readonly findings: KeptFinding[];
+  /** Values of each data type that answers gave to this actor. */
+  readonly data: Record<string, number>;
+  /** Sum of `data`. */
+  records: number;
+  /** For a principal the addresses it came from, for an address the principals seen there. */
+  readonly companions: { readonly value: string; label: string; count: number; lastMs: number }[];
+  readonly moments: Moment[];
+  /** What a person decided; null: nothing. */
+  decision: 'watched' | 'allowed' | null;
+  /** What did not fit any more, by list. */
+  readonly beyond: Record<string, number>;
+  /** The threshold was passed and said so: not again until the score fell below it. */
+  isOver: boolean;
+}
+
+export function newActor({ kind, value, label }: ActorRef, atMs: number): ActorRecord {
+  return {
+    kind,
+    value,
+    label,
+    firstMs: atMs,
+    lastMs: atMs,
+    requests: 0,
+    blockedRequests: 0,
+    statuses: {},
+    endpoints: [],
+    findings: [],
+    data: {},
+    records: 0,
+    companions: [],
+    moments: [{ atMs, what: 'first-seen', text: 'First seen' }],
+    decision: null,
+    beyond: {},
+    isOver: false,
+  };
+}
+
+/** Adds one exchange. `companion`: the address of a principal, or the principal at an address. */
+export function addObservation(actor: ActorRecord, { exchange, endpoint, dataHits }: Observation, companion: ActorRef | null): void {
+  const atMs = exchange.startedAtMs;
+  actor.lastMs = Math.max(actor.lastMs, atMs);
+  actor.requests++;
+  const { action } = exchange.outcome;
+  if (action !== 'passed' && action !== 'redacted' && action !== 'failed') actor.blockedRequests++;
+  const status = exchange.response?.status;
+  const statusClass = status === undefined ? 'none' : `${Math.floor(status / 100)}xx`;
+  actor.statuses[statusClass] = (actor.statuses[statusClass] ?? 0) + 1;
+  addEndpoint(actor, endpoint.id, `${endpoint.method} ${endpoint.template}`, atMs);
+  if (companion !== null) addCompanion(actor, companion, atMs);
+  if (status === undefined || status >= 300) return;
+  for (const hit of dataHits) {
+    if (hit.location.phase !== 'response') continue;
+    if (actor.data[hit.type] === undefined) {
+      if (Object.keys(actor.data).length >= KEPT.types) {
+        actor.beyond.data = (actor.beyond.data ?? 0) + hit.count;
+        continue;
+      }
+      addMoment(actor, { atMs, what: 'data', text: `First got ${hit.type} from ${endpoint.method} ${endpoint.template}` });
+    }
+    actor.data[hit.type] = (actor.data[hit.type] ?? 0) + hit.count;
+    actor.records += hit.count;
+  }
+}
+
+export function addFinding(actor: ActorRecord, finding: Finding): void {
+  const { id, kind, atMs, severity, confidence, succeeded, title, effect } = finding;
+  actor.lastMs = Math.max(actor.lastMs, atMs);
+  const endpoint = finding.endpoint === null ? null : `${finding.endpoint.method} ${finding.endpoint.template}`;
+  actor.findings.push({
+    id,
+    kind,
+    atMs,
+    severity,
+    confidence,
+    succeeded,
+    title,
+    endpoint,
+    effect,
+    requestId: finding.requestIds[0] ?? null,
+  });
+  if (actor.findings.length > KEPT.findings) {
+    actor.findings.shift();
+    actor.beyond.findings = (actor.beyond.findings ?? 0) + 1;
+  }
+  addMoment(actor, { atMs, what: 'finding', text: `${title}${endpoint === null ? '' : ` (${endpoint})`}`, findingId: id });
+}
+
+export function addMoment(actor: ActorRecord, moment: Moment): void {
+  actor.moments.push(moment);
+  if (actor.moments.length <= KEPT.moments) return;
+  actor.moments.splice(1, 1);
+  actor.beyond.moments = (actor.beyond.moments ?? 0) + 1;
+}
+
+function addEndpoint(actor: ActorRecord, id: string, name: string, atMs: number): void {
+  const known = actor.endpoints.find((one) => one.id === id);
+  if (known !== undefined) {
+    known.count++;
+    known.lastMs = atMs;
+    return;
+  }
+  if (actor.endpoints.length >= KEPT.endpoints) {
+    actor.beyond.endpoints = (actor.beyond.endpoints ?? 0) + 1;
+    return;
+  }
+  actor.endpoints.push({ id, name, count: 1, lastMs: atMs });
+  addMoment(actor, { atMs, what: 'endpoint', text: `First used ${name}` });
+}
+
+function addCompanion(actor: ActorRecord, { value, label }: ActorRef, atMs: number): void {
+  const known = actor.companions.find((one) => one.value === value);
+  if (known !== undefined) {
+    known.count++;
+    known.lastMs = atMs;
+    return;
+  }
+  if (actor.companions.length >= KEPT.companions) {
+    actor.beyond.companions = (actor.beyond.companions ?? 0) + 1;
+    return;
+  }
+  actor.companions.push({ value, label, count: 1, lastMs: atMs });
+  const text = actor.kind === 'principal' ? `First came from ${label}` : `First seen as ${label}`;
+  addMoment(actor, { atMs, what: 'companion', text });
+}

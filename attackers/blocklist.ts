@@ -1,0 +1,245 @@
+import type { SharedMap, SharedState } from '../traffic/index.js';
+import {
+  type AllowEntry,
+  type Block,
+  type BlockOrigin,
+  blockId,
+  blockKey,
+  covers,
+  isTooWide,
+  normalScope,
+  overlap,
+  type Scope,
+  type ScopeKind,
+} from './block.js';
+import { BlockTable } from './block-table.js';
+import { attackersError } from './errors.js';
+import type { GeoReader } from './geo.js';
+
+const HOUR_MS = 3_600_000;
+const ESCALATION_CAP_MS = 30 * 24 * HOUR_MS;
+const HISTORY_MS = 90 * 24 * HOUR_MS;
+
+export interface BlockInput {
+  /** Address, CIDR, principal key, AS number or country code. */
+  readonly value: string;
+  /** May be left out for addresses, CIDRs and `AS…`. */
+  readonly kind?: ScopeKind;
+  readonly service?: string | null;
+  readonly reason: string;
+  readonly origin: BlockOrigin;
+  readonly createdBy: string;
+  /** One of the two, or neither: for ever. */
+  readonly durationMs?: number;
+  readonly expiresAtMs?: number | null;
+  /** Multiplies the duration by how often this scope was blocked before, at most 30 days. */
+  readonly escalate?: boolean;
+  readonly unauthenticatedOnly?: boolean;
+  /** Address of the person who asks; it is not blocked by mistake. */
+  readonly requestedFrom?: string;
+  /** Blocks what is protected or very wide all the same. The allowlist still wins. */
+  readonly force?: boolean;
+}
+
+export interface BlocklistOptions {
+  /** Addresses and CIDRs that are blocked only with force: trusted proxies, and addresses of the upstreams. */
+  readonly protect?: readonly { readonly cidr: string; readonly what: string }[];
+  readonly geo?: GeoReader | null;
+  readonly now?: () => number;
+}
+
+/** Why a client is or is not blocked. */
+export interface Explanation {
+  readonly blocked: boolean;
+  readonly block: Block | null;
+  /** The allowlist entry that lets it through. */
+  readonly allowedBy: Scope | null;
+  /** Other entries that match and did not decide. */
+  readonly others: readonly Block[];
+  /** One sentence for a person. */
+  readonly text: string;
+}
+
+/**
+ * The blocklist of a weir: where blocks are made and undone, by people, policies, detectors. Every gateway follows the same shared maps.
+ *
+ * A refused block throws a WeirError of `errors.ts` that says what to do.
+ */
+export class Blocklist {
+  private readonly table: BlockTable;
+  private readonly now: () => number;
+
+  private constructor(
+    readonly blocks: SharedMap<Block>,
+    readonly allowlist: SharedMap<AllowEntry>,
+    private readonly history: SharedMap<number>,
+    private readonly options: BlocklistOptions,
+  ) {
+    this.now = options.now ?? Date.now;
+    this.table = new BlockTable(options.geo ?? null);
+    this.table.follow(blocks, allowlist);
+  }
+
+  static async open(shared: SharedState, options: BlocklistOptions = {}): Promise<Blocklist> {
+    const [blocks, allowlist, history] = await Promise.all([
+      shared.open<Block>('blocks'),
+      shared.open<AllowEntry>('allowlist'),
+      shared.open<number>('block-history'),
+    ]);
+    return new Blocklist(blocks, allowlist, history, options);
+  }
+
+  /** Resolves when the block is shared; it is in force in this process before that. */
+  async add(input: BlockInput): Promise<Block> {
+    const nowMs = this.now();
+    const scope = normalScope(input.value, input.kind);
+    const service = input.service ?? null;
+    this.refuse(scope, input);
+    const key = blockKey(scope, service);
+    const count = (this.history.get(key) ?? 0) + 1;
+    const expiresAtMs = this.expiry(input, count, nowMs);
+    const block: Block = {
+      id: blockId(scope, service),
+      scope,
+      service,
+      reason: input.reason,
+      origin: input.origin,
+      createdBy: input.createdBy,
+      createdAtMs: nowMs,
+      expiresAtMs,
+      count,
+      ...(input.unauthenticatedOnly ? { unauthenticatedOnly: true } : {}),
+    };
+    await Promise.all([
+      this.blocks.set(key, block, { expiresAtMs }),
+      this.history.set(key, count, { expiresAtMs: (expiresAtMs ?? nowMs) + HISTORY_MS }),
+    ]);
+    return block;
+  }
+
+  /** By id, or by what was blocked. Throws BLOCK_UNKNOWN. */
+  async remove(idOrValue: string, service: string | null = null): Promise<Block> {
+    const block = this.get(idOrValue) ?? this.byValue(idOrValue, service);
+    if (block === null) throw attackersError('BLOCK_UNKNOWN', `"${idOrValue}" is not blocked`);
+    await this.blocks.delete(blockKey(block.scope, block.service));
+    return block;
+  }
+
+  get(id: string): Block | null {
+    for (const { value } of this.blocks.entries()) if (value.id === id) return value;
+    return null;
+  }
+
+  /** Newest first. */
+  list(): Block[] {
+    return [...this.blocks.entries()].map(({ value }) => value).sort((a, b) => b.createdAtMs - a.createdAtMs);
+  }
+
+  async allow(input: {
+    readonly value: string;
+    readonly kind?: ScopeKind;
+    readonly reason: string;
+    readonly createdBy: string;
+    readonly feed?: string | null;
+  }): Promise<AllowEntry> {
+    const scope = normalScope(input.value, input.kind);
+    if (scope.kind === 'asn' || scope.kind === 'country')
+      throw attackersError('BLOCK_INVALID', 'The allowlist holds addresses, CIDRs and principals');
+    const { reason, createdBy, feed = null } = input;
+    const entry: AllowEntry = { scope, reason, createdBy, createdAtMs: this.now(), feed };
+    await this.allowlist.set(allowKey(scope, feed), entry);
+    return entry;
+  }
+
+  /** Throws BLOCK_UNKNOWN when there is no such entry. */
+  async disallow(value: string, kind?: ScopeKind, feed: string | null = null): Promise<void> {
+    const scope = normalScope(value, kind);
+    if (!(await this.allowlist.delete(allowKey(scope, feed)))) throw attackersError('BLOCK_UNKNOWN', `"${value}" is not on the allowlist`);
+  }
+
+  listAllowed(): AllowEntry[] {
+    return [...this.allowlist.entries()].map(({ value }) => value).sort((a, b) => b.createdAtMs - a.createdAtMs);
+  }
+
+  /** What happens to a client now, and which entry decides it. Feeds count when `table` (a gateway's) is given. */
+  explain(ip: string, principalKey: string | null, service: string, table: BlockTable = this.table): Explanation {
+    const nowMs = this.now();
+    const block = table.check(ip, principalKey, service, nowMs);
+    const allowed = table.allowedBy(ip, principalKey);
+    const others = this.list().filter((one) => one.id !== block?.id && touches(one.scope, ip, principalKey));
+    return {
+      blocked: block !== null,
+      block,
+      allowedBy: allowed?.scope ?? null,
+      others,
+      text: sentence(ip, block, allowed?.scope ?? null, others, nowMs),
+    };
+  }
+
+  private expiry(input: BlockInput, count: number, nowMs: number): number | null {
+    const { durationMs, expiresAtMs } = input;
+    if (durationMs !== undefined) {
+      if (!(durationMs > 0)) throw attackersError('BLOCK_EXPIRY', `A duration of ${durationMs} ms is over before it begins`);
+      return nowMs + (input.escalate ? Math.max(durationMs, Math.min(durationMs * count, ESCALATION_CAP_MS)) : durationMs);
+    }
+    if (expiresAtMs === undefined || expiresAtMs === null) return null;
+    if (!(expiresAtMs > nowMs)) throw attackersError('BLOCK_EXPIRY', `The expiry ${new Date(expiresAtMs).toISOString()} is in the past`);
+    return expiresAtMs;
+  }
+
+  private refuse(scope: Scope, input: BlockInput): void {
+    const isNetwork = scope.kind === 'address' || scope.kind === 'cidr';
+    for (const { value } of this.allowlist.entries()) {
+      if (value.feed !== null) continue;
+      const isAllowed = isNetwork
+        ? value.scope.kind !== 'principal' && covers(value.scope.value, scope.value)
+        : value.scope.kind === scope.kind && value.scope.value === scope.value;
+      if (isAllowed) throw attackersError('BLOCK_ALLOWED', `${scope.value} is on the allowlist (${value.scope.value}: ${value.reason})`);
+    }
+    if (!isNetwork || input.force) return;
+    if (isTooWide(scope)) throw attackersError('BLOCK_TOO_WIDE', `${scope.value} is wider than /8 (IPv6: /16)`);
+    const protectedOnes = [
+      ...(this.options.protect ?? []),
+      ...(input.requestedFrom === undefined ? [] : [{ cidr: input.requestedFrom, what: 'your own address' }]),
+    ];
+    for (const { cidr, what } of protectedOnes) {
+      if (overlap(cidr, scope.value)) throw attackersError('BLOCK_PROTECTED', `${scope.value} takes in ${cidr}, ${what}`);
+    }
+  }
+
+  private byValue(value: string, service: string | null): Block | null {
+    const candidates: Scope[] = [{ kind: 'principal', value: value.trim() }];
+    for (const kind of [undefined, 'country', 'asn'] as const) {
+      try {
+        candidates.push(normalScope(value, kind));
+      } catch {
+        // Not of this kind; one of the others may fit.
+      }
+    }
+    for (const scope of candidates) {
+      const block = this.blocks.get(blockKey(scope, service));
+      if (block !== undefined) return block;
+    }
+    return null;
+  }
+}
+
+function allowKey(scope: Scope, feed: string | null): string {
+  return blockKey(scope, feed);
+}
+
+function touches(scope: Scope, ip: string, principalKey: string | null): boolean {
+  if (scope.kind === 'principal') return scope.value === principalKey;
+  return (scope.kind === 'address' || scope.kind === 'cidr') && covers(scope.value, ip);
+}
+
+function sentence(ip: string, block: Block | null, allowed: Scope | null, others: readonly Block[], nowMs: number): string {
+  if (allowed !== null) return `${ip} is let through: the allowlist entry ${allowed.value} wins over every block (${others.length} match).`;
+  if (block === null)
+    return others.length === 0
+      ? `${ip} is not blocked.`
+      : `${ip} is not blocked here: ${others.length} entries match its address but not this service or principal.`;
+  const until = block.expiresAtMs === null ? 'until it is removed' : `for another ${Math.ceil((block.expiresAtMs - nowMs) / 60_000)} min`;
+  const where = block.service === null ? 'on every service' : `on ${block.service}`;
+  return `${ip} is blocked ${where} ${until}: ${block.scope.kind} ${block.scope.value}, made by ${block.origin} ${block.createdBy}: ${block.reason}`;
+}

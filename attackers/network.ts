@@ -1,0 +1,174 @@
+/** Addresses as numbers, for tables that are asked once a request. `exchange/address.ts` validates and prints; this reads fast and strictly. */
+
+/** An IPv4 address as an unsigned 32-bit number; -1 when the text is not one. */
+export function readIpv4(text: string): number {
+  let value = 0;
+  let octet = -1;
+  let dots = 0;
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index);
+    if (code === 46) {
+      if (octet < 0 || ++dots > 3) return -1;
+      value = value * 256 + octet;
+      octet = -1;
+    } else {
+      if (code < 48 || code > 57 || octet === 0) return -1;
+      octet = octet < 0 ? code - 48 : octet * 10 + code - 48;
+      if (octet > 255) return -1;
+    }
+  }
+  return dots === 3 && octet >= 0 ? value * 256 + octet : -1;
+}
+
+/** Reads an IPv6 address (RFC 4291 §2.2, no zone) into four 32-bit words; false when the text is not one. */
+export function readIpv6(text: string, words: Uint32Array): boolean {
+  words.fill(0);
+  let group = 0;
+  let digits = 0;
+  let groups = 0;
+  let gapAt = -1;
+  let start = 0;
+  for (let index = 0; index <= text.length; index++) {
+    const code = index < text.length ? text.charCodeAt(index) : 58;
+    if (code === 58) {
+      const isEnd = index === text.length;
+      if (digits > 0) {
+        if (groups === 8) return false;
+        put(words, groups++, group);
+      } else if (isEnd) {
+        return gapAt === groups && text.endsWith('::') ? spread(words, groups, gapAt) : false;
+      } else if (index === 0) {
+        if (text.charCodeAt(1) !== 58) return false;
+      } else {
+        if (gapAt >= 0) return false;
+        gapAt = groups;
+      }
+      group = 0;
+      digits = 0;
+      start = index + 1;
+    } else if (code === 46) {
+      const tail = readIpv4(text.slice(start));
+      if (tail < 0 || groups > 6) return false;
+      put(words, groups++, tail >>> 16);
+      put(words, groups++, tail & 0xffff);
+      return spread(words, groups, gapAt);
+    } else {
+      const digit = hex(code);
+      if (digit < 0 || ++digits > 4) return false;
+      group = group * 16 + digit;
+    }
+  }
+  return spread(words, groups, gapAt);
+}
+
+/** True when the words are an IPv4-mapped address (::ffff:a.b.c.d), whose IPv4 part is `words[3]`. */
+export function isMapped(words: Uint32Array): boolean {
+  return words[0] === 0 && words[1] === 0 && words[2] === 0xffff;
+}
+
+/** A network as numbers: IPv4 in `words[3]` (family 4), or four words (family 6). Host bits are cleared. */
+export interface Prefix {
+  readonly family: 4 | 6;
+  readonly words: Uint32Array;
+  readonly length: number;
+}
+
+/** Reads an address or CIDR; null when it is neither. */
+export function readPrefix(text: string): Prefix | null {
+  const slash = text.indexOf('/');
+  const address = slash < 0 ? text : text.slice(0, slash);
+  const words = new Uint32Array(4);
+  let family: 4 | 6 = 4;
+  const v4 = readIpv4(address);
+  let offset = 0;
+  if (v4 >= 0) {
+    words[3] = v4;
+  } else {
+    if (!readIpv6(address, words)) return null;
+    if (isMapped(words)) {
+      offset = 96;
+      words[2] = 0;
+    } else {
+      family = 6;
+    }
+  }
+  const bits = family === 4 ? 32 : 128;
+  let length = bits;
+  if (slash >= 0) {
+    const digits = text.slice(slash + 1);
+    if (!/^(0|[1-9]\d{0,2})$/.test(digits)) return null;
+    length = Number(digits) - offset;
+    if (length < 0 || length > bits) return null;
+  }
+  mask(words, family === 4 ? length + 96 : length);
+  return { family, words, length };
+}
+
+/** Does `outer` contain all of `inner` (or equal it)? */
+export function contains(outer: Prefix, inner: Prefix): boolean {
+  if (outer.family !== inner.family || outer.length > inner.length) return false;
+  const bits = (outer.family === 4 ? 96 : 0) + outer.length;
+  for (let word = 0; word * 32 < bits; word++) {
+    if ((inner.words[word] & maskWord(bits - word * 32)) >>> 0 !== outer.words[word]) return false;
+  }
+  return true;
+}
+
+/** Clears the bits behind the first `length` of 128. */
+export function mask(words: Uint32Array, length: number): void {
+  for (let index = 0; index < 4; index++) words[index] = (words[index] & maskWord(length - 32 * index)) >>> 0;
+}
+
+/** The mask of a word of which the first `bits` count (below 0 none, above 32 all). */
+export function maskWord(bits: number): number {
+  if (bits <= 0) return 0;
+  return bits >= 32 ? 0xffffffff : (0xffffffff << (32 - bits)) >>> 0;
+}
+
+export function writeIpv4(value: number): string {
+  return `${value >>> 24}.${(value >>> 16) & 255}.${(value >>> 8) & 255}.${value & 255}`;
+}
+
+/** RFC 5952: lower case, the longest run of two or more zero groups shortened. */
+export function writeIpv6(w0: number, w1: number, w2: number, w3: number): string {
+  const groups = [w0 >>> 16, w0 & 0xffff, w1 >>> 16, w1 & 0xffff, w2 >>> 16, w2 & 0xffff, w3 >>> 16, w3 & 0xffff];
+  let best = -1;
+  let bestLength = 1;
+  for (let index = 0; index < 8; index++) {
+    let length = 0;
+    while (index + length < 8 && groups[index + length] === 0) length++;
+    if (length > bestLength) [best, bestLength] = [index, length];
+  }
+  const hexes = groups.map((group) => group.toString(16));
+  if (best < 0) return hexes.join(':');
+  return `${hexes.slice(0, best).join(':')}::${hexes.slice(best + bestLength).join(':')}`;
+}
+
+/** Canonical text: an address when all bits count, else with the prefix length. */
+export function writePrefix({ family, words, length }: Prefix): string {
+  const address = family === 4 ? writeIpv4(words[3]) : writeIpv6(words[0], words[1], words[2], words[3]);
+  return length === (family === 4 ? 32 : 128) ? address : `${address}/${length}`;
+}
+
+function put(words: Uint32Array, group: number, value: number): void {
+  words[group >> 1] |= group & 1 ? value : value << 16;
+}
+
+function hex(code: number): number {
+  if (code >= 48 && code <= 57) return code - 48;
+  const lower = code | 32;
+  return lower >= 97 && lower <= 102 ? lower - 87 : -1;
+}
+
+/** Moves what was read after `::` to the end. */
+function spread(words: Uint32Array, groups: number, gapAt: number): boolean {
+  if (gapAt < 0) return groups === 8;
+  if (groups === 8) return false;
+  const shift = 8 - groups;
+  for (let index = groups - 1; index >= gapAt; index--) {
+    const value = index & 1 ? words[index >> 1] & 0xffff : words[index >> 1] >>> 16;
+    words[index >> 1] &= index & 1 ? 0xffff0000 : 0xffff;
+    put(words, index + shift, value);
+  }
+  return true;
+}
