@@ -15,6 +15,8 @@ export interface PcapCommandOptions extends Pick<ReadPcapOptions, 'limits' | 'ke
   readonly bodies?: boolean;
   /** Prints answers without a request too, with `-` for what is unknown (table, ndjson). */
   readonly answersAlone?: boolean;
+  /** Prints WebSocket messages too, each as a line of its own. */
+  readonly messages?: boolean;
 }
 
 export interface PcapCommandOutput {
@@ -40,7 +42,9 @@ export async function runPcapCommand(file: string, options: PcapCommandOptions, 
     const summary = await readPairs(
       openCapture(file),
       (pair, seen) => {
-        if (pair.request !== null || options.answersAlone === true) format.pair(pair, seen);
+        if (pair.request === null && options.answersAlone !== true) return;
+        if (pair.kind === 'websocket' && options.messages !== true) return;
+        format.pair(pair, seen);
       },
       {
         ...options,

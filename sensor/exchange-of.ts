@@ -17,7 +17,8 @@ export type ExchangePorts = Pick<SensorPorts, 'serviceOf' | 'principals'>;
 /** An exchange of a pair that has a request; null for an answer alone, which says nothing about what was asked. */
 export function exchangeOf(pair: Pair, seen: Seen, observer: Observer, ports: ExchangePorts): Exchange | null {
   const { request, response } = pair;
-  if (request === null) return null;
+  // In HTTP/2 the path may be in a part of the table that was lost.
+  if (request === null || (request.head.version === '2' && request.head.target === '')) return null;
   const { ends, client } = seen;
   const other = client === 0 ? 1 : 0;
   const server = { ip: ends.ip[other], port: ends.port[other] };
@@ -43,7 +44,7 @@ export function exchangeOf(pair: Pair, seen: Seen, observer: Observer, ports: Ex
     ...(pair.failure === '' ? {} : { failure: pair.failure }),
     principal: ports.principals?.read(message.headers, message.target) ?? null,
     outcome: { action: 'passed', mode: 'mirror', phase: null, acts: [] },
-    tags: vni === null ? (pair.tags ?? []) : [...(pair.tags ?? []), `vni:${vni}`],
+    tags: [...(pair.tags ?? []), ...operationTags(message), ...(vni === null ? [] : [`vni:${vni}`])],
   };
 }
 
@@ -93,4 +94,19 @@ function originForm(method: string, target: string): string {
   if (match === null) return target;
   const rest = target.slice(match[0].length);
   return rest.startsWith('/') ? rest : `/${rest}`;
+}
+
+/** Names the operation where the path does not: `grpc`, `soap:Action`, `graphql:Operation`. */
+function operationTags(request: RequestMessage): string[] {
+  const type = header(request.headers, 'content-type') ?? '';
+  if (type.startsWith('application/grpc')) return ['grpc'];
+  const action =
+    header(request.headers, 'soapaction') ??
+    (type.startsWith('application/soap+xml') ? (/action="?([^";]+)/i.exec(type)?.[1] ?? null) : null);
+  if (action !== null && action !== '') return [`soap:${action.replaceAll('"', '').slice(0, 128)}`];
+  if (!/graphql/i.test(request.target)) return [];
+  const text = Buffer.from(request.body.bytes.subarray(0, 8_192)).toString('latin1');
+  const operation =
+    /"operationName"\s*:\s*"([_A-Za-z]\w{0,127})"/.exec(text) ?? /\b(?:query|mutation|subscription)\s+([_A-Za-z]\w{0,127})/.exec(text);
+  return operation === null ? ['graphql'] : [`graphql:${operation[1]}`];
 }

@@ -2,6 +2,7 @@ import type { EndReason, Side, StreamHandler } from '../reassembly/handler.js';
 import { ByteBuilder } from './bytes.js';
 import { classify, proxyHeader } from './classify.js';
 import { Http1 } from './http1.js';
+import { Http2, http2Midstream } from './http2.js';
 import type { Pair } from './message.js';
 import type { ReaderContext } from './reader.js';
 
@@ -39,7 +40,6 @@ interface Sniffed {
 export class Connection implements StreamHandler {
   readonly #context: ReaderContext;
   readonly #emit: (pair: Pair, client: Side, proxied: { ip: string; port: number } | null) => void;
-  readonly #opener: Side | -1;
   #sides: [Sniffed, Sniffed] | null;
   #protocol: Protocol | null = null;
   #client: Side = 0;
@@ -48,14 +48,9 @@ export class Connection implements StreamHandler {
   #tunnelled = false;
   #foreignCounted = false;
 
-  constructor(
-    opener: Side | -1,
-    context: ReaderContext,
-    emit: (pair: Pair, client: Side, proxied: { ip: string; port: number } | null) => void,
-  ) {
+  constructor(context: ReaderContext, emit: (pair: Pair, client: Side, proxied: { ip: string; port: number } | null) => void) {
     this.#context = context;
     this.#emit = emit;
-    this.#opener = opener;
     this.#sides = newSides();
   }
 
@@ -124,7 +119,7 @@ export class Connection implements StreamHandler {
         this.#proxyHeader(side, bytes, start, end, tsMs);
         return;
       case 'http2':
-        this.#foreign(side, end - start);
+        this.#start(side, side, bytes, start, end, tsMs, (emit) => new Http2(this.#context, emit, {}));
         return;
       case 'request':
       case 'response': {
@@ -132,8 +127,20 @@ export class Connection implements StreamHandler {
         this.#start(client, side, bytes, start, end, tsMs);
         return;
       }
-      case 'other':
-        this.#foreign(side, end - start);
+      case 'other': {
+        const midstream = http2Midstream(bytes, start, end);
+        if (midstream === null) this.#foreign(side, end - start);
+        else
+          this.#start(
+            midstream === 'request' ? side : ((1 - side) as Side),
+            side,
+            bytes,
+            start,
+            end,
+            tsMs,
+            (emit) => new Http2(this.#context, emit, { midstream: true }),
+          );
+      }
     }
   }
 
@@ -152,7 +159,7 @@ export class Connection implements StreamHandler {
     if (start + header.length < end) this.onBytes(side, bytes, start + header.length, end, tsMs);
   }
 
-  #start(client: Side, side: Side, bytes: Uint8Array, start: number, end: number, tsMs: number): void {
+  #start(client: Side, side: Side, bytes: Uint8Array, start: number, end: number, tsMs: number, open?: (emit: OnPair) => Protocol): void {
     const sides = this.#sides as [Sniffed, Sniffed];
     this.#client = client;
     this.#sides = null;
@@ -160,7 +167,7 @@ export class Connection implements StreamHandler {
     const other = (1 - side) as Side;
     const lost: [boolean, boolean] = [sides[client].foreign, sides[1 - client].foreign];
     lost[side === client ? 0 : 1] = false;
-    this.#protocol = new Http1(this.#context, emit, lost[0], lost[1]);
+    this.#protocol = open === undefined ? new Http1(this.#context, emit, lost[0], lost[1]) : open(emit);
     const waiting = sides[other].pending;
     if (waiting.length > 0)
       this.onBytes(other, Buffer.from(waiting.bytes.subarray(0, waiting.length)), 0, waiting.length, sides[other].firstMs);
@@ -210,11 +217,6 @@ export class Connection implements StreamHandler {
     this.#protocol?.end(reason, tsMs);
     this.#protocol = null;
     this.#opaque = 'tunnel';
-  }
-
-  /** The side that opened the connection, where that was seen; for layers that cannot tell from the bytes. */
-  get opener(): Side | -1 {
-    return this.#opener;
   }
 }
 

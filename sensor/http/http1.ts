@@ -1,8 +1,11 @@
+import { header } from '../../exchange/index.js';
 import type { EndReason } from '../reassembly/handler.js';
 import type { OnPair, Protocol, Succession } from './connection.js';
 import { announcedFraming, type Framing, NO_BODY, UNTIL_CLOSE } from './head.js';
+import { Http2 } from './http2.js';
 import type { Message } from './message.js';
 import { MessageReader, type ReaderContext } from './reader.js';
+import { WebSocket } from './websocket.js';
 
 interface Waiting {
   readonly request: Message;
@@ -28,7 +31,7 @@ export class Http1 implements Protocol {
   #answered: Waiting | null = null;
   /** Requests that were answered before they were whole. */
   readonly #early = new Set<Waiting>();
-  #succession: 'sniff' | 'opaque' | null = null;
+  #succession: Succession['protocol'] | null = null;
   #foreignAnswer = false;
 
   constructor(context: ReaderContext, emit: OnPair, requestsLost: boolean, responsesLost: boolean) {
@@ -113,7 +116,7 @@ export class Http1 implements Protocol {
     this.#answered = waiting;
     const method = waiting?.request.head.method ?? '';
     if (status === 101) {
-      this.#succession = 'opaque';
+      this.#succession = this.#upgradedTo(waiting?.request ?? null, response);
       return 'switch';
     }
     if (method === 'CONNECT' && status >= 200 && status < 300) {
@@ -125,6 +128,15 @@ export class Http1 implements Protocol {
     const found = announcedFraming(headers);
     if (found.contradictory) this.#context.counters.badFraming++;
     return found.framing ?? UNTIL_CLOSE;
+  }
+
+  /** What a connection speaks behind 101 (RFC 9110 §7.8). */
+  #upgradedTo(request: Message | null, response: Message): Succession['protocol'] {
+    const upgrade = (header(response.head.headers, 'upgrade') ?? '').toLowerCase();
+    if (request === null) return 'opaque';
+    if (upgrade === 'websocket') return new WebSocket(this.#context, this.#emit, request, response);
+    if (upgrade === 'h2c') return new Http2(this.#context, this.#emit, { upgraded: request });
+    return 'opaque';
   }
 
   #onResponseDone(response: Message): void {
