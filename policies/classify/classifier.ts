@@ -187,6 +187,7 @@ export class Classifier {
     const rules = [
       ...(this.#tables.shapes.get(hash)?.rules ?? []),
       ...(this.#tables.coarse.get(rough)?.rules ?? []),
+      ...this.#tables.wholes,
       ...(/^[0-9a-z]+$/i.test(text) ? (this.#tables.runs[end - start] ?? []) : []),
     ];
     const known = new Set(this.#collector.out.map((match) => match.type));

@@ -3,12 +3,31 @@
  * up. Strings are only built for candidates. Every step looks at a bounded number of bytes around it, so the cost is linear in the input.
  */
 import type { ScannerName } from '../data-types/index.js';
-import { ALNUM, AT, CHAIN, CLASS, COARSE, DASH, DIGIT, DOT, GLUE, LETTER, LOWER, OUTLINE, START, step, TRIGGER } from './bytes.js';
+import {
+  ALNUM,
+  ALPHABETS,
+  AT,
+  CHAIN,
+  CLASS,
+  COARSE,
+  DASH,
+  DIGIT,
+  DOT,
+  GLUE,
+  LETTER,
+  LOWER,
+  OUTLINE,
+  START,
+  step,
+  TRIGGER,
+} from './bytes.js';
 import { HintReader } from './hints.js';
 import {
   scanAssignment,
   scanAtSign,
+  scanBotToken,
   scanColons,
+  scanCurl,
   scanDollar,
   scanDots,
   scanEncoded,
@@ -165,7 +184,17 @@ export class Scan {
         const joined = this.#join(i, trimmed, trimmedHash);
         if (joined > 0) next = joined;
       } else if ((mask & DOT) !== 0) scanDots(this, i, trimmed, mask);
-      if (j < end && bytes[j] === 0x3a) next = Math.max(next, length <= 4 ? scanColons(this, i) : scanUrl(this, i, j));
+      if (j < end && bytes[j] === 0x3a)
+        next = Math.max(next, length <= 4 ? this.#shortColon(i, j) : mask === DIGIT ? scanBotToken(this, i, j) : scanUrl(this, i, j));
+      else if (
+        length === 4 &&
+        first === 0x63 &&
+        bytes[i + 1] === 0x75 &&
+        bytes[i + 2] === 0x72 &&
+        bytes[i + 3] === 0x6c &&
+        bytes[j] === 0x20
+      )
+        scanCurl(this, i);
       this.nameStart = i;
       this.nameEnd = trimmed;
       i = next;
@@ -230,6 +259,12 @@ export class Scan {
       default:
         return scanAssignment(this, at);
     }
+  }
+
+  /** A short chain and a colon: an address group, `http://`, or a name. */
+  #shortColon(start: number, colon: number): number {
+    const to = isHexRun(this.bytes, start, colon) ? scanColons(this, start) : start + 1;
+    return to > colon ? to : scanUrl(this, start, colon);
   }
 
   #prefix(rules: NonNullable<Tables['prefixes'][number]>, at: number): number {
@@ -366,6 +401,11 @@ export class Scan {
     for (const type of hint.types) this.#stamps[type] = this.#stamp;
     return hint.against;
   }
+}
+
+function isHexRun(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) if (ALPHABETS.hex[bytes[i]] === 0) return false;
+  return true;
 }
 
 /** Values that stand where a value was, or will be: masks, templates, nothing. */

@@ -176,6 +176,10 @@ export function scanDots(scan: Scan, start: number, end: number, mask: number): 
     const rule = scan.rule('discord');
     if (rule !== undefined && scan.tables.types[rule.type].validate?.(scan.text(start, end))) return scan.found(rule, start, end);
   }
+  if (length >= 76 && length <= 100) {
+    const marked = scan.rule('marker');
+    if (marked !== undefined && scan.tables.types[marked.type].validate?.(scan.text(start, end))) return scan.found(marked, start, end);
+  }
   const rule = scan.rule('domain');
   if (rule === undefined || rule.alone < scan.minConfidence || length > 253 || bytes[start - 1] === 0x40) return;
   const name = scan.text(start, end);
@@ -290,6 +294,43 @@ export function scanPem(scan: Scan, at: number): number {
   const end = tail < 0 ? bodyEnd : Math.min(scan.end, tail + label[0].length + 4);
   scan.found(rule, at, end);
   return end;
+}
+
+/** `123456789:AA…`: a Telegram bot token. Called at the colon after digits. */
+export function scanBotToken(scan: Scan, start: number, colon: number): number {
+  const rule = scan.rule('bot-token');
+  const { bytes } = scan;
+  if (rule === undefined || colon - start < 8 || colon - start > 10 || bytes[colon + 1] !== 0x41) return colon;
+  let end = colon + 1;
+  while (end < scan.end && end - colon < 40 && ALPHABETS.token[bytes[end]] === 1) end++;
+  if (scan.tables.types[rule.type].validate?.(scan.text(start, end)) !== true) return colon;
+  scan.found(rule, start, end);
+  return end;
+}
+
+const CURL_WINDOW = 600;
+/** `curl` command lines: `-u user:password`, and `-H` with a header that authenticates. */
+export function scanCurl(scan: Scan, start: number): void {
+  const user = scan.rule('curl-user');
+  const head = scan.rule('curl-header');
+  if (user === undefined && head === undefined) return;
+  const text = scan.text(start, Math.min(scan.end, start + CURL_WINDOW));
+  if (user !== undefined) {
+    const found = /\s(?:-u|--user)[ =]{0,3}(?:"([^"\n]{1,120})"|'([^'\n]{1,120})'|([^\s"']{1,120}))/.exec(text);
+    const login = found?.[1] ?? found?.[2] ?? found?.[3] ?? '';
+    if (found !== null && scan.tables.types[user.type].validate?.(login))
+      scan.found(user, start + found.index + found[0].indexOf(login), start + found.index + found[0].indexOf(login) + login.length);
+  }
+  if (head !== undefined) {
+    const found =
+      /\s(?:-H|--header)[ =]{0,3}["']?(?:Authorization: ?(?:Bearer|Basic|Token|ApiKey)? ?|(?:X-)?[\w-]{0,24}(?:Api-?Key|Access-?Token|Auth-?Token): ?)([^\s"']{8,600})/i.exec(
+        text,
+      );
+    if (found !== null && scan.tables.types[head.type].validate?.(found[1])) {
+      const from = start + found.index + found[0].length - found[1].length;
+      scan.found(head, from, from + found[1].length);
+    }
+  }
 }
 
 /** Password hashes in modular crypt format. */

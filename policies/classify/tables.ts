@@ -50,6 +50,8 @@ export interface Tables {
   /** By hash of the first three bytes. */
   readonly prefixes: readonly (readonly PrefixRule[] | undefined)[];
   readonly scanners: Readonly<Partial<Record<ScannerName, Rule>>>;
+  /** Rules for a text that is read as one value. */
+  readonly wholes: readonly Rule[];
   readonly hints: ReadonlyMap<number, Hint>;
   /** Per type: found by a field name alone, whatever the value looks like. */
   readonly fieldOnly: readonly boolean[];
@@ -73,12 +75,13 @@ export function compileTables(types: readonly DataType[]): Tables {
   const runs: RunRule[][] = Array.from({ length: 65 }, () => []);
   const groupedRuns: RunRule[] = [];
   const prefixes: (PrefixRule[] | undefined)[] = new Array(4096).fill(undefined);
+  const wholes: Rule[] = [];
   const scanners: Partial<Record<ScannerName, Rule>> = {};
   const hints = new Map<number, { types: number[]; against: boolean; generic: boolean }>();
   const hint = (word: string) => {
     const hash = wordHash(word);
-    let entry = hints.get(hash);
-    if (!entry) hints.set(hash, (entry = { types: [], against: false, generic: false }));
+    const entry = hints.get(hash) ?? { types: [], against: false, generic: false };
+    hints.set(hash, entry);
     return entry;
   };
   for (const word of AGAINST) hint(word).against = true;
@@ -116,6 +119,8 @@ export function compileTables(types: readonly DataType[]): Tables {
           list.push({ type: index, alone: find.alone, prefix, min: find.min, max: find.max, alphabet: ALPHABETS[find.alphabet] });
           prefixes[slot] = list;
         }
+      } else if (find.by === 'whole') {
+        wholes.push({ type: index, alone: find.alone });
       } else if (find.by === 'scanner') {
         scanners[find.scanner] = { type: index, alone: find.alone };
       }
@@ -130,6 +135,7 @@ export function compileTables(types: readonly DataType[]): Tables {
     groupedRuns,
     prefixes,
     scanners,
+    wholes,
     hints,
     fieldOnly: types.map((type) => type.find.every((find) => find.by === 'field')),
   };

@@ -1,7 +1,7 @@
 import metadata from 'libphonenumber-js/min/metadata';
 import { digitsOf, isRepeated } from './checks.js';
 import { isDomain } from './network.js';
-import { type DataType, scanner, shape } from './type.js';
+import { type DataType, scanner, shape, whole } from './type.js';
 
 /** RFC 5321 addr-spec as it is used: dot-atom local part of at most 64 octets (UTF-8 allowed, RFC 6531), host name with a top-level domain. */
 export function isEmail(text: string): boolean {
@@ -21,7 +21,7 @@ export const email: DataType = {
   family: 'contact',
   sensitivity: 'medium',
   fields: ['email', 'emailaddress', 'mail', 'useremail', 'contactemail', 'emails'],
-  find: [scanner('email', 0.95)],
+  find: [scanner('email', 0.95), whole],
   validate: isEmail,
   keep: { first: 2, domain: true },
   examples: {
@@ -97,6 +97,7 @@ export const phone: DataType = {
   words: ['call', 'sms', 'dial', 'number is', 'reach me', 'cell', 'numaram'],
   find: [
     scanner('phone', 0.8),
+    whole,
     shape(0.55, '999-999-9999', '9-999-999-9999'),
     shape(
       0.35,

@@ -1,4 +1,4 @@
-import { type DataType, scanner, shape } from './type.js';
+import { type DataType, scanner, shape, whole } from './type.js';
 
 /** Dotted quad, no leading zeros. */
 export function isIpv4(text: string): boolean {
@@ -68,31 +68,13 @@ export const ipv6: DataType = {
   },
 };
 
-export const publicIp: DataType = {
-  id: 'public_ip',
-  title: 'Public IPv4 address',
-  family: 'network',
-  sensitivity: 'low',
-  fields: [],
-  find: [],
-  validate: (text) => {
-    const [address, port] = text.split(':');
-    return (
-      (port === undefined || /^\d{1,5}$/.test(port)) &&
-      isIpv4(address) &&
-      !/^(?:0|10|127|169\.254|172\.(?:1[6-9]|2\d|3[01])|192\.168|22[4-9]|2[3-5]\d)\./.test(address)
-    );
-  },
-  examples: { match: [], ignore: [] },
-};
-
 export const cidr: DataType = {
   id: 'cidr',
   title: 'Network in CIDR notation',
   family: 'network',
   sensitivity: 'low',
   fields: ['cidr', 'subnet', 'network'],
-  find: [scanner('cidr', 0.7)],
+  find: [scanner('cidr', 0.7), whole],
   validate: (text) => {
     const [address, bits, more] = text.split('/');
     return (
@@ -136,7 +118,7 @@ export const url: DataType = {
   family: 'network',
   sensitivity: 'low',
   fields: [],
-  find: [scanner('url', 0.4)],
+  find: [scanner('url', 0.4), whole],
   validate: (text) => isUrl(text),
   examples: {
     match: [],
@@ -165,7 +147,7 @@ export const domainName: DataType = {
   family: 'network',
   sensitivity: 'low',
   fields: [],
-  find: [scanner('domain', 0.3)],
+  find: [scanner('domain', 0.3), whole],
   validate: isDomain,
   examples: { match: [], ignore: ['example.com', 'file.'], candidate: ['www.example.com'] },
 };

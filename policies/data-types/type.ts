@@ -44,6 +44,8 @@ export type Find =
     }
   /** One of the scanners built into the classifier. */
   | { readonly by: 'scanner'; readonly scanner: ScannerName; readonly alone: number }
+  /** Only where a whole text is read as one value (`asValue`): `validate` alone decides. */
+  | { readonly by: 'whole'; readonly alone: number }
   /** Only ever named by a field: `{"password": …}`. */
   | { readonly by: 'field' };
 
@@ -63,14 +65,12 @@ export type ScannerName =
   | 'pem'
   | 'credentials-url'
   | 'crypt-hash'
-  | 'secret-assignment'
   | 'coordinates'
   | 'discord'
+  | 'bot-token'
+  | 'marker'
   | 'tilde-secret'
-  | 'basic-auth'
-  | 'bearer-auth'
   | 'slack-webhook'
-  | 'data-uri'
   | 'curl-user'
   | 'curl-header'
   | 'connection-string';
@@ -157,3 +157,4 @@ function spellOut(shape: string, either = false): string[] {
 export const shape = (alone: number, ...shapes: string[]): Find => ({ by: 'shape', shapes, alone });
 export const scanner = (name: ScannerName, alone: number): Find => ({ by: 'scanner', scanner: name, alone });
 export const field: Find = { by: 'field' };
+export const whole: Find = { by: 'whole', alone: 0.2 };
