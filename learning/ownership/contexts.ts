@@ -30,11 +30,10 @@ export interface Context {
   readonly votes: Map<string, number>;
   readonly anonymous: Set<string>;
   readonly people: Set<number>;
+  /** Accesses by people who see everything. */
+  readonly staff: Set<number>;
+  staffUses: number;
   rule: SlotRule | null;
-  /** Per class: how many accesses and by how many people would have been denied while the stance was already `deny` (the shadow). */
-  shadowPeople: Set<number>;
-  shadowDenied: Set<number>;
-  shadowAccesses: number;
 }
 
 export const MAX_SAMPLES = 300;
@@ -58,9 +57,8 @@ export function newContext(key: string, service: string, route: string, slot: st
     anonymous: new Set(),
     people: new Set(),
     rule: null,
-    shadowPeople: new Set(),
-    shadowDenied: new Set(),
-    shadowAccesses: 0,
+    staff: new Set(),
+    staffUses: 0,
   };
 }
 

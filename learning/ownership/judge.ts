@@ -51,7 +51,7 @@ export function judge(known: Knowledge, service: string, reading: RouteReading, 
     keep(ofRelation(relation, rule, reference, caller, settings));
     keep(ofForm(relation, rule, reference, caller));
   }
-  const list = route.slots.answer;
+  const list = route.slots[reading.answerSlot];
   if (answer !== null && list !== undefined && answer.status < 300) keep(ofAnswer(known, service, list, caller, answer, settings));
   return worst;
 }

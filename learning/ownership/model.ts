@@ -86,6 +86,11 @@ export class OwnershipModel {
     this.people = new People(this.known, this.#write, this.#forget);
     this.#objects = new Objects(this.known, this.#write);
     this.#signIns = new SignIns(settings.secret);
+    this.people.onIdentity = (person, value) => {
+      const waiting = this.#waitingGrants.get(value) ?? [];
+      this.#waitingGrants.delete(value);
+      for (let i = 0; i < waiting.length; i += 3) this.people.addGrant(person, waiting[i], waiting[i + 1], waiting[i + 2]);
+    };
   }
 
   /** Judges an exchange with what was known before it, then learns from it. */
@@ -262,7 +267,8 @@ export class OwnershipModel {
     this.#learnIdentity(read, denied);
     const person = read.person === null ? null : (this.people.get(read.person.id) ?? read.person);
     // What a proven regime denies is not a sample of what is normal, or an attack would argue for itself.
-    if (person !== null && (person.flags & PERSON.privileged) === 0 && verdict?.enforceable !== true) this.#learnAccesses(read, person);
+    if (person !== null && (person.flags & PERSON.privileged) !== 0) this.#learnStaff(read, person);
+    else if (person !== null && verdict?.enforceable !== true) this.#learnAccesses(read, person);
     this.#learnObjects(read, person, denied);
     if (person !== null && !SAFE.has(read.reading.method) && !denied) this.#learnGrants(read, person);
   }
@@ -346,7 +352,7 @@ export class OwnershipModel {
     if (lists.length === 0 || (reading.references.some((one) => one.place === 'path') && read.status !== 201)) return;
     const resource = lists[0].resource;
     const created = mutates && !lists[0].inList;
-    const context = this.#context(service, reading.route, created ? 'answer!' : 'answer', resource, mutates);
+    const context = this.#context(service, reading.route, created ? 'answer!' : reading.answerSlot, resource, mutates);
     context.uses++;
     for (const object of lists.slice(0, 12)) {
       if (object.resource !== resource) continue;
@@ -355,6 +361,17 @@ export class OwnershipModel {
       addSample(context, { person: person.id, hi, lo, value: 0, fields: this.#objects.snapshot(object) });
     }
     if (context.uses >= context.nextCheck) this.#review(context);
+  }
+
+  #learnStaff(read: Reading, person: Person): void {
+    for (const reference of read.reading.references) {
+      const context = this.#contextOf(read.observation.exchange.service, read.reading, reference, !SAFE.has(read.reading.method));
+      if (context === null) continue;
+      context.staffUses++;
+      context.people.delete(person.id);
+      if (context.staff.size < 100) context.staff.add(person.id);
+      if (context.staffUses % 8 === 0) this.#refresh(context);
+    }
   }
 
   #learnObjects(read: Reading, person: Person | null, denied: boolean): void {
@@ -402,10 +419,10 @@ export class OwnershipModel {
       return;
     }
     if (relation === 'unknown') {
-      this.#listed(service, read.reading.route, person, hi, lo);
+      this.#listed(service, `${read.reading.route} ${read.reading.answerSlot}`, person, hi, lo);
       return;
     }
-    const context = this.#contexts.get(contextKey(service, read.reading.route, 'answer'));
+    const context = this.#contexts.get(contextKey(service, read.reading.route, read.reading.answerSlot));
     if (context?.rule?.stances.foreign.is === 'allow') return;
     this.people.addGrant(person, hi, lo, GRANT.listed);
   }
@@ -413,7 +430,7 @@ export class OwnershipModel {
   /** Somebody without a name gets a list that shows everybody only their own, or creates something: then the owner named there is this person. */
   #voteByList(read: Reading, person: Person): void {
     const service = read.observation.exchange.service;
-    const context = this.#contexts.get(contextKey(service, read.reading.route, SAFE.has(read.reading.method) ? 'answer' : 'answer!'));
+    const context = this.#contexts.get(contextKey(service, read.reading.route, SAFE.has(read.reading.method) ? read.reading.answerSlot : 'answer!'));
     if (context?.rule?.stances.foreign.is !== 'deny') return;
     const rule = this.known.resource(service, context.resource);
     const owners = new Map<number, number>();
@@ -442,7 +459,7 @@ export class OwnershipModel {
   #broad(read: Reading, person: Person, hi: number, lo: number): void {
     if (!this.known.table.get(hi, lo)) return;
     const owner = this.known.table.a;
-    const signature = `${read.observation.exchange.service} ${read.reading.route} ${read.reading.references.filter((one) => one.place === 'query' && !/\d/.test(one.value)).map((one) => `${one.name}=${one.value}`).join('&')}`;
+    const signature = `${read.observation.exchange.service} ${read.reading.route} ${read.reading.answerSlot}`;
     let seenBy = this.#broadLists.get(signature);
     if (seenBy === undefined) this.#broadLists.set(signature, (seenBy = new Set()));
     if (seenBy.size < 1000) seenBy.add(person.id);
@@ -598,11 +615,13 @@ export class OwnershipModel {
   #refresh(context: Context): void {
     const tally = tallyOf(context, this.known, this.people, this.#relate);
     for (const other of this.#ofResource.get(scoped(context.service, context.resource)) ?? []) {
-      if (other === context || other.mutates !== context.mutates || other.slot.startsWith('answer') !== context.slot.startsWith('answer')) continue;
+      if (context.slot.startsWith('answer')) break;
+      if (other === context || other.mutates !== context.mutates || other.slot.startsWith('answer')) continue;
       if (tally.people >= 6) break;
       addTally(tally, tallyOf(other, this.known, this.people, this.#relate), 0.5);
     }
     const stances = stancesOf(tally, context.mutates, this.#settings.regime);
+    if (stances.foreign.is === 'open' && isForStaff(context)) stances.foreign = { is: 'deny', confidence: 0.75, proven: context.staffUses >= 12 && context.staff.size >= 3 };
     const rule: SlotRule = {
       resource: context.resource,
       stances,
@@ -632,6 +651,11 @@ export class OwnershipModel {
     }
     return held;
   };
+}
+
+/** Only those who see everything come here: ordinary people hardly ever do. */
+function isForStaff(context: Context): boolean {
+  return context.staff.size >= 2 && context.staffUses >= 8 && context.people.size <= Math.max(1, context.staff.size * 0.5);
 }
 
 const contextKey = (service: string, route: string, slot: string): string => `${service}\u001f${route}\u001f${slot}`;

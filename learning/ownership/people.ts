@@ -72,6 +72,8 @@ export class People {
   /** Raised when roles of sources changed: everything derived may be read again. */
   epoch = 0;
   joins = 0;
+  /** Called when a person turns out to have an identity value. */
+  onIdentity: ((person: Person, value: number) => void) | null = null;
 
   constructor(
     private readonly known: Knowledge,
@@ -214,6 +216,7 @@ export class People {
     person.identities.set(value, kind);
     this.#writeIdentity(person, value, kind);
     this.setFlags(person, PERSON.identified);
+    this.onIdentity?.(person, value);
   }
 
   addGroup(person: Person, value: number): void {

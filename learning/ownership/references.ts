@@ -33,6 +33,8 @@ export interface RouteReading {
   /** Folded name of what the route is about: its last static segment before the end. */
   readonly collection: string;
   readonly references: readonly Reference[];
+  /** Slot of what the route answers with: `answer`, or with the words that choose another list, `answer?scope=team`. */
+  readonly answerSlot: string;
   /** The method as the upstream will understand it. */
   readonly method: string;
 }
@@ -90,7 +92,14 @@ export function readRequest(request: RequestFacts, carrier: string): RouteReadin
   }
   if (request.bodyText !== null && request.bodyText !== '') readBody(request, collection, add);
   const marked = repeatedSlots.size === 0 ? references : references.map((one) => (repeatedSlots.has(one.slot) ? { ...one, repeated: true } : one));
-  return { route: `${method === 'HEAD' ? 'GET' : method} ${route}`, collection, references: marked, method };
+  return { route: `${method === 'HEAD' ? 'GET' : method} ${route}`, collection, references: marked, answerSlot: answerSlotOf(references), method };
+}
+
+/** Word-valued query parameters choose what is listed (`scope=team`, `filter=mine`); numbers, ids and free text only page or search in it. */
+function answerSlotOf(references: readonly Reference[]): string {
+  const words = references.filter((one) => one.place === 'query' && /^[a-z][a-z_-]{1,15}$/i.test(one.value) && !/^(?:q|query|search|sort|order|sortby|orderby|lang|locale|field|fields|expand|include|name|title)$/i.test(one.name));
+  if (words.length === 0) return 'answer';
+  return `answer?${words.map((one) => `${one.name}=${one.value}`.toLowerCase()).sort().slice(0, 3).join('&')}`;
 }
 
 type Add = (place: Reference['place'], slotName: string, name: string, value: string, hint: string, wrapping: string, listed: boolean) => void;

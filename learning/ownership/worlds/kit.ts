@@ -1,0 +1,588 @@
+/**
+ * Test support: a kit for small vulnerable APIs. A world is declared (users, credentials, resources, shapes of answers); the kit keeps the truth of
+ * who may do what, plays seeded benign and attack traffic against it, and gives labelled exchanges. Nothing here knows how learning works.
+ */
+import { createHash, createHmac } from 'node:crypto';
+import { bodyOf, emptyBody, type Exchange, headersOf, PrincipalReader } from '../../../exchange/index.js';
+import type { Labelled } from './replay.js';
+
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+
+export class Dice {
+  #state: number;
+  constructor(seed: string) {
+    this.#state = createHash('sha256').update(seed).digest().readUInt32LE(0);
+  }
+  /** Mulberry32. */
+  next(): number {
+    this.#state = (this.#state + 0x6d2b79f5) | 0;
+    let t = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  }
+  int(n: number): number {
+    return Math.floor(this.next() * n);
+  }
+  range(a: number, b: number): number {
+    return a + this.int(b - a + 1);
+  }
+  chance(p: number): boolean {
+    return this.next() < p;
+  }
+  pick<T>(list: readonly T[]): T {
+    return list[this.int(list.length)];
+  }
+  sample<T>(list: readonly T[], n: number): T[] {
+    const rest = [...list];
+    const out: T[] = [];
+    while (out.length < n && rest.length > 0) out.push(rest.splice(this.int(rest.length), 1)[0]);
+    return out;
+  }
+}
+
+export const hex = (text: string, n: number): string => createHash('sha256').update(text).digest('hex').slice(0, n);
+export const uuid = (text: string): string => hex(text, 32).replace(/^(.{8})(.{4}).(.{3})(.{4})(.{12}).*$/, '$1-$2-4$3-$4-$5');
+export const base62 = (text: string, n: number): string => [...createHash('sha256').update(text).digest()].map((byte) => '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'[byte % 62]).join('').slice(0, n);
+export const jwt = (claims: Json): string => {
+  const head = `${Buffer.from('{"alg":"HS256"}').toString('base64url')}.${Buffer.from(JSON.stringify(claims)).toString('base64url')}`;
+  return `${head}.${createHmac('sha256', 'world').update(head).digest('base64url')}`;
+};
+
+export interface User {
+  readonly serial: number;
+  readonly id: string;
+  readonly name: string;
+  readonly email: string;
+  readonly group: string;
+  readonly role: 'user' | 'staff';
+  readonly ip: string;
+  token: string;
+  tokens: number;
+}
+
+export interface Thing {
+  readonly id: string;
+  readonly resource: string;
+  owner: User;
+  /** Second party: seller, recipient, doctor. */
+  readonly other: User | null;
+  readonly group: string;
+  readonly grants: Set<User>;
+  readonly serial: number;
+  status: string;
+}
+
+/** One request form: template with `{id}` for the object and `{owner}` for its owner's (or group's) id in path; other places by `in`. */
+export interface Form {
+  readonly method: string;
+  readonly template: string;
+  readonly in?: 'path' | 'query' | 'header' | 'body';
+  readonly name?: string;
+  readonly body?: (thing: Thing | null, dice: Dice) => Json;
+  /** Answer: the object, a list, `{}`-like acknowledgement, or nothing. */
+  readonly answers?: 'one' | 'ack' | 'nothing';
+  /** Several ids at once: `ids=a,b` or `{ ids: [a, b] }`. */
+  readonly many?: boolean;
+}
+
+export interface Resource {
+  readonly name: string;
+  readonly id: (serial: number, owner: User, seed: string) => string;
+  readonly per: readonly [number, number];
+  /** Who may read besides owner and grantees. */
+  readonly reads: 'owner' | 'group' | 'public';
+  readonly hasOther?: boolean;
+  readonly view: (thing: Thing) => Json;
+  readonly list?: string;
+  readonly listGroup?: string;
+  readonly listShared?: string;
+  readonly listAll?: string;
+  readonly listPublic?: string;
+  readonly open: readonly Form[];
+  readonly write: readonly Form[];
+  readonly create?: Form;
+  readonly share?: Form;
+  readonly transfer?: Form;
+  readonly numericId?: boolean;
+}
+
+export interface World {
+  readonly name: string;
+  readonly users: number;
+  readonly groups: number;
+  readonly staff: number;
+  readonly userId: (serial: number, seed: string) => string;
+  readonly groupId: (n: number) => string;
+  readonly token: (user: User, n: number, seed: string) => string;
+  readonly credential: (token: string) => Record<string, string>;
+  /** Share of sessions that begin with a sign-in. */
+  readonly signIn: { readonly template: string; readonly share: number; readonly body: (user: User) => Json; readonly answer: (user: User, token: string) => { readonly body: Json; readonly headers?: Record<string, string> } };
+  readonly refresh?: { readonly template: string; readonly answer: (token: string) => Json };
+  readonly me?: { readonly template: string; readonly answer: (user: User) => Json };
+  readonly one: (resource: string, body: Json) => Json;
+  readonly many: (resource: string, body: readonly Json[]) => Json;
+  readonly resources: readonly Resource[];
+}
+
+interface Sent {
+  readonly status: number;
+}
+
+export interface PlayOptions {
+  readonly seed: string;
+  readonly benign: number;
+  readonly attackStart: number;
+  readonly campaigns?: number;
+}
+
+export function play(world: World, options: PlayOptions): { entries: Labelled[]; from: number } {
+  return new Stage(world, options).run();
+}
+
+class Stage {
+  readonly dice: Dice;
+  readonly users: User[] = [];
+  readonly staff: User[] = [];
+  readonly things = new Map<string, Thing[]>();
+  readonly entries: Labelled[] = [];
+  readonly reader = new PrincipalReader('worlds');
+  benign = 0;
+  from = 0;
+  nowMs = 1_700_000_000_000;
+  serial = 0;
+  readonly evil = new Set<User>();
+
+  constructor(readonly world: World, readonly options: PlayOptions) {
+    this.dice = new Dice(`${world.name}/${options.seed}`);
+    for (let i = 0; i < world.users; i++) this.users.push(this.makeUser('user'));
+    for (let i = 0; i < world.staff; i++) this.staff.push(this.makeUser('staff'));
+    for (const resource of world.resources) {
+      const bag: User[] = [];
+      for (const user of this.users) for (let n = this.dice.range(...resource.per); n > 0; n--) bag.push(user);
+      this.things.set(resource.name, []);
+      for (const owner of this.dice.sample(bag, bag.length)) this.make(resource, owner);
+    }
+  }
+
+  makeUser(role: User['role']): User {
+    const serial = this.users.length + this.staff.length + 1;
+    const user: User = { serial, id: this.world.userId(serial, this.options.seed), name: `n${hex(`${serial}`, 4)}`, email: `u${serial}@mail.test`, group: this.world.groupId(role === 'staff' ? 0 : 1 + this.dice.int(this.world.groups)), role, ip: this.dice.chance(0.3) ? '203.0.113.9' : `198.51.${100 + (serial >> 8)}.${serial & 255}`, token: '', tokens: 0 };
+    user.token = this.world.token(user, user.tokens++, this.options.seed);
+    return user;
+  }
+
+  make(resource: Resource, owner: User): Thing {
+    const serial = 1000 + ++this.serial;
+    const thing: Thing = { id: resource.id(serial, owner, this.options.seed), resource: resource.name, owner, other: resource.hasOther ? this.dice.pick(this.users) : null, group: owner.group, grants: new Set(), serial, status: this.dice.pick(['open', 'done', 'new']) };
+    this.things.get(resource.name)?.push(thing);
+    return thing;
+  }
+
+  of(resource: Resource, user: User): Thing[] {
+    return (this.things.get(resource.name) ?? []).filter((thing) => thing.owner === user);
+  }
+
+  mayRead(user: User, resource: Resource, thing: Thing): boolean {
+    return user.role === 'staff' || thing.owner === user || thing.other === user || thing.grants.has(user) || resource.reads === 'public' || (resource.reads === 'group' && thing.group === user.group);
+  }
+
+  send(user: User | null, method: string, template: string, target: string, extra: { headers?: Record<string, string>; body?: Json; label: Labelled['attack']; cls: string }, status: number, answer: Json | undefined, answerHeaders: Record<string, string> = {}): Sent {
+    const id = uuid(`${this.world.name}${this.options.seed}${this.entries.length}`);
+    this.nowMs += 200 + this.dice.int(600);
+    const request = headersOf({ host: 'api.test', accept: 'application/json', 'user-agent': 'app/1', ...(user === null ? {} : this.world.credential(user.token)), ...(extra.body === undefined ? {} : { 'content-type': 'application/json' }), ...extra.headers, 'x-request-id': id });
+    const bytes = (value: Json | undefined): Exchange['request']['body'] => (value === undefined ? emptyBody : bodyOf(new TextEncoder().encode(JSON.stringify(value))));
+    this.entries.push({
+      template,
+      parameters: [],
+      attack: extra.label,
+      cls: extra.cls,
+      exchange: {
+        id,
+        requestId: id,
+        kind: 'http',
+        observer: { kind: 'gateway', id: 'world' },
+        service: this.world.name,
+        client: { ip: user?.ip ?? '198.18.0.9', port: 1 },
+        server: { ip: '127.0.0.1', port: 80 },
+        startedAtMs: this.nowMs,
+        durationMs: 3,
+        upstreamMs: 2,
+        request: { method, scheme: 'http', host: 'api.test', target, httpVersion: '1.1', headers: request, body: bytes(extra.body), trailers: [] },
+        response: { status, httpVersion: '1.1', headers: headersOf({ 'content-type': 'application/json', ...answerHeaders }), body: bytes(answer), trailers: [] },
+        principal: this.reader.read(request, target),
+        outcome: { action: 'passed', mode: 'enforce', phase: null, acts: [] },
+        tags: [],
+      },
+    });
+    if (extra.label === null && ++this.benign === this.options.attackStart) this.from = this.entries.length;
+    return { status };
+  }
+
+  /** Sends a form for a thing (null: an id that does not exist). `nest` overrides whose id stands in `{owner}`. */
+  sendForm(user: User, form: Form, thing: Thing | null, cls: string, label: Labelled['attack'], over: { id?: string; nest?: string; body?: Json; query?: string } = {}): Sent {
+    const id = over.id ?? thing?.id ?? 'missing';
+    const owner = over.nest ?? (thing === null ? user.id : form.template.includes('{group}') ? thing.group : thing.owner.id);
+    let target = form.template.replace('{id}', encodeURIComponent(id)).replace(/\{(?:owner|group)\}/, encodeURIComponent(owner));
+    const headers: Record<string, string> = {};
+    let body: Json | undefined = form.body?.(thing, this.dice);
+    const name = form.name ?? 'id';
+    if (form.in === 'query') target += `?${over.query ?? `${name}=${encodeURIComponent(id)}`}`;
+    else if (form.in === 'header') headers[name] = id;
+    else if (form.in === 'body') body = over.body ?? { ...((body as Record<string, Json>) ?? {}), [name]: form.many ? [this.jsonId(id)] : this.jsonId(id) };
+    const answer = thing === null ? { error: 'not found' } : form.answers === 'nothing' ? undefined : form.answers === 'ack' ? { ok: true } : this.world.one(thing.resource, this.view(thing));
+    return this.send(user, form.method, form.template, target, { headers, ...(body === undefined ? {} : { body }), label, cls }, thing === null ? 404 : form.answers === 'nothing' ? 204 : 200, answer);
+  }
+
+  jsonId(id: string): Json {
+    return /^\d{1,12}$/.test(id) ? Number(id) : id;
+  }
+
+  view(thing: Thing): Json {
+    return this.resource(thing.resource).view(thing);
+  }
+
+  resource(name: string): Resource {
+    return this.world.resources.find((one) => one.name === name) as Resource;
+  }
+
+  sendList(user: User, template: string, things: readonly Thing[], cls: string, label: Labelled['attack'] = null): void {
+    const target = template.replace(/\{owner\}/, encodeURIComponent(user.id)).replace(/\{group\}/, encodeURIComponent(user.group));
+    this.send(user, 'GET', template.split('?')[0], target, { label, cls }, 200, this.world.many(things[0]?.resource ?? 'items', things.slice(-12).map((thing) => this.view(thing))));
+  }
+
+  signIn(user: User, cls: string): void {
+    const { signIn } = this.world;
+    user.token = this.world.token(user, user.tokens++, this.options.seed);
+    const answer = signIn.answer(user, user.token);
+    this.send(null, 'POST', signIn.template, signIn.template, { body: signIn.body(user), label: null, cls }, 200, answer.body, answer.headers);
+  }
+
+  *session(user: User): Generator<void> {
+    const { world, dice } = this;
+    const private_ = world.resources.filter((one) => one.open.length > 0);
+    if (dice.chance(world.signIn.share)) {
+      if (world.refresh !== undefined && dice.chance(0.4)) {
+        const next = world.token(user, user.tokens++, this.options.seed);
+        this.send(user, 'POST', world.refresh.template, world.refresh.template, { label: null, cls: 'rotation' }, 200, world.refresh.answer(next));
+        user.token = next;
+      } else this.signIn(user, 'rotation');
+      yield;
+    }
+    if (world.me !== undefined && dice.chance(0.35)) {
+      this.send(user, 'GET', world.me.template, world.me.template, { label: null, cls: 'me' }, 200, world.me.answer(user));
+      yield;
+    }
+    for (let step = dice.range(1, 2); step > 0; step--) {
+      const resource = dice.pick(private_);
+      const own = this.of(resource, user);
+      const what = dice.int(100);
+      if (what < 30 && resource.list !== undefined) {
+        this.sendList(user, resource.list, own, 'list-open');
+        yield;
+        for (const thing of dice.sample(own, dice.range(1, 3))) {
+          this.sendForm(user, dice.pick(resource.open), thing, 'list-open', null);
+          yield;
+        }
+      } else if (what < 48 && own.length > 0) {
+        for (const thing of dice.sample(own, dice.range(1, 2))) {
+          this.sendForm(user, dice.pick(resource.open), thing, 'cold-link', null);
+          yield;
+        }
+      } else if (what < 58 && resource.create !== undefined) {
+        const thing = this.make(resource, user);
+        this.send(user, resource.create.method, resource.create.template, resource.create.template.replace('{owner}', user.id).replace('{group}', user.group), { body: { title: 'x' }, label: null, cls: 'new-object' }, 201, world.one(resource.name, this.view(thing)));
+        yield;
+        this.sendForm(user, dice.pick(resource.open), thing, 'new-object', null);
+        yield;
+        if (resource.write.length > 0) this.sendForm(user, dice.pick(resource.write), thing, 'new-object', null);
+        yield;
+      } else if (what < 68 && own.length > 0 && resource.write.length > 0) {
+        this.sendForm(user, dice.pick(resource.write), dice.pick(own), 'update', null);
+        yield;
+      } else if (what < 78 && resource.reads === 'group') {
+        const mates = (this.things.get(resource.name) ?? []).filter((thing) => thing.group === user.group);
+        if (resource.listGroup !== undefined && dice.chance(0.6)) this.sendList(user, resource.listGroup, mates, 'tenant');
+        yield;
+        for (const thing of dice.sample(mates, 2)) {
+          this.sendForm(user, dice.pick(resource.open), thing, 'tenant', null);
+          yield;
+        }
+      } else if (what < 84 && resource.reads === 'public') {
+        const all = this.things.get(resource.name) ?? [];
+        if (resource.listPublic !== undefined && dice.chance(0.6)) this.sendList(user, resource.listPublic, dice.sample(all, 10), 'public');
+        yield;
+        for (const thing of dice.sample(all, 2)) {
+          this.sendForm(user, dice.pick(resource.open), thing, 'public', null);
+          yield;
+        }
+      } else if (what < 90 && resource.share !== undefined && own.length > 0) {
+        const thing = dice.pick(own);
+        const friend = dice.pick(this.users);
+        if (friend === user) continue;
+        this.sendForm(user, { ...resource.share, body: () => resource.share?.body?.({ ...thing, owner: friend }, dice) ?? { userId: this.jsonId(friend.id) } }, thing, 'shared', null);
+        thing.grants.add(friend);
+        yield;
+        if (resource.listShared !== undefined && dice.chance(0.6)) this.sendList(friend, resource.listShared, (this.things.get(resource.name) ?? []).filter((one) => one.grants.has(friend)), 'shared');
+        yield;
+        this.sendForm(friend, dice.pick(resource.open), thing, 'shared', null);
+        yield;
+      } else if (what < 93 && resource.transfer !== undefined && own.length > 1) {
+        const thing = dice.pick(own);
+        const next = dice.pick(this.users);
+        if (next === user) continue;
+        thing.owner = next;
+        this.sendForm(user, { ...resource.transfer, body: () => ({ newOwner: this.jsonId(next.id) }) }, thing, 'transfer', null, { nest: user.id });
+        yield;
+        if (thing.owner === next) this.sendForm(next, dice.pick(resource.open), thing, 'transfer', null);
+        yield;
+      } else if (what < 96 && resource.hasOther) {
+        const mine = (this.things.get(resource.name) ?? []).filter((thing) => thing.other === user);
+        for (const thing of dice.sample(mine, 2)) {
+          this.sendForm(user, dice.pick(resource.open), thing, 'other-party', null);
+          yield;
+        }
+      } else {
+        this.sendForm(user, dice.pick(resource.open), null, 'errors', null, { id: resource.id(900_000 + dice.int(90_000), user, 'gone') });
+        yield;
+      }
+    }
+  }
+
+  *staffSession(): Generator<void> {
+    const user = this.dice.pick(this.staff);
+    const resource = this.dice.pick(this.world.resources.filter((one) => one.open.length > 0));
+    const all = this.things.get(resource.name) ?? [];
+    const some = this.dice.sample(all.slice(-200), 10);
+    if (resource.listAll !== undefined && this.dice.chance(0.7)) this.sendList(user, resource.listAll, some, 'staff');
+    yield;
+    for (const thing of this.dice.sample(some, 3)) {
+      this.sendForm(user, this.dice.pick(resource.open), thing, 'staff', null);
+      yield;
+    }
+  }
+
+  run(): { entries: Labelled[]; from: number } {
+    const live: Generator<void>[] = [];
+    const waiting = this.campaigns();
+    while (this.benign < this.options.benign) {
+      while (live.length < 6) live.push(this.staff.length > 0 && this.dice.chance(0.04) ? this.staffSession() : this.session(this.users[Math.floor(this.users.length * this.dice.next() ** 1.5)]));
+      for (let i = waiting.length - 1; i >= 0; i--) if (waiting[i].at <= this.benign) live.push(waiting.splice(i, 1)[0].run);
+      const index = this.dice.int(live.length);
+      if (live[index].next().done === true) live.splice(index, 1);
+    }
+    return { entries: this.entries, from: this.from };
+  }
+
+  campaigns(): { at: number; run: Generator<void> }[] {
+    const out: { at: number; run: Generator<void> }[] = [];
+    if (this.options.attackStart < 0) return out;
+    const span = this.options.benign - this.options.attackStart;
+    const kinds = Object.entries(ATTACKS).filter(([, attack]) => attack.fits(this.world));
+    let serial = 0;
+    for (let n = 0; n < (this.options.campaigns ?? 2); n++) {
+      for (const [kind, attack] of kinds) {
+        const campaign = `${serial++}-${kind}`;
+        const at = kind === 'poison' ? 10 + this.dice.int(20) : this.options.attackStart + Math.floor(span * 0.75 * this.dice.next());
+        out.push({ at, run: attack.run(this, (scored = true) => ({ kind, campaign, scored })) });
+      }
+    }
+    return out;
+  }
+
+  villain(): User {
+    let user = this.dice.pick(this.users);
+    for (let n = 0; this.evil.has(user) && n < 200; n++) user = this.dice.pick(this.users);
+    this.evil.add(user);
+    return user;
+  }
+
+  victims(user: User, resource: Resource, n: number, write = false): Thing[] {
+    return this.dice.sample((this.things.get(resource.name) ?? []).filter((thing) => thing.owner !== user && (write || !this.mayRead(user, resource, thing))), n);
+  }
+
+  /** A resource that is not public and can be opened. */
+  target(pick: (resource: Resource) => boolean = () => true): Resource | null {
+    const fits = this.world.resources.filter((one) => one.reads !== 'public' && one.open.length > 0 && pick(one));
+    return fits.length === 0 ? null : this.dice.pick(fits);
+  }
+
+  *warm(user: User): Generator<void> {
+    const resource = this.world.resources.find((one) => one.list !== undefined);
+    if (resource?.list === undefined) return;
+    const own = this.of(resource, user);
+    this.sendList(user, resource.list, own, 'attacker-own');
+    yield;
+    if (own.length > 0) this.sendForm(user, resource.open[0], own[0], 'attacker-own', null);
+    yield;
+  }
+}
+
+type Label = (scored?: boolean) => Labelled['attack'];
+interface Attack {
+  readonly fits: (world: World) => boolean;
+  readonly run: (stage: Stage, label: Label) => Generator<void>;
+}
+
+const placed = (place: string) => (world: World) => world.resources.some((one) => one.reads !== 'public' && one.open.concat(one.write).some((form) => (form.in ?? 'path') === place));
+
+function* opens(stage: Stage, user: User, label: Label, n: number, gap = 3): Generator<void> {
+  for (let i = 0; i < n; i++) {
+    const resource = stage.target();
+    if (resource === null) return;
+    for (const thing of stage.victims(user, resource, 1)) if (!stage.mayRead(user, resource, thing)) stage.sendForm(user, stage.dice.pick(resource.open), thing, '', label());
+    for (let wait = 0; wait < gap; wait++) yield;
+  }
+}
+
+function* swaps(stage: Stage, label: Label, place: string): Generator<void> {
+  const user = stage.villain();
+  yield* stage.warm(user);
+  for (let i = 0; i < 5; i++) {
+    const resource = stage.target((one) => one.open.concat(one.write).some((form) => (form.in ?? 'path') === place));
+    if (resource === null) return;
+    const form = stage.dice.pick(resource.open.concat(resource.write).filter((one) => (one.in ?? 'path') === place));
+    for (const thing of stage.victims(user, resource, 1)) stage.sendForm(user, form, thing, '', label());
+    yield;
+  }
+}
+
+const ATTACKS: Record<string, Attack> = {
+  'enum-fast': {
+    fits: () => true,
+    *run(stage, label) {
+      const user = stage.villain();
+      yield* stage.warm(user);
+      const resource = stage.target();
+      if (resource === null) return;
+      for (const thing of stage.victims(user, resource, 40).sort((a, b) => a.serial - b.serial)) {
+        stage.sendForm(user, resource.open[0], thing, '', label());
+        yield;
+      }
+    },
+  },
+  'enum-slow': {
+    fits: () => true,
+    *run(stage, label) {
+      const user = stage.villain();
+      yield* stage.warm(user);
+      yield* opens(stage, user, label, 12, 40);
+    },
+  },
+  guess: {
+    fits: () => true,
+    *run(stage, label) {
+      const user = stage.villain();
+      yield* stage.warm(user);
+      const resource = stage.target();
+      if (resource === null) return;
+      for (let i = 0; i < 25; i++) {
+        const hit = stage.dice.chance(0.15) ? stage.victims(user, resource, 1)[0] : undefined;
+        stage.sendForm(user, resource.open[0], hit ?? null, '', label(), { id: hit?.id ?? resource.id(500_000 + stage.dice.int(90_000), user, 'guess') });
+        yield;
+      }
+    },
+  },
+  single: {
+    fits: () => true,
+    *run(stage, label) {
+      const user = stage.villain();
+      yield* stage.warm(user);
+      yield* opens(stage, user, label, 1);
+    },
+  },
+  'long-standing': {
+    fits: () => true,
+    *run(stage, label) {
+      const user = stage.dice.pick(stage.users.slice(0, 20));
+      yield* opens(stage, user, label, 6);
+    },
+  },
+  'foreign-write': {
+    fits: (world) => world.resources.some((one) => one.write.length > 0),
+    *run(stage, label) {
+      const user = stage.villain();
+      for (let i = 0; i < 5; i++) {
+        const resource = stage.dice.pick(stage.world.resources.filter((one) => one.write.length > 0));
+        for (const thing of stage.victims(user, resource, 1, true)) stage.sendForm(user, stage.dice.pick(resource.write), thing, '', label());
+        yield;
+        yield;
+      }
+    },
+  },
+  distributed: {
+    fits: () => true,
+    *run(stage, label) {
+      const gang = stage.dice.sample(stage.users, 15);
+      const resource = stage.target();
+      if (resource === null) return;
+      for (let i = 0; i < 45; i++) {
+        const user = gang[i % gang.length];
+        for (const thing of stage.victims(user, resource, 1)) stage.sendForm(user, stage.dice.pick(resource.open), thing, '', label());
+        yield;
+      }
+    },
+  },
+  'swap-query': { fits: placed('query'), run: (stage, label) => swaps(stage, label, 'query') },
+  'swap-body': { fits: placed('body'), run: (stage, label) => swaps(stage, label, 'body') },
+  'swap-header': { fits: placed('header'), run: (stage, label) => swaps(stage, label, 'header') },
+  nested: {
+    fits: (world) => world.resources.some((one) => one.reads === 'owner' && one.open.some((form) => form.template.includes('{owner}'))),
+    *run(stage, label) {
+      const user = stage.villain();
+      yield* stage.warm(user);
+      const resource = stage.target((one) => one.open.some((form) => form.template.includes('{owner}')));
+      if (resource === null) return;
+      const form = resource.open.find((one) => one.template.includes('{owner}')) as Form;
+      for (const [i, thing] of stage.victims(user, resource, 5).entries()) {
+        stage.sendForm(user, form, thing, '', label(), i % 2 === 0 ? { nest: user.id } : {});
+        yield;
+      }
+    },
+  },
+  pollution: {
+    fits: placed('query'),
+    *run(stage, label) {
+      const user = stage.villain();
+      const resource = stage.target((one) => one.open.some((form) => form.in === 'query'));
+      if (resource === null) return;
+      const form = resource.open.find((one) => one.in === 'query') as Form;
+      const own = stage.of(resource, user)[0];
+      for (const thing of stage.victims(user, resource, 4)) {
+        stage.sendForm(user, form, thing, '', label(), { query: `${form.name ?? 'id'}=${own?.id ?? '1'}&${form.name ?? 'id'}=${thing.id}` });
+        yield;
+      }
+    },
+  },
+  wrapped: {
+    fits: placed('body'),
+    *run(stage, label) {
+      const user = stage.villain();
+      const resource = stage.target((one) => one.open.some((form) => form.in === 'body'));
+      if (resource === null) return;
+      const form = resource.open.find((one) => one.in === 'body') as Form;
+      for (const thing of stage.victims(user, resource, 4)) {
+        stage.sendForm(user, form, thing, '', label(), { body: { [form.name ?? 'id']: { id: stage.jsonId(thing.id) } } });
+        yield;
+      }
+    },
+  },
+  poison: {
+    fits: () => true,
+    *run(stage, label) {
+      const user = stage.villain();
+      const resource = stage.target();
+      if (resource === null) return;
+      const loot = stage.victims(user, resource, 6);
+      for (const thing of loot) {
+        if (!stage.mayRead(user, resource, thing)) stage.sendForm(user, resource.open[0], thing, '', label(false));
+        for (let wait = 0; wait < 60; wait++) yield;
+      }
+      while (stage.benign < stage.options.attackStart) yield;
+      for (const thing of loot) {
+        if (!stage.mayRead(user, resource, thing)) stage.sendForm(user, resource.open[0], thing, '', label());
+        for (let wait = 0; wait < 10; wait++) yield;
+      }
+      yield* opens(stage, user, label, 3);
+    },
+  },
+};
