@@ -49,6 +49,9 @@ const EXTENSION = /\.(?:json|xml|html?|csv|php|aspx?|jsp|do|pdf|png|jpg|txt|svg|
 export const isVerb = (text: string): boolean => VERB.test(text);
 export const isPlural = (text: string): boolean => text.length > 3 && /[^s]s$/i.test(text);
 
+const PROFILE_ITEMS = 96;
+const SIBLINGS_COMPARED = 24;
+
 interface Profile {
   /** `GET`, `>comments`, `>comments:GET`, … with the answer keys apart. */
   readonly items: Set<string>;
@@ -64,7 +67,7 @@ function profileOf(nodes: readonly TrieNode[]): Profile {
 }
 
 function collect(node: TrieNode, path: string, level: number, items: Set<string>, keys: Set<string>): void {
-  if (items.size > 200) return;
+  if (items.size > PROFILE_ITEMS) return;
   for (const [method, term] of node.terms ?? []) {
     items.add(`${path}:${method}`);
     collectKeys(term, `${path}:${method}`, keys);
@@ -72,7 +75,7 @@ function collect(node: TrieNode, path: string, level: number, items: Set<string>
   if (level === 2 || node.kids === null) return;
   let taken = 0;
   for (const kid of node.kids.values()) {
-    if (++taken > 40) break;
+    if (++taken > 24) break;
     const name = kid.shape !== null || kid.key === FOLDED ? '{}' : kid.key;
     const inner = `${path}>${name}`;
     items.add(inner);
@@ -81,7 +84,7 @@ function collect(node: TrieNode, path: string, level: number, items: Set<string>
 }
 
 function collectKeys(term: Term, path: string, keys: Set<string>): void {
-  if (term.keys === null || keys.size > 100) return;
+  if (term.keys === null || keys.size > 48) return;
   for (const key of term.keys.keys()) keys.add(`${path}.${key}`);
 }
 
@@ -268,10 +271,10 @@ export function placeRows(literals: readonly Literal[], shaped: readonly TrieNod
   return { literals, rows, profiles, total };
 }
 
-/** Siblings to compare a literal with: all of a few, else forty spread over the ranks. */
+/** Siblings to compare a literal with: all of a few, else some spread over the ranks. */
 function siblingSample(count: number, own: number): number[] {
   const sample: number[] = [];
-  const step = Math.max(1, count / 40);
+  const step = Math.max(1, count / SIBLINGS_COMPARED);
   for (let at = 0; at < count; at += step) {
     const index = Math.floor(at);
     if (index !== own) sample.push(index);

@@ -1,4 +1,4 @@
-import { groupRows, isPlural, type Literal, methodsOf, type PlaceContext, placeLiterals, placeRows } from './features.js';
+import { groupRows, isPlural, type Literal, type PlaceContext, placeLiterals, placeRows } from './features.js';
 import { logOdds, sigmoid, type TemplateModel } from './model.js';
 import { formatStems, type Member, splitByPattern } from './partials.js';
 import type { PinNode } from './pins.js';
@@ -36,6 +36,8 @@ export interface ResolvedNode {
 /** A place with this many values may have those folded whose probability is at least `FOLD_AT`. */
 const FOLD_VALUES = 24;
 const FOLD_AT = 0.95;
+/** Least probability for a word without children to join a large group that it behaves like. */
+const LEAST_WITH_GROUP = 0.2;
 const VERSION = /^v\d+(?:[._]\d+)*(?:(?:alpha|beta|rc)\d*)?$/i;
 const LANGUAGE = /^[a-z]{2}$/;
 const UPPER_CODE = /^[A-Z]{2,3}$/;
@@ -122,12 +124,12 @@ function build(
       node.verdicts.push({ text: literal.text, calls: literal.calls, parameter: true, probability: 1, guard: 'pinned' });
     } else free.push(literal);
   }
-  for (const verdict of judge(free, shaped, context, job.model)) {
+  judge(free, shaped, context, job.model).forEach((verdict, index) => {
     node.verdicts.push(verdict);
-    const literal = free.find((one) => one.text === verdict.text)!;
+    const literal = free[index];
     if (verdict.parameter) members.push({ text: literal.text, calls: literal.calls, nodes: literal.nodes });
     else statics.push(literal);
-  }
+  });
   for (const one of shaped) {
     const constant = constantValue(one, context, pinnedParameter !== null, pinnedStatics);
     if (constant !== null) statics.push({ text: constant, nodes: [one], calls: one.calls });
@@ -253,7 +255,7 @@ export function judge(literals: readonly Literal[], shaped: readonly TrieNode[],
   });
   const parameter = literals.map((_, index) => guards[index] === null && probabilities[index] > 0.5);
   codeSet(literals, guards, parameter);
-  coherence(literals, guards, parameter);
+  coherence(literals, shaped, probabilities, guards, parameter);
   return literals.map((literal, index) => ({ text: literal.text, calls: literal.calls, parameter: parameter[index], probability: probabilities[index], guard: guards[index] }));
 }
 
@@ -272,20 +274,35 @@ function codeSet(literals: readonly Literal[], guards: (string | null)[], parame
   }
 }
 
-/** Beside a large group a literal with the group's own children is one of its values. */
-function coherence(literals: readonly Literal[], guards: (string | null)[], parameter: boolean[]): void {
+/** Beside a large group a literal that has the group's own methods, answers and children is one of its values unless its spelling speaks clearly against it. */
+function coherence(literals: readonly Literal[], shaped: readonly TrieNode[], probabilities: readonly number[], guards: (string | null)[], parameter: boolean[]): void {
   const group = literals.filter((_, index) => parameter[index]);
-  if (group.length < 12 || group.length < literals.length * 0.7) return;
+  const merged = shaped.filter((node) => node.folded > 0);
+  const size = group.length + merged.reduce((sum, node) => sum + node.folded, 0);
+  if (size < 12 || size < (literals.length - group.length + size) * 0.7) return;
   const seen = new Map<string, number>();
-  const itemsOf = (literal: Literal): string[] => [...methodsOf(literal), ...new Set(literal.nodes.flatMap((node) => [...(node.kids?.values() ?? [])].filter((kid) => kid.shape === null).map((kid) => `>${kid.key}`)))];
-  for (const literal of group) for (const item of itemsOf(literal)) seen.set(item, (seen.get(item) ?? 0) + 1);
+  for (const literal of group) for (const item of behaviour(literal.nodes)) seen.set(item, (seen.get(item) ?? 0) + 1);
+  for (const item of behaviour(merged)) seen.set(item, (seen.get(item) ?? 0) + 2);
   literals.forEach((literal, index) => {
     if (parameter[index] || guards[index] !== null) return;
-    const items = itemsOf(literal);
-    const words = items.filter((item) => item.startsWith('>'));
-    if (words.length >= 2 && items.filter((item) => (seen.get(item) ?? 0) >= 2).length >= items.length * 0.75) {
-      parameter[index] = true;
-      guards[index] = 'same children as its siblings';
-    }
+    const items = behaviour(literal.nodes);
+    const words = items.filter((item) => item.startsWith('>')).length;
+    if (words < 2 && probabilities[index] < LEAST_WITH_GROUP) return;
+    if (items.filter((item) => (seen.get(item) ?? 0) >= 2).length < items.length * 0.75) return;
+    parameter[index] = true;
+    guards[index] = 'behaves as the values beside it';
   });
+}
+
+/** Methods, answer keys and child words. */
+function behaviour(nodes: readonly TrieNode[]): string[] {
+  const items = new Set<string>();
+  for (const node of nodes) {
+    for (const [method, term] of node.terms ?? []) {
+      items.add(method);
+      for (const key of term.keys?.keys() ?? []) items.add(`${method}.${key}`);
+    }
+    for (const kid of node.kids?.values() ?? []) if (kid.shape === null) items.add(`>${kid.key}`);
+  }
+  return [...items];
 }

@@ -14,7 +14,7 @@ export interface Placed {
 }
 
 /** A call for this many nodes makes folding worth its loss of detail. */
-const FOLD_FROM = 4000;
+const FOLD_FROM = 20_000;
 const LEAST_GROWTH = 6;
 
 /**
@@ -46,9 +46,11 @@ export class HostTemplates {
   /** Counts a call that was answered well, and says where it belongs now. `path` is raw, without a query. */
   observe(method: string, path: string, keys: readonly string[] | null = null): Placed {
     const segments = cleanSegments(path);
-    if (this.trie.insert(method, segments, keys)) this.growth++;
+    const grew = this.trie.insert(method, segments, keys);
     const parameters: string[] = [];
     const known = find(this.resolved, null, segments, 0, parameters);
+    // One more value where values are expected says little; a path without a place says most.
+    if (grew) this.growth += known === null ? 1 : 0.15;
     if (known !== null) {
       if (!known.methods.has(method)) this.growth++;
       known.methods.set(method, (known.methods.get(method) ?? 0) + 1);
@@ -70,6 +72,9 @@ export class HostTemplates {
   /** True when enough is new to decide again: the tree grew by a quarter, or the calls doubled while anything was new. */
   get due(): boolean {
     if (this.growth === 0) return false;
+    // Deciding costs tens of microseconds a node: a large tree waits for enough calls to pay for it.
+    const { nodes } = this.trie;
+    if (this.calls - this.callsAtResolve < nodes * Math.min(0.75, nodes / 2000)) return false;
     return this.growth >= Math.max(LEAST_GROWTH, this.nodesAtResolve / 4) || (this.calls >= 32 && this.calls >= 2 * this.callsAtResolve);
   }
 
@@ -77,7 +82,7 @@ export class HostTemplates {
   resolve(): boolean {
     if (this.growth === 0 && this.calls === this.callsAtResolve) return false;
     this.decide();
-    if (this.trie.nodes > FOLD_FROM && this.fold(this.resolved) > 0) this.resolved = resolveTrie(this.trie, this.model, pinTree(this.pins));
+    if (this.trie.nodes > FOLD_FROM && this.fold(this.resolved) > 0) this.decide();
     return true;
   }
 
@@ -96,8 +101,9 @@ export class HostTemplates {
 
   private fold(node: ResolvedNode): number {
     let folded = 0;
-    if (node.foldable.length > 0) for (const one of node.place) folded += this.trie.fold(one, node.foldable);
+    // Deepest first: a folded literal is gone from the tree, and what was decided below it with it.
     for (const child of childrenOf(node)) folded += this.fold(child);
+    if (node.foldable.length > 0) for (const one of node.place) folded += this.trie.fold(one, node.foldable);
     return folded;
   }
 

@@ -322,10 +322,16 @@ export interface MadeCall {
   readonly keys: string[];
 }
 
+/** Index of the value that is drawn: each alike, a few more often, or the k-th with 1/k. */
+function rankBy(r: Random, law: 'even' | 'power' | 'zipf', count: number): number {
+  const rank = law === 'even' ? count * r.next() : law === 'power' ? count * r.next() ** 2.5 : Math.exp(r.next() * Math.log(count + 1)) - 1;
+  return Math.min(count - 1, Math.floor(rank));
+}
+
 /** Traffic of an API: popularity from even to steep, values drawn with repetition, optional keys that are sometimes absent. */
 export function* makeTraffic(r: Random, endpoints: readonly MadeEndpoint[], meanCalls: number): Generator<MadeCall> {
   const steepness = r.pick([0, 0.4, 0.8, 0.8, 1.1]);
-  const valueSteepness = r.pick([0, 0.7, 1, 1]);
+  const law = r.pick(['even', 'power', 'zipf', 'zipf'] as const);
   const dropped = r.pick([0, 0.03, 0.1]);
   const order = r.some(endpoints, endpoints.length);
   const weights = order.map((_, rank) => (rank + 1) ** -steepness);
@@ -336,8 +342,7 @@ export function* makeTraffic(r: Random, endpoints: readonly MadeEndpoint[], mean
     const isValue = endpoint.segments.map((segment) => typeof segment !== 'string');
     const segments = endpoint.segments.map((segment) => {
       if (typeof segment === 'string') return segment;
-      const rank = valueSteepness === 0 ? r.int(0, segment.values.length - 1) : Math.floor(segment.values.length * r.next() ** (1 + 2 * valueSteepness));
-      return segment.before + segment.values[Math.min(rank, segment.values.length - 1)] + segment.after;
+      return segment.before + segment.values[rankBy(r, law, segment.values.length)] + segment.after;
     });
     yield { method: endpoint.method, segments, isValue, keys: endpoint.keys.filter((_, index) => index === 0 || !r.chance(dropped)) };
   }
