@@ -28,6 +28,8 @@ export class ClientConnection {
   windowRequests = 0;
   /** The request whose answer is on its way (HTTP/1.1). */
   current: Forward | null = null;
+  /** A request was refused and the connection is about to close: what else comes over it gets no answer. */
+  refused = false;
 
   constructor(socket: Socket, peer: Peer, trusted: boolean) {
     this.socket = socket;

@@ -6,7 +6,7 @@ import { CidrSet, canonicalIp, type HttpVersion, type Mode, type Peer } from '..
 import { accessLine } from './access-log.js';
 import { faultRefusal, pageFor } from './block-page.js';
 import { clientBehind } from './client-address.js';
-import { ClientConnection, connectionOf } from './connection.js';
+import { ClientConnection, connectionOf, knownConnection } from './connection.js';
 import { Counters } from './counters.js';
 import { FAULTS, type FaultCode } from './errors.js';
 import { Forward } from './forward.js';
@@ -95,6 +95,10 @@ export class GatewayCore {
   enter(req: IncomingMessage, res: ServerResponse, upgradeHead: Buffer | null = null): void {
     const { limits, ports } = this;
     const connection = this.connection(req.socket);
+    if (connection.refused) {
+      res.destroy();
+      return;
+    }
     const nowMs = ports.nowMs();
     if (limits.requestsPerConnectionPerSecond > 0 && connection.tooFast(limits.requestsPerConnectionPerSecond, nowMs)) {
       this.refuse('CONNECTION_RATE', req, res, connection.peer, '', 1);
@@ -115,6 +119,10 @@ export class GatewayCore {
       return;
     }
 
+    if (target === '*') {
+      this.answerAsterisk(res);
+      return;
+    }
     const scheme = connection.secure || (connection.trusted && head.forwardedProto === 'https') ? 'https' : 'http';
     const name = authority(head.host, scheme);
     const service = this.serviceFor(name.hostname, target);
@@ -200,9 +208,17 @@ export class GatewayCore {
       null,
     );
     const headers = req.httpVersionMajor >= 2 ? page.headers : [...page.headers, 'connection', 'close'];
+    const connection = knownConnection(req.socket);
+    if (connection !== undefined && req.httpVersionMajor < 2) connection.refused = true;
     res.writeHead(page.status, headers);
     res.end(page.body);
     this.logFault(code, client, req.method ?? '-', req.headers.host ?? '', req.url ?? '');
+  }
+
+  /** `OPTIONS *` asks the server it reaches (RFC 9110 §9.3.7), which is this one; no service is meant. */
+  private answerAsterisk(res: ServerResponse): void {
+    res.writeHead(200, ['allow', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS', 'content-length', '0']);
+    res.end();
   }
 
   /** Logs what never became a passage. */

@@ -302,7 +302,7 @@ export class Forward implements Dispatcher.DispatchHandler {
     upstream.dispatcher.dispatch(
       {
         origin: upstream.origin,
-        path: service.onwardPath(upstream.basePath, passage.target === '*' ? '/' : passage.target),
+        path: service.onwardPath(upstream.basePath, passage.target),
         method: passage.method as Dispatcher.HttpMethod,
         headers: this.onwardHeaders(upstream),
         body,

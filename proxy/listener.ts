@@ -45,6 +45,7 @@ export function createListener(config: ListenerConfig, core: GatewayCore): Liste
     logger: false,
     // Every target goes to the one route: find-my-way would decode and refuse some, and routing by host and prefix is the gateway's own.
     rewriteUrl: () => '/',
+    clientErrorHandler: (error, socket) => onClientError(core, error, socket),
     serverFactory: (handler) => {
       if (config.tls === undefined) server = http.createServer(options, handler);
       else if (config.tls.http2) {
@@ -58,10 +59,9 @@ export function createListener(config: ListenerConfig, core: GatewayCore): Liste
       return server;
     },
   });
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
   const methods = http.METHODS.filter((method) => method !== 'CONNECT');
-  for (const method of methods) if (!app.supportedMethods.includes(method)) app.addHttpMethod(method, { hasBody: false });
+  // "Without body" makes Fastify leave the body alone: the gateway reads it, or does not.
+  for (const method of methods) app.addHttpMethod(method, { hasBody: false, overrideExisting: true });
   app.route({
     method: methods,
     url: '/',
@@ -96,7 +96,6 @@ export function createListener(config: ListenerConfig, core: GatewayCore): Liste
     if (counted && open > limit) reject(core, socket, 'CLIENT_CONNECTIONS', config.tls === undefined);
   };
 
-  server.on('clientError', (error: NodeJS.ErrnoException, socket: net.Socket) => onClientError(core, error, socket));
   server.on('connect', (_req, socket) => reject(core, socket as net.Socket, 'CONNECT_REFUSED', true));
   // Node would answer an Expect header before anything was decided; both kinds take the ordinary way, and `Forward` answers.
   for (const expectation of ['checkContinue', 'checkExpectation']) {
@@ -205,7 +204,12 @@ function onClientError(core: GatewayCore, error: NodeJS.ErrnoException, socket: 
     socket.destroy();
     return;
   }
-  const current = knownConnection(socket)?.current ?? null;
+  const connection = knownConnection(socket);
+  if (connection?.refused === true) {
+    socket.destroySoon();
+    return;
+  }
+  const current = connection?.current ?? null;
   if (current !== null) {
     // Bytes of an answer may be on the wire already: nothing can be said without breaking it.
     current.malformed(code);
@@ -216,6 +220,7 @@ function onClientError(core: GatewayCore, error: NodeJS.ErrnoException, socket: 
 
 /** Says no on a raw socket and closes it. `plain` false: the client expects TLS and could not read it. */
 function reject(core: GatewayCore, socket: net.Socket, code: FaultCode, plain: boolean): void {
+  core.connection(socket).refused = true;
   core.counters.faults[code]++;
   core.logFault(code, { ip: canonicalIp(socket.remoteAddress ?? '') ?? '', port: socket.remotePort ?? 0 }, '-', '', '');
   if (!plain || !socket.writable) {

@@ -1,0 +1,305 @@
+import { once } from 'node:events';
+import http from 'node:http';
+import net, { type AddressInfo } from 'node:net';
+import t from 'tap';
+import { createGateway, trivialPorts } from './index.js';
+
+/**
+ * Messages that two servers could read differently, written from RFC 9112 and the known classes of request smuggling. Each must be refused and
+ * not one byte of it may reach the upstream. `\r\n` is written out; text is latin1.
+ */
+const GET = 'GET / HTTP/1.1\r\nHost: a\r\n';
+const POST = 'POST / HTTP/1.1\r\nHost: a\r\n';
+const CHUNKED = `${POST}Transfer-Encoding: chunked\r\n\r\n`;
+
+const refused: readonly (readonly [name: string, bytes: string, status: number])[] = [
+  // Message framing: Content-Length and Transfer-Encoding (RFC 9112 §6)
+  ['CL before TE', `${POST}Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`, 400],
+  ['TE before CL', `${POST}Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n`, 400],
+  ['CL zero with TE', `${POST}Content-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`, 400],
+  ['two equal CL', `${POST}Content-Length: 3\r\nContent-Length: 3\r\n\r\nabc`, 400],
+  ['two different CL', `${POST}Content-Length: 3\r\nContent-Length: 4\r\n\r\nabcd`, 400],
+  ['CL list', `${POST}Content-Length: 3, 3\r\n\r\nabc`, 400],
+  ['CL with plus', `${POST}Content-Length: +3\r\n\r\nabc`, 400],
+  ['CL negative', `${POST}Content-Length: -3\r\n\r\nabc`, 400],
+  ['CL hexadecimal', `${POST}Content-Length: 0x3\r\n\r\nabc`, 400],
+  ['CL empty', `${POST}Content-Length:\r\n\r\n`, 400],
+  ['CL with inner space', `${POST}Content-Length: 1 1\r\n\r\nabc`, 400],
+  ['CL with letters', `${POST}Content-Length: 3abc\r\n\r\nabc`, 400],
+  ['CL fraction', `${POST}Content-Length: 3.0\r\n\r\nabc`, 400],
+  ['CL beyond 64 bits', `${POST}Content-Length: 99999999999999999999\r\n\r\nabc`, 400],
+  ['CL in quotes', `${POST}Content-Length: "3"\r\n\r\nabc`, 400],
+  ['CL with underscore digits', `${POST}Content-Length: 0_3\r\n\r\nabc`, 400],
+  ['CL longer than any file', `${POST}Content-Length: 9999999999999999\r\n\r\nabc`, 400],
+  ['CL spelled with underscore', `${POST}Content_Length: 3\r\n\r\n`, 400],
+  ['TE spelled with underscore', `${POST}Transfer_Encoding: chunked\r\n\r\n0\r\n\r\n`, 400],
+  ['TE gzip only', `${POST}Transfer-Encoding: gzip\r\n\r\nabc`, 400],
+  ['TE gzip, chunked', `${POST}Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n`, 400],
+  ['TE chunked, identity', `${POST}Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n`, 400],
+  ['TE chunked twice', `${POST}Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n`, 400],
+  ['TE lines chunked then x', `${POST}Transfer-Encoding: chunked\r\nTransfer-Encoding: x\r\n\r\n0\r\n\r\n`, 400],
+  ['TE lines x then chunked', `${POST}Transfer-Encoding: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`, 400],
+  ['TE lines identity then chunked', `${POST}Transfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`, 400],
+  ['TE xchunked', `${POST}Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n`, 400],
+  ['TE with vertical tab', `${POST}Transfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n`, 400],
+  ['TE with form feed', `${POST}Transfer-Encoding: chunked\x0c\r\n\r\n0\r\n\r\n`, 400],
+  ['TE in quotes', `${POST}Transfer-Encoding: "chunked"\r\n\r\n0\r\n\r\n`, 400],
+  ['TE with parameter', `${POST}Transfer-Encoding: chunked;q=1\r\n\r\n0\r\n\r\n`, 400],
+  ['TE empty', `${POST}Transfer-Encoding:\r\n\r\n`, 400],
+  ['TE comma only', `${POST}Transfer-Encoding: ,chunked\r\n\r\n0\r\n\r\n`, 400],
+  ['TE in HTTP/1.0', 'POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n', 400],
+  ['TE obs-folded', `${POST}Transfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n`, 400],
+  ['TE space before colon', `${POST}Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n`, 400],
+  ['TE named in Connection', `${POST}Connection: Transfer-Encoding\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`, 400],
+  ['CL named in Connection', `${POST}Connection: close, Content-Length\r\nContent-Length: 3\r\n\r\nabc`, 400],
+  ['Host named in Connection', 'GET / HTTP/1.1\r\nHost: a\r\nConnection: host\r\n\r\n', 400],
+  // Chunks (§7.1)
+  ['chunk size not a number', `${CHUNKED}xyz\r\nabc\r\n0\r\n\r\n`, 400],
+  ['chunk size 0x', `${CHUNKED}0x3\r\nabc\r\n0\r\n\r\n`, 400],
+  ['chunk size negative', `${CHUNKED}-3\r\nabc\r\n0\r\n\r\n`, 400],
+  ['chunk size plus', `${CHUNKED}+3\r\nabc\r\n0\r\n\r\n`, 400],
+  ['chunk size with trailing space', `${CHUNKED}3 \r\nabc\r\n0\r\n\r\n`, 400],
+  ['chunk size with leading space', `${CHUNKED} 3\r\nabc\r\n0\r\n\r\n`, 400],
+  ['chunk size with underscore', `${CHUNKED}0_3\r\nabc\r\n0\r\n\r\n`, 400],
+  ['chunk size beyond 64 bits', `${CHUNKED}fffffffffffffffff\r\nabc\r\n`, 400],
+  ['chunk size empty', `${CHUNKED}\r\nabc\r\n0\r\n\r\n`, 400],
+  ['chunk lines end in LF', `${CHUNKED}3\nabc\n0\n\n`, 400],
+  ['chunk size ends in CR', `${CHUNKED}3\rabc\r\n0\r\n\r\n`, 400],
+  ['chunk data ends in LF', `${CHUNKED}3\r\nabc\n0\r\n\r\n`, 400],
+  ['chunk longer than said', `${CHUNKED}3\r\nabcd\r\n0\r\n\r\n`, 400],
+  ['chunk extension with LF', `${CHUNKED}3;\nxx\r\nabc\r\n0\r\n\r\n`, 400],
+  ['chunk extension quoted LF', `${CHUNKED}3;a="\n"\r\nabc\r\n0\r\n\r\n`, 400],
+  ['chunk extension with CR', `${CHUNKED}3;a\rb\r\nabc\r\n0\r\n\r\n`, 400],
+  ['trailer with bare LF', `${CHUNKED}0\r\nX: y\n\r\n`, 400],
+  ['trailer without colon', `${CHUNKED}0\r\nfoo\r\n\r\n`, 400],
+  ['trailer is Content-Length', `${CHUNKED}0\r\nContent-Length: 5\r\n\r\n`, 400],
+  // Lines and fields (§2.2, §5)
+  ['bare LF everywhere', 'GET / HTTP/1.1\nHost: a\n\n', 400],
+  ['bare LF after request line', 'GET / HTTP/1.1\nHost: a\r\n\r\n', 400],
+  ['bare LF after a header', 'GET / HTTP/1.1\r\nHost: a\nX: y\r\n\r\n', 400],
+  ['bare LF ends the head', 'GET / HTTP/1.1\r\nHost: a\r\n\n', 400],
+  ['bare CR between headers', 'GET / HTTP/1.1\r\nHost: a\rX: b\r\n\r\n', 400],
+  ['bare CR in a value', `${GET}X: a\rb\r\n\r\n`, 400],
+  ['bare CR before a name', `${GET}\rX: y\r\n\r\n`, 400],
+  ['CR CR LF', 'GET / HTTP/1.1\r\nHost: a\r\r\n\r\n', 400],
+  ['CR before the empty line', `${GET}\r\r\n\r\n`, 400],
+  ['obs-fold with space', `${GET}X: a\r\n b\r\n\r\n`, 400],
+  ['obs-fold with tab', `${GET}X: a\r\n\tb\r\n\r\n`, 400],
+  ['obs-fold first', 'GET / HTTP/1.1\r\n Host: a\r\n\r\n', 400],
+  ['space before colon', `${GET}X : a\r\n\r\n`, 400],
+  ['tab before colon', `${GET}X\t: a\r\n\r\n`, 400],
+  ['Host space colon', 'GET / HTTP/1.1\r\nHost : a\r\n\r\n', 400],
+  ['no colon', `${GET}foo\r\n\r\n`, 400],
+  ['empty name', `${GET}: x\r\n\r\n`, 400],
+  ['name with parenthesis', `${GET}X(): x\r\n\r\n`, 400],
+  ['name with 8 bit', `${GET}X\xe9: x\r\n\r\n`, 400],
+  ['name with NUL', `${GET}X\0: x\r\n\r\n`, 400],
+  ['value with NUL', `${GET}X: a\0b\r\n\r\n`, 400],
+  ['value with control', `${GET}X: a\x01b\r\n\r\n`, 400],
+  ['value with DEL', `${GET}X: a\x7fb\r\n\r\n`, 400],
+  // Host and target (§3)
+  ['no Host', 'GET / HTTP/1.1\r\n\r\n', 400],
+  ['two Hosts', `${GET}Host: b\r\n\r\n`, 400],
+  ['two equal Hosts', `${GET}Host: a\r\n\r\n`, 400],
+  ['empty Host', 'GET / HTTP/1.1\r\nHost:\r\n\r\n', 400],
+  ['Host with space', 'GET / HTTP/1.1\r\nHost: a b\r\n\r\n', 400],
+  ['Host with path', 'GET / HTTP/1.1\r\nHost: a/b\r\n\r\n', 400],
+  ['Host with user', 'GET / HTTP/1.1\r\nHost: x@a\r\n\r\n', 400],
+  ['Host list', 'GET / HTTP/1.1\r\nHost: a, b\r\n\r\n', 400],
+  ['Host with query', 'GET / HTTP/1.1\r\nHost: a?b\r\n\r\n', 400],
+  ['Host with bad port', 'GET / HTTP/1.1\r\nHost: a:80x\r\n\r\n', 400],
+  ['Host spelled with underscore', `${GET}Ho_st: b\r\nHOST_: c\r\nX: y\r\nHost: b\r\n\r\n`, 400],
+  ['absolute-form for another host', 'GET http://b/ HTTP/1.1\r\nHost: a\r\n\r\n', 400],
+  ['absolute-form with another port', 'GET http://a:81/ HTTP/1.1\r\nHost: a\r\n\r\n', 400],
+  ['absolute-form with user', 'GET http://u@a/ HTTP/1.1\r\nHost: a\r\n\r\n', 400],
+  ['absolute-form ftp', 'GET ftp://a/ HTTP/1.1\r\nHost: a\r\n\r\n', 400],
+  ['target without slash', 'GET foo HTTP/1.1\r\nHost: a\r\n\r\n', 400],
+  ['asterisk for GET', 'GET * HTTP/1.1\r\nHost: a\r\n\r\n', 400],
+  ['authority-form for GET', 'GET a:80 HTTP/1.1\r\nHost: a\r\n\r\n', 400],
+  ['fragment in target', 'GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n', 400],
+  ['backslash in path', 'GET /a\\b HTTP/1.1\r\nHost: a\r\n\r\n', 400],
+  ['8 bit in target', 'GET /\xc3\xa9 HTTP/1.1\r\nHost: a\r\n\r\n', 400],
+  ['NUL in target', 'GET /\0 HTTP/1.1\r\nHost: a\r\n\r\n', 400],
+  ['control in target', 'GET /\x01 HTTP/1.1\r\nHost: a\r\n\r\n', 400],
+  ['tab in target', 'GET /\t HTTP/1.1\r\nHost: a\r\n\r\n', 400],
+  ['space in target', 'GET /a b HTTP/1.1\r\nHost: a\r\n\r\n', 400],
+  ['bad percent escape', 'GET /%zz HTTP/1.1\r\nHost: a\r\n\r\n', 400],
+  ['cut percent escape', 'GET /a% HTTP/1.1\r\nHost: a\r\n\r\n', 400],
+  ['encoded NUL', 'GET /a%00b HTTP/1.1\r\nHost: a\r\n\r\n', 400],
+  ['overlong UTF-8 slash', 'GET /..%c0%af HTTP/1.1\r\nHost: a\r\n\r\n', 400],
+  ['lone continuation byte', 'GET /%80 HTTP/1.1\r\nHost: a\r\n\r\n', 400],
+  ['dot segments across services', 'GET /public/../ HTTP/1.1\r\nHost: a\r\n\r\n', 400],
+  ['encoded dot segments across services', 'GET /public/%2e%2e/x HTTP/1.1\r\nHost: a\r\n\r\n', 400],
+  ['encoded slash across services', 'GET /public/..%2fx HTTP/1.1\r\nHost: a\r\n\r\n', 400],
+  // Request line and version (§3, §2.3)
+  ['HTTP/0.9', 'GET /\r\n\r\n', 400],
+  ['HTTP/1.2', 'GET / HTTP/1.2\r\nHost: a\r\n\r\n', 400],
+  ['HTTP/2.0 in clear text', 'GET / HTTP/2.0\r\nHost: a\r\n\r\n', 400],
+  ['HTTP/01.1', 'GET / HTTP/01.1\r\nHost: a\r\n\r\n', 400],
+  ['lower case version', 'GET / http/1.1\r\nHost: a\r\n\r\n', 400],
+  ['no version number', 'GET / HTTP/\r\nHost: a\r\n\r\n', 400],
+  ['another protocol', 'GET / ICAP/1.0\r\nHost: a\r\n\r\n', 400],
+  ['space after version', 'GET / HTTP/1.1 \r\nHost: a\r\n\r\n', 400],
+  ['tabs in request line', 'GET\t/\tHTTP/1.1\r\nHost: a\r\n\r\n', 400],
+  ['unknown method', 'FOO / HTTP/1.1\r\nHost: a\r\n\r\n', 400],
+  ['lower case method', 'get / HTTP/1.1\r\nHost: a\r\n\r\n', 400],
+  ['HTTP/2 preface', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 400],
+  ['TLS hello in clear text', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03', 400],
+  ['CONNECT', 'CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n', 405],
+  ['h2c upgrade', `${GET}Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n`, 501],
+  // Limits
+  ['long target', `GET /${'a'.repeat(9000)} HTTP/1.1\r\nHost: a\r\n\r\n`, 414],
+  ['large headers', `${GET}X: ${'a'.repeat(20_000)}\r\n\r\n`, 431],
+  ['many headers', `${GET}${'X: a\r\n'.repeat(150)}\r\n`, 431],
+  ['unmet expectation', `${POST}Expect: 200-ok\r\nContent-Length: 1\r\n\r\na`, 417],
+];
+
+/** Valid messages that look odd: each must arrive, read in the one right way. */
+const passed: readonly (readonly [name: string, bytes: string, seen: { method: string; url: string; body?: string }])[] = [
+  ['plain GET', `${GET}\r\n`, { method: 'GET', url: '/' }],
+  ['GET with body', `${GET}Content-Length: 3\r\n\r\nabc`, { method: 'GET', url: '/', body: 'abc' }],
+  ['POST with CL', `${POST}Content-Length: 3\r\n\r\nabc`, { method: 'POST', url: '/', body: 'abc' }],
+  ['POST with CL 0', `${POST}Content-Length: 0\r\n\r\n`, { method: 'POST', url: '/', body: '' }],
+  ['POST without body', `${POST}\r\n`, { method: 'POST', url: '/', body: '' }],
+  ['CL with leading zeros', `${POST}Content-Length: 003\r\n\r\nabc`, { method: 'POST', url: '/', body: 'abc' }],
+  ['chunked', `${CHUNKED}3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n`, { method: 'POST', url: '/', body: 'abcde' }],
+  ['TE in capitals', `${POST}Transfer-Encoding: CHUNKED\r\n\r\n3\r\nabc\r\n0\r\n\r\n`, { method: 'POST', url: '/', body: 'abc' }],
+  ['chunk extension', `${CHUNKED}3;a=b;c="d"\r\nabc\r\n0\r\n\r\n`, { method: 'POST', url: '/', body: 'abc' }],
+  ['chunk size with zeros', `${CHUNKED}0003\r\nabc\r\n0\r\n\r\n`, { method: 'POST', url: '/', body: 'abc' }],
+  ['chunk size in capitals', `${CHUNKED}A\r\n0123456789\r\n0\r\n\r\n`, { method: 'POST', url: '/', body: '0123456789' }],
+  ['trailer', `${CHUNKED}3\r\nabc\r\n0\r\nX-Sum: 1\r\n\r\n`, { method: 'POST', url: '/', body: 'abc' }],
+  ['value with spaces around', 'GET / HTTP/1.1\r\nHost: \t a \t\r\nX:y\r\n\r\n', { method: 'GET', url: '/' }],
+  ['value with 8 bit', `${GET}X: caf\xe9\r\n\r\n`, { method: 'GET', url: '/' }],
+  ['empty value', `${GET}X:\r\n\r\n`, { method: 'GET', url: '/' }],
+  ['leading empty lines', `\r\n\r\n${GET}\r\n`, { method: 'GET', url: '/' }],
+  ['absolute-form for the same host', 'GET http://a/x?y HTTP/1.1\r\nHost: a\r\n\r\n', { method: 'GET', url: '/x?y' }],
+  ['absolute-form without path', 'GET http://a?y HTTP/1.1\r\nHost: a\r\n\r\n', { method: 'GET', url: '/?y' }],
+  ['Host with port', 'GET / HTTP/1.1\r\nHost: a:8080\r\n\r\n', { method: 'GET', url: '/' }],
+  ['Host IPv6', 'GET / HTTP/1.1\r\nHost: [::1]:80\r\n\r\n', { method: 'GET', url: '/' }],
+  ['HTTP/1.0 without Host', 'GET /old HTTP/1.0\r\n\r\n', { method: 'GET', url: '/old' }],
+  ['valid escapes', 'GET /caf%C3%A9/%2F?a=%zz HTTP/1.1\r\nHost: a\r\n\r\n', { method: 'GET', url: '/caf%C3%A9/%2F?a=%zz' }],
+  ['dot segments within a service', 'GET /a/../b HTTP/1.1\r\nHost: a\r\n\r\n', { method: 'GET', url: '/a/../b' }],
+  ['empty segments', 'GET //a//b HTTP/1.1\r\nHost: a\r\n\r\n', { method: 'GET', url: '//a//b' }],
+  ['odd but legal characters', "GET /a;b=c,d!$&'()*+:@-._~?x[]=|{} HTTP/1.1\r\nHost: a\r\n\r\n", { method: 'GET', url: "/a;b=c,d!$&'()*+:@-._~?x[]=|{}" }],
+  ['Connection names a header', `${GET}Connection: close, X-Hop\r\nX-Hop: 1\r\n\r\n`, { method: 'GET', url: '/' }],
+  ['Upgrade without Connection', `${GET}Upgrade: h2c\r\n\r\n`, { method: 'GET', url: '/' }],
+  ['a rare method', 'REPORT / HTTP/1.1\r\nHost: a\r\n\r\n', { method: 'REPORT', url: '/' }],
+  ['DELETE with body', 'DELETE /x HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}', { method: 'DELETE', url: '/x', body: '{}' }],
+];
+
+/** Sends raw bytes and returns what came back until the other side closes or is quiet with a whole answer. */
+async function send(port: number, bytes: string, answers = 1): Promise<string> {
+  const socket = net.connect(port, '127.0.0.1');
+  socket.on('error', () => undefined);
+  await once(socket, 'connect');
+  socket.write(Buffer.from(bytes, 'latin1'));
+  let answer = '';
+  await new Promise<void>((resolve) => {
+    const patience = setTimeout(resolve, 1500);
+    socket.on('data', (chunk) => {
+      answer += chunk.toString('latin1');
+      const head = answer.lastIndexOf('\r\n\r\n');
+      const lengths = [...answer.matchAll(/content-length: (\d+)/gi)];
+      if (head >= 0 && lengths.length === answers && answer.length >= head + 4 + Number(lengths.at(-1)?.[1])) done();
+    });
+    const done = () => {
+      clearTimeout(patience);
+      resolve();
+    };
+    socket.on('close', done);
+  });
+  socket.destroy();
+  return answer;
+}
+
+t.test('messages with two readings', async (t) => {
+  const reached: string[] = [];
+  const upstream = net.createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.on('data', (chunk) => {
+      reached.push(chunk.toString('latin1'));
+      socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
+    });
+  });
+  upstream.listen(0, '127.0.0.1');
+  await once(upstream, 'listening');
+  const url = `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`;
+  const gateway = await createGateway(
+    {
+      listeners: [{ host: '127.0.0.1', port: 0 }],
+      services: [
+        { name: 'all', upstreams: [url], mode: 'enforce' },
+        { name: 'public', upstreams: [url], pathPrefix: '/public' },
+      ],
+    },
+    trivialPorts(),
+  );
+  const [{ port }] = await gateway.listen();
+  t.ok(refused.length >= 80, `${refused.length} messages`);
+  for (const [name, bytes, status] of refused) {
+    reached.length = 0;
+    const answer = await send(port, bytes);
+    t.match(answer, new RegExp(`^HTTP/1\\.1 ${status} `), name);
+    t.same(reached, [], `${name}: nothing reached the upstream`);
+    t.equal(answer.match(/HTTP\/1\.1 /g)?.length, 1, `${name}: one answer`);
+  }
+  const faults = gateway.stats().faults;
+  t.ok(faults.MESSAGE_MALFORMED > 50 && faults.MESSAGE_AMBIGUOUS > 5 && faults.HEADERS_TOO_LARGE === 1, 'each is counted under its code');
+  await gateway.close(100);
+  upstream.close();
+});
+
+t.test('a valid message behind garbage is not mixed up with it', async (t) => {
+  const seen: string[] = [];
+  const upstream = http.createServer((req, res) => {
+    seen.push(`${req.method} ${req.url}`);
+    res.end('ok');
+  });
+  upstream.listen(0, '127.0.0.1');
+  await once(upstream, 'listening');
+  const gateway = await createGateway(
+    { listeners: [{ host: '127.0.0.1', port: 0 }], services: [{ name: 'all', upstreams: [`http://127.0.0.1:${(upstream.address() as AddressInfo).port}`] }] },
+    trivialPorts(),
+  );
+  const [{ port }] = await gateway.listen();
+  await send(port, `${POST}Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n`);
+  await send(port, `${POST}Content-Length: 3\r\n\r\nabcGARBAGE`);
+  t.notMatch(seen.join(), 'smuggled');
+  t.ok(seen.length <= 1, 'nothing after the refused bytes is read');
+  seen.length = 0;
+  const both = await send(port, `${POST}Content-Length: 3\r\n\r\nabcGET /second HTTP/1.1\r\nHost: a\r\n\r\n`, 2);
+  await gateway.close(500);
+  t.same(seen, ['POST /', 'GET /second'], 'pipelined requests arrive in order');
+  t.match(both, /^HTTP\/1\.1 200/);
+  upstream.close();
+});
+
+t.test('valid messages arrive as they are meant', async (t) => {
+  let seen: { method?: string; url?: string; body: string; headers: http.IncomingHttpHeaders } | null = null;
+  const upstream = http.createServer((req, res) => {
+    let body = '';
+    req.on('data', (chunk) => {
+      body += chunk;
+    });
+    req.on('end', () => {
+      seen = { method: req.method, url: req.url, body, headers: req.headers };
+      res.end('ok');
+    });
+  });
+  upstream.listen(0, '127.0.0.1');
+  await once(upstream, 'listening');
+  const gateway = await createGateway(
+    { listeners: [{ host: '127.0.0.1', port: 0 }], services: [{ name: 'all', upstreams: [`http://127.0.0.1:${(upstream.address() as AddressInfo).port}`] }] },
+    trivialPorts(),
+  );
+  const [{ port }] = await gateway.listen();
+  for (const [name, bytes, expected] of passed) {
+    seen = null;
+    const answer = await send(port, bytes);
+    t.match(answer, /^HTTP\/1\.1 200 /, name);
+    t.match(seen, { body: '', ...expected }, `${name}: as it was meant`);
+    t.notOk((seen as { headers: http.IncomingHttpHeaders } | null)?.headers['x-hop'], 'hop-by-hop headers end here');
+  }
+  await gateway.close(100);
+  upstream.close();
+});
