@@ -3,6 +3,7 @@ import { SourceError, WeirError } from '../exchange/index.js';
 /** Stable codes of this module. Each problem in a policy file carries one. */
 export const POLICY_CODES = {
   POLICY_YAML: 'The file is not valid YAML.',
+  POLICY_FILE: 'A policy file or folder cannot be read.',
   POLICY_FILE_TOO_BIG: 'A policy file may hold at most 1 MB.',
   POLICY_SCHEMA: 'The document does not follow the policy schema.',
   POLICY_UNKNOWN_KEY: 'A key is not part of the language.',

@@ -5,13 +5,25 @@ export type { AttackDetector, AttackFinding, AttackInput } from './attack-port.j
 export * from './classify/index.js';
 export type { DataClassifier, DataTypeFacts } from './data-port.js';
 export * from './data-types/index.js';
+export { type CaseResult, runCases } from './engine/cases.js';
 export type { ModeOverride } from './engine/compile.js';
 export { type ContextFacts, contextOf, exchangeFacts, LocalRates } from './engine/context.js';
 export { type ExchangeVerdict, evaluateExchange, requestView, responseView } from './engine/exchange.js';
 export { type Jwk, KeyRing } from './engine/keys.js';
+export {
+  benchRules,
+  type Learned,
+  type ReplayOptions,
+  type ReplayReport,
+  type ReplayRule,
+  type ReplaySample,
+  type RuleCost,
+  replay,
+} from './engine/replay.js';
 export { type CompileOptions, compilePolicies, type FullPolicySet } from './engine/set.js';
 export { mergeStats } from './engine/stats.js';
 export { POLICY_CODES, type PolicyCode, PolicyError, type PolicyProblem } from './errors.js';
+export { type FolderState, PolicyFolder, type PolicyFolderOptions, readPolicyFolder } from './folder.js';
 export { policyJsonSchema } from './language/schema.js';
 export type { PolicySource } from './language/source.js';
 export { loadLibrary } from './library.js';

@@ -1,7 +1,7 @@
 /**
  * The inline port of the policy engine: what the gateway calls. Pure and synchronous: no Promise, no I/O, no clock of its own.
  */
-import type { AccessVerdict, Act, Body, HeaderList, Mode, Peer, Phase, Principal } from '../exchange/index.js';
+import type { AccessVerdict, Act, Body, DataHit, HeaderList, Mode, Peer, Phase, Principal } from '../exchange/index.js';
 
 /** What is known about the route of a request before its body is read. Plans are cached per distinct route. */
 export interface RouteFacts {
@@ -71,6 +71,11 @@ export interface EvaluationContext {
   schemaViolations(phase: Phase): readonly string[];
   /** Anomalies that learning reports for this exchange, e.g. `drift.new-field`, `volume.records`. Absent: none. */
   anomalies?(phase: Phase): readonly Anomaly[];
+  /**
+   * What was classified when a recording was made. Recordings are redacted, so data conditions replay on this instead of on the bodies.
+   * Absent or null: classify.
+   */
+  dataHits?(phase: Phase): readonly DataHit[] | null;
   /** Counts one hit on a key and says how many there were in the window. */
   rate(key: string, windowMs: number): number;
 }

@@ -128,7 +128,10 @@ class Tally {
     open: Set<string>,
     variables: Readonly<Record<string, unknown>>,
   ): void {
-    if (selection.kind === Kind.INLINE_FRAGMENT) return this.walk(selection.selectionSet, path, depth, weight, fragments, open, variables);
+    if (selection.kind === Kind.INLINE_FRAGMENT) {
+      this.walk(selection.selectionSet, path, depth, weight, fragments, open, variables);
+      return;
+    }
     if (selection.kind === Kind.FRAGMENT_SPREAD) {
       const name = selection.name.value;
       const fragment = fragments.get(name);

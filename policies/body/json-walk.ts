@@ -77,7 +77,7 @@ export function walkJson(text: string, maxDepth: number, visit: (path: JsonPath,
         if (code !== 34) return 'invalid';
         const end = stringEnd(text, at);
         if (end < 0) return 'truncated';
-        path.push(unescape(text.slice(at + 1, end - 1)));
+        path.push(unescaped(text.slice(at + 1, end - 1)));
         at = end;
         while (at < text.length && text.charCodeAt(at) <= 32) at++;
         if (at >= text.length) return 'truncated';
@@ -124,7 +124,7 @@ function stringEnd(text: string, start: number): number {
   }
 }
 
-function unescape(raw: string): string {
+function unescaped(raw: string): string {
   if (!raw.includes('\\')) return raw;
   try {
     return JSON.parse(`"${raw}"`) as string;
@@ -198,7 +198,7 @@ export function buildJson(text: string, maxDepth: number): { readonly value: unk
 
 function scalarOf(text: string, value: JsonValue): unknown {
   const raw = text.slice(value.start, value.end);
-  if (value.kind === 'string') return unescape(raw.slice(1, -1));
+  if (value.kind === 'string') return unescaped(raw.slice(1, -1));
   if (value.kind === 'number') return Number(raw);
   return raw === 'true' ? true : raw === 'false' ? false : raw === 'null' ? null : raw;
 }

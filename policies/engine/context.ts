@@ -1,4 +1,4 @@
-import type { AccessVerdict, Exchange, Mode, Peer, Phase, Principal } from '../../exchange/index.js';
+import type { AccessVerdict, DataHit, Exchange, Mode, Peer, Phase, Principal } from '../../exchange/index.js';
 import type { Anomaly, EvaluationContext, Plan, PolicySet, RouteFacts } from '../types.js';
 
 /** What is known about an exchange outside of its messages; everything absent is unknown. */
@@ -15,6 +15,7 @@ export interface ContextFacts {
   access?(phase: Phase): AccessVerdict | null;
   schemaViolations?(phase: Phase): readonly string[];
   anomalies?(phase: Phase): readonly Anomaly[];
+  dataHits?(phase: Phase): readonly DataHit[] | null;
   /** Counts one hit on a key; every hit is the first where there is no counter. */
   rate?(key: string, windowMs: number): number;
 }
@@ -39,6 +40,7 @@ export function contextOf(set: Pick<PolicySet, 'plan'>, facts: ContextFacts): Ev
     access: (phase) => facts.access?.(phase) ?? null,
     schemaViolations: (phase) => facts.schemaViolations?.(phase) ?? [],
     anomalies: (phase) => facts.anomalies?.(phase) ?? [],
+    dataHits: (phase) => facts.dataHits?.(phase) ?? null,
     rate: (key, windowMs) => facts.rate?.(key, windowMs) ?? 1,
   };
 }

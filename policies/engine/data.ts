@@ -42,7 +42,8 @@ export function compileData(source: NonNullable<Condition['data']>, phase: 'requ
     for (const area of areas) {
       for (const one of facts.data(area)) if (one.match.confidence >= confidence && wanted.has(one.match.type)) found.push(one);
     }
-    const enough = found.length >= least && (distinct === 1 || new Set(found.map((one) => one.value)).size >= distinct);
+    const total = found.reduce((sum, one) => sum + one.count, 0);
+    const enough = total >= least && (distinct === 1 || differentValues(found, total) >= distinct);
     if (!enough) return (areas.includes('body') ? undecidedText(facts) : null) ?? NO;
     for (const one of found) {
       hit.add({
@@ -61,8 +62,14 @@ export function compileData(source: NonNullable<Condition['data']>, phase: 'requ
   };
 }
 
+/** A recording holds counts and no values; its counts are then taken for different ones. */
+function differentValues(found: readonly PlacedMatch[], total: number): number {
+  return found.some((one) => one.value === '') ? total : new Set(found.map((one) => one.value)).size;
+}
+
 /** The search reads text, so a body that does not parse is searched all the same; one that cannot be decoded is not. */
 function undecidedText(facts: Parameters<Check>[0]): ReturnType<typeof undecided> {
+  if (facts.isRecording) return null;
   const { problem } = facts.content.decoded();
   return problem === null ? null : undecided(facts);
 }

@@ -29,6 +29,8 @@ export interface PlacedMatch {
   readonly in: Location['in'];
   readonly path: string;
   readonly value: string;
+  /** More than one only for what a recording remembers. */
+  readonly count: number;
 }
 
 export interface Token {
@@ -37,6 +39,13 @@ export interface Token {
 }
 
 const EMPTY: readonly never[] = [];
+const PLACES: Readonly<Record<DataArea, Location['in']>> = {
+  body: 'body',
+  headers: 'header',
+  cookies: 'cookie',
+  query: 'query',
+  path: 'path',
+};
 
 /** What a request says, each part decoded once however many rules ask. Shared by both phases of an exchange. */
 export class RequestFacts {
@@ -161,7 +170,7 @@ export class Facts {
   data(area: DataArea): readonly PlacedMatch[] {
     let known = this.matches.get(area);
     if (known === undefined) {
-      known = this.find(area);
+      known = this.recorded(area) ?? this.find(area);
       this.matches.set(area, known);
     }
     return known;
@@ -180,6 +189,26 @@ export class Facts {
     return bare === null || bare === '' ? null : { text: bare, jwt: readJwt(bare) };
   }
 
+  /** Data conditions look at what was classified when the exchange was recorded. */
+  get isRecording(): boolean {
+    return (this.context.dataHits?.(this.phase) ?? null) !== null;
+  }
+
+  private recorded(area: DataArea): readonly PlacedMatch[] | null {
+    const hits = this.context.dataHits?.(this.phase) ?? null;
+    if (hits === null) return null;
+    const place = PLACES[area];
+    return hits
+      .filter((hit) => hit.location.in === place)
+      .map(({ type, confidence, count, location }) => ({
+        match: { type, start: 0, end: 0, confidence, path: location.path, via: null },
+        in: place,
+        path: location.path,
+        value: '',
+        count,
+      }));
+  }
+
   private find(area: DataArea): readonly PlacedMatch[] {
     const { classifier } = this.tools;
     const named = (place: Location['in'], pairs: Iterable<readonly [string, string]>): PlacedMatch[] => {
@@ -187,7 +216,7 @@ export class Facts {
       for (const [name, value] of pairs) {
         if (value.length < 4) continue;
         for (const match of classifier.classify(value, { kind: 'value', name, types: this.types }))
-          placed.push({ match, in: place, path: name, value: value.slice(match.start, match.end) });
+          placed.push({ match, in: place, path: name, value: value.slice(match.start, match.end), count: 1 });
       }
       return placed;
     };
@@ -199,7 +228,7 @@ export class Facts {
         const kind = format === 'json' || format === 'ndjson' ? 'json' : format === 'form' || format === 'xml' ? format : 'text';
         return classifier
           .classify(text, { kind, types: this.types })
-          .map((match) => ({ match, in: 'body', path: match.path, value: text.slice(match.start, match.end) }));
+          .map((match) => ({ match, in: 'body', path: match.path, value: text.slice(match.start, match.end), count: 1 }));
       }
       case 'headers':
         return named('header', headerPairs(this.headers));

@@ -60,12 +60,10 @@ export function compileJwt(source: NonNullable<Condition['jwt']>, scope: Scope):
     const name = source.invalidSignature;
     const { keys } = scope.tools;
     if (!keys.has(name))
-      scope
-        .at('invalidSignature')
-        .fail('POLICY_VALUE', `there is no key set "${name}"`, {
-          expected: keys.names().length === 0 ? 'a key set of the configuration (keySets)' : `one of ${keys.names().join(', ')}`,
-          nearest: nearest(name, keys.names()) ?? undefined,
-        });
+      scope.at('invalidSignature').fail('POLICY_VALUE', `there is no key set "${name}"`, {
+        expected: keys.names().length === 0 ? 'a key set of the configuration (keySets)' : `one of ${keys.names().join(', ')}`,
+        nearest: nearest(name, keys.names()) ?? undefined,
+      });
     tests.push((_jwt, token) => keys.verifies(name, token.text) === false);
   }
   const { from, present, malformed } = source;
