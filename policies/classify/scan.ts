@@ -263,7 +263,11 @@ export class Scan {
 
   /** A short chain and a colon: an address group, `http://`, or a name. */
   #shortColon(start: number, colon: number): number {
-    const to = isHexRun(this.bytes, start, colon) ? scanColons(this, start) : start + 1;
+    const to = isHexRun(this.bytes, start, colon)
+      ? scanColons(this, start)
+      : this.bytes[colon + 1] === 0x3a
+        ? scanColons(this, colon)
+        : start + 1;
     return to > colon ? to : scanUrl(this, start, colon);
   }
 

@@ -91,7 +91,7 @@ function phoneFrom(scan: Scan, start: number, from: number, minDigits: number): 
   for (let n = ends.length - 1; n >= 0; n--) {
     const text = scan.text(start, ends[n]);
     const good = bytes[start] === 0x2b ? isPhone(text) : isNanp(text);
-    if (good || (bytes[start] === 0x28 && isPhone(text))) {
+    if (good || (bytes[start] === 0x28 ? isPhone(text) : scan.tables.types[rule.type].validate?.(text) === true)) {
       scan.found(rule, start, ends[n], good ? rule.alone : 0.35);
       return ends[n];
     }
@@ -181,7 +181,8 @@ export function scanDots(scan: Scan, start: number, end: number, mask: number): 
     if (marked !== undefined && scan.tables.types[marked.type].validate?.(scan.text(start, end))) return scan.found(marked, start, end);
   }
   const rule = scan.rule('domain');
-  if (rule === undefined || rule.alone < scan.minConfidence || length > 253 || bytes[start - 1] === 0x40) return;
+  if (rule === undefined || rule.alone < scan.minConfidence || length > 253 || bytes[start - 1] === 0x40 || bytes[start - 1] === 0x2f)
+    return;
   const name = scan.text(start, end);
   if (isDomain(name) && !name.includes('@')) scan.found(rule, start, end);
 }

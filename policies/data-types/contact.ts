@@ -58,6 +58,12 @@ export function isInternational(digits: string): boolean {
   return false;
 }
 
+/** A known calling code and a plausible length: numbers that a plan has given up, or has not published yet. */
+export function isPossibleInternational(digits: string): boolean {
+  if (digits.length < 8 || digits.length > 15 || digits.startsWith('0')) return false;
+  return [1, 2, 3].some((length) => BY_CODE.has(digits.slice(0, length)));
+}
+
 /** A national number of any country, with or without its trunk prefix. */
 export const isNational = (digits: string): boolean =>
   digits.length >= 6 && digits.length <= 13 && PLANS.some((plan) => fits(plan, digits));
@@ -131,7 +137,8 @@ export const phone: DataType = {
     ),
   ],
   hinted: 0.85,
-  validate: isPhone,
+  validate: (text) =>
+    isPhone(text) || (text.startsWith('+') && /^\+\d[\d .()/-]{6,24}\d$/.test(text) && isPossibleInternational(digitsOf(text))),
   keep: { last: 2 },
   examples: {
     match: ['call +44 20 7946 0958', '(415) 555-2671', '{"phone":"030 1234567"}', '{"mobile":"+4915112345678"}', '415-555-2671'],

@@ -23,7 +23,7 @@ export function isIpv6(text: string): boolean {
       else return false;
     }
   }
-  return halves.length === 2 ? groups < 8 || (groups === 8 && false) : groups === 8;
+  return halves.length === 2 ? groups < 8 : groups === 8;
 }
 
 /** A host name with a top-level domain of letters (or punycode), RFC 1123 labels. */
@@ -134,6 +134,7 @@ function isUrl(text: string): boolean {
     );
   if (found === null || text.length > 2083) return false;
   const [, login, host, port] = found;
+  if (login !== '' && !/^(?:https?|ftp):/i.test(text)) return false;
   if (login.startsWith(':') || (port !== undefined && (Number(port) > 65_535 || Number(port) === 0))) return false;
   if (host.startsWith('[')) return isIpv6(host.slice(1, -1));
   const ascii = host.replace(/[^\x00-\x7f]/gu, 'u').replace(/\.$/, '');

@@ -168,7 +168,7 @@ export const bearerToken: DataType = {
 /** Share of distinct characters and classes that random text has and names have not. */
 function looksRandom(text: string): boolean {
   const classes = [/[a-z]/, /[A-Z]/, /\d/].filter((form) => form.test(text)).length;
-  const words = /[a-z]{6,}|[A-Z]{6,}|[A-Z][a-z]{4,}/.test(text.replace(/^[a-z]{2,10}_/, ''));
+  const words = /[a-z]{6,}|[A-Z]{6,}|[A-Z][a-z]{4,}/.test(text.replace(/^[a-z]{2,10}_/i, ''));
   return new Set(text).size >= 10 && /\d/.test(text) && ((classes >= 2 && !words) || (/^[0-9a-f]+$/i.test(text) && text.length >= 32));
 }
 

@@ -62,6 +62,12 @@ const LOWER = 'abcdefghijklmnopqrstuvwxyz0123456789';
 const UPPER = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
 const wrong = (prefix: string): string => `${prefix}short`;
 
+/** Names under which a token without its start is still the vendor's. */
+const FIELDS: Readonly<Record<string, readonly string[]>> = {
+  sourcegraph_access_token: ['sourcegraph', 'sourcegraphtoken', 'sourcegraphaccesstoken'],
+  facebook_token: ['facebook', 'facebookaccesstoken', 'facebooktoken', 'fbaccesstoken'],
+};
+
 /** One entry a vendor whose tokens are a start and so many characters. */
 const SIMPLE: readonly (readonly [id: string, title: string, form: string, starts: readonly Start[], example: string])[] = [
   [
@@ -180,11 +186,11 @@ const SIMPLE: readonly (readonly [id: string, title: string, form: string, start
   [
     'facebook_token',
     'Facebook access token',
-    '^(?:EAA[MC][A-Za-z0-9]{100,400}|EAACEdEose0cBA[A-Za-z0-9]+)$',
+    '^(?:EAA[MC][A-Za-z0-9]{100,400}|EAACEdEose0cBA[A-Za-z0-9]+|\\d{15,16}\\|[\\w-]{27,40})$',
     [['EAAM EAAC', 100, 400, 'base62']],
     sample('EAAM', 150),
   ],
-  ['gcp_api_key', 'Google API key', '^AIza[\\w-]{35}$', [['AIza', 35, 35]], sample('AIza', 35)],
+  ['gcp_api_key', 'Google API key', '^AIzaSy[\\w-]{33}$', [['AIzaSy', 33, 33]], sample('AIzaSy', 33)],
   [
     'google_oauth_token',
     'Google OAuth token or client secret',
@@ -248,7 +254,7 @@ const SIMPLE: readonly (readonly [id: string, title: string, form: string, start
   [
     'sourcegraph_access_token',
     'Sourcegraph token',
-    '^sgp_(?:(?:[a-fA-F0-9]{16}|local)_)?[a-fA-F0-9]{40}$',
+    '^(?:sgp_(?:(?:[a-fA-F0-9]{16}|local)_)?)?[a-fA-F0-9]{40}$',
     [['sgp_', 40, 57]],
     sample('sgp_', 40, HEX),
   ],
@@ -387,13 +393,60 @@ const simple = SIMPLE.map(([id, title, form, starts, example]) =>
     title,
     starts,
     form: form === '' ? undefined : new RegExp(form),
+    any: id === 'age_secret_key',
+    fields: FIELDS[id],
     match: [`token = "${example}"`, JSON.stringify({ note: example })],
     ignore: [wrong(starts[0][0].split(' ')[0]), `x${starts[0][0].split(' ')[0]}`],
   }),
 );
 
+/** Vendors whose keys have no telling start: a name that holds the vendor's, and a value of the right form. */
+const KEYED: readonly (readonly [id: string, title: string, words: string, form: string, outline: string, example: string])[] = [
+  ['cisco_meraki_api_key', 'Cisco Meraki key', 'meraki', '^[0-9a-f]{40}$', '#{40}', sample('', 40, HEX)],
+  ['okta_access_token', 'Okta token', 'okta', '^00[\\w=-]{40}$', '99#{40}', `00${sample('', 40)}`],
+  [
+    'snyk_api_token',
+    'Snyk token',
+    'snyk',
+    '^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$',
+    '#{8}-#{4}-#{4}-#{4}-#{12}',
+    '7f3a9c21-5b0e-4d8a-9e6f-1c2b3d4e5f60',
+  ],
+  [
+    'messagebird_client_id',
+    'MessageBird client id',
+    'messagebird message-bird',
+    '^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$',
+    '#{8}-#{4}-#{4}-#{4}-#{12}',
+    '7f3a9c21-5b0e-4d8a-9e6f-1c2b3d4e5f60',
+  ],
+  ['beamer_api_token', 'Beamer key', 'beamer', '^b_[a-z0-9=_-]{44}$', 'A_#{44}', `b_${sample('', 44, LOWER)}`],
+  ['etsy_access_token', 'Etsy token', 'etsy', '^[a-z0-9]{24}$', '#{24}', sample('', 24, LOWER)],
+  ['discord_client_id', 'Discord client id', 'discord', '^\\d{18}$', '9{18}', sample('', 18, '0123456789')],
+  ['discord_client_secret', 'Discord client secret', 'discord', '^[\\w=-]{32}$', '#{32}', sample('', 32, LOWER)],
+  ['privateai_api_token', 'Private AI key', 'privateai private-ai', '^[a-z0-9]{32}$', '#{32}', sample('', 32, LOWER)],
+  ['cohere_api_token', 'Cohere key', 'cohere', '^[a-zA-Z0-9]{40}$', '#{40}', sample('', 40)],
+  ['sumologic_access_token', 'Sumo Logic access key', 'sumo sumologic', '^[a-z0-9]{64}$', '#{64}', sample('', 64, LOWER)],
+  ['datadog_key', 'Datadog key', 'datadog', '^[a-f0-9]{32}$|^[a-z0-9]{40}$', '#{32}|#{40}', sample('', 40, LOWER)],
+  ['cloudflare_api_key', 'Cloudflare key', 'cloudflare', '^[a-f0-9]{37}$|^[\\w-]{40}$', '#{37}|#{40}', sample('', 37, HEX)],
+];
+
+const keyed = KEYED.map(([id, title, words, form, outline, example]) =>
+  vendor({
+    id,
+    title,
+    starts: [],
+    fields: words.split(' ').map((word) => word.replace('-', '')),
+    find: [{ by: 'shape', shapes: outline.split('|'), alone: 0.02 }],
+    form: new RegExp(form),
+    match: [`${words.split(' ')[0]}_token = "${example}"`],
+    ignore: [`id = "${example}"`],
+  }),
+);
+
 export const vendorKeys: readonly DataType[] = [
   ...simple,
+  ...keyed,
   vendor({
     id: 'aws_access_key',
     title: 'AWS access key id',
@@ -460,6 +513,9 @@ export const vendorKeys: readonly DataType[] = [
   vendor({
     id: 'npm_token',
     title: 'npm access token',
+    any: true,
+    fields: ['authtoken', 'npmtoken'],
+    form: /^npm_[A-Za-z0-9]{10,40}$/,
     starts: [['npm_', 36, 36, 'base62']],
     match: [sample('npm_', 36)],
     ignore: ['npm_config_registry', wrong('npm_')],

@@ -150,10 +150,10 @@ export const nationalIdKr = numbered({
     [0.7, '999999-9999999'],
     [0.3, '9{13}'],
   ],
-  // The region and check digits are random for numbers given since October 2020: only the date and the serial's form can be told of those.
+  // The region and check digits are random for numbers given since October 2020: only the date and the century can be told of those.
   validate: (text) => {
     const d = digitsOf(text);
-    return /^\d{6}-?[0-49]\d{6}$/.test(text) && rrnDay(d) && rrnCheck(d) === digitAt(d, 12);
+    return /^\d{6}-?[0-49]\d{6}$/.test(text) && rrnDay(d) && (rrnCheck(d) === digitAt(d, 12) || /[34]/.test(d[6]));
   },
   match: ['{"rrn":"660413-1577682"}'],
   ignore: ['{"rrn":"991301-1234567"}'],
@@ -315,7 +315,7 @@ export const nationalIdTh = numbered({
   validate: (text) => {
     const d = digitsOf(text);
     return (
-      /^[1-8](?:[1-9]\d|0[1-9])\d{10}$/.test(d) &&
+      /^[1-8](?:1\d|2[0-7]|3\d|4\d|5[0-8]|6[0-7]|7[0-7]|8[0-6]|9[0-6])\d{10}$/.test(d) &&
       !isRepeated(d) &&
       (11 - (weighted(d, [13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2]) % 11)) % 10 === digitAt(d, 12)
     );
