@@ -6,8 +6,6 @@ import { isMapped, type Prefix, readIpv4, readIpv6, readPrefix } from './network
 import { PrefixMap } from './prefix-map.js';
 import { longestPrefix, type PrefixColumns } from './prefix-table.js';
 
-/** Snapshots larger than this are compiled; smaller ones are cheap enough entry by entry. */
-const COMPILE_FROM = 20_000;
 const REMEMBERED_BLOCKS = 10_000;
 
 /**
@@ -31,8 +29,14 @@ export class BlockTable {
   private service = '';
   private principal: string | null | undefined = null;
 
-  /** `geo` decides about AS numbers and countries; without it such blocks never match. */
-  constructor(private readonly geo: GeoReader | null = null) {}
+  /**
+   * `geo` decides about AS numbers and countries; without it such blocks never match. Snapshots of `compileFrom` entries or more are compiled; smaller ones
+   * are cheap enough one by one.
+   */
+  constructor(
+    private readonly geo: GeoReader | null = null,
+    private readonly compileFrom = 20_000,
+  ) {}
 
   /** Follows the shared maps: first their content, then every change. Returns what ends it. */
   follow(blocks: SharedMap<Block>, allowlist: SharedMap<AllowEntry>): () => void {
@@ -58,7 +62,7 @@ export class BlockTable {
     this.others.clear();
     this.base = null;
     this.remembered.clear();
-    const compiler = blocks.length >= COMPILE_FROM ? new BlockCompiler() : null;
+    const compiler = blocks.length >= this.compileFrom ? new BlockCompiler() : null;
     for (const block of blocks) if (compiler === null || !compiler.add(block)) this.put(block);
     if (compiler !== null) this.base = compiler.compile();
     this.version++;
