@@ -14,6 +14,8 @@ const PCAP_NANO = 0xa1b23c4d;
 const PCAP_MODIFIED = 0xa1b2cd34;
 const SECTION = 0x0a0d0d0a;
 const MAX_RECORD_BYTES = 16 * 1024 * 1024;
+const JOIN_BYTES = 4_096;
+const NOTHING = new Uint8Array(0);
 
 interface Interface {
   readonly linkType: number;
@@ -30,7 +32,7 @@ interface Interface {
 export class PcapReader {
   readonly #onPacket: OnPacket;
   readonly #packet: Packet = { bytes: new Uint8Array(0), start: 0, end: 0, originalLength: 0, tsMs: 0, linkType: -1, vni: -1 };
-  #rest: Uint8Array = new Uint8Array(0);
+  #rest: Uint8Array = NOTHING;
   /** File offset of the first byte of `#rest`. */
   #offset = 0;
   #format: 'unknown' | 'pcap' | 'pcapng' = 'unknown';
@@ -52,18 +54,36 @@ export class PcapReader {
 
   /** @throws WeirError SENSOR_NOT_A_CAPTURE or SENSOR_CAPTURE_CORRUPT, naming the byte where reading stopped. */
   push(piece: Uint8Array): void {
-    let bytes = piece;
-    if (this.#rest.length > 0) {
-      bytes = new Uint8Array(this.#rest.length + piece.length);
-      bytes.set(this.#rest);
-      bytes.set(piece, this.#rest.length);
+    let from = 0;
+    while (this.#rest.length > 0 && from < piece.length) {
+      // Joins only as much as the record needs that the last piece cut in two.
+      const before = this.#rest.length;
+      const joined = new Uint8Array(before + Math.min(piece.length - from, Math.max(JOIN_BYTES, before)));
+      joined.set(this.#rest);
+      joined.set(piece.subarray(from, from + joined.length - before), before);
+      const used = this.#read(joined);
+      if (used < before) {
+        from += joined.length - before;
+        this.#rest = used === 0 ? joined : joined.slice(used);
+      } else {
+        from += used - before;
+        this.#rest = NOTHING;
+      }
     }
+    if (from === piece.length) return;
+    const bytes = from === 0 ? piece : piece.subarray(from);
+    const used = this.#read(bytes);
+    this.#rest = used === bytes.length ? NOTHING : bytes.slice(used);
+  }
+
+  /** Reads whole records; returns the bytes they took. */
+  #read(bytes: Uint8Array): number {
     let at = 0;
     if (this.#format === 'unknown') at = this.#readMagic(bytes);
     if (this.#format === 'pcap') at = this.#readRecords(bytes, at);
     else if (this.#format === 'pcapng') at = this.#readBlocks(bytes, at);
     this.#offset += at;
-    this.#rest = at === bytes.length ? new Uint8Array(0) : bytes.slice(at);
+    return at;
   }
 
   /** To be called once after the last piece. @throws WeirError when the capture ends inside a record. */
