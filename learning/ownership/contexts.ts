@@ -10,6 +10,8 @@ export interface Sample {
   readonly lo: number;
   readonly value: number;
   fields: Uint32Array | null;
+  /** Was against the regime at that time: shows what fields mean, but not what is normal. */
+  readonly denied: boolean;
 }
 
 /** A place where objects are reached: a slot of a route, the list that a route answers, or what a route creates. */
@@ -86,24 +88,28 @@ export interface Tally {
   own: number;
   share: Record<AccessClass, number>;
   anybody: Record<AccessClass, number>;
+  /** People who were denied and still would be. */
+  denied: number;
 }
 
 export function tallyOf(context: Context, known: Knowledge, people: People, relate: (context: Context, sample: Sample, person: number) => Relation): Tally {
   const perPerson = new Map<number, { total: number; own: number; counts: number[] }>();
+  const trespassers = new Set<number>();
   for (const sample of context.samples) {
     const person = people.get(sample.person);
     // People who own nothing anywhere (staff, batch jobs, fresh accounts) say nothing about how private a place is.
     if (person === undefined || (person.flags & PERSON.privileged) !== 0 || person.owned === 0) continue;
     const relation = relate(context, sample, person.id);
+    if (sample.denied && relation !== 'own' && relation !== 'granted' && relation !== 'listed') trespassers.add(person.id);
     const index = relation === 'own' ? -1 : CLASSES.indexOf(relation as AccessClass);
-    if (relation !== 'own' && index < 0) continue;
+    if (relation !== 'own' && (index < 0 || sample.denied)) continue;
     let entry = perPerson.get(person.id);
     if (entry === undefined) perPerson.set(person.id, (entry = { total: 0, own: 0, counts: [0, 0, 0, 0, 0] }));
     entry.total++;
     if (index < 0) entry.own++;
     else entry.counts[index]++;
   }
-  const tally: Tally = { people: 0, accesses: 0, own: 0, share: zero(), anybody: zero() };
+  const tally: Tally = { people: 0, accesses: 0, own: 0, share: zero(), anybody: zero(), denied: trespassers.size };
   for (const entry of perPerson.values()) {
     tally.people++;
     tally.accesses += entry.total;
@@ -169,7 +175,9 @@ export function stancesOf(tally: Tally, mutates: boolean, settings: RegimeSettin
       const proven =
         tally.people >= settings.provenPeople &&
         tally.accesses >= settings.provenAccesses &&
-        tally.anybody[name] <= Math.max(1, settings.provenDenied * tally.people);
+        tally.anybody[name] <= Math.max(1, settings.provenDenied * tally.people) &&
+        // So many trespassers are more likely a misunderstanding of ours than an attack.
+        tally.denied <= Math.max(8, 0.25 * tally.people);
       stances[name] = { is: 'deny', confidence: Math.max(0.5, Math.min(0.99, 1 - 3 * share - 1 / (tally.people + 2))), proven };
     } else stances[name] = { is: 'grey', confidence: 0.4, proven: false };
   }

@@ -1,6 +1,6 @@
 import type { Context } from './contexts.js';
 import { PERSON } from './knowledge.js';
-import { KIND, type People } from './people.js';
+import { NAMED, type People } from './people.js';
 import type { FieldRule } from './sheet.js';
 
 /** Number of the pseudo field that stands for the value in the request itself (`/users/{me}`). */
@@ -20,7 +20,7 @@ const GROUP_NAME = /tenant|org|company|team|workspace|clinic|group|department|pr
  */
 export function typeFields(contexts: readonly Context[], people: People, pathOf: (id: number) => string): FieldRule[] {
   const owners = new Map<number, number>();
-  const groups = new Set<number>();
+  const groups = new Map<number, number>();
   for (const context of contexts) {
     const counts = countMatches(context, people);
     const found: number[] = [];
@@ -33,11 +33,11 @@ export function typeFields(contexts: readonly Context[], people: People, pathOf:
       }
     }
     for (const [field, kind] of parties(context, counts, found, people)) if (!isEcho(context, field, people)) owners.set(field, kind);
-    for (const field of groupFields(context, people, owners, pathOf)) groups.add(field);
+    for (const [field, kind] of groupFields(context, people, owners, pathOf)) groups.set(field, kind);
   }
   const rules: FieldRule[] = [];
   for (const [field, kind] of owners) rules.push({ path: pathOf(field), role: 'owner', kind });
-  for (const field of groups) if (!owners.has(field)) rules.push({ path: pathOf(field), role: 'group', kind: KIND.group });
+  for (const [field, kind] of groups) if (!owners.has(field)) rules.push({ path: pathOf(field), role: 'group', kind });
   return rules.sort((a, b) => order(a) - order(b) || (a.path < b.path ? -1 : 1));
 }
 
@@ -91,7 +91,7 @@ function judge(count: Count): { good: number; observed: number; distinct: number
     good++;
     values.add(value);
   }
-  let kind: number = KIND.unique;
+  let kind: number = NAMED;
   let most = 0;
   for (const [candidate, times] of count.kinds) if (times > most) [kind, most] = [candidate, times];
   return { good, observed: count.people.size, distinct: values.size, kind };
@@ -157,10 +157,11 @@ function parties(context: Context, counts: Map<number, Count>, owners: readonly 
 }
 
 /** Fields that hold a group of the caller, or that are steady over each owner's objects and shared between owners; these then name groups. */
-function groupFields(context: Context, people: People, owners: ReadonlyMap<number, number>, pathOf: (id: number) => string): number[] {
+function groupFields(context: Context, people: People, owners: ReadonlyMap<number, number>, pathOf: (id: number) => string): Map<number, number> {
   const match = new Map<number, Map<number, [number, number]>>();
   const own = new Map<number, Map<number, Map<number, number>>>();
   const values = new Map<number, Set<number>>();
+  const kinds = new Map<number, number>();
   for (const sample of context.samples) {
     const person = people.get(sample.person);
     if (person === undefined || sample.fields === null || (person.flags & PERSON.privileged) !== 0) continue;
@@ -177,6 +178,7 @@ function groupFields(context: Context, people: People, owners: ReadonlyMap<numbe
         if (person.groups.has(short)) {
           count[0]++;
           nested(values, field, () => new Set<number>()).add(short);
+          kinds.set(field, person.groups.get(short) ?? 0);
         }
       }
       if (isOwn) {
@@ -186,11 +188,11 @@ function groupFields(context: Context, people: People, owners: ReadonlyMap<numbe
       }
     }
   }
-  const found: number[] = [];
+  const found = new Map<number, number>();
   for (const [field, entry] of match) {
     let good = 0;
     for (const [matched, total] of entry.values()) if (matched >= total * 0.6) good++;
-    if (good >= 3 && good >= entry.size * 0.6 && (values.get(field)?.size ?? 0) >= 2) found.push(field);
+    if (good >= 3 && good >= entry.size * 0.6 && (values.get(field)?.size ?? 0) >= 2) found.set(field, kinds.get(field) ?? 0);
   }
   for (const [field, perPerson] of own) {
     const named = GROUP_NAME.test(pathOf(field));
@@ -205,11 +207,12 @@ function groupFields(context: Context, people: People, owners: ReadonlyMap<numbe
     const distinct = new Set(steady.values()).size;
     if (!named && pathOf(field).startsWith('^')) continue;
     if (judged < (named ? 4 : 6) || steady.size < judged * (named ? 0.8 : 0.95) || distinct < (named ? 2 : 4) || distinct > steady.size * 0.8) continue;
-    found.push(field);
+    let kind = found.get(field) ?? people.kindOf(`group:${context.service}:${pathOf(field)}`);
     for (const [id, value] of steady) {
       const person = people.get(id);
-      if (person !== undefined) people.addGroup(person, value);
+      if (person !== undefined) kind = people.addGroup(person, value, kind);
     }
+    found.set(field, kind);
   }
   return found;
 }

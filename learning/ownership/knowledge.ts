@@ -62,7 +62,7 @@ export class Knowledge {
 
   /** Is the value one of the person's own (identity or group) of this kind? */
   holds(person: number, value: number, kind: number): boolean {
-    if (kind === PERSON_KIND) return value === person;
+    if (kind === PERSON_KIND && value === person) return true;
     this.hash.words(SPACE.identity, value, kind, person);
     return this.table.get(this.hash.hi, this.hash.lo);
   }
@@ -73,7 +73,8 @@ export class Knowledge {
   }
 
   hasKind(person: number, kind: number): boolean {
-    return kind === PERSON_KIND || this.holds(person, 0, kind);
+    this.hash.words(SPACE.identity, 0, kind, person);
+    return this.table.get(this.hash.hi, this.hash.lo);
   }
 
   grant(hi: number, lo: number, person: number): number {
@@ -97,7 +98,8 @@ export class Knowledge {
     const grant = this.grant(hi, lo, person);
     if (grant === GRANT.party || (grant === GRANT.creator && owner === 0)) return 'own';
     if (grant === GRANT.granted || grant === GRANT.weak) return 'granted';
-    if (grant === GRANT.listed) return 'listed';
+    // Where no field names an owner, being listed is what makes an object one's own.
+    if (grant === GRANT.listed) return owner === 0 || kind === PERSON_KIND ? 'own' : 'listed';
     return this.stranger(person, owner, kind, group, rule);
   }
 

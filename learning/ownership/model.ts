@@ -6,7 +6,7 @@ import { KeyedHash } from './hash.js';
 import { type Caller, JUDGE, type JudgedAnswer, type JudgeSettings, judge, relationAt } from './judge.js';
 import { GRANT, Knowledge, PERSON, type Relation, SPACE } from './knowledge.js';
 import { Objects } from './objects.js';
-import { KIND, People, type Person } from './people.js';
+import { NAMED, People, type Person } from './people.js';
 import { type Reference, readRequest, type RouteReading } from './references.js';
 import { foldRoute } from './routes.js';
 import { isGloballyUnique, shapeOf } from './shape.js';
@@ -84,7 +84,11 @@ export class OwnershipModel {
     this.#settings = { regime: REGIME, judge: JUDGE, alertConfidence: 0.5, guessesToBlock: 3.4, guessesToAlert: 2.4, ...settings };
     this.known = new Knowledge(new KeyedHash(settings.seed));
     this.people = new People(this.known, this.#write, this.#forget);
-    this.#objects = new Objects(this.known, this.#write);
+    this.#objects = new Objects(this.known, this.#write, (hi, lo, value, kind) => {
+      const holder = this.people.holder(value, kind);
+      if (holder !== undefined) this.people.addGrant(holder, hi, lo, GRANT.party);
+      else this.#await(value, hi, lo, GRANT.party);
+    });
     this.#signIns = new SignIns(settings.secret);
     this.people.onIdentity = (person, value) => {
       const waiting = this.#waitingGrants.get(value) ?? [];
@@ -260,15 +264,18 @@ export class OwnershipModel {
   // ------------------------------------------------------------------------------------------------ learning
 
   #learn(read: Reading, verdict: AccessVerdict | null): void {
-    if (read.observation.exchange.outcome.action === 'blocked' && read.observation.exchange.outcome.phase === 'request') return;
+    if (read.observation.exchange.outcome.action === 'blocked' && read.observation.exchange.outcome.phase === 'request') {
+      if (read.person !== null && (read.person.flags & PERSON.privileged) === 0) this.#learnAccesses({ ...read, objects: [] }, read.person, true);
+      return;
+    }
     if (read.person !== null) this.#learnMisses(read, read.person);
     if (read.status < 200 || (read.status >= 300 && read.status !== 304)) return;
     const denied = verdict !== null && verdict.relation !== 'own' && verdict.confidence >= 0.5;
     this.#learnIdentity(read, denied);
     const person = read.person === null ? null : (this.people.get(read.person.id) ?? read.person);
-    // What a proven regime denies is not a sample of what is normal, or an attack would argue for itself.
     if (person !== null && (person.flags & PERSON.privileged) !== 0) this.#learnStaff(read, person);
-    else if (person !== null && verdict?.enforceable !== true) this.#learnAccesses(read, person);
+    // What a proven regime denies is no example of what is normal, or an attack would argue for itself.
+    else if (person !== null) this.#learnAccesses(read, person, verdict?.enforceable === true);
     this.#learnObjects(read, person, denied);
     if (person !== null && !SAFE.has(read.reading.method) && !denied) this.#learnGrants(read, person);
   }
@@ -326,7 +333,7 @@ export class OwnershipModel {
     }
   }
 
-  #learnAccesses(read: Reading, person: Person): void {
+  #learnAccesses(read: Reading, person: Person, denied: boolean): void {
     const service = read.observation.exchange.service;
     const { reading } = read;
     const mutates = !SAFE.has(reading.method);
@@ -341,7 +348,7 @@ export class OwnershipModel {
       const about = subjectOf(read.objects, reference);
       const fields = about !== null ? this.#objects.snapshot(about) : this.#objects.fieldsOf(hi, lo);
       const held = this.#objects.fieldsOf(hi, lo);
-      const sample = { person: person.id, hi, lo, value: this.known.valueHash(reference.value), fields: mutates && held !== null ? held : fields };
+      const sample = { person: person.id, hi, lo, value: this.known.valueHash(reference.value), fields: mutates && held !== null ? held : fields, denied };
       addSample(context, sample);
       const relation = this.#relate(context, sample, person.id);
       if (relation === 'own') this.#owns(person, this.known.resource(service, context.resource));
@@ -351,14 +358,15 @@ export class OwnershipModel {
     const lists = read.objects.filter((object) => object.id !== null && (object.inList || object.isRoot));
     if (lists.length === 0 || (reading.references.some((one) => one.place === 'path') && read.status !== 201)) return;
     const resource = lists[0].resource;
-    const created = mutates && !lists[0].inList;
+    const created = isCreation(read);
+    if (mutates && !created) return;
     const context = this.#context(service, reading.route, created ? 'answer!' : reading.answerSlot, resource, mutates);
     context.uses++;
     for (const object of lists.slice(0, 12)) {
       if (object.resource !== resource) continue;
       this.known.objectKey(service, resource, object.id as string);
       const { hi, lo } = this.known.hash;
-      addSample(context, { person: person.id, hi, lo, value: 0, fields: this.#objects.snapshot(object) });
+      addSample(context, { person: person.id, hi, lo, value: 0, fields: this.#objects.snapshot(object), denied });
     }
     if (context.uses >= context.nextCheck) this.#review(context);
   }
@@ -415,7 +423,7 @@ export class OwnershipModel {
     }
     if (relation === 'foreign' || relation === 'unidentified') this.#broad(read, person, hi, lo);
     if (!SAFE.has(read.reading.method)) {
-      if (!object.inList && relation === 'unknown') this.people.addGrant(person, hi, lo, GRANT.creator);
+      if (isCreation(read) && relation === 'unknown') this.people.addGrant(person, hi, lo, GRANT.creator);
       return;
     }
     if (relation === 'unknown') {
@@ -430,14 +438,16 @@ export class OwnershipModel {
   /** Somebody without a name gets a list that shows everybody only their own, or creates something: then the owner named there is this person. */
   #voteByList(read: Reading, person: Person): void {
     const service = read.observation.exchange.service;
-    const context = this.#contexts.get(contextKey(service, read.reading.route, SAFE.has(read.reading.method) ? read.reading.answerSlot : 'answer!'));
+    const created = isCreation(read);
+    if (!created && !SAFE.has(read.reading.method)) return;
+    const context = this.#contexts.get(contextKey(service, read.reading.route, created ? 'answer!' : read.reading.answerSlot));
     if (context?.rule?.stances.foreign.is !== 'deny') return;
     const rule = this.known.resource(service, context.resource);
     const owners = new Map<number, number>();
     let objects = 0;
     for (const object of read.objects) {
       if (object.id === null || object.resource !== context.resource || rule === undefined) continue;
-      const field = rule.fields.find((one) => one.role === 'owner' && one.path !== '@' && object.fields.some((seen) => seen.path === one.path));
+      const field = rule.fields.find((one) => one.role === 'owner' && one.path !== '@' && !one.path.includes('[]') && object.fields.some((seen) => seen.path === one.path));
       const value = field === undefined ? undefined : object.fields.find((seen) => seen.path === field.path)?.value;
       if (field === undefined || value === undefined) continue;
       if (this.known.hasKind(person.id, field.kind) && person.guessed.length === 0) return;
@@ -445,7 +455,7 @@ export class OwnershipModel {
       owners.set(this.known.valueHash(value), field.kind);
     }
     if (owners.size !== 1) return;
-    for (const [owner, kind] of owners) this.people.voteByList(person, owner, kind, objects > 1 || !SAFE.has(read.reading.method) ? 3 : 2);
+    for (const [owner, kind] of owners) this.people.voteByList(person, owner, kind, objects > 1 || created ? 3 : 2);
   }
 
   #owns(person: Person, rule: ResourceRule | undefined): void {
@@ -500,7 +510,7 @@ export class OwnershipModel {
     list.people.add(person.id);
     const mine = list.people.size >= 4 && list.first.size >= 6 && list.conflicts <= list.first.size * 0.05;
     list.mine = mine;
-    if (mine) this.#objects.setPersonOwner(hi, lo, person.id);
+    if (mine && (person.flags & PERSON.identified) !== 0) this.#objects.setPersonOwner(hi, lo, person.id);
   }
 
   #learnGrants(read: Reading, person: Person): void {
@@ -520,14 +530,20 @@ export class OwnershipModel {
     for (const reference of reading.references) {
       if (reference.place !== 'body' || reference.value === subject.value) continue;
       const value = this.known.valueHash(reference.value);
-      const kind = isGloballyUnique(reference.value) ? KIND.unique : KIND.small;
       const strength = relation === 'own' ? GRANT.granted : GRANT.weak;
-      const holder = this.people.holder(value, kind);
+      const holder = this.people.holder(value, NAMED);
       if (holder !== undefined) this.people.addGrant(holder, hi, lo, strength);
-      else if (kind === KIND.unique || /user|member|recipient|grantee|assignee|email|owner/i.test(reference.name)) {
-        if (this.#waitingGrants.size < MAX_WAITING_GRANTS) this.#waitingGrants.set(value, [...(this.#waitingGrants.get(value) ?? []).slice(-60), hi, lo, strength]);
+      else if (isGloballyUnique(reference.value) || /user|member|recipient|grantee|assignee|email|owner/i.test(reference.name)) {
+        this.#await(value, hi, lo, strength);
       }
     }
+  }
+
+  /** Keeps a grant for somebody whose identity has not been seen yet. */
+  #await(value: number, hi: number, lo: number, grant: number): void {
+    const waiting = this.#waitingGrants.get(value) ?? [];
+    for (let i = 0; i < waiting.length; i += 3) if (waiting[i] === hi && waiting[i + 1] === lo) return;
+    if (this.#waitingGrants.size < MAX_WAITING_GRANTS) this.#waitingGrants.set(value, [...waiting.slice(-297), hi, lo, grant]);
   }
 
   // ------------------------------------------------------------------------------------------------ contexts and rules
@@ -546,7 +562,7 @@ export class OwnershipModel {
     const seenAs = this.#idIndex.get(this.known.valueHash(reference.value));
     if (context === undefined) {
       // Outside the path nearly everything is no reference: a place counts once its values are ids that answers have shown.
-      if (reference.place !== 'path' && seenAs === undefined && this.people.holder(this.known.valueHash(reference.value), KIND.unique) === undefined) return null;
+      if (reference.place !== 'path' && seenAs === undefined && this.people.holder(this.known.valueHash(reference.value), NAMED) === undefined) return null;
       context = this.#context(service, reading.route, reference.slot, reference.hint, mutates);
     }
     if (seenAs !== undefined && context.votes.size < 6) {
@@ -656,6 +672,13 @@ export class OwnershipModel {
 /** Only those who see everything come here: ordinary people hardly ever do. */
 function isForStaff(context: Context): boolean {
   return context.staff.size >= 2 && context.staffUses >= 8 && context.people.size <= Math.max(1, context.staff.size * 0.5);
+}
+
+/** A write that answered with one object whose id the request did not name. */
+function isCreation(read: Reading): boolean {
+  if (SAFE.has(read.reading.method)) return false;
+  const object = read.objects.find((one) => one.id !== null);
+  return object !== undefined && !object.inList && (read.status === 201 || !read.reading.references.some((one) => one.value === object.id || one.place === 'path'));
 }
 
 const contextKey = (service: string, route: string, slot: string): string => `${service}\u001f${route}\u001f${slot}`;

@@ -25,6 +25,8 @@ export class Objects {
   constructor(
     private readonly known: Knowledge,
     private readonly write: (hi: number, lo: number, a: number, b: number) => void,
+    /** Called for every further party that an object names besides the owner in its table entry. */
+    private readonly party: (hi: number, lo: number, value: number, kind: number) => void,
   ) {}
 
   get size(): number {
@@ -84,7 +86,7 @@ export class Objects {
   /** The object belongs to a principal itself (it was listed for it alone, or created by it), unless a field says whose it is. */
   setPersonOwner(hi: number, lo: number, person: number): void {
     const known = this.known.table.get(hi, lo);
-    if (known && this.known.table.a !== 0) return;
+    if (known && this.known.table.a !== 0 && (this.known.table.b & 0xff) !== PERSON_KIND) return;
     this.write(hi, lo, person, ((known ? this.known.table.b : 0) & 0xffffff00) | PERSON_KIND);
   }
 
@@ -93,16 +95,15 @@ export class Objects {
     let kind = 0;
     let group = 0;
     for (const field of rule.fields) {
-      if ((field.role === 'owner' ? owner : group) !== 0) continue;
       const id = this.#pathIds.get(field.path);
       for (let i = 0; i < fields.length; i += 2) {
         if (fields[i] !== id) continue;
-        if (field.role === 'group') group = fields[i + 1] & 0xffffff;
-        else {
+        if (field.role === 'group') {
+          if (group === 0) group = fields[i + 1] & 0xffffff;
+        } else if (owner === 0) {
           owner = fields[i + 1];
           kind = field.kind;
-        }
-        break;
+        } else if (fields[i + 1] !== owner) this.party(hi, lo, fields[i + 1], field.kind);
       }
     }
     if (owner === 0 && group === 0) return;

@@ -1,18 +1,20 @@
 import { GRANT, type Knowledge, PERSON, PERSON_KIND, SPACE } from './knowledge.js';
 import { isGloballyUnique } from './shape.js';
 
-/** Kinds of identity values: unique by shape, small ones that a source named as an identity, groups; others are told apart by source. */
-export const KIND = { unique: 1, small: 2, group: 255 } as const;
+/** The kind of identity values that are unique by shape or stood under a name for identities; other values are told apart by where they stood. */
+export const NAMED = 1;
 
 /** What the model keeps of one principal besides its table entries. */
 export interface Person {
   readonly id: number;
   /** Identity value → kind. */
   readonly identities: Map<number, number>;
-  /** Group values, 24 bits each. */
-  readonly groups: Set<number>;
+  /** Group value (24 bits) → kind. */
+  readonly groups: Map<number, number>;
   flags: number;
   keys: string[];
+  /** Numbers of people that turned out to be this one. */
+  readonly aliases: number[];
   /** Recent grants, to carry over when two credentials turn out to be one person. Triples hi, lo, grant. */
   grants: number[];
   /** Distinct owners whose objects were reached, and by handed-out ids; small sets. */
@@ -44,6 +46,8 @@ interface Source {
   readonly key: string;
   /** Kind of values that are not unique by shape. */
   readonly kind: number;
+  /** Kind of group values: that of an earlier source that agreed with this one, else its own. 0: not decided. */
+  groupKind: number;
   readonly unique: Set<number>;
   readonly prior: Prior;
   readonly values: Map<number, number>;
@@ -98,9 +102,10 @@ export class People {
     const person: Person = {
       id: this.#nextPerson++,
       identities: new Map(),
-      groups: new Set(),
+      groups: new Map(),
       flags: 0,
       keys: [key],
+      aliases: [],
       grants: [],
       foreignOwners: new Set(),
       broadLists: 0,
@@ -170,12 +175,12 @@ export class People {
     if (source === undefined) {
       if (this.#sources.size >= MAX_SOURCES) return person;
       const prior: Prior = IDENTITY_NAME.test(path) ? 'identity' : GROUP_NAME.test(path) ? 'group' : 'none';
-      source = { key: sourceKey, kind: prior === 'identity' ? KIND.small : this.kindOf(sourceKey), unique: new Set(), prior, values: new Map(), distinct: new Map(), inconsistent: 0, role: 'off', nextCheck: 2 };
+      source = { key: sourceKey, kind: prior === 'identity' ? NAMED : this.kindOf(sourceKey), groupKind: 0, unique: new Set(), prior, values: new Map(), distinct: new Map(), inconsistent: 0, role: 'off', nextCheck: 2 };
       this.#sources.set(sourceKey, source);
       if (prior === 'identity') source.role = 'identity';
     }
     if (source.role === 'identity' && mayJoin && (source.prior === 'identity' || this.#mayJoin(source))) {
-      const holder = this.holder(value, isGloballyUnique(text) ? KIND.unique : source.kind);
+      const holder = this.holder(value, isGloballyUnique(text) ? NAMED : source.kind);
       if (holder !== undefined) {
         if (holder !== person && holder.keys.length < 64) {
           this.join(person, holder);
@@ -205,7 +210,7 @@ export class People {
   kindOf(sourceKey: string): number {
     let kind = this.#kinds.get(sourceKey);
     if (kind === undefined) {
-      kind = 3 + (this.#kinds.size % 252);
+      kind = 2 + (this.#kinds.size % 254);
       this.#kinds.set(sourceKey, kind);
     }
     return kind;
@@ -216,14 +221,18 @@ export class People {
     person.identities.set(value, kind);
     this.#writeIdentity(person, value, kind);
     this.setFlags(person, PERSON.identified);
+    this.#writeIdentity(person, person.id, PERSON_KIND);
     this.onIdentity?.(person, value);
   }
 
-  addGroup(person: Person, value: number): void {
+  /** Returns the kind under which the person holds the group: that of an earlier source where there was one. */
+  addGroup(person: Person, value: number, kind: number): number {
     const short = value & GROUP_BITS;
-    if (person.groups.has(short) || person.groups.size >= 64) return;
-    person.groups.add(short);
-    this.#writeIdentity(person, short, KIND.group);
+    const held = person.groups.get(short);
+    if (held !== undefined || person.groups.size >= 64) return held ?? kind;
+    person.groups.set(short, kind);
+    this.#writeIdentity(person, short, kind);
+    return kind;
   }
 
   addGrant(person: Person, hi: number, lo: number, grant: number): void {
@@ -282,9 +291,15 @@ export class People {
     this.#canon.set(from.id, into.id);
     this.all.delete(from.id);
     into.keys.push(...from.keys);
+    // Objects that belong to the person itself name it by number: the old numbers stay good.
+    for (const alias of [from.id, ...from.aliases]) {
+      into.aliases.push(alias);
+      this.known.hash.words(SPACE.identity, alias, PERSON_KIND, into.id);
+      this.write(this.known.hash.hi, this.known.hash.lo, 1, 0);
+    }
     into.flags |= from.flags & ~PERSON.privileged;
     for (const [value, kind] of from.identities) this.addIdentity(into, value, kind);
-    for (const value of from.groups) this.addGroup(into, value);
+    for (const [value, kind] of from.groups) this.addGroup(into, value, kind);
     for (let i = 0; i < from.grants.length; i += 3) this.addGrant(into, from.grants[i], from.grants[i + 1], from.grants[i + 2]);
     into.requests += from.requests;
     into.owned += from.owned;
@@ -341,8 +356,8 @@ export class People {
   }
 
   #assign(person: Person, value: number, source: Source): void {
-    if (source.role === 'identity') this.addIdentity(person, value, source.unique.has(value) ? KIND.unique : source.kind);
-    else if (source.role === 'group') this.addGroup(person, value);
+    if (source.role === 'identity') this.addIdentity(person, value, source.unique.has(value) ? NAMED : source.kind);
+    else if (source.role === 'group') source.groupKind = this.addGroup(person, value, source.groupKind === 0 ? this.kindOf(`group:${source.key}`) : source.groupKind);
   }
 
   #writeKey(key: string, person: Person): void {
@@ -351,7 +366,6 @@ export class People {
   }
 
   #writeIdentity(person: Person, value: number, kind: number): void {
-    if (kind === PERSON_KIND) return;
     this.known.hash.words(SPACE.identity, value, kind, person.id);
     this.write(this.known.hash.hi, this.known.hash.lo, 1, 0);
     this.known.hash.words(SPACE.identity, 0, kind, person.id);

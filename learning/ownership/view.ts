@@ -2,8 +2,9 @@ import { type AccessVerdict, type Body, bodyText, type HeaderList } from '../../
 import { readAnswer } from './answer.js';
 import { KeyedHash } from './hash.js';
 import { type Caller, JUDGE, type JudgedAnswer, type JudgeSettings, judge } from './judge.js';
-import { Knowledge } from './knowledge.js';
-import { type RequestFacts, readRequest } from './references.js';
+import { Knowledge, SPACE } from './knowledge.js';
+import { NAMED } from './people.js';
+import { type RequestFacts, type RouteReading, readRequest } from './references.js';
 import { foldRoute } from './routes.js';
 import { scoped } from './sheet.js';
 import { applyDelta } from './wire.js';
@@ -32,6 +33,8 @@ export interface AccessAnswer {
 }
 
 const MAX_BODY = 262_144;
+/** Objects with recent writes that the gateway remembers until the engine has told it what they meant. */
+const MAX_RECENT = 4096;
 
 /**
  * What a gateway needs of the learned ownership: a replica of the table and the rules, read-only, synchronous, no I/O.
@@ -49,6 +52,8 @@ export class OwnershipView {
   get bytes(): number {
     return this.#known.table.bytes;
   }
+
+  readonly #recent = new Map<number, number[]>();
 
   constructor(settings: Partial<JudgeSettings> = {}) {
     this.#settings = { ...JUDGE, ...settings };
@@ -99,12 +104,36 @@ export class OwnershipView {
     if (!known.sheet.routes.has(scoped(request.service, reading.route))) return null;
     known.findPerson(request.principalKey);
     const caller: Caller = { person: known.person, flags: known.flags };
+    if (answer === null && reading.method !== 'GET' && reading.method !== 'HEAD') this.#remember(request.service, reading);
     let judged: JudgedAnswer | null = null;
     if (answer !== null && answer.body !== null) {
       const text = bodyText(answer.headers, answer.body, MAX_BODY);
       judged = { status: answer.status, objects: answerObjects(text, reading.collection) };
     }
-    return judge(known, request.service, reading, caller, judged, this.#settings);
+    const verdict = judge(known, request.service, reading, caller, judged, this.#settings);
+    return verdict?.enforceable === true && this.#wasJustNamed(request.service, reading, caller.person) ? { ...verdict, enforceable: false } : verdict;
+  }
+
+  /** Notes which values a write names beside an object: a share or a transfer takes effect here before the engine has learned of it. */
+  #remember(service: string, reading: RouteReading): void {
+    const subject = reading.references.findLast((one) => one.place !== 'body') ?? reading.references[0];
+    if (subject === undefined) return;
+    const key = this.#known.hash.number(SPACE.object, `${service} ${subject.value}`);
+    const values = this.#recent.get(key) ?? [];
+    for (const reference of reading.references) if (reference !== subject && reference.place === 'body') values.push(this.#known.valueHash(reference.value));
+    if (values.length === 0) return;
+    this.#recent.delete(key);
+    this.#recent.set(key, values.slice(-16));
+    if (this.#recent.size > MAX_RECENT) this.#recent.delete(this.#recent.keys().next().value as number);
+  }
+
+  #wasJustNamed(service: string, reading: RouteReading, person: number): boolean {
+    if (this.#recent.size === 0) return false;
+    for (const reference of reading.references) {
+      const values = this.#recent.get(this.#known.hash.number(SPACE.object, `${service} ${reference.value}`));
+      if (values?.some((value) => this.#known.holds(person, value, NAMED)) === true) return true;
+    }
+    return false;
   }
 }
 

@@ -341,7 +341,7 @@ class Stage {
           this.sendForm(user, dice.pick(resource.open), thing, 'other-party', null);
           yield;
         }
-      } else {
+      } else if (what > 97) {
         this.sendForm(user, dice.pick(resource.open), null, 'errors', null, { id: resource.id(900_000 + dice.int(90_000), user, 'gone') });
         yield;
       }
