@@ -1,4 +1,4 @@
-import type { ActorRef, Finding, Observation } from '../exchange/index.js';
+import { type ActorRef, type Finding, type Observation, severityRank } from '../exchange/index.js';
 import type { ScoredFinding } from './score.js';
 
 /** Limits that keep one actor under some 30 KB whatever they do. What does not fit is counted in `beyond`. */
@@ -122,10 +122,18 @@ export function addFinding(actor: ActorRecord, finding: Finding): void {
     requestId: finding.requestIds[0] ?? null,
   });
   if (actor.findings.length > KEPT.findings) {
-    actor.findings.shift();
+    actor.findings.splice(leastGrave(actor.findings), 1);
     actor.beyond.findings = (actor.beyond.findings ?? 0) + 1;
   }
   addMoment(actor, { atMs, what: 'finding', text: `${title}${endpoint === null ? '' : ` (${endpoint})`}`, findingId: id });
+}
+
+/** The oldest of the lowest severity: an attacker must not be able to wash out a grave finding with many small ones. */
+function leastGrave(findings: readonly KeptFinding[]): number {
+  let least = 0;
+  for (const [index, { severity }] of findings.entries())
+    if (severityRank(severity) < severityRank(findings[least].severity)) least = index;
+  return least;
 }
 
 export function addMoment(actor: ActorRecord, moment: Moment): void {

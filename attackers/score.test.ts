@@ -1,0 +1,287 @@
+import t from 'tap';
+import { type Exchange, emptyBody, endpointRef, type Finding, type Observation, type Principal, type Severity } from '../exchange/index.js';
+import type { SharedCounters } from '../traffic/index.js';
+import { ActorBook, type ActorRecord, type RateLimit, type ScoredFinding, scoreActor, Throttle } from './index.js';
+
+const NOW = 1_700_000_000_000;
+const HOUR = 3_600_000;
+
+function scored(kind: string, severity: Severity, confidence: number, succeeded: boolean | null, ageHours = 0): ScoredFinding {
+  return { id: 'f', kind, severity, confidence, succeeded, atMs: NOW - ageHours * HOUR };
+}
+
+const repeat = <T>(count: number, make: () => T): T[] => Array.from({ length: count }, make);
+
+t.test('the score: a table (the rows of docs/actor-score.md among them)', async (t) => {
+  const cases: [string, ScoredFinding[], number][] = [
+    ['nothing', [], 0],
+    ['one medium, half sure', [scored('abuse.scanner', 'medium', 0.5, null)], 12],
+    ['one refused injection', [scored('attack.sql', 'high', 0.9, false)], 27],
+    ['one that got through', [scored('attack.sql', 'high', 0.9, true)], 55],
+    ['the same a day ago', [scored('attack.sql', 'high', 0.9, true, 24)], 33],
+    ['the same a week ago', [scored('attack.sql', 'high', 0.9, true, 24 * 7)], 1],
+    ['twenty refused', repeat(20, () => scored('attack.sql', 'high', 0.9, false)), 68],
+    ['a hundred refused: little more', repeat(100, () => scored('attack.sql', 'high', 0.9, false)), 80],
+    ['a hundred harmless ones', repeat(100, () => scored('abuse.size', 'info', 1, false)), 5],
+    ['critical, sure, got through', [scored('bola.foreign-write', 'critical', 1, true)], 78],
+    [
+      'three families',
+      [
+        scored('attack.sql', 'high', 0.9, true),
+        scored('bola.foreign-object', 'high', 0.9, true),
+        scored('auth.token-guessing', 'high', 0.9, true),
+      ],
+      95,
+    ],
+    [
+      'three kinds of one family',
+      [scored('attack.sql', 'high', 0.9, true), scored('attack.xss', 'high', 0.9, true), scored('attack.ssrf', 'high', 0.9, true)],
+      91,
+    ],
+    [
+      "what is the API's fault",
+      ['data.exposed', 'inventory.new-endpoint', 'auth.missing', 'error.leak'].map((kind) => scored(kind, 'critical', 1, true)),
+      0,
+    ],
+    ['a finding from the future counts as now', [scored('attack.sql', 'high', 0.9, true, -5)], 55],
+    ['a confidence out of range', [scored('attack.sql', 'high', 7, true)], 58],
+  ];
+  for (const [what, findings, expected] of cases) {
+    t.equal(scoreActor(findings, NOW).score, expected, what);
+    t.strictSame(scoreActor([...findings].reverse(), NOW), scoreActor(findings, NOW), 'in any order');
+  }
+  t.strictSame(scoreActor([scored('attack.sql', 'high', 0.5, true, 1), scored('attack.sql', 'high', 0.5, false, 0.5)], NOW).reasons, [
+    { kind: 'attack.sql', findings: 2, points: 30.7, text: '2 × attack.sql, 1 got through, last 30 min ago: 30.7 points' },
+  ]);
+});
+
+const ann: Principal = { key: 'p-ann', kind: 'jwt', carrier: 'header:authorization', label: 'an…' };
+
+function observation(
+  n: number,
+  more: {
+    principal?: Principal | null;
+    ip?: string;
+    path?: string;
+    status?: number;
+    ssn?: number;
+    action?: Exchange['outcome']['action'];
+  } = {},
+): Observation {
+  const message = { httpVersion: '1.1', headers: [], trailers: [], body: emptyBody } as const;
+  const { principal = null, ip = '203.0.113.7', path = '/orders/{id}', status = 200, ssn = 0, action = 'passed' } = more;
+  return {
+    endpoint: endpointRef('shop', 'GET', path),
+    pathParameters: [],
+    dataHits:
+      ssn === 0 ? [] : [{ type: 'us-ssn', confidence: 1, count: ssn, location: { phase: 'response', in: 'body', path: '[*].ssn' } }],
+    exchange: {
+      id: `x${n}`,
+      requestId: `x${n}`,
+      kind: 'http',
+      observer: { kind: 'gateway', id: 'g' },
+      service: 'shop',
+      client: { ip, port: 1 },
+      server: { ip: '192.0.2.1', port: 80 },
+      startedAtMs: NOW + n,
+      durationMs: 1,
+      upstreamMs: 1,
+      request: { ...message, method: 'GET', scheme: 'http', host: 'shop', target: '/orders/1' },
+      response: { ...message, status },
+      principal,
+      outcome: { action, mode: 'observe', phase: null, acts: [] },
+      tags: [],
+    },
+  };
+}
+
+function finding(n: number, actor: Finding['actor'], kind = 'attack.sql', severity: Severity = 'high'): Finding {
+  return {
+    id: `f${n}`,
+    kind,
+    atMs: NOW + n,
+    service: 'shop',
+    endpoint: endpointRef('shop', 'GET', '/orders/{id}'),
+    actor,
+    client: '203.0.113.7',
+    severity,
+    confidence: 0.9,
+    title: 'SQL injection',
+    explanation: '',
+    source: { kind: 'detector', id: 'd' },
+    effect: 'none',
+    succeeded: true,
+    exchangeIds: [],
+    requestIds: [`x${n}`],
+    evidence: [],
+    remediation: '',
+    fingerprint: 'x',
+  };
+}
+
+const annRef = { kind: 'principal', value: 'p-ann', label: 'an…' } as const;
+const address = { kind: 'address', value: '203.0.113.7', label: '203.0.113.7' } as const;
+
+t.test('actors: what they did, who they were seen with; a principal’s deeds stay its own', async (t) => {
+  const book = new ActorBook({ isBlocked: ({ value }) => value === '198.51.100.1' });
+  book.observe(observation(1, { principal: ann }));
+  book.observe(observation(2, { principal: ann, ssn: 3, path: '/profile' }));
+  book.observe(observation(3, { principal: ann, status: 404, ssn: 9 }));
+  book.observe(observation(4, { principal: { ...ann, key: 'p-bob', label: 'bo…' } }));
+  book.observe(observation(5, { ip: '198.51.100.1', status: 403, action: 'blocked' }));
+  book.observe(observation(6, { ip: '2001:db8::1' }));
+  book.observe(observation(7, { ip: '2001:db8::2' }));
+  book.report(finding(8, annRef));
+  t.match(book.view(annRef, NOW + 10), {
+    state: 'active',
+    requests: 3,
+    firstMs: NOW + 1,
+    lastMs: NOW + 8,
+    statuses: { '2xx': 2, '4xx': 1 },
+    data: { 'us-ssn': 3 },
+    records: 3,
+    score: 55,
+    reasons: [{ kind: 'attack.sql', findings: 1 }],
+    endpoints: [
+      { name: 'GET /orders/{id}', count: 2, lastMs: NOW + 3 },
+      { name: 'GET /profile', count: 1 },
+    ],
+    companions: [{ value: '203.0.113.7', count: 3 }],
+    moments: [
+      { what: 'first-seen' },
+      { what: 'endpoint' },
+      { what: 'companion', text: 'First came from 203.0.113.7' },
+      { what: 'endpoint' },
+      { what: 'data' },
+      { what: 'finding', findingId: 'f8' },
+    ],
+  });
+  t.match(
+    book.view(address, NOW),
+    { requests: 4, score: 0, companions: [{ value: 'p-ann' }, { value: 'p-bob' }] },
+    'others at the address are not blamed',
+  );
+  t.match(book.view({ kind: 'address', value: '198.51.100.1' }, NOW), { state: 'blocked', blockedRequests: 1 });
+  t.match(book.view({ kind: 'address', value: '2001:db8::/64' }, NOW), { requests: 2 }, 'IPv6 by /64');
+  t.equal(book.view({ kind: 'address', value: '192.0.2.200' }, NOW), null);
+  t.strictSame(
+    book
+      .list(NOW + 10)
+      .map(({ value }) => value)
+      .slice(0, 2),
+    ['p-ann', '2001:db8::/64'],
+    'by score, then last seen',
+  );
+  book.decide(annRef, 'watched', 'root', NOW + 20);
+  t.match(book.view(annRef, NOW), { state: 'watched', moments: { 6: { what: 'state', text: 'watched, set by root' } } });
+  book.note(address, 'blocked for 4 h by root', NOW + 30);
+  t.match(book.view(address, NOW)?.moments.at(-1), { what: 'block' });
+});
+
+t.test('actors: automatic block, simulated first, once each time the score passes the threshold', async (t) => {
+  const acts = (book: ActorBook, count: number) => Array.from({ length: count }, (_, n) => book.report(finding(n, address))?.act);
+  t.strictSame(acts(new ActorBook(), 5), ['none', 'none', 'none', 'none', 'none'], 'off by default');
+  const book = new ActorBook({ autoBlockFrom: 60 });
+  t.strictSame(acts(book, 4), ['none', 'would-block', 'none', 'none'], 'simulated by default');
+  t.match(
+    book.view(address, NOW)?.moments.find(({ what }) => what === 'would-block')?.text,
+    /^Would have been blocked: score 69: 2 × attack.sql$/,
+  );
+  t.strictSame(acts(new ActorBook({ autoBlockFrom: 60, isSimulated: false }), 3), ['none', 'block', 'none']);
+  const later = { ...finding(1, address), atMs: NOW + 200 * HOUR };
+  t.equal(book.report(later)?.act, 'none', 'fell below');
+  t.equal(book.report({ ...later, id: 'f2' })?.act, 'would-block', 'and passed it again');
+  const allowed = new ActorBook({ autoBlockFrom: 10, isSimulated: false });
+  allowed.decide(address, 'allowed', 'root', NOW);
+  t.strictSame(acts(allowed, 3), ['none', 'none', 'none'], 'an allowed actor never');
+  const api = new ActorBook({ autoBlockFrom: 1, isSimulated: false });
+  t.equal(api.report(finding(1, address, 'data.exposed', 'critical')), null);
+  t.equal(api.report(finding(1, null)), null);
+});
+
+t.test('actors: memory is bounded, and everything survives a restart', async (t) => {
+  const book = new ActorBook({ maxActors: 50 });
+  book.report(finding(0, address));
+  for (let n = 1; n < 400; n++) book.observe(observation(n, { ip: `198.51.100.${n % 200}` }));
+  t.equal(book.size, 50);
+  t.ok(book.view(address, NOW), 'who has findings stays');
+  t.equal(book.evicted, 350, 'longest unseen first');
+  const entries = book.dirty();
+  t.equal(entries.filter(({ value }) => value !== null).length, 50);
+  t.strictSame(book.dirty(), []);
+  const again = new ActorBook();
+  again.restore(entries.flatMap(({ key, value }) => (value === null ? [] : [{ key, value }])));
+  t.strictSame(again.list(NOW, 1000), book.list(NOW, 1000));
+
+  const busy = new ActorBook();
+  busy.report(finding(0, annRef, 'bola.foreign-write', 'critical'));
+  for (let n = 0; n < 3000; n++) {
+    busy.observe(observation(n, { principal: ann, ip: `198.51.${n % 200}.1`, path: `/p${n}`, ssn: 1 }));
+    busy.report(finding(n, annRef));
+  }
+  t.match(busy.view(annRef, NOW)?.findings[0], { severity: 'critical' }, 'a flood of lesser findings does not wash out a grave one');
+  const [stored] = busy.dirty().filter(({ key }) => key.includes('p-ann'));
+  const record = JSON.parse(stored.value ?? '') as ActorRecord;
+  t.ok((stored.value ?? '').length < 50_000, `${stored.value?.length} bytes`);
+  t.match(record, {
+    requests: 3000,
+    records: 3000,
+    beyond: { endpoints: 2900, findings: 2941 },
+    moments: { length: 80, 0: { what: 'first-seen' } },
+  });
+});
+
+t.test('throttle: tokens, refill, and several gateways together', async (t) => {
+  const limit: RateLimit = { tokens: 10, windowMs: 1000, burst: 3 };
+  const alone = new Throttle();
+  const cases: [number, boolean, number][] = [
+    [0, true, 0],
+    [0, true, 0],
+    [0, true, 0],
+    [0, false, 100],
+    [50, false, 50],
+    [100, true, 0],
+    [100, false, 100],
+    [10_000, true, 0],
+    [10_000, true, 0],
+    [10_000, true, 0],
+    [10_000, false, 100],
+    [9000, false, 100],
+  ];
+  for (const [atMs, allowed, retryAfterMs] of cases)
+    t.strictSame(alone.take('a', limit, NOW + atMs), { allowed, retryAfterMs }, `at ${atMs} ms`);
+  t.ok(alone.take('b', limit, NOW).allowed, 'another key');
+
+  const totals = new Map<string, number>();
+  let isAway = false;
+  const shared: SharedCounters = {
+    async add(entries) {
+      if (isAway) throw new Error('away');
+      return entries.map(({ key, count }) => {
+        totals.set(key, (totals.get(key) ?? 0) + count);
+        return totals.get(key) ?? 0;
+      });
+    },
+    close: async () => undefined,
+  };
+  const run = async (gateways: Throttle[]) => {
+    let passed = 0;
+    for (let ms = 0; ms < 10_000; ms += 10) {
+      for (const gateway of gateways) if (gateway.take('actor', { tokens: 20, windowMs: 1000 }, NOW + ms).allowed) passed++;
+      if (ms % 100 === 0) for (const gateway of gateways) await gateway.sync(NOW + ms);
+    }
+    return passed;
+  };
+  const together = await run([new Throttle(shared), new Throttle(shared)]);
+  t.ok(together >= 200 && together <= 260, `two gateways let ${together} through in 10 s at 20/s (220 with the burst)`);
+  const apart = await run([new Throttle(), new Throttle()]);
+  t.ok(apart >= 420 && apart <= 440, `without Redis each enforces alone: ${apart}`);
+  isAway = true;
+  const broken = new Throttle(shared);
+  await run([broken]);
+  t.ok(broken.syncFailures > 50, 'counted');
+  const small = new Throttle(null, 2);
+  for (const key of ['a', 'b', 'c']) for (let n = 0; n < 3; n++) small.take(key, limit, NOW);
+  t.ok(small.take('a', limit, NOW).allowed, 'the oldest bucket was forgotten');
+  t.notOk(small.take('c', limit, NOW).allowed);
+});
