@@ -180,7 +180,11 @@ const passed: readonly (readonly [name: string, bytes: string, seen: { method: s
   ['valid escapes', 'GET /caf%C3%A9/%2F?a=%zz HTTP/1.1\r\nHost: a\r\n\r\n', { method: 'GET', url: '/caf%C3%A9/%2F?a=%zz' }],
   ['dot segments within a service', 'GET /a/../b HTTP/1.1\r\nHost: a\r\n\r\n', { method: 'GET', url: '/a/../b' }],
   ['empty segments', 'GET //a//b HTTP/1.1\r\nHost: a\r\n\r\n', { method: 'GET', url: '//a//b' }],
-  ['odd but legal characters', "GET /a;b=c,d!$&'()*+:@-._~?x[]=|{} HTTP/1.1\r\nHost: a\r\n\r\n", { method: 'GET', url: "/a;b=c,d!$&'()*+:@-._~?x[]=|{}" }],
+  [
+    'odd but legal characters',
+    "GET /a;b=c,d!$&'()*+:@-._~?x[]=|{} HTTP/1.1\r\nHost: a\r\n\r\n",
+    { method: 'GET', url: "/a;b=c,d!$&'()*+:@-._~?x[]=|{}" },
+  ],
   ['Connection names a header', `${GET}Connection: close, X-Hop\r\nX-Hop: 1\r\n\r\n`, { method: 'GET', url: '/' }],
   ['Upgrade without Connection', `${GET}Upgrade: h2c\r\n\r\n`, { method: 'GET', url: '/' }],
   ['a rare method', 'REPORT / HTTP/1.1\r\nHost: a\r\n\r\n', { method: 'REPORT', url: '/' }],
@@ -258,7 +262,10 @@ t.test('a valid message behind garbage is not mixed up with it', async (t) => {
   upstream.listen(0, '127.0.0.1');
   await once(upstream, 'listening');
   const gateway = await createGateway(
-    { listeners: [{ host: '127.0.0.1', port: 0 }], services: [{ name: 'all', upstreams: [`http://127.0.0.1:${(upstream.address() as AddressInfo).port}`] }] },
+    {
+      listeners: [{ host: '127.0.0.1', port: 0 }],
+      services: [{ name: 'all', upstreams: [`http://127.0.0.1:${(upstream.address() as AddressInfo).port}`] }],
+    },
     trivialPorts(),
   );
   const [{ port }] = await gateway.listen();
@@ -289,7 +296,10 @@ t.test('valid messages arrive as they are meant', async (t) => {
   upstream.listen(0, '127.0.0.1');
   await once(upstream, 'listening');
   const gateway = await createGateway(
-    { listeners: [{ host: '127.0.0.1', port: 0 }], services: [{ name: 'all', upstreams: [`http://127.0.0.1:${(upstream.address() as AddressInfo).port}`] }] },
+    {
+      listeners: [{ host: '127.0.0.1', port: 0 }],
+      services: [{ name: 'all', upstreams: [`http://127.0.0.1:${(upstream.address() as AddressInfo).port}`] }],
+    },
     trivialPorts(),
   );
   const [{ port }] = await gateway.listen();

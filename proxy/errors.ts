@@ -69,7 +69,7 @@ export function faultOf(error: Error): FaultCode {
   const code = (error as NodeJS.ErrnoException).code ?? '';
   const known = UNDICI[code];
   if (known !== undefined) return known;
-  if (code.startsWith('HPE_')) return 'UPSTREAM_PROTOCOL';
+  if (code.startsWith('HPE_') || error.name === 'HTTPParserError') return 'UPSTREAM_PROTOCOL';
   if (code.startsWith('ERR_TLS') || code.startsWith('ERR_SSL') || code.includes('CERT') || code.includes('SIGNED')) return 'UPSTREAM_TLS';
   if (code.startsWith('ERR_HTTP2')) return 'UPSTREAM_PROTOCOL';
   return 'UPSTREAM_RESET';

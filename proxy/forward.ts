@@ -67,7 +67,7 @@ export class Forward implements Dispatcher.DispatchHandler {
   private stage: 'head' | 'hold' | 'gather' | 'stream' | 'dropped' = 'head';
   private holdBytes = 0;
   private chunks: Buffer[] = [];
-  private kept = 0;
+  private capturedBytes = 0;
   private responseBytes = 0;
   private responseStatus = 0;
   private traceparent = '';
@@ -189,7 +189,6 @@ export class Forward implements Dispatcher.DispatchHandler {
       return;
     }
     const bytes = this.requestChunks.length === 1 ? this.requestChunks[0] : Buffer.concat(this.requestChunks);
-    passage.requestBody = this.keep(bytes);
     const hold = passage.requestHoldBytes;
     if (whole) {
       this.payload = bytes;
@@ -209,9 +208,11 @@ export class Forward implements Dispatcher.DispatchHandler {
     this.decide(overflow === 'inspect-prefix' ? bodyOf(prefix, Math.max(this.head.contentLength, this.requestBytes)) : null);
   }
 
-  private keep(bytes: Buffer): Body {
+  /** A body for the record: no more of it than is to be kept. */
+  private kept(chunks: readonly Buffer[], totalBytes: number): Body {
+    const body = captured(chunks, totalBytes);
     const limit = this.core.limits.captureBytes;
-    return bodyOf(bytes.length > limit ? bytes.subarray(0, limit) : bytes, bytes.length);
+    return body.bytes.length > limit ? bodyOf(body.bytes.subarray(0, limit), totalBytes) : body;
   }
 
   /** Request phase: the verdict, then the upstream. */
@@ -355,14 +356,9 @@ export class Forward implements Dispatcher.DispatchHandler {
   }
 
   private uploaded(chunk: Buffer): void {
+    const room = this.core.limits.captureBytes - this.requestBytes;
+    if (room > 0) this.requestChunks.push(chunk.length > room ? chunk.subarray(0, room) : chunk);
     this.requestBytes += chunk.length;
-    const limit = this.core.limits.captureBytes;
-    const { passage } = this;
-    const have = passage.requestBody.bytes.length;
-    if (have < limit) {
-      this.requestChunks.push(chunk.length > limit - have ? chunk.subarray(0, limit - have) : chunk);
-      passage.requestBody = captured(this.requestChunks, this.requestBytes);
-    }
     if (this.requestBytes > this.service.config.maxBodyBytes) this.fail('BODY_TOO_LARGE');
   }
 
@@ -496,7 +492,7 @@ export class Forward implements Dispatcher.DispatchHandler {
         this.chunks.push(chunk);
         this.responseBytes += chunk.length;
         if (this.responseBytes > this.holdBytes) {
-          this.kept = this.responseBytes;
+          this.capturedBytes = this.responseBytes;
           this.overflow();
         }
         return true;
@@ -507,10 +503,10 @@ export class Forward implements Dispatcher.DispatchHandler {
 
   /** Keeps the first bytes of a streamed body for the record. */
   private capture(chunk: Buffer): void {
-    const room = this.core.limits.captureBytes - this.kept;
+    const room = this.core.limits.captureBytes - this.capturedBytes;
     if (room <= 0) return;
     this.chunks.push(chunk.length > room ? chunk.subarray(0, room) : chunk);
-    this.kept += Math.min(room, chunk.length);
+    this.capturedBytes += Math.min(room, chunk.length);
   }
 
   onComplete(rawTrailers: string[] | Buffer[] | Record<string, string> | null): void {
@@ -547,6 +543,11 @@ export class Forward implements Dispatcher.DispatchHandler {
     if (this.ended || this.answering) return;
     const code = faultOf(error);
     const { upstream } = this;
+    // undici expects a body where a 304 tells the length of the one it stands for (RFC 9110 §15.4.5); there is none.
+    if (this.answer?.status === 304 && code === 'UPSTREAM_PROTOCOL' && this.responseBytes === 0) {
+      this.onComplete(null);
+      return;
+    }
     if (upstream !== null) this.service.upstreams.failed(upstream, performance.now());
     if (this.stage === 'head' && this.mayRetry(code)) {
       this.tries++;
@@ -674,9 +675,8 @@ export class Forward implements Dispatcher.DispatchHandler {
 
   private record(trailers: HeaderList): void {
     const { answer, core, passage, service } = this;
-    const limit = core.limits.captureBytes;
-    let body = captured(this.chunks, this.responseBytes);
-    if (body.bytes.length > limit) body = bodyOf(body.bytes.subarray(0, limit), this.responseBytes);
+    const body = this.kept(this.chunks, this.responseBytes);
+    passage.requestBody = this.kept(this.requestChunks, this.requestBytes);
     const durationMs = passage.finish(
       answer === null ? null : { status: answer.status, httpVersion: '1.1', headers: answer.headers, body, trailers },
     );

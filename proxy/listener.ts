@@ -199,7 +199,10 @@ const CLIENT_ERRORS: Readonly<Record<string, FaultCode>> = {
 
 /** What the parser refused, or a socket that broke. */
 function onClientError(core: GatewayCore, error: NodeJS.ErrnoException, socket: net.Socket): void {
-  const code = CLIENT_ERRORS[error.code ?? ''] ?? (error.code?.startsWith('HPE_') === true ? 'MESSAGE_MALFORMED' : null);
+  const { code: reason = '' } = error;
+  // The client closed in the middle of a message: it went away, and said nothing wrong.
+  const said = reason.startsWith('HPE_') && reason !== 'HPE_INVALID_EOF_STATE';
+  const code = CLIENT_ERRORS[reason] ?? (said ? 'MESSAGE_MALFORMED' : null);
   if (code === null) {
     socket.destroy();
     return;

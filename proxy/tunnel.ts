@@ -20,6 +20,9 @@ export class Tunnel {
     if (head.length > 0) upstream.write(head);
     client.pipe(upstream);
     upstream.pipe(client);
+    // One side that has ended ends both, once the other has what was sent: half an upgraded connection is of no use.
+    upstream.on('finish', () => this.destroy());
+    client.on('finish', () => this.destroy());
     client.on('close', () => this.destroy());
     upstream.on('close', () => this.destroy());
   }

@@ -1,0 +1,469 @@
+import { once } from 'node:events';
+import http from 'node:http';
+import net, { type AddressInfo } from 'node:net';
+import { setTimeout as wait } from 'node:timers/promises';
+import t from 'tap';
+import type { Exchange } from '../exchange/index.js';
+import { createGateway, type Gateway, type GatewayOptions, type GatewayPorts, type ServiceOptions, trivialPorts } from './index.js';
+
+interface Running {
+  readonly gateway: Gateway;
+  readonly url: string;
+  readonly port: number;
+  readonly exchanges: Exchange[];
+  readonly log: string[];
+}
+
+async function listening(t: { teardown(end: () => unknown): void }, server: net.Server): Promise<string> {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => {
+    if (server instanceof http.Server) server.closeAllConnections();
+    server.close();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+async function start(
+  t: { teardown(end: () => unknown): void },
+  services: readonly ServiceOptions[],
+  ports: Partial<GatewayPorts> = {},
+  options: Partial<GatewayOptions> = {},
+): Promise<Running> {
+  const exchanges: Exchange[] = [];
+  const log: string[] = [];
+  const gateway = await createGateway(
+    { listeners: [{ host: '127.0.0.1', port: 0 }], services: [...services], ...options },
+    trivialPorts({
+      tee: { publish: (exchange) => exchanges.push(exchange) > 0 },
+      accessLog: { write: (line) => log.push(line), stats: () => ({ written: 0, dropped: 0 }) },
+      ...ports,
+    }),
+  );
+  const [{ url, port }] = await gateway.listen();
+  t.teardown(() => gateway.close(50));
+  return { gateway, url, port, exchanges, log };
+}
+
+/** Writes raw bytes, waits for the close or for `until`, returns what came back. */
+async function raw(port: number, bytes: string, until: RegExp | null = null): Promise<string> {
+  const socket = net.connect(port, '127.0.0.1');
+  socket.on('error', () => undefined);
+  socket.write(bytes);
+  let answer = '';
+  await new Promise<void>((resolve) => {
+    const patience = setTimeout(resolve, 3000);
+    const done = () => {
+      clearTimeout(patience);
+      resolve();
+    };
+    socket.on('data', (chunk) => {
+      answer += chunk.toString('latin1');
+      if (until?.test(answer) === true) done();
+    });
+    socket.on('close', done);
+  });
+  socket.destroy();
+  return answer;
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  for (let tries = 0; !condition() && tries < 300; tries++) await wait(10);
+}
+
+t.test('answers of every shape come through', async (t) => {
+  const server = http.createServer((req, res) => {
+    const path = req.url ?? '';
+    if (path === '/chunked') {
+      res.write('one ');
+      setTimeout(() => res.end('two'), 20);
+    } else if (path === '/cookies') res.writeHead(200, ['Set-Cookie', 'a=1', 'Set-Cookie', 'b=2', 'X-CaSe', 'kept']).end('x');
+    else if (path === '/204') res.writeHead(204).end();
+    else if (path === '/304') res.writeHead(304, { etag: '"1"', 'content-length': '10' }).end();
+    else if (path === '/range') res.writeHead(206, { 'content-range': 'bytes 0-1/4', 'content-length': '2' }).end('ab');
+    else if (path === '/head') res.writeHead(200, { 'content-length': '1234' }).end();
+    else if (path === '/trailers') {
+      res.writeHead(200, { trailer: 'X-Sum' });
+      res.write('body');
+      res.addTrailers({ 'X-Sum': '42' });
+      res.end();
+    } else if (path === '/hints') {
+      res.writeEarlyHints({ link: '</style.css>; rel=preload; as=style' });
+      setTimeout(() => res.end('hinted'), 20);
+    } else if (path === '/hop') {
+      res
+        .writeHead(200, { connection: 'keep-alive, X-Private', 'x-private': '1', 'keep-alive': 'timeout=3', 'proxy-authenticate': 'x' })
+        .end('hop');
+    } else if (path === '/large') res.end(Buffer.alloc(3_000_000, 'L'));
+    else if (path === '/echo') req.pipe(res);
+    else res.end(JSON.stringify(req.headers));
+  });
+  const upstream = await listening(t, server);
+  const { url, port, exchanges } = await start(t, [
+    {
+      name: 'api',
+      upstreams: [upstream],
+      requestHeaders: { set: { 'x-added': 'yes' }, remove: ['x-secret'] },
+      responseHeaders: { add: { 'x-out': '1' }, remove: ['date'] },
+    },
+  ]);
+  const get = (path: string, init: RequestInit = {}) => fetch(url + path, init);
+
+  t.equal(await (await get('/chunked')).text(), 'one two');
+  const cookies = await get('/cookies');
+  t.same(cookies.headers.getSetCookie(), ['a=1', 'b=2']);
+  t.match(await raw(port, 'GET /cookies HTTP/1.1\r\nHost: a\r\n\r\n', /x$/), /X-CaSe: kept/, 'spelling is kept');
+  t.equal((await get('/204')).status, 204);
+  t.equal((await get('/304')).status, 304);
+  t.match(
+    await raw(port, 'GET /304 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'),
+    /content-length: 10/,
+    '304 keeps the length of what it did not send',
+  );
+  const range = await get('/range', { headers: { range: 'bytes=0-1' } });
+  t.match([range.status, range.headers.get('content-range'), await range.text()], [206, 'bytes 0-1/4', 'ab']);
+  const head = await get('/head', { method: 'HEAD' });
+  t.equal(head.headers.get('content-length'), '1234', 'HEAD keeps the length');
+  const trailers = await raw(port, 'GET /trailers HTTP/1.1\r\nHost: a\r\nTE: trailers\r\nConnection: TE, close\r\n\r\n');
+  t.match(trailers, /Transfer-Encoding: chunked[\s\S]*4\r\nbody\r\n0\r\nX-Sum: 42\r\n\r\n$/i);
+  t.match(
+    await raw(port, 'GET /hints HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'),
+    /^HTTP\/1\.1 103 Early Hints\r\n[Ll]ink: <\/style\.css>[\s\S]*HTTP\/1\.1 200/,
+  );
+  const hop = await get('/hop');
+  t.notOk(hop.headers.get('x-private') ?? hop.headers.get('proxy-authenticate'), 'hop-by-hop headers of the answer end here');
+  t.equal((await (await get('/large')).arrayBuffer()).byteLength, 3_000_000);
+  for (const size of [0, 5, 65_536, 65_537, 2_000_000]) {
+    const back = await get('/echo', { method: 'POST', body: Buffer.alloc(size, 'E') });
+    t.equal((await back.arrayBuffer()).byteLength, size, `${size} bytes up and down`);
+  }
+  const streamed = await get('/echo', { method: 'PUT', body: new Blob(['a', 'b', 'c']).stream(), duplex: 'half' } as RequestInit);
+  t.equal(await streamed.text(), 'abc', 'a chunked upload');
+  const seen = (await (
+    await get('/headers', {
+      headers: { 'x-secret': '1', 'x-request-id': 'client-id-1', traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' },
+    })
+  ).json()) as Record<string, string>;
+  t.match(seen, {
+    'x-added': 'yes',
+    'x-request-id': 'client-id-1',
+    traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+    via: /^1\.1 weir-/,
+  });
+  t.notOk(seen['x-secret']);
+  const plain = await get('/headers', { headers: { 'x-request-id': 'bad id', traceparent: '00-0-0-0' } });
+  t.match(
+    await plain.json(),
+    { traceparent: /^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/, 'x-request-id': /^[0-9A-Z]{26}$/ },
+    'what is no id is replaced',
+  );
+  t.match([plain.headers.get('x-out'), plain.headers.get('date')?.length], ['1', 29]);
+
+  const expect = await raw(
+    port,
+    'POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\nConnection: close\r\n\r\nhi',
+  );
+  t.match(expect, /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200[\s\S]*hi/);
+  const large = exchanges.find((one) => one.request.target === '/large');
+  t.match(
+    [large?.response?.body.bytes.length, large?.response?.body.totalLength, large?.response?.body.missing],
+    [65_536, 3_000_000, [{ offset: 65_536, length: 2_934_464 }]],
+    'the record says that the body was cut',
+  );
+  const upload = exchanges.find((one) => one.request.body.totalLength === 2_000_000);
+  t.equal(upload?.request.body.bytes.length, 65_536);
+  t.ok(exchanges.every((one) => one.outcome.action === 'passed' && one.upstreamMs !== null));
+});
+
+t.test('what goes wrong has a status, a code and a counter', async (t) => {
+  const server = http.createServer((req, res) => {
+    if (req.url === '/slow') setTimeout(() => res.end('late'), 3000).unref();
+    else if (req.url === '/reset') req.socket.destroy();
+    else if (req.url === '/half') {
+      res.writeHead(200, { 'content-length': '100000' });
+      res.write('x'.repeat(70_000), () => req.socket.destroy());
+    } else if (req.url === '/short') {
+      res.writeHead(200, { 'content-length': '100' });
+      res.write('only this', () => req.socket.destroy());
+    } else res.end('ok');
+  });
+  const upstream = await listening(t, server);
+  const garbage = await listening(
+    t,
+    net.createServer((socket) => socket.on('data', () => socket.write('NOT HTTP AT ALL\r\n\r\n')).on('error', () => undefined)),
+  );
+  const { url, gateway, exchanges, log, port } = await start(
+    t,
+    [
+      { name: 'api', upstreams: [upstream], pathPrefix: '/', timeouts: { headersMs: 100 }, maxBodyBytes: 1000, retries: 0 },
+      { name: 'gone', upstreams: ['http://127.0.0.1:1'], pathPrefix: '/gone' },
+      { name: 'garbage', upstreams: [garbage], pathPrefix: '/garbage', retries: 0 },
+      { name: 'elsewhere', upstreams: [upstream], hosts: ['other.example'], pathPrefix: '/x' },
+    ],
+    {},
+    { limits: { headersMs: 300, bodyBytesPerSecond: 1000, bodyGraceMs: 200, requestsPerConnectionPerSecond: 20 } },
+  );
+  const cases: readonly (readonly [path: string, status: number, code: string, init?: RequestInit])[] = [
+    ['/reset', 502, 'UPSTREAM_RESET'],
+    ['/short', 502, 'UPSTREAM_RESET'],
+    ['/gone', 502, 'UPSTREAM_CONNECT'],
+    ['/garbage', 502, 'UPSTREAM_PROTOCOL'],
+    ['/', 413, 'BODY_TOO_LARGE', { method: 'POST', body: 'x'.repeat(1001) }],
+    ['/', 413, 'BODY_TOO_LARGE', { method: 'POST', body: new Blob(['x'.repeat(200_000)]).stream(), duplex: 'half' } as RequestInit],
+    ['/slow', 504, 'UPSTREAM_HEADERS_TIMEOUT'],
+  ];
+  for (const [path, status, code, init] of cases) {
+    const before = gateway.stats().faults[code as 'LOOP'];
+    const answer = await fetch(url + path, init);
+    t.equal(answer.status, status, `${path} ${code}`);
+    t.match(await answer.json(), { code, status }, 'problem document with the code');
+    t.ok(gateway.stats().faults[code as 'LOOP'] > before, 'counted');
+    t.equal(exchanges.at(-1)?.failure, code, 'in the record');
+    t.match(log.at(-1), `"fault":"${code}"`, 'in the access log');
+  }
+  t.match(await raw(port, 'GET /half HTTP/1.1\r\nHost: a\r\n\r\n'), /x{1000}$/, 'an answer that breaks off is closed, not ended');
+  t.match(await raw(port, 'GET / HTTP/1.1\r\nHost: a\r\nX-Slow: '), /^HTTP\/1\.1 408 [\s\S]*HEADERS_SLOW/);
+  t.match(await raw(port, 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 900\r\n\r\nslow', /BODY_SLOW/), /^HTTP\/1\.1 408 /);
+  t.match(await raw(port, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(25)), /HTTP\/1\.1 429 [\s\S]*CONNECTION_RATE/);
+  t.equal((await fetch(`${url}/x`, { headers: { host: 'other.example' } })).status, 200);
+  t.match(gateway.metrics(), /weir_gateway_faults_total\{code="BODY_SLOW"\} 1\n/);
+  t.match(gateway.metrics(), /weir_gateway_requests_total\{service="api",status="5xx"\} \d+\n/);
+});
+
+t.test('a client that leaves takes the upstream request with it; back-pressure reaches the upstream', async (t) => {
+  let aborted = 0;
+  let written = 0;
+  const server = http.createServer((req, res) => {
+    res.on('close', () => {
+      if (!res.writableFinished) aborted++;
+    });
+    if (req.url === '/endless') {
+      const more = () => {
+        while (res.write(Buffer.alloc(65_536)) && written < 512) written++;
+        written++;
+      };
+      res.on('drain', more);
+      more();
+    } else if (req.method === 'POST') req.resume();
+  });
+  const upstream = await listening(t, server);
+  const { port, exchanges, gateway } = await start(t, [{ name: 'api', upstreams: [upstream] }]);
+  const leave = async (bytes: string, afterMs: number) => {
+    const socket = net.connect(port, '127.0.0.1');
+    socket.on('error', () => undefined);
+    socket.write(bytes);
+    await wait(afterMs);
+    socket.destroy();
+  };
+  await leave('GET /wait HTTP/1.1\r\nHost: a\r\n\r\n', 50);
+  await until(() => aborted === 1);
+  t.equal(aborted, 1, 'before the answer');
+  await leave(`POST /up HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n${'x'.repeat(200_000)}`, 80);
+  await until(() => aborted === 2);
+  t.equal(aborted, 2, 'in the middle of an upload');
+  const stalled = net.connect(port, '127.0.0.1');
+  stalled.on('error', () => undefined);
+  stalled.pause();
+  stalled.write('GET /endless HTTP/1.1\r\nHost: a\r\n\r\n');
+  await wait(250);
+  t.ok(written < 400, `a stalled client stops the upstream after ${written} × 64 KiB`);
+  stalled.destroy();
+  await until(() => aborted === 3 && exchanges.length === 3);
+  t.same(
+    exchanges.map((one) => one.failure),
+    ['CLIENT_ABORT', 'CLIENT_ABORT', 'CLIENT_ABORT'],
+  );
+  t.equal(gateway.health().inflight, 0, 'nothing is left behind');
+});
+
+t.test('several services and upstreams: routing, balance, health, retries, rewrite', async (t) => {
+  const named = (
+    name: string,
+    behave: (req: http.IncomingMessage, res: http.ServerResponse) => void = (req, res) => res.end(`${name} ${req.url}`),
+  ) => listening(t, http.createServer(behave));
+  const [a, b, c] = [await named('a'), await named('b'), await named('c')];
+  let flaky = 0;
+  const reset = await named('flaky', (req, res) => {
+    flaky++;
+    if (flaky % 2 === 1) req.socket.destroy();
+    else res.end(`flaky ${req.method}`);
+  });
+  let sick = true;
+  const checked = await named('checked', (_req, res) => res.writeHead(sick ? 500 : 200).end('checked'));
+  const { url, gateway } = await start(t, [
+    { name: 'any', upstreams: [a], pathPrefix: '/' },
+    { name: 'deep', upstreams: [`${b}/base/`], pathPrefix: '/deep', rewrite: { from: '/deep', to: '/v2' } },
+    { name: 'host', upstreams: [c], hosts: ['api.example', '*.wild.example'] },
+    { name: 'round', upstreams: [a, b], hosts: ['round.example'] },
+    { name: 'least', upstreams: [a, b], hosts: ['least.example'], balance: 'least-connections' },
+    { name: 'dead', upstreams: ['http://127.0.0.1:1', b], hosts: ['dead.example'], health: { unhealthyAfter: 2, ejectMs: 60_000 } },
+    { name: 'flaky', upstreams: [reset], hosts: ['flaky.example'] },
+    {
+      name: 'checked',
+      upstreams: [checked, b],
+      hosts: ['checked.example'],
+      health: { path: '/health', intervalMs: 30, unhealthyAfter: 1, healthyAfter: 1 },
+    },
+  ]);
+  const ask = async (host: string, path = '/', init: RequestInit = {}) => {
+    const answer = await new Promise<string>((resolve, reject) => {
+      const req = http.request(`${url}${path}`, { method: init.method ?? 'GET', headers: { host }, agent: false }, (res) => {
+        let body = '';
+        res.on('data', (chunk) => {
+          body += chunk;
+        });
+        res.on('end', () => resolve(`${res.statusCode} ${body}`));
+      });
+      req.on('error', reject);
+      req.end(init.body as string | undefined);
+    });
+    return answer;
+  };
+  t.equal(await ask('any.example', '/x'), '200 a /x');
+  t.equal(await ask('any.example', '/deep/x?y'), '200 b /base/v2/x?y', 'rewritten, under the path of the upstream');
+  t.equal(await ask('any.example', '/deeper'), '200 a /deeper', 'a prefix ends at a segment');
+  t.equal(await ask('API.example:8080'), '200 c /');
+  t.equal(await ask('x.wild.example'), '200 c /');
+  t.equal(await ask('wild.example'), '200 a /');
+  const rounds = [await ask('round.example'), await ask('round.example'), await ask('round.example'), await ask('round.example')];
+  t.same(rounds.sort(), ['200 a /', '200 a /', '200 b /', '200 b /'], 'round robin');
+  t.match(await ask('least.example'), /^200 [ab]/);
+  for (let index = 0; index < 6; index++) t.equal(await ask('dead.example'), '200 b /', 'a dead upstream is never seen by a client');
+  t.equal(gateway.health().upstreams.find((one) => one.service === 'dead' && one.url.endsWith(':1'))?.up, false, 'and is taken out');
+  t.equal(await ask('flaky.example'), '200 flaky GET', 'a reset GET is tried again');
+  t.match(await ask('flaky.example', '/', { method: 'POST', body: '{}' }), /^502/, 'a reset POST is not');
+  await until(() => gateway.health().upstreams.some((one) => one.service === 'checked' && !one.up));
+  t.same([await ask('checked.example'), await ask('checked.example')], ['200 b /', '200 b /'], 'a sick upstream gets nothing');
+  sick = false;
+  await until(() => gateway.health().upstreams.every((one) => one.service !== 'checked' || one.up));
+  t.ok([await ask('checked.example'), await ask('checked.example')].includes('200 checked'), 'until it is well');
+  t.throws(
+    () =>
+      gateway.apply({
+        services: [
+          { name: 'x', upstreams: [a] },
+          { name: 'x', upstreams: [b] },
+        ],
+      }),
+    { code: 'GATEWAY_SERVICE_DUPLICATE' },
+  );
+  t.throws(
+    () =>
+      gateway.apply({
+        services: [
+          { name: 'x', upstreams: [a] },
+          { name: 'y', upstreams: [b] },
+        ],
+      }),
+    { code: 'GATEWAY_ROUTE_DUPLICATE' },
+  );
+  t.equal(await ask('any.example', '/x'), '200 a /x', 'a wrong configuration changes nothing');
+});
+
+t.test('upgrades, server-sent events', async (t) => {
+  const server = http.createServer((req, res) => {
+    if (req.url === '/events') {
+      res.writeHead(200, { 'content-type': 'text/event-stream' });
+      res.write('data: 1\n\n');
+      setTimeout(() => res.end('data: 2\n\n'), 150);
+    } else res.writeHead(426).end('upgrade, please');
+  });
+  server.on('upgrade', (req, socket, head) => {
+    if (req.url === '/no') {
+      socket.end('HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\nno');
+      return;
+    }
+    socket.write(
+      `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${req.headers.upgrade}\r\nSec-WebSocket-Accept: x\r\n\r\nhello`,
+    );
+    if (head.length > 0) socket.write(head);
+    socket.on('data', (chunk) => socket.write(`echo ${chunk}`));
+    socket.on('error', () => undefined);
+  });
+  const upstream = await listening(t, server);
+  const { port, url, exchanges, gateway } = await start(t, [{ name: 'api', upstreams: [upstream] }]);
+  const ask = (path: string) =>
+    `GET ${path} HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: k\r\n\r\n`;
+  const socket = net.connect(port, '127.0.0.1');
+  let got = '';
+  socket.on('data', (chunk) => {
+    got += chunk;
+  });
+  socket.write(`${ask('/ws')}early`);
+  await until(() => got.includes('early'));
+  t.match(got, /^HTTP\/1\.1 101 Switching Protocols\r\n[\s\S]*Upgrade: websocket[\s\S]*\r\n\r\nhello(?:echo )?early/i);
+  socket.write('ping');
+  await until(() => got.includes('echo ping'));
+  t.match(got, /echo ping/);
+  t.equal(gateway.health().inflight, 1, 'an open WebSocket counts as in progress');
+  socket.destroy();
+  await until(() => gateway.health().inflight === 0);
+  t.equal(gateway.health().inflight, 0);
+  t.equal(exchanges.find((one) => one.request.target === '/ws')?.response?.status, 101);
+  t.match(await raw(port, ask('/no'), /no$/), /^HTTP\/1\.1 401 Unauthorized[\s\S]*no$/, 'an upgrade that the upstream refuses');
+
+  const events = await fetch(`${url}/events`);
+  const reader = events.body!.getReader();
+  const first = await reader.read();
+  t.equal(Buffer.from(first.value!).toString(), 'data: 1\n\n', 'the first event does not wait for the second');
+  await reader.cancel();
+});
+
+t.test('drain: readiness fails first, what runs may finish, the rest is cut', async (t) => {
+  const server = http.createServer((req, res) => setTimeout(() => res.end('done'), req.url === '/long' ? 5000 : 200).unref());
+  const upstream = await listening(t, server);
+  const { gateway, url } = await start(t, [{ name: 'api', upstreams: [upstream] }]);
+  t.match(gateway.health(), { live: true, ready: true, state: 'serving' });
+  const running = fetch(`${url}/short`);
+  const long = fetch(`${url}/long`).catch(() => 'cut');
+  await wait(50);
+  const closed = gateway.close(400, 50);
+  t.match(gateway.health(), { ready: false, state: 'draining', inflight: 2 });
+  t.equal((await fetch(`${url}/short`).catch(() => null))?.status, 200, 'still accepting while balancers look');
+  t.equal(await (await running).text(), 'done');
+  t.equal(await long, 'cut');
+  await closed;
+  t.match(gateway.health(), { live: false, state: 'closed', inflight: 0 });
+});
+
+t.test('fifty reloads under load lose nothing', async (t) => {
+  const upstream = await listening(
+    t,
+    http.createServer((_req, res) => setTimeout(() => res.end('ok'), 5)),
+  );
+  const { gateway, url, exchanges } = await start(t, [{ name: 'api', upstreams: [upstream] }]);
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 8 });
+  let failures = 0;
+  let answers = 0;
+  let running = true;
+  const client = async () => {
+    while (running) {
+      await new Promise<void>((resolve) => {
+        const req = http.request(url, { agent, method: answers % 2 === 0 ? 'GET' : 'POST' }, (res) => {
+          if (res.statusCode !== 200) failures++;
+          answers++;
+          res.resume().on('end', resolve);
+        });
+        req.on('error', () => {
+          failures++;
+          resolve();
+        });
+        req.end();
+      });
+    }
+  };
+  const clients = Array.from({ length: 8 }, client);
+  for (let reload = 0; reload < 50; reload++) {
+    gateway.apply({
+      services: [{ name: 'api', upstreams: [upstream], mode: reload % 2 === 0 ? 'enforce' : 'observe', retries: reload % 3 }],
+    });
+    await wait(8);
+  }
+  running = false;
+  await Promise.all(clients);
+  agent.destroy();
+  t.equal(failures, 0, `${answers} requests`);
+  t.ok(answers > 20);
+  t.equal(exchanges.length, answers, 'and each was recorded');
+  t.ok(new Set(exchanges.map((one) => one.outcome.mode)).size === 2, 'under the mode of its time');
+});
