@@ -138,7 +138,8 @@ async function writeCounters(db: Db, engine: Engine, writes: readonly CounterWri
   const endpoints = new Map<string, TrafficCounts & { endpointId: string; widthMs: number; bucketMs: number }>();
   const services = new Map<string, TrafficCounts & { service: string; widthMs: number; bucketMs: number }>();
   const totals = new Map<string, TrafficCounts & { id: string }>();
-  for (const write of writes) {
+  for (const given of writes) {
+    const write = given.endpointId === null ? { ...given, unmatched: given.requests ?? 0 } : { ...given, unmatched: 0 };
     const bucketMs = Math.floor(write.atMs / MINUTE_MS) * MINUTE_MS;
     const widthMs = MINUTE_MS;
     merge(services, `${write.service} ${bucketMs}`, () => ({ ...NO_TRAFFIC, service: write.service, widthMs, bucketMs }), write);
@@ -177,7 +178,7 @@ async function writeCounters(db: Db, engine: Engine, writes: readonly CounterWri
   }
 }
 
-function merge<R extends TrafficCounts>(rows: Map<string, R>, key: string, start: () => R, write: CounterWrite): void {
+function merge<R extends TrafficCounts>(rows: Map<string, R>, key: string, start: () => R, write: Partial<TrafficCounts>): void {
   let row = rows.get(key);
   if (row === undefined) {
     row = start();

@@ -37,6 +37,8 @@ export interface Inventory {
   get(id: string): Promise<Endpoint | null>;
   /** Endpoints of one service with their detail, for exports; in pages by template. */
   full(service: string, request: PageRequest): Promise<Page<Endpoint>>;
+  /** Method and template of endpoints, for lists that know only their ids. */
+  names(ids: readonly string[]): Promise<ReadonlyMap<string, { readonly method: string; readonly template: string }>>;
   count(filter: { readonly service?: string; readonly firstSeenAfterMs?: number }): Promise<number>;
   /** Sorts: at. */
   history(filter: { readonly endpointId?: string; readonly service?: string }, request: PageRequest): Promise<Page<EndpointChange>>;
@@ -113,6 +115,15 @@ export function inventoryOf(db: Kysely<Tables>): Inventory {
         { sort: 'template', ...request },
         endpointOf,
       ),
+    async names(ids) {
+      if (ids.length === 0) return new Map();
+      const rows = await db
+        .selectFrom('endpoints')
+        .select(['id', 'method', 'template'])
+        .where('id', 'in', [...new Set(ids)])
+        .execute();
+      return new Map(rows.map(({ id, method, template }) => [id, { method, template }]));
+    },
     async count(filter) {
       const row = await filtered(filter)
         .select(({ fn }) => fn.countAll<number>().as('count'))
@@ -210,6 +221,7 @@ function added(a: CounterPoint, b: CounterPoint): CounterPoint {
     failed: a.failed + b.failed,
     blocked: a.blocked + b.blocked,
     wouldBlock: a.wouldBlock + b.wouldBlock,
+    unmatched: a.unmatched + b.unmatched,
     bytesIn: a.bytesIn + b.bytesIn,
     bytesOut: a.bytesOut + b.bytesOut,
     latencySumMs: a.latencySumMs + b.latencySumMs,

@@ -4,7 +4,7 @@ import type { Engine, Tables } from './tables.js';
 
 const COUNTS = `"requests" bigint not null default 0, "status2xx" bigint not null default 0, "status3xx" bigint not null default 0,
   "status4xx" bigint not null default 0, "status5xx" bigint not null default 0, "failed" bigint not null default 0, "blocked" bigint not null default 0,
-  "wouldBlock" bigint not null default 0, "bytesIn" bigint not null default 0, "bytesOut" bigint not null default 0,
+  "wouldBlock" bigint not null default 0, "unmatched" bigint not null default 0, "bytesIn" bigint not null default 0, "bytesOut" bigint not null default 0,
   "latencySumMs" double precision not null default 0, "latencyMaxMs" double precision not null default 0`;
 
 /**

@@ -13,6 +13,8 @@ export interface TrafficCounts {
   failed: number;
   blocked: number;
   wouldBlock: number;
+  /** Requests that matched no endpoint; only of services. */
+  unmatched: number;
   bytesIn: number;
   bytesOut: number;
   latencySumMs: number;
@@ -269,6 +271,7 @@ export const NO_TRAFFIC: Readonly<TrafficCounts> = {
   failed: 0,
   blocked: 0,
   wouldBlock: 0,
+  unmatched: 0,
   bytesIn: 0,
   bytesOut: 0,
   latencySumMs: 0,

@@ -281,7 +281,7 @@ export interface EndpointWrite {
 }
 
 /** Traffic to add to the bucket that `atMs` falls in. Omitted counts are 0. */
-export interface CounterWrite extends Partial<TrafficCounts> {
+export interface CounterWrite extends Partial<Omit<TrafficCounts, 'unmatched'>> {
   /** Null: traffic that matched no endpoint; it counts for the service only. */
   readonly endpointId: string | null;
   readonly service: string;

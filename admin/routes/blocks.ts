@@ -1,0 +1,218 @@
+import { z } from 'zod';
+import { port } from '../context.js';
+import { notFound } from '../errors.js';
+import { BLOCK_EXPORTS } from '../ports.js';
+import { Reply, type Route, route } from '../route.js';
+import { allowEntry, block, explanation, feed, newBlock, newFeed, scope } from '../schema/attackers.js';
+import { idParams, pageOf, pageQuery } from '../schema/common.js';
+import { pageOfArray } from './arrays.js';
+import { findIncident } from './incidents.js';
+
+export const blockRoutes: readonly Route[] = [
+  route({
+    id: 'blocks.list',
+    method: 'GET',
+    path: '/blocks',
+    summary: 'The blocklist',
+    role: 'viewer',
+    query: pageQuery(['createdAt', 'hits', 'value'], {
+      origin: z.enum(['person', 'policy', 'detector', 'feed']).optional(),
+      kind: scope.shape.kind.optional(),
+      service: z.string().optional(),
+      search: z.string().max(200).optional().describe('Part of the value or the reason'),
+    }),
+    answer: pageOf(block),
+    async handle({ query: { limit, cursor, sort, format: _format, ...filter } }, _call, context) {
+      const word = filter.search?.toLowerCase() ?? '';
+      const rows = port(context, 'blocks')
+        .list()
+        .filter(
+          (one) =>
+            (!filter.origin || one.origin === filter.origin) &&
+            (!filter.kind || one.scope.kind === filter.kind) &&
+            (!filter.service || one.service === filter.service),
+        )
+        .filter((one) => word === '' || one.scope.value.toLowerCase().includes(word) || one.reason.toLowerCase().includes(word));
+      return pageOfArray(
+        rows,
+        { createdAt: (one) => one.createdAtMs, hits: (one) => one.hits, value: (one) => one.scope.value },
+        '-createdAt',
+        (one) => one.id,
+        { limit, cursor, sort },
+      );
+    },
+  }),
+  route({
+    id: 'blocks.get',
+    method: 'GET',
+    path: '/blocks/:id',
+    summary: 'One entry of the blocklist',
+    role: 'viewer',
+    params: idParams,
+    answer: block,
+    async handle({ params }, _call, context) {
+      const found = port(context, 'blocks').get(params.id);
+      if (found === null) throw notFound('block', params.id);
+      return found;
+    },
+  }),
+  route({
+    id: 'blocks.add',
+    method: 'POST',
+    path: '/blocks',
+    summary: 'Block an address, network, principal, AS number or country',
+    role: 'analyst',
+    body: newBlock,
+    answer: block,
+    async handle({ body }, call, context) {
+      const made = await port(context, 'blocks').add(body, { name: call.caller.name, callerAddress: call.address, nowMs: call.nowMs });
+      call.target(`${made.scope.kind} ${made.scope.value}`);
+      context.live.tell('blocks', 'added', made.id, { value: made.scope.value });
+      return made;
+    },
+  }),
+  route({
+    id: 'blocks.remove',
+    method: 'DELETE',
+    path: '/blocks/:id',
+    summary: 'Unblock',
+    role: 'analyst',
+    params: idParams,
+    async handle({ params }, call, context) {
+      const blocks = port(context, 'blocks');
+      const entry = blocks.get(params.id);
+      if (entry === null || !(await blocks.remove(params.id, call.caller.name))) throw notFound('block', params.id);
+      call.target(`${entry.scope.kind} ${entry.scope.value}`);
+      context.live.tell('blocks', 'removed', params.id, { value: entry.scope.value });
+      return new Reply(null, { status: 204 });
+    },
+  }),
+  route({
+    id: 'blocks.explain',
+    method: 'GET',
+    path: '/blocks-explain',
+    summary: 'Why is this address, principal, block or incident blocked, or why not?',
+    role: 'viewer',
+    query: z.strictObject({ subject: z.string().min(1).max(600).describe('Address, CIDR, principal key, block id or incident id') }),
+    answer: explanation,
+    async handle({ query }, _call, context) {
+      const incident = await findIncident(context, query.subject);
+      const answer = port(context, 'blocks').explain(incident?.blockId ?? query.subject);
+      if (incident === null) return answer;
+      return {
+        ...answer,
+        subject: query.subject,
+        verdict: 'blocked' as const,
+        text: incident.text,
+        incident: {
+          incidentId: incident.incidentId,
+          atMs: incident.atMs ?? 0,
+          policy: incident.policy,
+          rule: incident.rule,
+          blockId: incident.blockId,
+          message: incident.text,
+        },
+      };
+    },
+  }),
+  route({
+    id: 'blocks.export',
+    method: 'GET',
+    path: '/blocks-export/:format',
+    summary: 'The blocklist for a firewall or edge: plain, nftables, nginx, haproxy, aws-waf, json',
+    role: 'viewer',
+    params: z.object({ format: z.enum(BLOCK_EXPORTS) }),
+    produces: 'text/plain',
+    async handle({ params }, _call, context) {
+      const { text, mediaType } = port(context, 'blocks').export(params.format);
+      return new Reply(text, { type: mediaType });
+    },
+  }),
+  route({
+    id: 'allowlist.list',
+    method: 'GET',
+    path: '/allowlist',
+    summary: 'Who is never blocked',
+    role: 'viewer',
+    answer: z.object({ items: z.array(allowEntry) }),
+    handle: async (_input, _call, context) => ({ items: port(context, 'blocks').allowlist() }),
+  }),
+  route({
+    id: 'allowlist.add',
+    method: 'POST',
+    path: '/allowlist',
+    summary: 'Never block this address, network or principal; with a feed: it is a false positive of that feed',
+    role: 'analyst',
+    body: z.strictObject({
+      value: z.string().min(1).max(600),
+      kind: scope.shape.kind.optional(),
+      reason: z.string().trim().min(1).max(1000),
+      feed: z.string().nullable().default(null),
+    }),
+    answer: allowEntry,
+    async handle({ body }, call, context) {
+      const entry = await port(context, 'blocks').allow(body, { name: call.caller.name, nowMs: call.nowMs });
+      call.target(`${entry.scope.kind} ${entry.scope.value}`);
+      context.live.tell('blocks', 'allowed', entry.id);
+      return entry;
+    },
+  }),
+  route({
+    id: 'allowlist.remove',
+    method: 'DELETE',
+    path: '/allowlist/:id',
+    summary: 'Take an entry off the allowlist',
+    role: 'analyst',
+    params: idParams,
+    async handle({ params }, call, context) {
+      if (!(await port(context, 'blocks').disallow(params.id, call.caller.name))) throw notFound('allowlist entry', params.id);
+      context.live.tell('blocks', 'disallowed', params.id);
+      return new Reply(null, { status: 204 });
+    },
+  }),
+  route({
+    id: 'feeds.list',
+    method: 'GET',
+    path: '/feeds',
+    summary: 'Lists of bad addresses that are polled',
+    role: 'viewer',
+    answer: z.object({ items: z.array(feed) }),
+    handle: async (_input, _call, context) => ({ items: port(context, 'blocks').feeds() }),
+  }),
+  route({
+    id: 'feeds.add',
+    method: 'POST',
+    path: '/feeds',
+    summary: 'Poll a list',
+    role: 'admin',
+    body: newFeed,
+    answer: feed,
+    async handle({ body }, call, context) {
+      const made = await port(context, 'blocks').addFeed(body, call.caller.name);
+      call.target(made.name);
+      return made;
+    },
+  }),
+  route({
+    id: 'feeds.refresh',
+    method: 'POST',
+    path: '/feeds/:id/refresh',
+    summary: 'Read a feed now',
+    role: 'analyst',
+    params: idParams,
+    answer: feed,
+    handle: ({ params }, _call, context) => port(context, 'blocks').refreshFeed(params.id),
+  }),
+  route({
+    id: 'feeds.remove',
+    method: 'DELETE',
+    path: '/feeds/:id',
+    summary: 'Forget a feed and its entries',
+    role: 'admin',
+    params: idParams,
+    async handle({ params }, _call, context) {
+      if (!(await port(context, 'blocks').removeFeed(params.id))) throw notFound('feed', params.id);
+      return new Reply(null, { status: 204 });
+    },
+  }),
+];

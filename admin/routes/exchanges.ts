@@ -1,0 +1,131 @@
+import { z } from 'zod';
+import {
+  bodyText,
+  decodeExchange,
+  type Exchange,
+  type HeaderList,
+  isTruncated,
+  type RequestMessage,
+  type ResponseMessage,
+} from '../../exchange/index.js';
+import type { Sample } from '../../store/index.js';
+import { type Context, port } from '../context.js';
+import { notFound } from '../errors.js';
+import { type Route, route } from '../route.js';
+import { idParams, numberParam, pageOf, pageQuery } from '../schema/common.js';
+import { exchange, exchangeSummary } from '../schema/inventory.js';
+
+const MAX_BODY_CHARACTERS = 256 * 1024;
+const MAX_BODY_BYTES = 1024 * 1024;
+
+async function sampleById(context: Context, id: string): Promise<Sample> {
+  const sample = (await context.store.samples.get(id)) ?? (await context.store.samples.byIncident(id));
+  if (sample === null) throw notFound('kept exchange', id);
+  return sample;
+}
+
+function pairs(headers: HeaderList): [string, string][] {
+  const list: [string, string][] = [];
+  for (let at = 0; at + 1 < headers.length; at += 2) list.push([headers[at]!, headers[at + 1]!]);
+  return list;
+}
+
+function messageView(message: RequestMessage | ResponseMessage) {
+  const text = bodyText(message.headers, message.body, MAX_BODY_BYTES);
+  // A replacement or control character early on means that this is no text.
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+  const binary = /[\u0000-\u0008\u000e-\u001f]/.test(text.slice(0, 4096));
+  const shown = binary
+    ? Buffer.from(message.body.bytes.subarray(0, MAX_BODY_CHARACTERS)).toString('base64')
+    : text.slice(0, MAX_BODY_CHARACTERS);
+  return {
+    headers: pairs(message.headers),
+    body: shown,
+    bodyEncoding: binary ? ('base64' as const) : ('text' as const),
+    bodyTruncated: isTruncated(message.body) || text.length > MAX_BODY_CHARACTERS,
+    bodyBytes: message.body.totalLength,
+  };
+}
+
+function view(sample: Sample, decoded: Exchange, masked: boolean) {
+  return {
+    id: sample.id,
+    requestId: sample.requestId,
+    incidentId: sample.incidentId,
+    service: sample.service,
+    endpointId: sample.endpointId,
+    atMs: decoded.startedAtMs,
+    durationMs: decoded.durationMs,
+    client: decoded.client.ip,
+    actorId: sample.actorId,
+    principal: decoded.principal === null ? null : decoded.principal.label || decoded.principal.key,
+    masked,
+    request: {
+      ...messageView(decoded.request),
+      method: decoded.request.method,
+      target: decoded.request.target,
+      host: decoded.request.host,
+    },
+    response: decoded.response === null ? null : { ...messageView(decoded.response), status: decoded.response.status },
+    outcome: {
+      action: decoded.outcome.action,
+      mode: decoded.outcome.mode,
+      acts: decoded.outcome.acts.map(({ policy, rule, phase, action, acted, message }) => ({
+        policy,
+        rule,
+        phase,
+        action,
+        acted,
+        message,
+      })),
+    },
+  };
+}
+
+export const exchangeRoutes: readonly Route[] = [
+  route({
+    id: 'exchanges.list',
+    method: 'GET',
+    path: '/exchanges',
+    summary: 'Kept exchanges: a bounded sample of the traffic, and all evidence',
+    role: 'viewer',
+    query: pageQuery(['at'], {
+      service: z.string().optional(),
+      endpointId: z.string().optional(),
+      actorId: z.string().optional(),
+      sinceMs: numberParam.optional(),
+    }),
+    answer: pageOf(exchangeSummary),
+    handle: ({ query: { limit, cursor, sort, format: _format, ...filter } }, _call, context) =>
+      context.store.samples.list(filter, { limit, cursor, sort }),
+  }),
+  route({
+    id: 'exchanges.get',
+    method: 'GET',
+    path: '/exchanges/:id',
+    summary: 'One kept exchange by exchange id, request id or incident id; sensitive values are masked',
+    role: 'viewer',
+    params: idParams,
+    answer: exchange,
+    async handle({ params }, _call, context) {
+      const sample = await sampleById(context, params.id);
+      return view(sample, decodeExchange(sample.content), true);
+    },
+  }),
+  route({
+    id: 'exchanges.unmask',
+    method: 'POST',
+    path: '/exchanges/:id/unmask',
+    summary: 'The real values, where the operator keeps raw evidence; recorded in the audit log with the reason',
+    role: 'admin',
+    params: idParams,
+    body: z.strictObject({ reason: z.string().trim().min(3).max(500) }),
+    answer: exchange,
+    async handle({ params }, _call, context) {
+      const sample = await sampleById(context, params.id);
+      const raw = await port(context, 'unmask').unmask(sample);
+      if (raw === null) throw notFound('raw copy of exchange', params.id);
+      return view(sample, decodeExchange(raw), false);
+    },
+  }),
+];

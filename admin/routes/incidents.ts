@@ -1,0 +1,55 @@
+import { decodeExchange } from '../../exchange/index.js';
+import type { Context } from '../context.js';
+import { notFound } from '../errors.js';
+import { type Route, route } from '../route.js';
+import { idParams } from '../schema/common.js';
+import { incident } from '../schema/operations.js';
+
+/** What is known about an incident id: the kept exchange, else the findings that carry it; null for anything else. */
+export async function findIncident(context: Context, incidentId: string) {
+  const [sample, page] = await Promise.all([
+    context.store.samples.byIncident(incidentId),
+    context.store.issues.findings({ incidentId }, { limit: 50 }),
+  ]);
+  const finding = page.items[0] ?? null;
+  if (sample === null && finding === null) return null;
+  const exchange = sample === null ? null : decodeExchange(sample.content);
+  const act = exchange?.outcome.acts.find((one) => one.acted) ?? exchange?.outcome.acts[0] ?? null;
+  const blockId = exchange?.outcome.blockId ?? null;
+  const text =
+    act !== null
+      ? `The policy ${act.policy} (rule ${act.rule}) acted: ${act.message}`
+      : blockId !== null
+        ? `The client is on the blocklist (entry ${blockId}).`
+        : (finding?.explanation ?? 'The request was refused before any policy looked at it.');
+  return {
+    incidentId,
+    atMs: exchange?.startedAtMs ?? finding?.atMs ?? null,
+    text,
+    policy: act?.policy ?? (finding?.source.kind === 'policy' ? finding.source.id : null),
+    rule: act?.rule ?? null,
+    blockId,
+    issueId: finding?.issueId ?? null,
+    findingIds: page.items.map((one) => one.id),
+    exchangeId: sample?.id ?? finding?.exchangeIds.at(-1) ?? null,
+    actorId: sample?.actorId ?? (finding?.actor ? `${finding.actor.kind}:${finding.actor.value}` : null),
+    mode: exchange?.outcome.mode ?? null,
+  };
+}
+
+export const incidentRoutes: readonly Route[] = [
+  route({
+    id: 'incidents.get',
+    method: 'GET',
+    path: '/incidents/:id',
+    summary: 'What a block page meant: the incident id that a client reads out',
+    role: 'viewer',
+    params: idParams,
+    answer: incident,
+    async handle({ params }, _call, context) {
+      const found = await findIncident(context, params.id.trim().toUpperCase());
+      if (found === null) throw notFound('incident', params.id);
+      return found;
+    },
+  }),
+];
