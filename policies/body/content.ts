@@ -1,3 +1,4 @@
+import { isAscii } from 'node:buffer';
 import { XMLParser } from 'fast-xml-parser';
 import {
   type Body,
@@ -5,6 +6,7 @@ import {
   type HeaderList,
   header,
   isJsonType,
+  type Json,
   mediaType,
   parseJson,
   queryPairs,
@@ -85,7 +87,7 @@ export class Content {
   }
 
   text(): string {
-    this.textRead ??= this.isEmpty ? '' : textOf(this.headers, this.decoded().bytes);
+    this.textRead ??= this.isEmpty ? '' : this.readText(this.decoded().bytes);
     return this.textRead;
   }
 
@@ -127,10 +129,10 @@ export class Content {
   parsedWithRepeats(): Parsed {
     const parsed = this.parsed();
     if (parsed.format !== 'json' || parsed.partial) return parsed;
-    if (this.repeats === undefined) {
-      const built = buildJson(this.text(), this.limits.maxDepth);
-      this.repeats = built.repeats ? { ...parsed, value: built.value } : parsed;
-    }
+    this.repeats ??=
+      membersInText(this.text()) === membersInValue(parsed.value)
+        ? parsed
+        : { ...parsed, value: buildJson(this.text(), this.limits.maxDepth).value };
     return this.repeats;
   }
 
@@ -148,6 +150,13 @@ export class Content {
     return found;
   }
 
+  /** ASCII, which most JSON is, reads the same in every charset but UTF-16, whose ASCII has zero bytes. */
+  private readText(bytes: Uint8Array): string {
+    const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    if (isAscii(buffer) && buffer[0] !== 0 && buffer[1] !== 0) return buffer.toString('latin1');
+    return textOf(this.headers, bytes);
+  }
+
   private parse(format: Format): Parsed {
     const text = this.text();
     const partial = this.decoded().problem !== null;
@@ -157,9 +166,7 @@ export class Content {
     };
     switch (format) {
       case 'json': {
-        const result = partial
-          ? { value: undefined, problem: 'invalid' as const }
-          : parseJson(text, { maxDepth: this.limits.maxDepth, maxBytes: this.limits.maxBytes });
+        const result = partial ? { value: undefined, problem: 'invalid' as const } : readJson(text, this.limits);
         if (result.problem === null) return { format, value: result.value, partial: false };
         const built = buildJson(text, this.limits.maxDepth);
         return partial && built.end === 'truncated'
@@ -194,7 +201,7 @@ export class Content {
     for (const [index, line] of lines.entries()) {
       const trimmed = line.replace(/^\u001e/, '').trim();
       if (trimmed === '') continue;
-      const { value, problem } = parseJson(trimmed, { maxDepth: this.limits.maxDepth });
+      const { value, problem } = readJson(trimmed, this.limits);
       if (problem === null) values.push(value);
       else if (!(partial && index === lines.length - 1)) this.parseProblems.push(problem);
     }
@@ -212,6 +219,58 @@ export class Content {
       if (!partial) this.parseProblems.push('invalid');
       return { format: 'xml', value: undefined, partial: true };
     }
+  }
+}
+
+/** Keys in JSON text that is known to be valid: strings before a colon. */
+function membersInText(text: string): number {
+  let members = 0;
+  for (let open = text.indexOf('"'); open >= 0; open = text.indexOf('"', open)) {
+    let close = text.indexOf('"', open + 1);
+    while (text.charCodeAt(close - 1) === 92 && isEscaped(text, close)) close = text.indexOf('"', close + 1);
+    open = close + 1;
+    let next = text.charCodeAt(open);
+    while (next === 32 || next === 10 || next === 13 || next === 9) next = text.charCodeAt(++open);
+    if (next === 58) members++;
+  }
+  return members;
+}
+
+/** An odd number of backslashes stands before the quote. */
+function isEscaped(text: string, quote: number): boolean {
+  let at = quote - 1;
+  while (text.charCodeAt(at) === 92) at--;
+  return (quote - at) % 2 === 0;
+}
+
+/** Keys of all objects in a parsed value; fewer than in its text when one of them is repeated. */
+function membersInValue(root: unknown): number {
+  if (typeof root !== 'object' || root === null) return 0;
+  let members = 0;
+  const rest: object[] = [root];
+  for (let value = rest.pop(); value !== undefined; value = rest.pop()) {
+    const inner: readonly unknown[] = Array.isArray(value) ? value : Object.values(value);
+    if (inner !== value) members += inner.length;
+    for (const one of inner) if (typeof one === 'object' && one !== null) rest.push(one);
+  }
+  return members;
+}
+
+/** Text with no more brackets than the limit cannot nest deeper than it. */
+function isShallow(text: string, maxDepth: number): boolean {
+  let opened = 0;
+  for (const bracket of '[{') {
+    for (let at = text.indexOf(bracket); at >= 0; at = text.indexOf(bracket, at + 1)) if (++opened > maxDepth) return false;
+  }
+  return true;
+}
+
+function readJson(text: string, limits: ContentLimits): ReturnType<typeof parseJson> {
+  if (!isShallow(text, limits.maxDepth)) return parseJson(text, { maxDepth: limits.maxDepth, maxBytes: limits.maxBytes });
+  try {
+    return { value: JSON.parse(text) as Json, problem: null };
+  } catch {
+    return { value: undefined, problem: 'invalid' };
   }
 }
 
