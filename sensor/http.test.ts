@@ -169,7 +169,7 @@ const HTTP1: readonly Case[] = [
   { name: 'a request line that never ended', talk: talk().client('GET /').reset(), lines: [] },
 ];
 
-t.test('HTTP/1 conversations, whole and byte by byte', async (t) => {
+t.test('HTTP/1 conversations', async (t) => {
   for (const { name, talk: spoken, lines } of HTTP1) {
     const { counters } = replay(spoken.packets);
     t.same(linesOf(spoken.packets).toSorted(), [...lines].toSorted(), name);

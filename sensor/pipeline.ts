@@ -33,7 +33,8 @@ export class Pipeline {
     const counters = this.counters;
     this.#decoder = new Decoder(counters, { tunnelDepth: limits.tunnelDepth, verifyChecksums: options.verifyChecksums ?? false });
     const context = { counters, limits, held: this.#held };
-    const open = (ends: FlowEnds) => new Connection(context, (pair, client, proxied) => onPair(pair, { ends, client, proxied }));
+    const open = (ends: FlowEnds) =>
+      new Connection(ends.opener === -1, context, (pair, client, proxied) => onPair(pair, { ends, client, proxied }));
     this.#flows = new Flows(counters, limits, options.keyByVni ?? false, open, () => this.#held.bytes);
   }
 

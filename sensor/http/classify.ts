@@ -1,5 +1,5 @@
 import { latin1 } from './bytes.js';
-import { requestLine } from './head.js';
+import { certainRequestLine, requestLine } from './head.js';
 
 /** What the first bytes of a direction are. `more`: too few to tell. */
 export type Beginning = 'request' | 'response' | 'http2' | 'tls' | 'proxy' | 'more' | 'other';
@@ -9,8 +9,8 @@ const PROXY_V2 = '\r\n\r\n\0\r\nQUIT\n';
 /** Longest first line that is waited for. */
 const LINE_LIMIT = 65_536;
 
-/** Tells what a direction carries from its first bytes. */
-export function classify(bytes: Uint8Array, from: number, end: number): Beginning {
+/** Tells what a direction carries from its first bytes. `certain`: they may be the middle of something, so only well-known methods count. */
+export function classify(bytes: Uint8Array, from: number, end: number, certain: boolean): Beginning {
   const text = latin1(bytes, from, Math.min(end, from + 24));
   if (text.startsWith(PROXY_V2)) return 'proxy';
   if (text.length < PROXY_V2.length && PROXY_V2.startsWith(text)) return 'more';
@@ -27,14 +27,15 @@ export function classify(bytes: Uint8Array, from: number, end: number): Beginnin
   if (upper === 'HTTP/') return 'response';
   if ('HTTP/'.startsWith(upper) && begin.length < 5) return 'more';
   if (begin.startsWith('PROXY ')) return 'proxy';
-  return classifyRequest(bytes, start, end);
+  return classifyRequest(bytes, start, end, certain);
 }
 
-function classifyRequest(bytes: Uint8Array, start: number, end: number): Beginning {
+function classifyRequest(bytes: Uint8Array, start: number, end: number, certain: boolean): Beginning {
   let lineEnd = start;
   while (lineEnd < end && bytes[lineEnd] !== 10) lineEnd++;
   const text = latin1(bytes, start, Math.min(lineEnd, start + LINE_LIMIT));
-  if (lineEnd < end) return requestLine(text.endsWith('\r') ? text.slice(0, -1) : text) === null ? 'other' : 'request';
+  const line = text.endsWith('\r') ? text.slice(0, -1) : text;
+  if (lineEnd < end) return (certain ? certainRequestLine(line) : requestLine(line) !== null) ? 'request' : 'other';
   const blank = text.search(/[ \t]/);
   const method = blank < 0 ? text : text.slice(0, blank);
   if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,40}$/.test(method)) return 'other';

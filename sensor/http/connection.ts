@@ -38,6 +38,7 @@ interface Sniffed {
  * handshake or the middle of a message.
  */
 export class Connection implements StreamHandler {
+  readonly #midstream: boolean;
   readonly #context: ReaderContext;
   readonly #emit: (pair: Pair, client: Side, proxied: { ip: string; port: number } | null) => void;
   #sides: [Sniffed, Sniffed] | null;
@@ -48,7 +49,13 @@ export class Connection implements StreamHandler {
   #tunnelled = false;
   #foreignCounted = false;
 
-  constructor(context: ReaderContext, emit: (pair: Pair, client: Side, proxied: { ip: string; port: number } | null) => void) {
+  /** `midstream`: the connection was open when the capture began. */
+  constructor(
+    midstream: boolean,
+    context: ReaderContext,
+    emit: (pair: Pair, client: Side, proxied: { ip: string; port: number } | null) => void,
+  ) {
+    this.#midstream = midstream;
     this.#context = context;
     this.#emit = emit;
     this.#sides = newSides();
@@ -84,7 +91,7 @@ export class Connection implements StreamHandler {
     const own = sides[side];
     if (own.pending.length === 0) {
       own.firstMs = tsMs;
-      const beginning = classify(bytes, start, end);
+      const beginning = classify(bytes, start, end, this.#midstream || own.foreign);
       if (beginning !== 'more') {
         this.#recognised(beginning, side, bytes, start, end, tsMs);
         return;
@@ -93,7 +100,7 @@ export class Connection implements StreamHandler {
     if (own.pending.length === 0) own.firstMs = tsMs;
     own.pending.append(bytes, start, end);
     const all = Buffer.from(own.pending.bytes.subarray(0, own.pending.length));
-    const beginning = classify(all, 0, all.length);
+    const beginning = classify(all, 0, all.length, this.#midstream || own.foreign);
     if (beginning === 'more') return;
     own.pending.clear();
     this.#recognised(beginning, side, all, 0, all.length, own.firstMs);

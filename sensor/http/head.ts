@@ -19,6 +19,16 @@ const METHOD = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,40}$/;
 /** Methods that are believed without a version behind the target. */
 const PLAIN = /^(?:GET|HEAD|POST|PUT|DELETE|OPTIONS|TRACE|PATCH|CONNECT)$/;
 
+/** Methods that are believed where it is not certain that a message starts at all: behind a hole, in midstream. */
+const KNOWN =
+  /^(?:GET|HEAD|POST|PUT|DELETE|OPTIONS|TRACE|PATCH|CONNECT|QUERY|SEARCH|REPORT|PURGE|PROPFIND|PROPPATCH|MKCOL|COPY|MOVE|LOCK|UNLOCK|LINK|UNLINK|SUBSCRIBE|UNSUBSCRIBE|NOTIFY)$/;
+
+/** A request line that can be told from the middle of something else. */
+export function certainRequestLine(line: string): boolean {
+  const head = requestLine(line);
+  return head !== null && head.version !== '0.9' && head.target !== '' && KNOWN.test(head.method);
+}
+
 /**
  * Reads a request line tolerantly (RFC 9112 §3): any method token, several blanks, a target with blanks in it, HTTP/0.9 without a version.
  * null when the line is no request line.

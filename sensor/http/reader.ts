@@ -3,7 +3,7 @@ import type { Counters } from '../counters.js';
 import type { Limits } from '../types.js';
 import { BodyBuilder, type Held } from './body-builder.js';
 import { ByteBuilder, latin1 } from './bytes.js';
-import { type Framing, fieldLines, type Head, requestLine, statusLine } from './head.js';
+import { certainRequestLine, type Framing, fieldLines, type Head, requestLine, statusLine } from './head.js';
 import type { Message } from './message.js';
 
 /** What a reader tells about the messages of its direction, and asks. */
@@ -43,6 +43,8 @@ export class MessageReader {
   #remaining = 0;
   #firstChunk = false;
   #switched = false;
+  /** The head being read breaks off. */
+  #partial = false;
   #message: Message | null = null;
   #body: BodyBuilder | null = null;
 
@@ -305,7 +307,7 @@ export class MessageReader {
           this.#body?.gap(length);
           this.#remaining -= length;
           if (this.#remaining > 0) return;
-          if (this.#state === 'length') this.#finish(false, tsMs);
+          if (this.#state === 'length') this.#finish(true, tsMs);
           else this.#state = 'chunk-end';
           return;
         }
@@ -346,7 +348,10 @@ export class MessageReader {
     const text = latin1(this.#pending.bytes, 0, this.#pending.length);
     const lineEnd = text.lastIndexOf('\n');
     this.#pending.clear();
-    if (lineEnd < 0 || !this.#head(text.slice(0, lineEnd + 1), tsMs)) return;
+    this.#partial = true;
+    const begun = lineEnd >= 0 && this.#head(text.slice(0, lineEnd + 1), tsMs);
+    this.#partial = false;
+    if (!begun) return;
     this.#switched = false;
     if (this.#message !== null) this.#giveUp(tsMs);
   }
@@ -365,7 +370,7 @@ export class MessageReader {
     this.#state = 'start';
     if (message === null) return;
     message.endedMs = tsMs;
-    message.whole = whole;
+    message.whole = whole && !this.#partial;
     message.done = true;
     if (body !== null) {
       if (body.capped) this.#context.counters.bodiesCapped++;
@@ -395,8 +400,7 @@ export class MessageReader {
     const limit = Math.min(end, start + 8192);
     while (lineEnd < limit && bytes[lineEnd] !== LF) lineEnd++;
     if (lineEnd === limit) return false;
-    const head = requestLine(withoutCr(latin1(bytes, start, lineEnd)));
-    return head !== null && head.version !== '0.9';
+    return certainRequestLine(withoutCr(latin1(bytes, start, lineEnd)));
   }
 }
 

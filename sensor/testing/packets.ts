@@ -157,7 +157,7 @@ export function pcapFile(
   else head.writeUInt32LE(0x00040002, 4);
   write32(head, 262_144, 16);
   write32(head, linkType, 20);
-  const parts = [head];
+  const parts: Buffer[] = [head];
   for (const { tsMs, bytes, cut = 0 } of packets) {
     const record = Buffer.alloc(16);
     const seconds = Math.floor(tsMs / 1000);
