@@ -1,5 +1,5 @@
 import { PassThrough, Readable, Transform, type TransformCallback } from 'node:stream';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { bodyOf, CidrSet, canonicalIp, emptyBody, type HeaderList, headersOf, type Mode } from '../exchange/index.js';
 import { faultRefusal, type Page, pageFor, titleOf } from './block-page.js';
 import { clientBehind } from './client-address.js';
@@ -58,16 +58,7 @@ class Visit {
   }
 }
 
-/**
- * Protects the routes of a Fastify 5 app without proxying: the same policies, blocklist and tee as the gateway, in the app's own process.
- *
- * ```ts
- * await app.register(weir, { service: 'orders', mode: 'enforce', ports });
- * ```
- *
- * Register it before the routes. Replies that a route hijacks are recorded by nothing and judged in the request phase only.
- */
-export async function weir(app: FastifyInstance, options: WeirOptions = {}): Promise<void> {
+async function protect(app: FastifyInstance, options: WeirOptions): Promise<void> {
   const ports = trivialPorts({ observer: { kind: 'plugin', id: `plugin-${process.pid}` }, ...options.ports });
   const service = options.service ?? 'app';
   const trusted = new CidrSet(options.trustedProxies ?? []);
@@ -276,8 +267,20 @@ export async function weir(app: FastifyInstance, options: WeirOptions = {}): Pro
     return page.body;
   }
 }
-// Fastify's own mark for plugins that are not encapsulated: the hooks must hold for the whole app, not for a child of it.
-Object.assign(weir, { [Symbol.for('skip-override')]: true, [Symbol.for('fastify.display-name')]: 'weir' });
+/**
+ * Protects the routes of a Fastify 5 app without proxying: the same policies, blocklist and tee as the gateway, in the app's own process.
+ *
+ * ```ts
+ * await app.register(weir, { service: 'orders', mode: 'enforce', ports });
+ * ```
+ *
+ * Register it before the routes. Replies that a route hijacks are recorded by nothing and judged in the request phase only.
+ */
+export const weir: FastifyPluginAsync<WeirOptions> = Object.assign(protect, {
+  // Fastify's own mark for plugins that are not encapsulated: the hooks must hold for the whole app, not for a child of it.
+  [Symbol.for('skip-override')]: true,
+  [Symbol.for('fastify.display-name')]: 'weir',
+});
 
 /** A verdict that ends the exchange. */
 type Stop = NonNullable<Verdict> & { readonly action: 'block' | 'throttle' | 'tarpit' | 'challenge' | 'close' };

@@ -1,0 +1,461 @@
+import { once } from 'node:events';
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { gzipSync } from 'node:zlib';
+import Fastify from 'fastify';
+import t from 'tap';
+import { type Act, type Body, bodyText, type Exchange, emptyBody } from '../exchange/index.js';
+import type { Decision, Plan, PolicySet } from '../policies/index.js';
+import {
+  type BlockActorRequest,
+  createGateway,
+  type Gateway,
+  type GatewayPorts,
+  noPolicies,
+  type ServiceOptions,
+  trivialPorts,
+  weir,
+} from './index.js';
+
+/** A decision as a policy set would return it. */
+function decide(action: Decision['action'], mode: string, more: Partial<Decision> = {}): Decision {
+  const act: Act = {
+    policy: 'test',
+    rule: action,
+    phase: 'request',
+    action: action === 'pass' ? 'alert' : action,
+    acted: mode === 'enforce',
+    severity: 'high',
+    confidence: 1,
+    message: 'A secret was seen.',
+    evidence: [],
+  };
+  return {
+    action: mode === 'enforce' ? action : 'pass',
+    wouldAction: action,
+    acts: [act],
+    tags: ['seen'],
+    mutation: null,
+    status: 403,
+    template: null,
+    retryAfterS: 0,
+    delayMs: 0,
+    blockActor: null,
+    ...more,
+  };
+}
+
+const NEEDS_ALL: Plan = {
+  request: true,
+  response: true,
+  requestBodyBytes: 1000,
+  responseBodyBytes: 1000,
+  requestOverflow: 'block',
+  responseOverflow: 'block',
+  ownership: false,
+};
+
+/** Acts on what it is told in headers and bodies, so that each test says what should happen in the request itself. */
+function obedient(plan: Partial<Plan>, mode?: string): PolicySet {
+  const nothing = noPolicies.onRequest({} as never, {} as never);
+  return {
+    ...noPolicies,
+    plan: () => ({ ...NEEDS_ALL, ...plan }),
+    onRequest: (request, context) => {
+      const text = request.body === null ? '' : bodyText(request.headers, request.body, 10_000);
+      const now = mode ?? context.mode;
+      if (request.target.includes('throw')) throw new Error('a rule failed');
+      if (request.target.includes('close-me')) return decide('close', now);
+      if (request.target.includes('throttle-me')) return decide('throttle', now, { status: 429, retryAfterS: 7 });
+      if (request.target.includes('tarpit-me')) return decide('tarpit', now, { delayMs: 60 });
+      if (request.target.includes('rewrite-me'))
+        return decide('redact', now, {
+          mutation: { setHeaders: [['x-set', 'by policy']], removeHeaders: ['x-drop'], body: Buffer.from('replaced') },
+        });
+      if (text.includes('attack'))
+        return decide('block', now, {
+          blockActor: { durationMs: 1000, escalate: false, reason: 'attack', policy: 'test', acted: now === 'enforce' },
+        });
+      return nothing;
+    },
+    onResponse: (_request, response, context) => {
+      const text = response.body === null ? '' : bodyText(response.headers, response.body, 10_000);
+      const now = mode ?? context.mode;
+      if (context.access('response')?.enforceable === true) return decide('block', now, { status: 404 });
+      if (text.includes('secret')) return decide('block', now);
+      if (text.includes('ssn')) return decide('redact', now, { mutation: { body: Buffer.from(text.replace(/\d{3}-\d\d-\d{4}/g, '•••')) } });
+      if (response.headers.includes('x-powered-by')) return decide('redact', now, { mutation: { removeHeaders: ['x-powered-by'] } });
+      return nothing;
+    },
+  };
+}
+
+interface Seen {
+  readonly url: string;
+  readonly body: string;
+  readonly headers: http.IncomingHttpHeaders;
+}
+
+async function upstreamOf(t: { teardown(end: () => unknown): void }): Promise<{ url: string; seen: Seen[] }> {
+  const seen: Seen[] = [];
+  const server = http.createServer((req, res) => {
+    let body = '';
+    req.on('data', (chunk) => {
+      body += chunk;
+    });
+    req.on('end', () => {
+      seen.push({ url: req.url ?? '', body, headers: req.headers });
+      const path = req.url ?? '';
+      if (path.startsWith('/gzip')) {
+        const bytes = gzipSync('{"ssn":"123-45-6789"}');
+        res
+          .writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'gzip', 'content-length': bytes.length, etag: '"1"' })
+          .end(bytes);
+      } else if (path.startsWith('/ssn')) res.writeHead(200, { 'content-type': 'application/json' }).end('{"ssn":"123-45-6789"}');
+      else if (path.startsWith('/secret')) res.writeHead(200, { 'content-type': 'text/plain' }).end('a secret');
+      else if (path.startsWith('/powered')) res.writeHead(200, { 'x-powered-by': 'php' }).end('ok');
+      else if (path.startsWith('/big')) res.end(`${'x'.repeat(5000)}${path.includes('late') ? 'secret' : ''}`);
+      else if (path.startsWith('/early')) {
+        res.write(`secret${'x'.repeat(3000)}`);
+        res.end('y'.repeat(3000));
+      } else if (path.startsWith('/chunked')) {
+        res.write('some ');
+        setImmediate(() => res.end('text'));
+      } else res.end('ok');
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, seen };
+}
+
+async function start(t: { teardown(end: () => unknown): void }, service: Partial<ServiceOptions>, ports: Partial<GatewayPorts>) {
+  const { url: upstream, seen } = await upstreamOf(t);
+  const exchanges: Exchange[] = [];
+  const gateway: Gateway = await createGateway(
+    { listeners: [{ host: '127.0.0.1', port: 0 }], services: [{ name: 'api', upstreams: [upstream], mode: 'enforce', ...service }] },
+    trivialPorts({ tee: { publish: (exchange) => exchanges.push(exchange) > 0 }, ...ports }),
+  );
+  const [{ url }] = await gateway.listen();
+  t.teardown(() => gateway.close(20));
+  const ask = async (path: string, init: RequestInit = {}) => {
+    const answer = await fetch(url + path, { redirect: 'manual', ...init });
+    return { status: answer.status, headers: answer.headers, text: await answer.text() };
+  };
+  return { gateway, ask, seen, exchanges };
+}
+
+t.test('enforce: request phase', async (t) => {
+  const orders: BlockActorRequest[] = [];
+  const { ask, seen, exchanges, gateway } = await start(t, {}, { policies: () => obedient({}), blockActor: (order) => orders.push(order) });
+
+  const blocked = await ask('/login', { method: 'POST', body: 'an attack' });
+  t.equal(blocked.status, 403);
+  t.equal(blocked.headers.get('content-type'), 'application/problem+json');
+  const problem = JSON.parse(blocked.text) as Record<string, string>;
+  t.match(problem, { status: 403, title: 'Access denied', code: 'BLOCKED', incident: /^W-/ });
+  t.notMatch(blocked.text, /attack|secret|test/, 'the page says nothing about rule or value');
+  t.same(seen, [], 'a blocked request never reaches the upstream');
+  t.match(exchanges[0], {
+    outcome: { action: 'blocked', phase: 'request', mode: 'enforce', incidentId: problem.incident },
+    response: { status: 403 },
+    tags: ['seen'],
+  });
+  t.match(orders, [{ clientIp: '127.0.0.1', actor: { kind: 'address', value: '127.0.0.1' }, incidentId: problem.incident }]);
+
+  const html = await ask('/login', {
+    method: 'POST',
+    body: 'attack',
+    headers: { accept: 'text/html,application/xhtml+xml;q=0.9,*/*;q=0.8' },
+  });
+  t.match([html.headers.get('content-type'), html.text], ['text/html; charset=utf-8', /<code>W-/], 'browsers get a page');
+  const throttled = await ask('/throttle-me');
+  t.same([throttled.status, throttled.headers.get('retry-after')], [429, '7']);
+  const started = performance.now();
+  t.equal((await ask('/tarpit-me')).status, 403);
+  t.ok(performance.now() - started >= 50, 'a tarpit takes its time');
+  await t.rejects(ask('/close-me'), 'closed without an answer');
+  t.equal(exchanges.at(-1)?.outcome.action, 'closed');
+  t.equal((await ask('/throw')).status, 200, 'a rule that throws fails open and harms nobody');
+  t.equal(gateway.stats().portFailures.policies, 1);
+
+  t.equal((await ask('/rewrite-me', { method: 'POST', body: 'original', headers: { 'x-drop': '1' } })).status, 200);
+  t.match(seen.at(-1), { body: 'replaced', headers: { 'x-set': 'by policy', 'content-length': '8' } });
+  t.notOk(seen.at(-1)?.headers['x-drop']);
+
+  const before = seen.length;
+  t.equal(
+    (await ask('/up', { method: 'POST', body: 'x'.repeat(2000) })).status,
+    413,
+    'a body larger than rules inspect is refused where they say so',
+  );
+  t.equal(
+    (await ask('/up', { method: 'POST', body: new Blob(['x'.repeat(2000)]).stream(), duplex: 'half' } as RequestInit)).status,
+    413,
+    'of unknown length too',
+  );
+  t.equal(seen.length, before);
+  t.equal((await ask('/fine', { method: 'POST', body: 'fine' })).text, 'ok');
+  t.equal(seen.at(-1)?.body, 'fine');
+});
+
+t.test('enforce: response phase', async (t) => {
+  const { ask, exchanges, gateway } = await start(
+    t,
+    {},
+    {
+      policies: () => obedient({}),
+      access: (phase, question) =>
+        phase === 'response' && question.request.target.startsWith('/orders/') && question.response?.status === 200
+          ? {
+              relation: 'foreign',
+              confidence: 0.99,
+              enforceable: true,
+              location: { phase: 'request', in: 'path', path: '1' },
+              resource: 'orders',
+              explanation: 'Order 7 belongs to another.',
+            }
+          : null,
+    },
+  );
+  const secret = await ask('/secret');
+  t.equal(secret.status, 403);
+  t.notMatch(secret.text, /secret/);
+  t.match(
+    exchanges.at(-1),
+    { outcome: { action: 'blocked', phase: 'response' }, response: { status: 200 } },
+    'the record keeps what the upstream said',
+  );
+  t.equal(Buffer.from(exchanges.at(-1)?.response?.body.bytes ?? []).toString(), 'a secret');
+
+  for (const path of ['/ssn', '/gzip']) {
+    const redacted = await ask(path);
+    t.same([redacted.status, redacted.text], [200, '{"ssn":"•••"}'], path);
+    t.equal(redacted.headers.get('content-length'), String(Buffer.byteLength('{"ssn":"•••"}')));
+    t.notOk(redacted.headers.get('content-encoding') ?? redacted.headers.get('etag'), 'headers that described the old bytes are gone');
+    t.equal(exchanges.at(-1)?.outcome.action, 'redacted');
+  }
+  t.notOk((await ask('/powered')).headers.get('x-powered-by'));
+  t.equal((await ask('/orders/7')).status, 404, 'a read is withheld after the upstream answered');
+  t.equal((await ask('/chunked')).text, 'some text');
+  t.equal((await ask('/big')).status, 403, 'too large to inspect: the plan says block');
+  t.equal((await ask('/ssn', { method: 'HEAD' })).status, 200);
+  t.ok(gateway.stats().overflows >= 1);
+});
+
+t.test('overflow: pass and inspect-prefix', async (t) => {
+  const { ask, exchanges, seen } = await start(t, {}, { policies: () => obedient({ requestOverflow: 'pass', responseOverflow: 'pass' }) });
+  t.equal((await ask('/biglate')).text.length, 5006, 'pass: streams through');
+  t.equal((await ask('/up', { method: 'POST', body: `attack${'x'.repeat(3000)}` })).status, 200);
+  t.equal(seen.at(-1)?.body.length, 3006, 'held part and rest arrive in order');
+  t.equal(exchanges.at(-1)?.request.body.totalLength, 3006);
+
+  const other = await start(t, {}, { policies: () => obedient({ requestOverflow: 'inspect-prefix', responseOverflow: 'inspect-prefix' }) });
+  t.equal((await other.ask('/early')).status, 403, 'inspect-prefix: what is in the prefix counts');
+  t.equal((await other.ask('/biglate')).text.length, 5006, 'what is behind it does not');
+  t.equal((await other.ask('/up', { method: 'POST', body: `attack${'x'.repeat(300_000)}` })).status, 403);
+  t.equal((await other.ask('/up', { method: 'POST', body: `${'x'.repeat(300_000)}attack` })).status, 200);
+  t.equal(other.seen.at(-1)?.body.length, 300_006);
+});
+
+t.test('observe records and never touches; mirror does not even look', async (t) => {
+  // The second set insists on acting: a service in observe must not let it.
+  for (const policies of [obedient({}), obedient({}, 'enforce')]) {
+    const { ask, exchanges, gateway } = await start(
+      t,
+      { mode: 'observe' },
+      { policies: () => policies, blocklist: { version: 1, check: () => ({ id: 'b1', reason: 'r' }) } },
+    );
+    t.equal((await ask('/secret', { method: 'POST', body: 'attack' })).text, 'a secret');
+    t.equal((await ask('/ssn')).text, '{"ssn":"123-45-6789"}');
+    t.equal((await ask('/up', { method: 'POST', body: 'x'.repeat(2000) })).status, 200, 'not even a body that is too large');
+    t.match(exchanges[0]?.outcome, { action: 'passed', phase: null, blockId: 'b1' });
+    t.equal(exchanges[0]?.outcome.acts.length, 3, 'blocklist, request and response would have acted');
+    t.equal(gateway.stats().blocklistWouldAct, 3);
+    t.ok(gateway.stats().decisions.block.would >= 2);
+
+    gateway.setMode('api', 'mirror');
+    const before = exchanges.length;
+    t.equal((await ask('/secret')).text, 'a secret');
+    t.equal(exchanges.length, before, 'mirror: passed, not recorded');
+    gateway.setMode('api', { request: 'observe', response: 'enforce' });
+    t.equal((await ask('/ok', { method: 'POST', body: 'attack' })).status, 200, 'phases differ: the request is observed,');
+    t.equal((await ask('/secret')).status, 403, 'the response enforced');
+  }
+});
+
+t.test('blocklist', async (t) => {
+  let version = 1;
+  let blocks: Record<string, NonNullable<ReturnType<GatewayPorts['blocklist']['check']>>> = {};
+  let asked = 0;
+  const { ask, exchanges, seen } = await start(
+    t,
+    {},
+    {
+      blocklist: {
+        get version() {
+          return version;
+        },
+        check: (ip, principal) => {
+          asked++;
+          return blocks[principal ?? ip] ?? null;
+        },
+      },
+      principals: {
+        read: (headers) =>
+          headers.includes('mallory') ? { key: 'p_mallory', kind: 'api-key', carrier: 'header:x-api-key', label: '' } : null,
+      },
+    },
+  );
+  for (let index = 0; index < 5; index++) await ask('/');
+  t.ok(asked < 5, `a connection asks once per version of the list (${asked} of 5 requests)`);
+  blocks = { '127.0.0.1': { id: 'b1', reason: 'scanning' } };
+  version++;
+  const stopped = await ask('/');
+  t.match([stopped.status, JSON.parse(stopped.text)], [403, { incident: /^W-/ }]);
+  t.notMatch(stopped.text, /scanning|b1/);
+  t.equal(seen.length, 5);
+  t.match(exchanges.at(-1)?.outcome, { action: 'blocked', phase: 'connection', blockId: 'b1' });
+  blocks = { '127.0.0.1': { id: 'b2', reason: 'r', action: 'throttle', retryAfterS: 9 } };
+  version++;
+  t.equal((await ask('/')).headers.get('retry-after'), '9');
+  blocks = { p_mallory: { id: 'b3', reason: 'r' } };
+  version++;
+  t.equal((await ask('/')).status, 200);
+  t.equal((await ask('/', { headers: { 'x-api-key': 'mallory' } })).status, 403, 'by principal, on the same connection');
+});
+
+t.test('block pages of a service', async (t) => {
+  const { ask } = await start(
+    t,
+    { blockPage: { json: '{"error":"{{title}}","ref":"{{incident}}","status":{{status}}}', html: '<b>{{ incident }}</b>' } },
+    { policies: () => obedient({}) },
+  );
+  t.match(JSON.parse((await ask('/secret')).text), { error: 'Access denied', ref: /^W-/, status: 403 });
+  t.match((await ask('/secret', { headers: { accept: 'text/html' } })).text, /^<b>W-[\w-]+<\/b>$/);
+  const silent = await start(t, { blockPage: { reset: true } }, { policies: () => obedient({}) });
+  await t.rejects(silent.ask('/secret'), 'the connection is reset');
+  t.equal((await silent.ask('/nothing')).status, 200);
+});
+
+t.test('ports that fail are counted and harm nobody', async (t) => {
+  const broken = () => {
+    throw new Error('broken');
+  };
+  const { ask, gateway } = await start(
+    t,
+    {},
+    {
+      policies: () => ({
+        ...noPolicies,
+        plan: () => NEEDS_ALL,
+        onRequest: (request, context) => {
+          context.access('request');
+          context.rate('k', 1);
+          context.actorScore();
+          return noPolicies.onRequest(request, context);
+        },
+      }),
+      blocklist: { version: 1, check: broken },
+      tee: { publish: broken },
+      match: broken,
+      access: broken,
+      principals: { read: broken },
+      rate: broken,
+      actorScore: broken,
+    },
+  );
+  t.equal((await ask('/')).status, 200);
+  t.match(gateway.stats(), { teeDrops: 1, portFailures: { tee: 1, match: 1, principal: 1, blocklist: 1, access: 1, rate: 1, score: 1 } });
+  t.match(gateway.metrics(), /weir_gateway_port_failures_total\{port="tee"\} 1/);
+});
+
+t.test('the plugin protects the routes of an app', async (t) => {
+  const exchanges: Exchange[] = [];
+  let mode: 'enforce' | 'observe' = 'enforce';
+  const app = Fastify();
+  await app.register(weir, {
+    service: 'orders',
+    mode: () => mode,
+    ports: {
+      policies: () => obedient({}),
+      tee: { publish: (exchange) => exchanges.push(exchange) > 0 },
+      blocklist: { version: 1, check: (ip) => (ip === '9.9.9.9' ? { id: 'b', reason: 'r' } : null) },
+    },
+    trustedProxies: ['127.0.0.1'],
+  });
+  app.post('/orders', async (request) => ({ made: request.body, by: request.weir?.clientIp }));
+  app.get('/profile', async () => ({ ssn: '123-45-6789' }));
+  app.get('/secret', async () => 'a secret');
+  app.get('/stream', async (_request, reply) => {
+    const { Readable } = await import('node:stream');
+    return reply.type('text/plain').send(Readable.from(['one ', 'two']));
+  });
+  app.get('/boom', async () => {
+    throw new Error('boom');
+  });
+  await app.listen({ port: 0, host: '127.0.0.1' });
+  t.teardown(() => app.close());
+  const url = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`;
+  const ask = async (path: string, init: RequestInit = {}) => {
+    const answer = await fetch(url + path, init);
+    return { status: answer.status, text: await answer.text(), headers: answer.headers };
+  };
+  const json = (body: unknown): RequestInit => ({
+    method: 'POST',
+    body: JSON.stringify(body),
+    headers: { 'content-type': 'application/json' },
+  });
+
+  t.same(JSON.parse((await ask('/orders', json({ item: 1 }))).text), { made: { item: 1 }, by: '127.0.0.1' });
+  t.match(exchanges[0], { service: 'orders', observer: { kind: 'plugin' }, request: { target: '/orders' }, response: { status: 200 } });
+  t.equal(Buffer.from(exchanges[0]?.request.body.bytes ?? []).toString(), '{"item":1}');
+  t.equal((await ask('/orders', json({ item: 'attack' }))).status, 403);
+  t.match(exchanges.at(-1)?.outcome, { action: 'blocked', phase: 'request' });
+  t.same(JSON.parse((await ask('/profile')).text), { ssn: '•••' }, 'redacted');
+  const secret = await ask('/secret');
+  t.match([secret.status, secret.headers.get('content-type')], [403, 'application/problem+json']);
+  t.equal((await ask('/stream')).text, 'one two');
+  t.equal((await ask('/boom')).status, 500, 'errors of the app stay its own');
+  t.equal((await ask('/nowhere')).status, 404);
+  t.equal((await ask('/profile', { headers: { 'x-forwarded-for': '9.9.9.9' } })).status, 403, 'blocked behind a trusted proxy');
+  t.equal(
+    (await ask('/profile', { headers: { 'x-forwarded-for': '8.8.8.8, 9.9.9.9' } })).status,
+    403,
+    'the rightmost untrusted address counts',
+  );
+  t.equal((await ask('/orders', json('x'.repeat(3000)))).status, 413);
+  mode = 'observe';
+  t.same(JSON.parse((await ask('/profile')).text), { ssn: '123-45-6789' });
+  t.match(exchanges.at(-1)?.outcome, { action: 'passed', acts: [{ action: 'redact' }] });
+  const injected = await app.inject({ method: 'POST', url: '/orders', payload: { a: 1 } });
+  t.equal(injected.statusCode, 200, 'inject works as ever');
+});
+
+t.test('an empty body is not a missing one', async (t) => {
+  const bodies: (Body | null)[] = [];
+  const { ask } = await start(
+    t,
+    {},
+    {
+      policies: () => ({
+        ...noPolicies,
+        plan: () => NEEDS_ALL,
+        onRequest: (request, context) => {
+          bodies.push(request.body);
+          return noPolicies.onRequest(request, context);
+        },
+        onResponse: (request, response, context) => {
+          bodies.push(response.body);
+          return noPolicies.onResponse(request, response, context);
+        },
+      }),
+    },
+  );
+  await ask('/', { method: 'HEAD' });
+  t.same(bodies, [emptyBody, emptyBody]);
+});
