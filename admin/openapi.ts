@@ -11,11 +11,10 @@ export function openApiDocument(routes: readonly Route[] = ROUTES): JsonObject {
   const components: JsonObject = {};
   const schemaOf = (schema: z.ZodType, io: 'input' | 'output') => {
     // Inside a wrapper every schema with an id, the top one too, becomes a reference.
-    const wrapped = z.toJSONSchema(z.object({ it: schema }), { io, unrepresentable: 'any', target: 'draft-2020-12' }) as unknown as {
-      properties: { it: JsonObject };
-      $defs?: JsonObject;
-    };
-    const rewritten = JSON.parse(JSON.stringify(wrapped).replaceAll('"#/$defs/', '"#/components/schemas/')) as typeof wrapped;
+    const wrapped = z.toJSONSchema(z.object({ it: schema }), { io, unrepresentable: 'any', target: 'draft-2020-12' });
+    const rewritten: { properties: { it: JsonObject }; $defs?: JsonObject } = JSON.parse(
+      JSON.stringify(wrapped).replaceAll('"#/$defs/', '"#/components/schemas/'),
+    );
     for (const [name, definition] of Object.entries(rewritten.$defs ?? {})) components[name] ??= withoutId(definition as JsonObject);
     return rewritten.properties.it;
   };
@@ -23,8 +22,8 @@ export function openApiDocument(routes: readonly Route[] = ROUTES): JsonObject {
   const paths: Record<string, JsonObject> = {};
   for (const route of routes) {
     const path = `/api/v1${route.path.replaceAll(/:(\w+)/g, '{$1}')}`;
-    const operations = (paths[path] ??= {});
-    operations[route.method.toLowerCase()] = {
+    paths[path] = paths[path] ?? {};
+    paths[path][route.method.toLowerCase()] = {
       operationId: route.id,
       tags: [route.id.split('.')[0]],
       summary: route.summary,

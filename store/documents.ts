@@ -3,7 +3,6 @@ import { parsed } from './endpoint-rows.js';
 import { StoreError } from './errors.js';
 import { type Page, type PageRequest, page } from './page.js';
 import type { Tables } from './tables.js';
-import type { Json } from './types.js';
 
 /** One version of a text that people write: a policy, a scan test, an imported API description. Versions count from 1 and are never changed. */
 export interface Document {
@@ -43,7 +42,8 @@ export interface Documents {
 export interface StoredObject {
   readonly kind: string;
   readonly id: string;
-  readonly body: Json;
+  /** JSON. */
+  readonly body: unknown;
   readonly version: number;
   readonly createdMs: number;
   readonly updatedMs: number;
@@ -57,7 +57,7 @@ export interface Objects {
   put(
     kind: string,
     id: string,
-    body: Json,
+    body: unknown,
     by: { readonly author: string; readonly atMs: number },
     expectedVersion?: number,
   ): Promise<StoredObject>;

@@ -3,7 +3,6 @@ import { newId } from '../exchange/index.js';
 import { parsed } from './endpoint-rows.js';
 import { type Page, type PageRequest, page } from './page.js';
 import type { Tables } from './tables.js';
-import type { Json } from './types.js';
 
 /** A notice that waits for delivery by one integration. */
 export interface Delivery {
@@ -14,12 +13,12 @@ export interface Delivery {
   readonly attempts: number;
   readonly state: 'waiting' | 'delivered' | 'given-up';
   readonly lastError: string;
-  readonly notice: Json;
+  readonly notice: unknown;
 }
 
 /** Notices outlive a restart and a receiver that is down. Delivery is at least once. */
 export interface Outbox {
-  add(notices: readonly { readonly integrationId: string; readonly notice: Json }[], nowMs: number): Promise<void>;
+  add(notices: readonly { readonly integrationId: string; readonly notice: unknown }[], nowMs: number): Promise<void>;
   /** Takes what is due and puts its next try off by `holdMs`, so that two admins do not send the same notice. */
   take(limit: number, nowMs: number, holdMs: number): Promise<readonly Delivery[]>;
   settle(id: string, result: { readonly state: Delivery['state']; readonly nextTryMs: number; readonly lastError: string }): Promise<void>;

@@ -4,14 +4,14 @@ import { parsed } from './endpoint-rows.js';
 import { StoreError } from './errors.js';
 import { type Page, type PageRequest, page, type Sorting } from './page.js';
 import type { Tables } from './tables.js';
-import type { Json } from './types.js';
 
 /** What to run and when. `definition` belongs to the scanner. `cron` is empty for scans that are started by hand. */
 export interface Scan {
   readonly id: string;
   readonly name: string;
   readonly service: string;
-  readonly definition: Json;
+  /** JSON. */
+  readonly definition: unknown;
   readonly cron: string;
   /** IANA zone of the cron expression. */
   readonly zone: string;
@@ -34,8 +34,10 @@ export interface ScanRun {
   readonly startedMs: number;
   readonly finishedMs: number | null;
   readonly stopRequested: boolean;
-  readonly progress: Json;
-  readonly summary: Json;
+  /** JSON. */
+  readonly progress: unknown;
+  /** JSON. */
+  readonly summary: unknown;
 }
 
 /** Outcome of one test on one endpoint. `body` holds the proof: exchanges and the sentence why. */
@@ -48,7 +50,8 @@ export interface ScanResult {
   readonly severity: Severity;
   readonly atMs: number;
   readonly issueId: string | null;
-  readonly body: Json;
+  /** JSON. */
+  readonly body: unknown;
 }
 
 export interface Scans {

@@ -17,7 +17,7 @@ interface Kept extends z.output<typeof newAuthContext> {
 }
 
 function view(object: StoredObject) {
-  const { checked, ...kept } = object.body as unknown as Kept;
+  const { checked, ...kept } = object.body as Kept;
   return {
     ...kept,
     id: object.id,
@@ -60,9 +60,7 @@ export const authContextRoutes: readonly Route[] = [
     async handle({ body }, call, context) {
       const kept = { ...body, config: sealedConfig(body.config, SECRETS, {}, context.seal) };
       call.target(body.name);
-      return view(
-        await context.store.objects.put(KIND, newId(call.nowMs), kept as Json, { author: call.caller.name, atMs: call.nowMs }, 0),
-      );
+      return view(await context.store.objects.put(KIND, newId(call.nowMs), kept, { author: call.caller.name, atMs: call.nowMs }, 0));
     },
   }),
   route({
@@ -76,12 +74,12 @@ export const authContextRoutes: readonly Route[] = [
     answer: authContext,
     async handle({ params, body }, call, context) {
       const before = await byId(context, params.id);
-      const config = sealedConfig(body.config, SECRETS, (before.body as unknown as Kept).config, context.seal);
+      const config = sealedConfig(body.config, SECRETS, (before.body as Kept).config, context.seal);
       return view(
         await context.store.objects.put(
           KIND,
           params.id,
-          { ...body, config } as Json,
+          { ...body, config },
           { author: call.caller.name, atMs: call.nowMs },
           call.ifMatch ?? before.version,
         ),

@@ -37,8 +37,8 @@ async function keepEdit(context: Context, call: Call, edit: Edit, text: string) 
   return editView(id, body);
 }
 
-function editView(id: string, body: Json) {
-  const { edit, text, by, atMs, undoneMs } = body as unknown as {
+function editView(id: string, body: unknown) {
+  const { edit, text, by, atMs, undoneMs } = body as {
     edit: Edit;
     text: string;
     by: string;
@@ -241,7 +241,7 @@ export const endpointRoutes: readonly Route[] = [
     async handle({ params }, call, context) {
       const object = await context.store.objects.get('inventory-edit', params.id);
       if (object === null) throw notFound('edit', params.id);
-      const body = object.body as unknown as { edit: Edit; undoneMs: number | null };
+      const body = object.body as { edit: Edit; undoneMs: number | null };
       const { edit } = body;
       const templates = port(context, 'templates');
       if (edit.kind === 'split')

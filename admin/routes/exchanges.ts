@@ -33,7 +33,6 @@ function pairs(headers: HeaderList): [string, string][] {
 function messageView(message: RequestMessage | ResponseMessage) {
   const text = bodyText(message.headers, message.body, MAX_BODY_BYTES);
   // A replacement or control character early on means that this is no text.
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
   const binary = /[\u0000-\u0008\u000e-\u001f]/.test(text.slice(0, 4096));
   const shown = binary
     ? Buffer.from(message.body.bytes.subarray(0, MAX_BODY_CHARACTERS)).toString('base64')

@@ -14,8 +14,7 @@ export async function exportOpenApi(store: Store, service: string, nowMs: number
       const method = endpoint.method.toLowerCase();
       if (!METHODS.has(method) || endpoint.template.includes('#')) others.push({ method: endpoint.method, template: endpoint.template });
       else {
-        const path = (paths[endpoint.template] ??= {});
-        path[method] = operation(endpoint, schemes);
+        paths[endpoint.template] = { ...paths[endpoint.template], [method]: operation(endpoint, schemes) };
       }
     }
     cursor = page.nextCursor;

@@ -1,6 +1,6 @@
 import { Cron } from 'croner';
 import { z } from 'zod';
-import type { Json, Scan, ScanResult, ScanRun } from '../../store/index.js';
+import type { Scan, ScanResult, ScanRun } from '../../store/index.js';
 import { type Context, port } from '../context.js';
 import { AdminError, notFound } from '../errors.js';
 import { Reply, type Route, route } from '../route.js';
@@ -235,7 +235,7 @@ export const scanRoutes: readonly Route[] = [
       const nextRunMs = body.cron === '' || !body.enabled ? null : (nextTimes(body.cron, body.zone, call.nowMs, 1)[0] ?? null);
       const made = await context.store.scans.add({
         ...body,
-        definition: body.definition as Json,
+        definition: body.definition,
         nextRunMs,
         createdMs: call.nowMs,
         createdBy: call.caller.name,
@@ -259,7 +259,7 @@ export const scanRoutes: readonly Route[] = [
       const nextRunMs = body.cron === '' || !body.enabled ? null : (nextTimes(body.cron, body.zone, call.nowMs, 1)[0] ?? null);
       const changed = await context.store.scans.change(
         params.id,
-        { ...body, definition: body.definition as Json, nextRunMs, updatedMs: call.nowMs },
+        { ...body, definition: body.definition, nextRunMs, updatedMs: call.nowMs },
         call.ifMatch,
       );
       context.ports.scans?.wake();

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { newId, shortHash } from '../../exchange/index.js';
-import { DEFAULT_RETENTION, type Json, type Retention, type Store, type StoredObject } from '../../store/index.js';
+import { DEFAULT_RETENTION, type Retention, type Store, type StoredObject } from '../../store/index.js';
 import { type Context, port } from '../context.js';
 import { AdminError, notFound } from '../errors.js';
 import { Reply, type Route, route } from '../route.js';
@@ -32,7 +32,7 @@ async function ownDataTypes(
   store: Store,
 ): Promise<readonly (z.output<typeof newDataType> & { readonly id: string; readonly version: number })[]> {
   const { items } = await store.objects.list(DATA_TYPE_KIND);
-  return items.map((object) => ({ ...(object.body as unknown as z.output<typeof newDataType>), id: object.id, version: object.version }));
+  return items.map((object) => ({ ...(object.body as z.output<typeof newDataType>), id: object.id, version: object.version }));
 }
 
 /** Brings own and switched-off data types to the classifier. Also called at the start of the process. */
@@ -60,7 +60,7 @@ async function dataTypeViews(context: Context) {
 interface KeptIntegration extends z.output<typeof newIntegration> {}
 
 function integrationView(object: StoredObject) {
-  const kept = object.body as unknown as KeptIntegration;
+  const kept = object.body as KeptIntegration;
   return {
     ...kept,
     id: object.id,
@@ -84,7 +84,7 @@ const viewBody = z.strictObject({
   shared: z.boolean().default(false),
 });
 const savedViewOf = (object: StoredObject) => ({
-  ...(object.body as unknown as z.output<typeof viewBody> & { owner: string }),
+  ...(object.body as z.output<typeof viewBody> & { owner: string }),
   id: object.id,
   version: object.version,
 });
@@ -116,7 +116,7 @@ export const settingRoutes: readonly Route[] = [
     answer: retention,
     async handle({ body }, call, context) {
       const next = { ...(await retentionOf(context.store)), ...body };
-      await context.store.objects.put('setting', 'retention', next as unknown as Json, { author: call.caller.name, atMs: call.nowMs });
+      await context.store.objects.put('setting', 'retention', next, { author: call.caller.name, atMs: call.nowMs });
       context.live.tell('settings', 'retention', 'retention');
       return next;
     },
@@ -169,7 +169,7 @@ export const settingRoutes: readonly Route[] = [
       const object = await context.store.objects.put(
         DATA_TYPE_KIND,
         params.id,
-        body as Json,
+        body,
         { author: call.caller.name, atMs: call.nowMs },
         call.ifMatch,
       );
@@ -245,7 +245,7 @@ export const settingRoutes: readonly Route[] = [
       call.target(body.name);
       const kept = { ...body, config: sealedConfig(body.config, integrations.secrets(body.kind), {}, context.seal) };
       return integrationView(
-        await context.store.objects.put('integration', newId(call.nowMs), kept as Json, { author: call.caller.name, atMs: call.nowMs }, 0),
+        await context.store.objects.put('integration', newId(call.nowMs), kept, { author: call.caller.name, atMs: call.nowMs }, 0),
       );
     },
   }),
@@ -261,18 +261,13 @@ export const settingRoutes: readonly Route[] = [
     async handle({ params, body }, call, context) {
       const integrations = port(context, 'integrations');
       const before = await integrationById(context, params.id);
-      const config = sealedConfig(
-        body.config,
-        integrations.secrets(body.kind),
-        (before.body as unknown as KeptIntegration).config,
-        context.seal,
-      );
+      const config = sealedConfig(body.config, integrations.secrets(body.kind), (before.body as KeptIntegration).config, context.seal);
       integrations.validate(body.kind, openedConfig(config, context.seal));
       return integrationView(
         await context.store.objects.put(
           'integration',
           params.id,
-          { ...body, config } as Json,
+          { ...body, config },
           { author: call.caller.name, atMs: call.nowMs },
           call.ifMatch ?? before.version,
         ),
@@ -288,7 +283,7 @@ export const settingRoutes: readonly Route[] = [
     params: idParams,
     answer: z.object({ ok: z.boolean(), text: z.string() }),
     async handle({ params }, _call, context) {
-      const kept = (await integrationById(context, params.id)).body as unknown as KeptIntegration;
+      const kept = (await integrationById(context, params.id)).body as KeptIntegration;
       return port(context, 'integrations').test(kept.kind, openedConfig(kept.config, context.seal));
     },
   }),

@@ -1,0 +1,44 @@
+import { createReadStream, existsSync, statSync } from 'node:fs';
+import path from 'node:path';
+import type { FastifyInstance } from 'fastify';
+import { packageRoot } from '../exchange/index.js';
+
+const TYPES: Readonly<Record<string, string>> = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.svg': 'image/svg+xml',
+  '.png': 'image/png',
+  '.ico': 'image/x-icon',
+  '.woff2': 'font/woff2',
+  '.json': 'application/json; charset=utf-8',
+  '.webmanifest': 'application/manifest+json',
+  '.map': 'application/json; charset=utf-8',
+};
+
+const NOT_BUILT = `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>weir</title></head><body>
+<h1>weir is running</h1><p>Its pages are not built yet: run <code>npm run build</code> (or <code>npm start</code>, which does it), then reload this page.</p>
+<p>The API works without them: <a href="/api/v1/openapi.json">its document</a>.</p></body></html>`;
+
+/** Serves the built UI. Any other path of a page gets index.html, so that addresses inside the UI can be opened and reloaded. */
+export function registerUi(app: FastifyInstance, folder: string | null | undefined): void {
+  const root = path.resolve(folder ?? path.join(packageRoot(), 'admin-ui', 'dist'));
+  app.get('/*', async (request, reply) => {
+    const wanted = decodeURIComponent(request.url.split('?')[0]!);
+    const file = path.join(root, path.normalize(wanted));
+    const inside = file.startsWith(root + path.sep);
+    const isFile = inside && !wanted.includes('\0') && existsSync(file) && statSync(file).isFile();
+    if (isFile) {
+      // Vite puts a hash of the content into the names below assets/.
+      const lasting = file.startsWith(path.join(root, 'assets') + path.sep);
+      return reply
+        .header('cache-control', lasting ? 'public, max-age=31536000, immutable' : 'no-cache')
+        .type(TYPES[path.extname(file)] ?? 'application/octet-stream')
+        .send(createReadStream(file));
+    }
+    if (path.extname(wanted) !== '' && wanted.startsWith('/assets/')) return reply.callNotFound();
+    const index = path.join(root, 'index.html');
+    reply.header('cache-control', 'no-cache').type('text/html; charset=utf-8');
+    return existsSync(index) ? reply.send(createReadStream(index)) : reply.send(NOT_BUILT);
+  });
+}
