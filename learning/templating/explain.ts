@@ -30,8 +30,12 @@ export function explainNode(parent: ResolvedNode, node: ResolvedNode, model: Tem
   if (guards.length > 0) parts.push(`decided by: ${guards.join(', ')}`);
   const children = [...node.statics.keys()].slice(0, 4);
   if (children.length > 0) parts.push(`they share the children ${children.join(', ')}`);
-  const probability = words.length === 0 || shapes.length > 0 ? null : words.reduce((sum, verdict) => sum + verdict.probability, 0) / words.length;
-  if (probability !== null) parts.push(`mean probability ${probability.toFixed(2)} by a model of ${model.first.trees.length + model.second.trees.length} trees over ${FEATURES.length} figures`);
+  const probability =
+    words.length === 0 || shapes.length > 0 ? null : words.reduce((sum, verdict) => sum + verdict.probability, 0) / words.length;
+  if (probability !== null)
+    parts.push(
+      `mean probability ${probability.toFixed(2)} by a model of ${model.first.trees.length + model.second.trees.length} trees over ${FEATURES.length} figures`,
+    );
   return { segment: node.segment, parameter: true, probability, text: `${parts.join('; ')}.`, samples: node.samples.slice(0, 8) };
 }
 
@@ -39,10 +43,22 @@ function explainStatic(parent: ResolvedNode, node: ResolvedNode): Explanation {
   const verdict = parent.verdicts.find((one) => one.text === node.segment);
   const siblings = parent.statics.size - 1;
   if (verdict === undefined) {
-    const text = node.place.length === 0 ? 'Fixed by a pin or new since the last decision.' : 'A constant: it looks like a value but never had another one.';
+    const text =
+      node.place.length === 0
+        ? 'Fixed by a pin or new since the last decision.'
+        : 'A constant: it looks like a value but never had another one.';
     return { segment: node.segment, parameter: false, probability: null, text, samples: [] };
   }
   const why = verdict.guard === null ? `probability of being a value ${verdict.probability.toFixed(2)}` : `decided by: ${verdict.guard}`;
-  const beside = parent.parameter === null ? `${siblings} other static segments beside it` : `${siblings} other static segments and a parameter with ${parent.parameter.values} values beside it`;
-  return { segment: node.segment, parameter: false, probability: verdict.probability, text: `Called ${verdict.calls} times; ${beside}; ${why}.`, samples: [] };
+  const beside =
+    parent.parameter === null
+      ? `${siblings} other static segments beside it`
+      : `${siblings} other static segments and a parameter with ${parent.parameter.values} values beside it`;
+  return {
+    segment: node.segment,
+    parameter: false,
+    probability: verdict.probability,
+    text: `Called ${verdict.calls} times; ${beside}; ${why}.`,
+    samples: [],
+  };
 }

@@ -27,14 +27,81 @@ export interface Literal {
 }
 
 export const FEATURES = [
-  'length', 'digitShare', 'digits', 'trailingDigits', 'dash', 'underscore', 'dot', 'separators', 'upper', 'allUpper', 'camel', 'capital',
-  'plural', 'consonants', 'changes', 'verb', 'reserved', 'apiWord', 'escaped', 'sigil', 'vowels', 'lengthDeviation', 'styleAgreement', 'extension',
-  'logCalls', 'once', 'share', 'logSiblings', 'onceShare', 'siblingsPerCall', 'entropy', 'callsOverLeafMean', 'rank', 'gap', 'logTotal',
-  'methods', 'leaf', 'hasTerm', 'logKids', 'depth', 'parentParameter', 'parentPlural', 'parentVerb', 'root', 'shapedSibling', 'shapedShare', 'shapedProfile',
-  'otherParents', 'profileSize', 'profileShared', 'profileCommon', 'profileBest', 'keysKnown', 'keysShared', 'keysOwn', 'methodAgreement', 'leafAgreement',
-  'siblingKidless', 'kidsShared', 'familyLikeness', 'keyVariety', 'parentEqualsPrefix', 'foldedSibling', 'bareFirst',
+  'length',
+  'digitShare',
+  'digits',
+  'trailingDigits',
+  'dash',
+  'underscore',
+  'dot',
+  'separators',
+  'upper',
+  'allUpper',
+  'camel',
+  'capital',
+  'plural',
+  'consonants',
+  'changes',
+  'verb',
+  'reserved',
+  'apiWord',
+  'escaped',
+  'sigil',
+  'vowels',
+  'lengthDeviation',
+  'styleAgreement',
+  'extension',
+  'logCalls',
+  'once',
+  'share',
+  'logSiblings',
+  'onceShare',
+  'siblingsPerCall',
+  'entropy',
+  'callsOverLeafMean',
+  'rank',
+  'gap',
+  'logTotal',
+  'methods',
+  'leaf',
+  'hasTerm',
+  'logKids',
+  'depth',
+  'parentParameter',
+  'parentPlural',
+  'parentVerb',
+  'root',
+  'shapedSibling',
+  'shapedShare',
+  'shapedProfile',
+  'otherParents',
+  'profileSize',
+  'profileShared',
+  'profileCommon',
+  'profileBest',
+  'keysKnown',
+  'keysShared',
+  'keysOwn',
+  'methodAgreement',
+  'leafAgreement',
+  'siblingKidless',
+  'kidsShared',
+  'familyLikeness',
+  'keyVariety',
+  'parentEqualsPrefix',
+  'foldedSibling',
+  'bareFirst',
 ] as const;
-export const GROUP_FEATURES = ['ownFirst', 'groupSize', 'groupShare', 'groupCallShare', 'groupLikeness', 'groupMeanLogCalls', 'groupStyle', 'groupProfile'] as const;
+export const GROUP_FEATURES = [
+  'ownFirst',
+  'groupSize',
+  'groupShare',
+  'groupCallShare',
+  'groupLikeness',
+  'groupMeanLogCalls',
+  'groupStyle',
+  'groupProfile',
+] as const;
 
 const VERB =
   /^(?:get|set|list|create|update|delete|remove|add|find|search|fetch|post|put|send|cancel|check|verify|validate|generate|start|stop|run|do|make|is|has|can|upload|download|export|import|enable|disable|reset|sync|refresh|approve|reject|close|open|query|lookup|register|revoke|assign|copy|move|batch|bulk|merge|retry|resend|subscribe|unsubscribe|activate|deactivate|confirm|preview|calculate|process|submit|execute|publish|login|logout|archive|restore|clone|invite|join|leave)(?=$|[A-Z_\-.])/;
@@ -43,7 +110,8 @@ const RESERVED = new Set(
     ' ',
   ),
 );
-const API_WORD = /^(?:api|apis|rest|v\d+(?:\.\d+)*(?:(?:alpha|beta)\d*)?|services?|public|private|internal|admin|web|app|mobile|open|graphql|rpc|odata|cgi-bin|resources)$/i;
+const API_WORD =
+  /^(?:api|apis|rest|v\d+(?:\.\d+)*(?:(?:alpha|beta)\d*)?|services?|public|private|internal|admin|web|app|mobile|open|graphql|rpc|odata|cgi-bin|resources)$/i;
 const EXTENSION = /\.(?:json|xml|html?|csv|php|aspx?|jsp|do|pdf|png|jpg|txt|svg|js|css|zip|yaml)$/i;
 
 export const isVerb = (text: string): boolean => VERB.test(text);
@@ -89,7 +157,11 @@ function collectKeys(term: Term, path: string, keys: Set<string>): void {
 }
 
 const style = (text: string): number =>
-  (digitCount(text) > 0 ? 1 : 0) | (text.includes('-') ? 2 : 0) | (text.includes('_') ? 4 : 0) | (text.includes('.') ? 8 : 0) | (/[A-Z]/.test(text) ? 16 : 0);
+  (digitCount(text) > 0 ? 1 : 0) |
+  (text.includes('-') ? 2 : 0) |
+  (text.includes('_') ? 4 : 0) |
+  (text.includes('.') ? 8 : 0) |
+  (/[A-Z]/.test(text) ? 16 : 0);
 
 function consonantRun(text: string): number {
   let longest = 0;
@@ -183,7 +255,9 @@ export function placeRows(literals: readonly Literal[], shaped: readonly TrieNod
     const text = literal.text;
     const profile = profiles[index];
     const leaf = literal.nodes.every((node) => node.kids === null);
-    const kids = new Set(literal.nodes.flatMap((node) => [...(node.kids?.values() ?? [])].map((kid) => (kid.shape !== null ? '{}' : kid.key))));
+    const kids = new Set(
+      literal.nodes.flatMap((node) => [...(node.kids?.values() ?? [])].map((kid) => (kid.shape !== null ? '{}' : kid.key))),
+    );
     const kidItems = new Set([...kids].map((kid) => `>${kid}`));
     const digits = digitCount(text);
     const letters = text.replace(/[^A-Za-z]/g, '');

@@ -28,7 +28,8 @@ export interface TemplateModel {
 /** Log-odds that the row describes a parameter value. */
 export function logOdds(model: ScoreModel, row: Float64Array): number {
   let linear = model.bias;
-  for (let index = 0; index < model.weights.length; index++) linear += (model.weights[index] * (row[index] - model.mean[index])) / model.scale[index];
+  for (let index = 0; index < model.weights.length; index++)
+    linear += (model.weights[index] * (row[index] - model.mean[index])) / model.scale[index];
   return (linear + treeOdds(model, row)) / 2;
 }
 

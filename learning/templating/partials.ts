@@ -15,7 +15,32 @@ export interface Grouping<M extends Member> {
 const VERBS_AT_MOST = 24;
 const VERB_TAIL = /^(.+):([A-Za-z][A-Za-z]*)$/;
 const EXTENSION = /^(.+)\.([A-Za-z][A-Za-z0-9]{1,4})$/;
-const FORMATS = new Set(['json', 'xml', 'html', 'htm', 'csv', 'yaml', 'yml', 'pdf', 'txt', 'php', 'aspx', 'jsp', 'do', 'png', 'jpg', 'svg', 'rss', 'atom', 'ics', 'js', 'zip', 'mp4', 'mp3', 'gif']);
+const FORMATS = new Set([
+  'json',
+  'xml',
+  'html',
+  'htm',
+  'csv',
+  'yaml',
+  'yml',
+  'pdf',
+  'txt',
+  'php',
+  'aspx',
+  'jsp',
+  'do',
+  'png',
+  'jpg',
+  'svg',
+  'rss',
+  'atom',
+  'ics',
+  'js',
+  'zip',
+  'mp4',
+  'mp3',
+  'gif',
+]);
 
 /** Splits the values of one parameter by the text that surrounds the varying part. Every member lands in exactly one group. */
 export function splitByPattern<M extends Member>(members: readonly M[]): Grouping<M>[] {

@@ -100,15 +100,23 @@ function build(
     verdicts: [],
     foldable: [],
   };
-  for (const one of place) for (const [method, term] of one.terms ?? []) node.methods.set(method, (node.methods.get(method) ?? 0) + term.calls);
+  for (const one of place)
+    for (const [method, term] of one.terms ?? []) node.methods.set(method, (node.methods.get(method) ?? 0) + term.calls);
   const { literals, shaped } = placeLiterals(place);
   const pinnedStatics = new Set(pins.flatMap((pin) => [...pin.statics.keys()]));
   const pinnedPatterns = [...new Set(pins.flatMap((pin) => [...pin.patterns.keys()]))];
   const pinnedParameter = pins.find((pin) => pin.parameter !== null)?.parameter ?? null;
-  if (literals.length === 0 && shaped.length === 0 && pinnedStatics.size === 0 && pinnedPatterns.length === 0 && pinnedParameter === null) return node;
+  if (literals.length === 0 && shaped.length === 0 && pinnedStatics.size === 0 && pinnedPatterns.length === 0 && pinnedParameter === null)
+    return node;
 
   const parentText = segment.startsWith('{') ? (parent?.segment ?? '') : segment;
-  const context: PlaceContext = { depth, parentIsParameter: segment.includes('{'), parentText: segment.includes('{') ? '' : segment, meanLeafCalls: job.meanLeafCalls, parentsOf: job.parentsOf };
+  const context: PlaceContext = {
+    depth,
+    parentIsParameter: segment.includes('{'),
+    parentText: segment.includes('{') ? '' : segment,
+    meanLeafCalls: job.meanLeafCalls,
+    parentsOf: job.parentsOf,
+  };
   const statics: Literal[] = [];
   const members: (Member & { nodes: TrieNode[] })[] = [];
   const free: Literal[] = [];
@@ -136,8 +144,14 @@ function build(
     else members.push({ text: one.key === FOLDED ? '<text>' : `<${one.shape}>${one.tail}`, calls: one.calls, nodes: [one] });
   }
 
-  const down = (text: string, nodes: readonly TrieNode[], below: readonly PinNode[], count: number, some: readonly string[], used: readonly string[]): ResolvedNode =>
-    build(job, text, `${template}/${text}`, nodes, below, depth + 1, count, some, used, { segment: parentText });
+  const down = (
+    text: string,
+    nodes: readonly TrieNode[],
+    below: readonly PinNode[],
+    count: number,
+    some: readonly string[],
+    used: readonly string[],
+  ): ResolvedNode => build(job, text, `${template}/${text}`, nodes, below, depth + 1, count, some, used, { segment: parentText });
 
   const stems = formatStems(statics.filter((literal) => !pinnedStatics.has(literal.text)).map((literal) => literal.text));
   const stemmed = new Set([...stems.values()].flat());
@@ -145,10 +159,22 @@ function build(
     if (stemmed.has(literal.text)) continue;
     const below = pins.flatMap((pin) => pin.statics.get(literal.text) ?? []);
     pinnedStatics.delete(literal.text);
-    if (literal.text.includes('{}')) addPattern(node, literal.text, names, parentText, (text, used) => down(text, literal.nodes, below, 1, [], used));
+    if (literal.text.includes('{}'))
+      addPattern(node, literal.text, names, parentText, (text, used) => down(text, literal.nodes, below, 1, [], used));
     else node.statics.set(literal.text, down(escapeBraces(literal.text), literal.nodes, below, 0, [], names));
   }
-  for (const text of pinnedStatics) node.statics.set(text, down(text, [], pins.flatMap((pin) => pin.statics.get(text) ?? []), 0, [], names));
+  for (const text of pinnedStatics)
+    node.statics.set(
+      text,
+      down(
+        text,
+        [],
+        pins.flatMap((pin) => pin.statics.get(text) ?? []),
+        0,
+        [],
+        names,
+      ),
+    );
   for (const [stem, texts] of stems) {
     const nodes = statics.filter((literal) => texts.includes(literal.text)).flatMap((literal) => literal.nodes);
     addPattern(node, `${stem}.{}`, names, parentText, (text, used) => down(text, nodes, [], texts.length, texts, used));
@@ -156,16 +182,25 @@ function build(
   for (const [pattern, nodes] of byPattern) {
     const below = pins.flatMap((pin) => pin.patterns.get(pattern) ?? []);
     const named = below[0].segment;
-    node.patterns.push({ literals: pattern.split('{}'), node: down(named, nodes, below, nodes.length, nodes.map((one) => one.key).slice(0, 8), names) });
+    node.patterns.push({
+      literals: pattern.split('{}'),
+      node: down(named, nodes, below, nodes.length, nodes.map((one) => one.key).slice(0, 8), names),
+    });
   }
   const groups = members.length > 0 ? splitByPattern(members) : [];
   for (const group of groups) {
     const nodes = group.members.flatMap((member) => member.nodes);
     const some = group.members.flatMap((member) => (member.nodes[0].samples ?? [member.text]).slice(0, 6)).slice(0, 16);
-    const count = group.members.reduce((sum, member) => sum + member.nodes.reduce((inner, one) => Math.max(inner, one.distinct?.size ?? 1) + one.folded, 0), 0);
-    if (group.pattern !== '{}') addPattern(node, group.pattern, names, parentText, (text, used) => down(text, nodes, [], count, some, used));
+    const count = group.members.reduce(
+      (sum, member) => sum + member.nodes.reduce((inner, one) => Math.max(inner, one.distinct?.size ?? 1) + one.folded, 0),
+      0,
+    );
+    if (group.pattern !== '{}')
+      addPattern(node, group.pattern, names, parentText, (text, used) => down(text, nodes, [], count, some, used));
     else {
-      const sure = new Set(node.verdicts.filter((verdict) => verdict.parameter && verdict.probability >= FOLD_AT).map((verdict) => verdict.text));
+      const sure = new Set(
+        node.verdicts.filter((verdict) => verdict.parameter && verdict.probability >= FOLD_AT).map((verdict) => verdict.text),
+      );
       if (count >= FOLD_VALUES) node.foldable.push(...group.members.filter((member) => sure.has(member.text)).map((member) => member.text));
       const name = pinnedParameter === null ? parameterName(parentText, names) : null;
       const text = name === null ? pinnedParameter!.segment : `{${name}}`;
@@ -173,12 +208,26 @@ function build(
       node.parameter = down(text, nodes, below, count, some, name === null ? names : [...names, name]);
     }
   }
-  if (node.parameter === null && pinnedParameter !== null) node.parameter = down(pinnedParameter.segment, [], pins.flatMap((pin) => pin.parameter ?? []), 0, [], names);
+  if (node.parameter === null && pinnedParameter !== null)
+    node.parameter = down(
+      pinnedParameter.segment,
+      [],
+      pins.flatMap((pin) => pin.parameter ?? []),
+      0,
+      [],
+      names,
+    );
   node.patterns.sort((a, b) => b.literals.join('').length - a.literals.join('').length);
   return node;
 }
 
-function addPattern(node: ResolvedNode, pattern: string, names: readonly string[], parentText: string, make: (text: string, used: readonly string[]) => ResolvedNode): void {
+function addPattern(
+  node: ResolvedNode,
+  pattern: string,
+  names: readonly string[],
+  parentText: string,
+  make: (text: string, used: readonly string[]) => ResolvedNode,
+): void {
   const used = [...names];
   let text = '';
   pattern.split('{}').forEach((literal, index) => {
@@ -211,14 +260,22 @@ function singular(word: string): string {
   return isPlural(word) ? word.slice(0, -1) : word;
 }
 
-const escapeBraces = (text: string): string => (text.includes('{') || text.includes('}') ? text.replaceAll('{', '%7B').replaceAll('}', '%7D') : text);
+const escapeBraces = (text: string): string =>
+  text.includes('{') || text.includes('}') ? text.replaceAll('{', '%7B').replaceAll('}', '%7D') : text;
 
 /** Anchored match of `a{}b` against a value: every hole takes at least one character. */
 export function matches(pattern: string, text: string): boolean {
   const parts = pattern.split('{}');
   let at = 0;
   for (let index = 0; index < parts.length; index++) {
-    const found = index === 0 ? (text.startsWith(parts[0]) ? 0 : -1) : index === parts.length - 1 ? text.length - parts[index].length : text.indexOf(parts[index], at + 1);
+    const found =
+      index === 0
+        ? text.startsWith(parts[0])
+          ? 0
+          : -1
+        : index === parts.length - 1
+          ? text.length - parts[index].length
+          : text.indexOf(parts[index], at + 1);
     if (found < 0 || (index > 0 && found <= at - (index === 0 ? 1 : 0)) || !text.startsWith(parts[index], found)) return false;
     at = found + parts[index].length;
   }
@@ -256,12 +313,22 @@ export function judge(literals: readonly Literal[], shaped: readonly TrieNode[],
   const parameter = literals.map((_, index) => guards[index] === null && probabilities[index] > 0.5);
   codeSet(literals, guards, parameter);
   coherence(literals, shaped, probabilities, guards, parameter);
-  return literals.map((literal, index) => ({ text: literal.text, calls: literal.calls, parameter: parameter[index], probability: probabilities[index], guard: guards[index] }));
+  return literals.map((literal, index) => ({
+    text: literal.text,
+    calls: literal.calls,
+    parameter: parameter[index],
+    probability: probabilities[index],
+    guard: guards[index],
+  }));
 }
 
 /** Language, country and locale codes are values even when they are few. */
 function codeSet(literals: readonly Literal[], guards: (string | null)[], parameter: boolean[]): void {
-  for (const [form, least] of [[LANGUAGE, 4], [UPPER_CODE, 3], [LOCALE, 2]] as const) {
+  for (const [form, least] of [
+    [LANGUAGE, 4],
+    [UPPER_CODE, 3],
+    [LOCALE, 2],
+  ] as const) {
     const hits = literals.map((literal) => form.test(literal.text));
     const count = hits.filter(Boolean).length;
     if (count < least || count < literals.length * 0.6) continue;
@@ -275,7 +342,13 @@ function codeSet(literals: readonly Literal[], guards: (string | null)[], parame
 }
 
 /** Beside a large group a literal that has the group's own methods, answers and children is one of its values unless its spelling speaks clearly against it. */
-function coherence(literals: readonly Literal[], shaped: readonly TrieNode[], probabilities: readonly number[], guards: (string | null)[], parameter: boolean[]): void {
+function coherence(
+  literals: readonly Literal[],
+  shaped: readonly TrieNode[],
+  probabilities: readonly number[],
+  guards: (string | null)[],
+  parameter: boolean[],
+): void {
   const group = literals.filter((_, index) => parameter[index]);
   const merged = shaped.filter((node) => node.folded > 0);
   const size = group.length + merged.reduce((sum, node) => sum + node.folded, 0);

@@ -56,7 +56,8 @@ export function shapeOf(text: string): Shape | null {
   if (text.includes(':') && IPV6.test(text)) return 'ip';
   if (hasControl(text)) return 'binary';
   const prefixed = PREFIXED.exec(text);
-  if (prefixed !== null && (digitCount(prefixed[1]) >= 1 ? classChanges(prefixed[1]) >= 2 : classChanges(prefixed[1]) >= 4)) return 'prefixed';
+  if (prefixed !== null && (digitCount(prefixed[1]) >= 1 ? classChanges(prefixed[1]) >= 2 : classChanges(prefixed[1]) >= 4))
+    return 'prefixed';
   if (TOKEN.test(text)) {
     const changes = classChanges(text);
     if (changes >= 4 && changes / text.length >= 0.3 && !CAMEL.test(text)) return 'token';

@@ -1,10 +1,10 @@
 import { pathSegments } from '../../exchange/index.js';
-import { explainNode, type Explanation } from './explain.js';
+import { type Explanation, explainNode } from './explain.js';
 import { shippedModel, type TemplateModel } from './model.js';
 import { type Pin, pinTree } from './pins.js';
 import { matches, parameterName, type ResolvedNode, resolveTrie } from './resolve.js';
 import { segmentKey } from './shapes.js';
-import { FOLDED, Trie, type TrieNode } from './trie.js';
+import { type AnswerKeys, FOLDED, Trie, type TrieNode } from './trie.js';
 
 /** A path under the templates of the moment. */
 export interface Placed {
@@ -44,7 +44,7 @@ export class HostTemplates {
   }
 
   /** Counts a call that was answered well, and says where it belongs now. `path` is raw, without a query. */
-  observe(method: string, path: string, keys: readonly string[] | null = null): Placed {
+  observe(method: string, path: string, keys: AnswerKeys = null): Placed {
     const segments = cleanSegments(path);
     const grew = this.trie.insert(method, segments, keys);
     const parameters: string[] = [];
@@ -206,7 +206,16 @@ function extend(root: ResolvedNode, segments: readonly string[], values: string[
     } else if (key.shape !== null || key.key.includes('{}')) {
       const form = key.shape === null ? key.key : `{}${key.tail}`;
       const literals = form.split('{}');
-      const made = provisional(node, literals.map((literal, index) => (index === 0 ? literal : `{${parameterName(before, [...names, ...Array.from({ length: index - 1 }, (_, n) => `${n}`)])}}${literal}`)).join(''));
+      const made = provisional(
+        node,
+        literals
+          .map((literal, index) =>
+            index === 0
+              ? literal
+              : `{${parameterName(before, [...names, ...Array.from({ length: index - 1 }, (_, n) => `${n}`)])}}${literal}`,
+          )
+          .join(''),
+      );
       node.patterns.push({ literals, node: made });
       values.push(...(capture(literals, text) ?? []));
       node = made;
@@ -221,7 +230,8 @@ function extend(root: ResolvedNode, segments: readonly string[], values: string[
   return node;
 }
 
-const takesWords = (parameter: ResolvedNode): boolean => parameter.place.length === 0 || parameter.place.some((node: TrieNode) => node.shape === null || node.key === FOLDED);
+const takesWords = (parameter: ResolvedNode): boolean =>
+  parameter.place.length === 0 || parameter.place.some((node: TrieNode) => node.shape === null || node.key === FOLDED);
 
 function provisional(parent: ResolvedNode, segment: string): ResolvedNode {
   return {

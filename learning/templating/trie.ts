@@ -1,9 +1,13 @@
-import { segmentKey, type Shape } from './shapes.js';
+import { type Shape, segmentKey } from './shapes.js';
 
 const SAMPLES = 16;
 const DISTINCT_TRACKED = 64;
 const KEYS_TRACKED = 16;
 const DEEPEST = 40;
+const KEYS_FROM_CALLS = 6;
+
+/** Top-level keys of an answer, or how to get them: asked for only while the path is young. */
+export type AnswerKeys = readonly string[] | null | (() => readonly string[] | null);
 
 /** What was seen at the end of a path, per method. */
 export interface Term {
@@ -28,12 +32,30 @@ export interface TrieNode {
   folded: number;
 }
 
+/** One end of a path: the keys from the root, and what was counted there. */
+export interface Leaf {
+  readonly method: string;
+  readonly keys: readonly string[];
+  readonly term: Term;
+  readonly node: TrieNode;
+}
+
 /** Key of the child that takes folded literals. */
 export const FOLDED = '<text>';
 
 function newNode(key: string, shape: Shape | null, tail: string): TrieNode {
   const collects = shape !== null || key === FOLDED;
-  return { key, shape, tail, calls: 0, kids: null, terms: null, samples: collects ? [] : null, distinct: collects ? new Set() : null, folded: 0 };
+  return {
+    key,
+    shape,
+    tail,
+    calls: 0,
+    kids: null,
+    terms: null,
+    samples: collects ? [] : null,
+    distinct: collects ? new Set() : null,
+    folded: 0,
+  };
 }
 
 /**
@@ -52,7 +74,7 @@ export class Trie {
   ) {}
 
   /** Counts one call. `segments` are raw (percent-encoded). Returns true when the tree got a new node or method. */
-  insert(method: string, segments: readonly string[], keys: readonly string[] | null): boolean {
+  insert(method: string, segments: readonly string[], keys: AnswerKeys): boolean {
     let node = this.root;
     node.calls++;
     let grew = false;
@@ -72,7 +94,12 @@ export class Trie {
     if (literal !== undefined && literal.shape === null) return literal;
     const key = segmentKey(text);
     let child = parent.kids.get(key.key);
-    if (child === undefined && key.shape === null && key.key !== FOLDED && (parent.kids.size >= this.fanOut || this.nodes >= this.nodeLimit)) {
+    if (
+      child === undefined &&
+      key.shape === null &&
+      key.key !== FOLDED &&
+      (parent.kids.size >= this.fanOut || this.nodes >= this.nodeLimit)
+    ) {
       this.collapsed++;
       child = parent.kids.get(FOLDED);
       if (child === undefined) child = this.add(parent, FOLDED, null, '');
@@ -81,7 +108,7 @@ export class Trie {
     return child;
   }
 
-  add(parent: TrieNode, key: string, shape: Shape | null, tail: string): TrieNode {
+  private add(parent: TrieNode, key: string, shape: Shape | null, tail: string): TrieNode {
     const child = newNode(key, shape, tail);
     parent.kids ??= new Map();
     parent.kids.set(key, child);
@@ -89,14 +116,55 @@ export class Trie {
     return child;
   }
 
-  end(node: TrieNode, method: string, keys: readonly string[] | null, calls: number): boolean {
+  private end(node: TrieNode, method: string, keys: AnswerKeys, calls: number): boolean {
     node.terms ??= new Map();
     let term = node.terms.get(method);
     const isNew = term === undefined;
     if (term === undefined) node.terms.set(method, (term = { calls: 0, keys: null }));
     term.calls += calls;
-    if (keys !== null) for (const key of keys) countKey(term, key, 1);
+    const given = typeof keys === 'function' ? (term.calls <= KEYS_FROM_CALLS ? keys() : null) : keys;
+    if (given !== null) for (const key of given) countKey(term, key, 1);
     return isNew;
+  }
+
+  /** Every end of a path, for checkpoints. */
+  *leaves(): Generator<Leaf> {
+    const keys: string[] = [];
+    const walk = function* (node: TrieNode): Generator<Leaf> {
+      for (const [method, term] of node.terms ?? []) yield { method, keys: [...keys], term, node };
+      for (const kid of node.kids?.values() ?? []) {
+        keys.push(kid.key);
+        yield* walk(kid);
+        keys.pop();
+      }
+    };
+    yield* walk(this.root);
+  }
+
+  /** Puts back what a checkpoint kept of one end: counts are added along the path. `constant` is the only value a shaped last segment ever had. */
+  restore(
+    method: string,
+    keys: readonly string[],
+    calls: number,
+    answerKeys: readonly string[],
+    constants: readonly (string | null)[],
+  ): void {
+    let node = this.root;
+    node.calls += calls;
+    keys.forEach((key, index) => {
+      let child = node.kids?.get(key);
+      if (child === undefined) {
+        const shaped = /^<(\w+)>(?:\|(.*))?$/.exec(key);
+        child = this.add(node, key, shaped === null || key === FOLDED ? null : (shaped[1] as Shape), shaped?.[2] ?? '');
+        // A value that is not kept still counts as more than one.
+        if (child.shape !== null)
+          for (const value of constants[index] == null ? ['', '\0'] : [constants[index]]) child.distinct!.add(value!);
+        if (constants[index] != null) child.samples!.push(constants[index]!);
+      }
+      child.calls += calls;
+      node = child;
+    });
+    this.end(node, method, answerKeys, calls);
   }
 
   /** Moves literal children for good into the folded child of `parent`: counts, methods and subtrees are added. */

@@ -42,7 +42,9 @@ class Maker {
     this.plurals = r.chance(0.8);
     this.updates = r.pick([['PUT'], ['PATCH'], ['PUT', 'PATCH'], ['POST']]);
     this.wordShare = r.pick([0, 0.1, 0.3, 0.7, 1]);
-    this.envelope = r.chance(0.25) ? r.pick([['data'], ['data', 'error'], ['result', 'success', 'errors'], ['code', 'message', 'data']]) : null;
+    this.envelope = r.chance(0.25)
+      ? r.pick([['data'], ['data', 'error'], ['result', 'success', 'errors'], ['code', 'message', 'data']])
+      : null;
     this.answersHaveKeys = r.chance(0.65);
     this.suffix = r.chance(0.08) ? r.pick(['.json', '.json', '.xml', '.php']) : '';
   }
@@ -96,7 +98,9 @@ class Maker {
   }
 
   add(method: string, segments: readonly MadeSegment[], keys: readonly string[]): void {
-    const path = segments.flatMap((segment): MadeSegment[] => (typeof segment === 'string' ? segment.split('/').filter((one) => one !== '') : [segment]));
+    const path = segments.flatMap((segment): MadeSegment[] =>
+      typeof segment === 'string' ? segment.split('/').filter((one) => one !== '') : [segment],
+    );
     if (this.suffix !== '' && path.length > 0) {
       const last = path[path.length - 1];
       path[path.length - 1] = typeof last === 'string' ? last + this.suffix : { ...last, after: last.after + this.suffix };
@@ -129,11 +133,14 @@ function collection(make: Maker, path: readonly MadeSegment[], name: string, ric
     for (const method of make.updates) if (r.chance(richness)) make.add(method, item, one);
     if (r.chance(richness)) make.add('DELETE', item, []);
   }
-  for (const special of r.some(SPECIALS, r.chance(0.35) ? r.int(1, 4) : 0)) make.add(r.chance(0.8) ? 'GET' : 'POST', [...path, special], r.chance(0.5) ? one : make.fields());
-  if (r.chance(0.15)) for (const special of r.some(ADJECTIVES, r.int(1, 5))) make.add('GET', [...path, special], r.chance(0.7) ? many : make.fields());
+  for (const special of r.some(SPECIALS, r.chance(0.35) ? r.int(1, 4) : 0))
+    make.add(r.chance(0.8) ? 'GET' : 'POST', [...path, special], r.chance(0.5) ? one : make.fields());
+  if (r.chance(0.15))
+    for (const special of r.some(ADJECTIVES, r.int(1, 5))) make.add('GET', [...path, special], r.chance(0.7) ? many : make.fields());
   if (r.chance(0.15)) make.add('GET', [...path, 'by-' + r.pick(NOUNS), make.id(r.pick(NOUNS))], one);
   if (!hasItem) return;
-  for (let index = r.chance(0.3) ? r.int(1, 4) : 0; index > 0; index--) make.add(r.pick(['POST', 'POST', 'PUT', 'GET']), [...item, make.action()], r.chance(0.5) ? one : make.fields());
+  for (let index = r.chance(0.3) ? r.int(1, 4) : 0; index > 0; index--)
+    make.add(r.pick(['POST', 'POST', 'PUT', 'GET']), [...item, make.action()], r.chance(0.5) ? one : make.fields());
   for (let index = 0; index < children; index++) {
     const child = make.noun(0.15);
     if (r.chance(0.3)) make.add('GET', [...item, child], make.fields());
@@ -178,7 +185,14 @@ function rpc(make: Maker, prefix: readonly MadeSegment[]): void {
       const verb = r.pick(VERBS);
       const object = r.pick(NOUNS);
       const name = joinWords(r.chance(0.7) ? [verb, object] : r.chance(0.5) ? [verb] : [verb, r.pick(ADJECTIVES), object], make.casing);
-      const segments = form === 0 ? [`${group}.${name}`] : form === 1 ? [group, name] : form === 2 ? [name] : [group, name, ...(r.chance(0.25) ? [make.id(object)] : [])];
+      const segments =
+        form === 0
+          ? [`${group}.${name}`]
+          : form === 1
+            ? [group, name]
+            : form === 2
+              ? [name]
+              : [group, name, ...(r.chance(0.25) ? [make.id(object)] : [])];
       make.add(method ?? r.pick(['GET', 'POST']), [...prefix, ...segments], make.fields());
     }
   }
@@ -221,7 +235,15 @@ function coded(make: Maker, prefix: readonly MadeSegment[]): void {
     const keys = make.fields();
     for (let depth = r.int(1, 4); depth > 0; depth--) {
       if (r.chance(0.2)) path.push(make.noun(0));
-      path.push(r.chance(0.2) ? make.enumeration() : make.parameter(r.chance(0.55) ? r.pick(CLOSED_KINDS) : r.pick(['date', 'float', 'small', 'ticker', 'code', 'datetime', 'ip', 'word', 'email', 'sku'])));
+      path.push(
+        r.chance(0.2)
+          ? make.enumeration()
+          : make.parameter(
+              r.chance(0.55)
+                ? r.pick(CLOSED_KINDS)
+                : r.pick(['date', 'float', 'small', 'ticker', 'code', 'datetime', 'ip', 'word', 'email', 'sku']),
+            ),
+      );
       if (r.chance(0.35)) make.add('GET', [...path], keys);
     }
     make.add('GET', path, keys);
@@ -281,7 +303,28 @@ function mixed(make: Maker, prefix: readonly MadeSegment[]): void {
   }
 }
 
-const PREFIXES = ['', '', '', 'api', 'api/v1', 'api/v2', 'v1', 'v1', 'v2', 'v3', 'rest', 'rest/v1', 'api/rest/2.0', 'services', '1.0', '2', 'public/api', 'v1beta1', '2019-06-01', 'api/internal'];
+const PREFIXES = [
+  '',
+  '',
+  '',
+  'api',
+  'api/v1',
+  'api/v2',
+  'v1',
+  'v1',
+  'v2',
+  'v3',
+  'rest',
+  'rest/v1',
+  'api/rest/2.0',
+  'services',
+  '1.0',
+  '2',
+  'public/api',
+  'v1beta1',
+  '2019-06-01',
+  'api/internal',
+];
 const STYLES: readonly [weight: number, (make: Maker, prefix: readonly MadeSegment[]) => void][] = [
   [6, (make, prefix) => crud(make, prefix, make.r.int(2, 25))],
   [3, family],
@@ -337,7 +380,9 @@ export function* makeTraffic(r: Random, endpoints: readonly MadeEndpoint[], mean
   const weights = order.map((_, rank) => (rank + 1) ** -steepness);
   const sum = weights.reduce((a, b) => a + b, 0);
   const least = r.chance(0.7) ? 1 : 0;
-  const queue = order.flatMap((endpoint, rank) => new Array<MadeEndpoint>(least + Math.round((Math.max(0, meanCalls - least) * endpoints.length * weights[rank]) / sum)).fill(endpoint));
+  const queue = order.flatMap((endpoint, rank) =>
+    new Array<MadeEndpoint>(least + Math.round((Math.max(0, meanCalls - least) * endpoints.length * weights[rank]) / sum)).fill(endpoint),
+  );
   for (const endpoint of r.some(queue, queue.length)) {
     const isValue = endpoint.segments.map((segment) => typeof segment !== 'string');
     const segments = endpoint.segments.map((segment) => {

@@ -44,7 +44,13 @@ function fitLinear(samples: readonly Sample[], width: number, random: Random): P
   return { mean: rounded(mean), scale: rounded(scale), weights: rounded(weights), bias: round(bias) };
 }
 
-function fitTrees(samples: readonly Sample[], width: number, random: Random, treeCount: number, rate: number): Pick<ScoreModel, 'base' | 'trees'> {
+function fitTrees(
+  samples: readonly Sample[],
+  width: number,
+  random: Random,
+  treeCount: number,
+  rate: number,
+): Pick<ScoreModel, 'base' | 'trees'> {
   const edges = Array.from({ length: width }, (_, f) => quantiles(samples, f));
   const binned = Array.from({ length: width }, (_, f) => Uint8Array.from(samples, ({ row }) => binOf(edges[f], row[f])));
   const count = samples.length;
@@ -68,7 +74,10 @@ function fitTrees(samples: readonly Sample[], width: number, random: Random, tre
       gradient[i] = w * (samples[i].label - p);
       hessian[i] = w * p * (1 - p);
     }
-    const columns = random.some(Array.from({ length: width }, (_, f) => f), Math.ceil(width * 0.6));
+    const columns = random.some(
+      Array.from({ length: width }, (_, f) => f),
+      Math.ceil(width * 0.6),
+    );
     const tree = growTree(binned, edges, gradient, hessian, place, columns, rate);
     for (let i = 0; i < count; i++) odds[i] += tree.v[place[i] - 7];
     trees.push(tree);
@@ -76,7 +85,15 @@ function fitTrees(samples: readonly Sample[], width: number, random: Random, tre
   return { base: round(base), trees };
 }
 
-function growTree(binned: readonly Uint8Array[], edges: readonly number[][], gradient: Float64Array, hessian: Float64Array, place: Uint8Array, columns: readonly number[], rate: number): BoostedTree {
+function growTree(
+  binned: readonly Uint8Array[],
+  edges: readonly number[][],
+  gradient: Float64Array,
+  hessian: Float64Array,
+  place: Uint8Array,
+  columns: readonly number[],
+  rate: number,
+): BoostedTree {
   const f = new Array<number>(7).fill(0);
   const t = new Array<number>(7).fill(0);
   place.fill(0);
@@ -117,7 +134,13 @@ function growTree(binned: readonly Uint8Array[], edges: readonly number[][], gra
   return { f, t: t.map(round), v };
 }
 
-function bestSplit(g: Float64Array, h: Float64Array, node: number, feature: number, best: { gain: number; feature: number; bin: number }): void {
+function bestSplit(
+  g: Float64Array,
+  h: Float64Array,
+  node: number,
+  feature: number,
+  best: { gain: number; feature: number; bin: number },
+): void {
   let allG = 0;
   let allH = 0;
   for (let bin = 0; bin < BINS; bin++) {

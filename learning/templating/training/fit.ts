@@ -5,7 +5,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageRoot } from '../../../exchange/index.js';
-import { FEATURES, GROUP_FEATURES, groupRows, placeLiterals, placeRows, type PlaceContext, type PlaceRows } from '../features.js';
+import { FEATURES, GROUP_FEATURES, groupRows, type PlaceContext, type PlaceRows, placeLiterals, placeRows } from '../features.js';
 import { logOdds, type ScoreModel, sigmoid, type TemplateModel } from '../model.js';
 import { survey } from '../resolve.js';
 import { FOLDED, Trie, type TrieNode } from '../trie.js';
@@ -40,7 +40,9 @@ function placesOf(random: Random): LabelledPlace[] {
     const { literals, shaped } = placeLiterals(place);
     const merged = shaped.filter((node) => node.key !== FOLDED);
     if (literals.length > 0) {
-      const labels = literals.map((literal): 0 | 1 => (literal.nodes.reduce((sum, node) => sum + (valueCalls.get(node) ?? 0), 0) * 2 > literal.calls ? 1 : 0));
+      const labels = literals.map((literal): 0 | 1 =>
+        literal.nodes.reduce((sum, node) => sum + (valueCalls.get(node) ?? 0), 0) * 2 > literal.calls ? 1 : 0,
+      );
       places.push({ rows: placeRows(literals, shaped, { ...context, parentsOf, meanLeafCalls }), labels });
       literals.forEach((literal, index) => {
         if (labels[index] === 1) merged.push(...literal.nodes);
@@ -75,7 +77,13 @@ const halves: [LabelledPlace[], LabelledPlace[]] = [[], []];
 for (let index = 0; index < apis; index++) halves[index % 2].push(...placesOf(new Random(random.int(1, 2 ** 31 - 1))));
 const places = [...halves[0], ...halves[1]];
 
-const firstOf = (list: readonly LabelledPlace[]): ScoreModel => fit(samplesOf(list, (place) => place.rows.rows, random), random, 90, 0.18);
+const firstOf = (list: readonly LabelledPlace[]): ScoreModel =>
+  fit(
+    samplesOf(list, (place) => place.rows.rows, random),
+    random,
+    90,
+    0.18,
+  );
 // The second pass must learn from probabilities of APIs that the first pass did not see.
 const crossed = new Map<LabelledPlace, ScoreModel>();
 for (const [mine, other] of [halves, [halves[1], halves[0]]]) {

@@ -38,10 +38,26 @@ export const VALUES: Readonly<Record<string, (r: Random) => string>> = {
   pascal: (r) => title(word(r)) + title(word(r)),
   user: (r) => {
     const first = r.pick(FIRST_NAMES);
-    return r.pick([first, first + surname(r)[0], first[0] + surname(r), `${first}.${surname(r)}`, first + r.int(1, 999), `${first}_${surname(r)}`, `${word(r)}${word(r)}`]);
+    return r.pick([
+      first,
+      first + surname(r)[0],
+      first[0] + surname(r),
+      `${first}.${surname(r)}`,
+      first + r.int(1, 999),
+      `${first}_${surname(r)}`,
+      `${word(r)}${word(r)}`,
+    ]);
   },
-  org: (r) => r.pick([surname(r), `${surname(r)}-${word(r)}`, `${word(r)}${r.pick(['ly', 'hub', 'lab', 'inc', 'works', 'base'])}`, inventedWord(r), `${inventedWord(r)}-${word(r)}`]),
-  sku: (r) => `${r.text(UPPER, r.int(2, 4))}${r.pick(['-', ''])}${r.text(DIGITS, r.int(3, 6))}${r.chance(0.3) ? `-${r.pick(['A', 'B', 'XL', 'RED'])}` : ''}`,
+  org: (r) =>
+    r.pick([
+      surname(r),
+      `${surname(r)}-${word(r)}`,
+      `${word(r)}${r.pick(['ly', 'hub', 'lab', 'inc', 'works', 'base'])}`,
+      inventedWord(r),
+      `${inventedWord(r)}-${word(r)}`,
+    ]),
+  sku: (r) =>
+    `${r.text(UPPER, r.int(2, 4))}${r.pick(['-', ''])}${r.text(DIGITS, r.int(3, 6))}${r.chance(0.3) ? `-${r.pick(['A', 'B', 'XL', 'RED'])}` : ''}`,
   code: (r) => r.text(UPPER, r.int(2, 4)),
   constant: (r) => r.pick([...NOUNS]).toUpperCase() + (r.chance(0.5) ? `_${r.pick(NOUNS).toUpperCase()}` : ''),
   numbered: (r) => `${r.pick(['item', 'node', 'job', 'zone', 'rack'])}-${r.int(1, 900)}`,
@@ -51,7 +67,8 @@ export const VALUES: Readonly<Record<string, (r: Random) => string>> = {
   language: (r) => r.pick('en de fr es it pt ja zh ko nl sv pl ru tr cs da fi'.split(' ')),
   locale: (r) => r.pick('en-US en-GB de-DE de-AT fr-FR fr-CA es-ES es-MX it-IT pt-BR ja-JP zh-CN ko-KR nl-NL'.split(' ')),
   semver: (r) => `${r.int(0, 5)}.${r.int(0, 30)}.${r.int(0, 12)}`,
-  release: (r) => (r.chance(0.4) ? `v${r.int(0, 9)}.${r.int(0, 9)}` : `${r.int(0, 9)}.${r.int(0, 20)}.${r.int(0, 9)}${r.chance(0.2) ? '-beta' : ''}`),
+  release: (r) =>
+    r.chance(0.4) ? `v${r.int(0, 9)}.${r.int(0, 9)}` : `${r.int(0, 9)}.${r.int(0, 20)}.${r.int(0, 9)}${r.chance(0.2) ? '-beta' : ''}`,
   year: (r) => String(r.int(1998, 2027)),
   month: (r) => String(r.int(1, 12)),
   host: (r) => `${word(r)}${r.chance(0.3) ? `-${word(r)}` : ''}.${r.pick(['com', 'net', 'org', 'io', 'co.uk', 'dev'])}`,
@@ -64,5 +81,26 @@ export const VALUES: Readonly<Record<string, (r: Random) => string>> = {
 };
 
 export const SHAPED_KINDS = ['int', 'int', 'int', 'int', 'uuid', 'uuid', 'object', 'hash', 'token', 'prefixed'];
-export const WORDY_KINDS = ['slug', 'word', 'name', 'user', 'org', 'sku', 'short', 'opaque', 'title', 'pascal', 'numbered', 'constant', 'code', 'ticker', 'hexshort', 'host', 'file', 'release', 'spaced', 'urn'];
+export const WORDY_KINDS = [
+  'slug',
+  'word',
+  'name',
+  'user',
+  'org',
+  'sku',
+  'short',
+  'opaque',
+  'title',
+  'pascal',
+  'numbered',
+  'constant',
+  'code',
+  'ticker',
+  'hexshort',
+  'host',
+  'file',
+  'release',
+  'spaced',
+  'urn',
+];
 export const CLOSED_KINDS = ['currency', 'country', 'language', 'locale', 'format', 'year', 'month', 'flag', 'semver'];

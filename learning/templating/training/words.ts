@@ -83,7 +83,8 @@ const CODAS = ['', '', '', 'n', 'r', 's', 'l', 't', 'm', 'nd', 'st', 'rk', 'x'];
 /** A word of no language, two to four syllables: keeps the model from learning the lists above by heart. */
 export function inventedWord(random: Random): string {
   let word = '';
-  for (let syllables = random.int(2, 3); syllables > 0; syllables--) word += random.pick(ONSETS) + random.pick(VOWELS) + (syllables === 1 || random.chance(0.3) ? random.pick(CODAS) : '');
+  for (let syllables = random.int(2, 3); syllables > 0; syllables--)
+    word += random.pick(ONSETS) + random.pick(VOWELS) + (syllables === 1 || random.chance(0.3) ? random.pick(CODAS) : '');
   return word;
 }
 

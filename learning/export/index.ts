@@ -1,0 +1,3 @@
+/** What weir learned, as documents for other tools. */
+export { exampleOf } from './example.js';
+export { exportOpenApi, type OpenApiSettings } from './openapi.js';

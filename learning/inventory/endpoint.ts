@@ -1,0 +1,212 @@
+import type { EndpointRef } from '../../exchange/index.js';
+import { type BodySchema, mergeBodies } from './schema.js';
+import { type Distinct, type Distribution, mergeDistinct, mergeDistribution, newDistinct, newDistribution } from './sketch.js';
+import { mergeValues, newValueFacts, type ValueFacts } from './values.js';
+
+/** When something was seen, and how often. */
+export interface Sight {
+  count: number;
+  firstSeenMs: number;
+  lastSeenMs: number;
+}
+
+export type ParameterPlace = 'path' | 'query' | 'header' | 'cookie' | 'body';
+
+export interface Parameter extends Sight {
+  readonly in: ParameterPlace;
+  readonly name: string;
+  readonly values: ValueFacts;
+}
+
+/** Exact sums; small, so they are checkpointed each time the rest is not. */
+export interface Counts {
+  requests: number;
+  lastSeenMs: number;
+  /** Answered 2xx with and without credentials, and refused (401, 403) without. */
+  authenticatedOk: number;
+  anonymousOk: number;
+  anonymousRefused: number;
+  readonly statuses: Map<number, number>;
+}
+
+/** Everything that is known of one endpoint. Plain values, Maps and Sets: `pack` writes it as it is. */
+export interface EndpointState {
+  readonly ref: EndpointRef;
+  readonly host: string;
+  firstSeenMs: number;
+  /** A path that led here: after a later decision it leads to where this endpoint went. */
+  samplePath: string;
+  /** `learned`, `pinned`, or the document it came from. */
+  origin: string;
+  documented: boolean;
+  deprecated: boolean;
+  readonly counts: Counts;
+  readonly parameters: Map<string, Parameter>;
+  /** Parameters that were not kept because there were too many. */
+  droppedParameters: number;
+  readonly requestTypes: Map<string, number>;
+  request: BodySchema | null;
+  /** By status; content types and schema of the answers. */
+  readonly responses: Map<number, { count: number; readonly types: Map<string, number>; schema: BodySchema | null; learned: number }>;
+  requestLearned: number;
+  /** `jwt header:authorization` to sight. */
+  readonly auth: Map<string, Sight>;
+  readonly roles: Map<string, Sight>;
+  readonly principals: Distinct;
+  readonly addresses: Distinct;
+  readonly latencyMs: Distribution;
+  readonly requestBytes: Distribution;
+  readonly responseBytes: Distribution;
+  /** `phase|place|path|type` to sight. */
+  readonly data: Map<string, Sight>;
+  /** Findings that were raised once: `auth`, `deprecated`, … to when. */
+  readonly raised: Map<string, number>;
+  /** Grows with every change of shape (not of counts). */
+  revision: number;
+}
+
+export const MAX_PARAMETERS = 200;
+export const MAX_SIGHTS = 300;
+const MAX_NAMES = 40;
+
+export function newCounts(nowMs: number): Counts {
+  return { requests: 0, lastSeenMs: nowMs, authenticatedOk: 0, anonymousOk: 0, anonymousRefused: 0, statuses: new Map() };
+}
+
+export function newEndpoint(ref: EndpointRef, host: string, samplePath: string, nowMs: number): EndpointState {
+  return {
+    ref,
+    host,
+    firstSeenMs: nowMs,
+    samplePath,
+    origin: 'learned',
+    documented: false,
+    deprecated: false,
+    counts: newCounts(nowMs),
+    parameters: new Map(),
+    droppedParameters: 0,
+    requestTypes: new Map(),
+    request: null,
+    responses: new Map(),
+    requestLearned: 0,
+    auth: new Map(),
+    roles: new Map(),
+    principals: newDistinct(),
+    addresses: newDistinct(),
+    latencyMs: newDistribution(),
+    requestBytes: newDistribution(),
+    responseBytes: newDistribution(),
+    data: new Map(),
+    raised: new Map(),
+    revision: 0,
+  };
+}
+
+/** Notes one sight under a key; true when the key is new and was kept (at most `limit` keys). */
+export function sight(map: Map<string, Sight>, key: string, nowMs: number, count = 1, limit = MAX_NAMES): boolean {
+  const known = map.get(key);
+  if (known !== undefined) {
+    known.count += count;
+    if (nowMs > known.lastSeenMs) known.lastSeenMs = nowMs;
+    return false;
+  }
+  if (map.size >= limit) return false;
+  map.set(key, { count, firstSeenMs: nowMs, lastSeenMs: nowMs });
+  return true;
+}
+
+/** The parameter's record; null when the endpoint has too many already. */
+export function parameterOf(
+  state: EndpointState,
+  place: ParameterPlace,
+  name: string,
+  nowMs: number,
+): { parameter: Parameter; fresh: boolean } | null {
+  const key = `${place}:${name}`;
+  const known = state.parameters.get(key);
+  if (known !== undefined) {
+    known.count++;
+    known.lastSeenMs = nowMs;
+    return { parameter: known, fresh: false };
+  }
+  if (state.parameters.size >= MAX_PARAMETERS || name.length > 200) {
+    state.droppedParameters++;
+    return null;
+  }
+  const parameter: Parameter = { in: place, name, values: newValueFacts(), count: 1, firstSeenMs: nowMs, lastSeenMs: nowMs };
+  state.parameters.set(key, parameter);
+  state.revision++;
+  return { parameter, fresh: true };
+}
+
+/** Adds all that `from` knows to `to`: a later decision found that they are one endpoint. Path parameters follow the new template. */
+export function mergeEndpoints(to: EndpointState, from: EndpointState): void {
+  to.firstSeenMs = Math.min(to.firstSeenMs, from.firstSeenMs);
+  to.documented ||= from.documented;
+  to.deprecated ||= from.deprecated;
+  mergeCounts(to.counts, from.counts);
+  for (const [key, parameter] of from.parameters) {
+    if (parameter.in === 'path') continue;
+    const known = to.parameters.get(key);
+    if (known === undefined) {
+      if (to.parameters.size < MAX_PARAMETERS) to.parameters.set(key, parameter);
+      else to.droppedParameters++;
+    } else {
+      mergeSight(known, parameter);
+      mergeValues(known.values, parameter.values);
+    }
+  }
+  to.droppedParameters += from.droppedParameters;
+  for (const [type, count] of from.requestTypes) to.requestTypes.set(type, (to.requestTypes.get(type) ?? 0) + count);
+  to.requestLearned += from.requestLearned;
+  to.request = mergedBody(to.request, from.request);
+  for (const [status, response] of from.responses) {
+    const known = to.responses.get(status);
+    if (known === undefined) to.responses.set(status, response);
+    else {
+      known.count += response.count;
+      known.learned += response.learned;
+      for (const [type, count] of response.types) known.types.set(type, (known.types.get(type) ?? 0) + count);
+      known.schema = mergedBody(known.schema, response.schema);
+    }
+  }
+  mergeSights(to.auth, from.auth, MAX_NAMES);
+  mergeSights(to.roles, from.roles, MAX_NAMES);
+  mergeSights(to.data, from.data, MAX_SIGHTS);
+  mergeDistinct(to.principals, from.principals);
+  mergeDistinct(to.addresses, from.addresses);
+  mergeDistribution(to.latencyMs, from.latencyMs);
+  mergeDistribution(to.requestBytes, from.requestBytes);
+  mergeDistribution(to.responseBytes, from.responseBytes);
+  for (const [key, atMs] of from.raised) to.raised.set(key, Math.max(atMs, to.raised.get(key) ?? 0));
+  to.revision++;
+}
+
+export function mergeCounts(to: Counts, from: Counts): void {
+  to.requests += from.requests;
+  to.lastSeenMs = Math.max(to.lastSeenMs, from.lastSeenMs);
+  to.authenticatedOk += from.authenticatedOk;
+  to.anonymousOk += from.anonymousOk;
+  to.anonymousRefused += from.anonymousRefused;
+  for (const [status, count] of from.statuses) to.statuses.set(status, (to.statuses.get(status) ?? 0) + count);
+}
+
+function mergedBody(to: BodySchema | null, from: BodySchema | null): BodySchema | null {
+  if (to === null || from === null) return to ?? from;
+  mergeBodies(to, from);
+  return to;
+}
+
+function mergeSight(to: Sight, from: Sight): void {
+  to.count += from.count;
+  to.firstSeenMs = Math.min(to.firstSeenMs, from.firstSeenMs);
+  to.lastSeenMs = Math.max(to.lastSeenMs, from.lastSeenMs);
+}
+
+function mergeSights(to: Map<string, Sight>, from: Map<string, Sight>, limit: number): void {
+  for (const [key, one] of from) {
+    const known = to.get(key);
+    if (known !== undefined) mergeSight(known, one);
+    else if (to.size < limit) to.set(key, one);
+  }
+}

@@ -1,0 +1,211 @@
+import { cookies, type DataHit, type Exchange, type Location, mediaType, queryPairs, splitTarget } from '../../exchange/index.js';
+import type { ExchangeBodies } from './bodies.js';
+import { credentialsOf, rolesOf } from './credentials.js';
+import { type EndpointState, MAX_SIGHTS, type ParameterPlace, parameterOf, sight } from './endpoint.js';
+import { learnBody, newBodySchema } from './schema.js';
+import { addDistinct, record } from './sketch.js';
+import { count, learnText } from './values.js';
+
+/** What one exchange brought that was not known of its endpoint. */
+export interface News {
+  readonly parameters: { readonly in: ParameterPlace; readonly name: string }[];
+  readonly data: DataHit[];
+  /** Names that found no room: the endpoint has more parameters than any client needs. */
+  readonly overflow: string[];
+  readonly anonymous: boolean;
+}
+
+export interface LearnRules {
+  readonly learnAll: number;
+  readonly sampleEvery: number;
+}
+
+/** Header fields that every client or proxy sends: they say nothing of the endpoint. */
+const COMMON_HEADERS = new Set(
+  'host connection user-agent accept accept-encoding accept-language accept-charset content-type content-length cookie authorization proxy-authorization origin referer cache-control pragma upgrade upgrade-insecure-requests dnt te trailer transfer-encoding via forwarded x-forwarded-for x-forwarded-proto x-forwarded-host x-forwarded-port x-real-ip x-request-id x-correlation-id traceparent tracestate b3 if-none-match if-modified-since if-match if-unmodified-since range expect date from keep-alive priority sec-websocket-key sec-websocket-version sec-websocket-extensions sec-websocket-protocol x-requested-with x-amzn-trace-id cf-ray cf-connecting-ip true-client-ip max-forwards'.split(
+    ' ',
+  ),
+);
+
+const HEADER_NAMES = 30;
+const COOKIE_NAMES = 30;
+
+/** Adds one exchange that the endpoint answered or refused. Counts are exact; bodies, headers and cookies are sampled once the endpoint is well known. */
+export function learnExchange(
+  state: EndpointState,
+  exchange: Exchange,
+  hits: readonly DataHit[],
+  pathValues: readonly string[],
+  names: readonly string[],
+  bodies: ExchangeBodies,
+  rules: LearnRules,
+): { news: News; learned: boolean } {
+  const nowMs = exchange.startedAtMs;
+  const { counts } = state;
+  const status = exchange.response?.status ?? 0;
+  const blocked = exchange.outcome.action === 'blocked';
+  const ok = status >= 100 && status < 400 && !blocked;
+  counts.requests++;
+  if (nowMs > counts.lastSeenMs) counts.lastSeenMs = nowMs;
+  if (!counts.statuses.has(status)) state.revision++;
+  counts.statuses.set(status, (counts.statuses.get(status) ?? 0) + 1);
+  const credentials = credentialsOf(exchange);
+  const anonymous = credentials.length === 0;
+  const news: News = { parameters: [], data: [], overflow: [], anonymous };
+  if (exchange.principal !== null) addDistinct(state.principals, exchange.principal.key);
+  addDistinct(state.addresses, exchange.client.ip);
+  record(state.latencyMs, exchange.durationMs);
+  record(state.requestBytes, exchange.request.body.totalLength);
+  if (exchange.response !== null) record(state.responseBytes, exchange.response.body.totalLength);
+  if (blocked) return { news, learned: false };
+
+  learnAccess(
+    state,
+    exchange,
+    status,
+    credentials.map((one) => `${one.kind} ${one.carrier}`),
+  );
+  learnData(state, hits, nowMs, news);
+  if (!ok) {
+    const learned = status >= 400 && learnResponse(state, exchange, status, bodies, rules, nowMs);
+    return { news, learned };
+  }
+  pathValues.forEach((value, index) => {
+    const found = parameterOf(state, 'path', names[index] ?? `p${index}`, nowMs);
+    if (found !== null) learnText(found.parameter.values, value);
+  });
+  const { query } = splitTarget(exchange.request.target);
+  if (query !== '') learnPairs(state, 'query', queryPairs(query, 200), nowMs, news);
+  const thorough = counts.requests <= rules.learnAll || counts.requests % rules.sampleEvery === 0;
+  if (thorough) learnHeaders(state, exchange, nowMs, news);
+  learnRequestBody(state, exchange, bodies, rules, nowMs, news);
+  const learned = learnResponse(state, exchange, status, bodies, rules, nowMs);
+  return { news, learned };
+}
+
+function learnAccess(state: EndpointState, exchange: Exchange, status: number, credentials: readonly string[]): void {
+  const nowMs = exchange.startedAtMs;
+  const { counts } = state;
+  if (exchange.request.method === 'OPTIONS' || exchange.request.method === 'HEAD') return;
+  const good = status >= 200 && status < 300;
+  if (credentials.length === 0) {
+    if (good) counts.anonymousOk++;
+    else if (status === 401 || status === 403) counts.anonymousRefused++;
+    return;
+  }
+  if (good) counts.authenticatedOk++;
+  if (status === 401 || status === 403) return;
+  for (const one of credentials) if (sight(state.auth, one, nowMs)) state.revision++;
+  if (good) for (const role of rolesOf(exchange)) if (sight(state.roles, role, nowMs)) state.revision++;
+}
+
+function learnData(state: EndpointState, hits: readonly DataHit[], nowMs: number, news: News): void {
+  for (const hit of hits) {
+    const { phase, in: place, path } = hit.location;
+    if (sight(state.data, `${phase}|${place}|${path}|${hit.type}`, nowMs, hit.count, MAX_SIGHTS)) {
+      state.revision++;
+      if (phase === 'response') news.data.push(hit);
+    }
+  }
+}
+
+function learnPairs(
+  state: EndpointState,
+  place: 'query' | 'body',
+  pairs: readonly (readonly [string, string])[],
+  nowMs: number,
+  news: News,
+): void {
+  for (const [name, value] of pairs) {
+    const found = parameterOf(state, place, name, nowMs);
+    if (found === null) news.overflow.push(name);
+    else {
+      if (learnText(found.parameter.values, value)) state.revision++;
+      if (found.fresh) news.parameters.push({ in: place, name });
+    }
+  }
+}
+
+function learnHeaders(state: EndpointState, exchange: Exchange, nowMs: number, news: News): void {
+  const { headers } = exchange.request;
+  let names = 0;
+  for (let index = 0; index < headers.length; index += 2) {
+    const name = headers[index].toLowerCase();
+    if (COMMON_HEADERS.has(name) || name.startsWith('sec-')) continue;
+    if (++names > HEADER_NAMES) {
+      news.overflow.push(name);
+      continue;
+    }
+    const found = parameterOf(state, 'header', name, nowMs);
+    if (found === null) news.overflow.push(name);
+    else learnText(found.parameter.values, headers[index + 1]);
+  }
+  let taken = 0;
+  for (const [name, value] of cookies(headers)) {
+    const found = ++taken > COOKIE_NAMES ? null : parameterOf(state, 'cookie', name, nowMs);
+    if (found === null) news.overflow.push(name);
+    else learnText(found.parameter.values, value);
+  }
+}
+
+function learnRequestBody(
+  state: EndpointState,
+  exchange: Exchange,
+  bodies: ExchangeBodies,
+  rules: LearnRules,
+  nowMs: number,
+  news: News,
+): void {
+  const { request } = exchange;
+  if (request.body.totalLength === 0) return;
+  const type = mediaType(request.headers);
+  if (state.requestTypes.size < 12 && count(state.requestTypes, type === '' ? 'none' : type)) state.revision++;
+  if (type === 'application/x-www-form-urlencoded') {
+    if (request.body.bytes.length <= 65_536)
+      learnPairs(state, 'body', queryPairs(Buffer.from(request.body.bytes).toString('utf8'), 200), nowMs, news);
+    return;
+  }
+  // Request bodies are small and a field nobody sent before matters, so they are learned twice as often as answers.
+  if (state.requestLearned >= rules.learnAll && state.counts.requests % Math.max(1, rules.sampleEvery >> 1) !== 0) return;
+  const value = bodies.request();
+  if (value === undefined) return;
+  state.requestLearned++;
+  state.request ??= newBodySchema(nowMs);
+  learnBody(state.request, value, nowMs, (path) => {
+    state.revision++;
+    if (news.parameters.length < 20) news.parameters.push({ in: 'body', name: path });
+  });
+}
+
+function learnResponse(
+  state: EndpointState,
+  exchange: Exchange,
+  status: number,
+  bodies: ExchangeBodies,
+  rules: LearnRules,
+  nowMs: number,
+): boolean {
+  if (exchange.response === null) return false;
+  let response = state.responses.get(status);
+  if (response === undefined) {
+    if (state.responses.size >= 20) return false;
+    state.responses.set(status, (response = { count: 0, types: new Map(), schema: null, learned: 0 }));
+    state.revision++;
+  }
+  response.count++;
+  if (exchange.response.body.totalLength === 0) return true;
+  const type = mediaType(exchange.response.headers);
+  if (response.types.size < 12 && count(response.types, type === '' ? 'none' : type)) state.revision++;
+  if (response.learned >= rules.learnAll && response.count % rules.sampleEvery !== 0) return false;
+  const value = bodies.response();
+  if (value === undefined) return true;
+  response.learned++;
+  response.schema ??= newBodySchema(nowMs);
+  learnBody(response.schema, value, nowMs, () => {
+    state.revision++;
+  });
+  return true;
+}
+
+/** The place of a parameter as evidence names it. */
+export const parameterLocation = (place: ParameterPlace, name: string): Location => ({ phase: 'request', in: place, path: name });

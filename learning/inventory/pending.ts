@@ -1,0 +1,116 @@
+import type { EndpointRef, Exchange } from '../../exchange/index.js';
+import type { CounterWrite, EndpointChange, EndpointFold, SightingWrite } from '../../store/index.js';
+
+type Sums = { -readonly [K in keyof CounterWrite]: CounterWrite[K] };
+
+/** What waits to be stored: sums by minute, sightings, folds. When an endpoint goes on under another template, what waits goes with it. */
+export class Pending {
+  counters = new Map<string, Sums>();
+  sightings = new Map<string, { -readonly [K in keyof SightingWrite]: SightingWrite[K] }>();
+  folds: EndpointFold[] = [];
+  renamed: { from: EndpointRef; to: EndpointRef }[] = [];
+  history: Omit<EndpointChange, 'id'>[] = [];
+
+  count(exchange: Exchange, endpointId: string | null): void {
+    const minute = Math.floor(exchange.startedAtMs / 60_000) * 60_000;
+    const key = `${endpointId ?? exchange.service}|${minute}`;
+    let sums = this.counters.get(key);
+    if (sums === undefined) {
+      sums = {
+        endpointId,
+        service: exchange.service,
+        atMs: minute,
+        requests: 0,
+        status2xx: 0,
+        status3xx: 0,
+        status4xx: 0,
+        status5xx: 0,
+        failed: 0,
+        blocked: 0,
+        wouldBlock: 0,
+        bytesIn: 0,
+        bytesOut: 0,
+        latencySumMs: 0,
+        latencyMaxMs: 0,
+      };
+      this.counters.set(key, sums);
+    }
+    const { response, outcome } = exchange;
+    sums.requests!++;
+    if (response === null) sums.failed!++;
+    else if (response.status < 300) sums.status2xx!++;
+    else if (response.status < 400) sums.status3xx!++;
+    else if (response.status < 500) sums.status4xx!++;
+    else sums.status5xx!++;
+    if (outcome.action === 'blocked') sums.blocked!++;
+    else if (outcome.mode !== 'enforce' && outcome.acts.some((act) => act.action === 'block' && !act.acted)) sums.wouldBlock!++;
+    sums.bytesIn! += exchange.request.body.totalLength;
+    sums.bytesOut! += response?.body.totalLength ?? 0;
+    sums.latencySumMs! += exchange.durationMs;
+    sums.latencyMaxMs = Math.max(sums.latencyMaxMs!, exchange.durationMs);
+  }
+
+  sighting(
+    endpointId: string,
+    service: string,
+    phase: SightingWrite['phase'],
+    place: string,
+    path: string,
+    type: string,
+    nowMs: number,
+    count: number,
+  ): void {
+    const key = `${endpointId}|${phase}|${place}|${path}|${type}`;
+    const known = this.sightings.get(key);
+    if (known === undefined)
+      this.sightings.set(key, { endpointId, service, phase, place, path, type, firstSeenMs: nowMs, lastSeenMs: nowMs, count });
+    else {
+      known.count += count;
+      known.lastSeenMs = Math.max(known.lastSeenMs, nowMs);
+    }
+  }
+
+  /** `from` goes on as `to`. Chains are shortened, so each fold leads to an endpoint that is there. */
+  fold(from: EndpointRef, to: EndpointRef): void {
+    this.renamed.push({ from, to });
+    this.folds = this.folds
+      .map((fold) => (fold.into === from.id ? { from: fold.from, into: to.id } : fold))
+      .filter((fold) => fold.from !== fold.into && fold.from !== to.id);
+    this.folds.push({ from: from.id, into: to.id });
+    const counters = new Map<string, Sums>();
+    for (const sums of this.counters.values()) {
+      if (sums.endpointId === from.id) sums.endpointId = to.id;
+      const key = `${sums.endpointId ?? sums.service}|${sums.atMs}`;
+      const known = counters.get(key);
+      if (known === undefined) counters.set(key, sums);
+      else add(known, sums);
+    }
+    this.counters = counters;
+    const sightings = [...this.sightings.values()];
+    this.sightings = new Map();
+    for (const one of sightings) {
+      const id = one.endpointId === from.id ? to.id : one.endpointId;
+      this.sighting(id, one.service, one.phase, one.place, one.path, one.type, one.firstSeenMs, one.count);
+      this.sighting(id, one.service, one.phase, one.place, one.path, one.type, one.lastSeenMs, 0);
+    }
+    for (const change of this.history) if (change.endpointId === from.id) (change as { endpointId: string }).endpointId = to.id;
+  }
+}
+
+function add(to: Sums, from: Sums): void {
+  for (const key of [
+    'requests',
+    'status2xx',
+    'status3xx',
+    'status4xx',
+    'status5xx',
+    'failed',
+    'blocked',
+    'wouldBlock',
+    'bytesIn',
+    'bytesOut',
+    'latencySumMs',
+  ] as const)
+    to[key] = (to[key] ?? 0) + (from[key] ?? 0);
+  to.latencyMaxMs = Math.max(to.latencyMaxMs ?? 0, from.latencyMaxMs ?? 0);
+}
