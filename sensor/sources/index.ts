@@ -1,4 +1,5 @@
 import type { CaptureSource } from '../types.js';
+import { CapSource } from './cap.js';
 import { PcapSource } from './pcap-file.js';
 import { TcpdumpSource } from './tcpdump.js';
 import { UdpMirrorSource } from './udp-mirror.js';
@@ -19,7 +20,7 @@ export type SourceOptions =
 export function openSource(options: SourceOptions, now: () => number): CaptureSource {
   switch (options.kind) {
     case 'live':
-      return new TcpdumpSource(options);
+      return options.driver === 'cap' ? new CapSource(options) : new TcpdumpSource(options);
     case 'vxlan':
     case 'geneve':
       return new UdpMirrorSource(options.kind, { ...options, now });

@@ -1,0 +1,354 @@
+import { execFileSync } from 'node:child_process';
+import { createSocket } from 'node:dgram';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, request } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { gzipSync } from 'node:zlib';
+import fc from 'fast-check';
+import t from 'tap';
+import { type Exchange, WeirError } from '../../exchange/index.js';
+import { createSensor, openCapture, readPcap, runPcapCommand, type SensorPorts, type SourceOptions } from '../index.js';
+import { ethernet, geneve, pcapFile, pcapngFile, vxlan } from '../testing/packets.js';
+import { Talk } from '../testing/talk.js';
+import { CapSource } from './cap.js';
+import { sourceContract } from './contract.js';
+import { PcapSource } from './pcap-file.js';
+import { PcapReader } from './pcap-format.js';
+import { TcpdumpSource } from './tcpdump.js';
+import { UdpMirrorSource } from './udp-mirror.js';
+
+const packets = new Talk({ startMs: 1_700_000_000_123.456 })
+  .open()
+  .client(
+    'POST /orders?x=1 HTTP/1.1\r\nHost: API.example.com:8080\r\nX-Request-Id: req-0001\r\nContent-Type: application/json\r\nContent-Length: 7\r\n\r\n{"a":1}',
+  )
+  .server('HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\nok')
+  .close().packets;
+const plain = pcapFile(packets, 101);
+const folder = mkdtempSync(join(tmpdir(), 'weir-sensor-'));
+t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+
+async function linesOf(bytes: Buffer): Promise<string[]> {
+  const lines: string[] = [];
+  await readPcap(Readable.from([bytes]), (exchange) =>
+    lines.push(`${exchange.request.method} ${exchange.request.host} ${exchange.request.target} ${exchange.response?.status}`),
+  );
+  return lines;
+}
+
+t.test('capture formats', async (t) => {
+  for (const nano of [false, true]) {
+    for (const big of [false, true]) {
+      const name = `${nano ? 'nano' : 'micro'}seconds, ${big ? 'big' : 'little'} endian`;
+      t.same(await linesOf(pcapFile(packets, 101, { nano, big })), ['POST api.example.com:8080 /orders?x=1 201'], `pcap, ${name}`);
+      t.same(await linesOf(pcapngFile(packets, 101, { nano, big })), ['POST api.example.com:8080 /orders?x=1 201'], `pcapng, ${name}`);
+      const times: number[] = [];
+      new PcapReader((packet) => times.push(packet.tsMs)).push(pcapngFile(packets, 101, { nano, big }));
+      t.ok(Math.abs(times[0] - 1_700_000_000_123.456) < 0.01, `time, ${name}`);
+    }
+  }
+  t.same(await linesOf(gzipSync(plain)), ['POST api.example.com:8080 /orders?x=1 201'], 'gzip');
+  fc.assert(
+    fc.property(fc.array(fc.integer({ min: 1, max: 400 }), { minLength: 1, maxLength: 10 }), fc.boolean(), (sizes, ng) => {
+      const bytes = ng ? pcapngFile(packets, 101) : plain;
+      let count = 0;
+      const reader = new PcapReader(() => count++);
+      for (let at = 0, turn = 0; at < bytes.length; at += sizes[turn++ % sizes.length])
+        reader.push(bytes.subarray(at, at + sizes[turn % sizes.length]));
+      t.ok(count <= packets.length);
+      count = 0;
+      const other = new PcapReader(() => count++);
+      let at = 0;
+      for (let turn = 0; at < bytes.length; turn++) {
+        const size = sizes[turn % sizes.length];
+        other.push(bytes.subarray(at, at + size));
+        at += size;
+      }
+      other.end();
+      t.equal(count, packets.length, 'in pieces of any size');
+    }),
+    { numRuns: 60 },
+  );
+});
+
+t.test('an exchange has all that is known', async (t) => {
+  const found: Exchange[] = [];
+  const summary = await readPcap(Readable.from([plain]), (exchange) => found.push(exchange), {
+    name: 'a.pcap',
+    serviceOf: (host) => host.split('.')[0],
+  });
+  t.equal(summary.problem, null);
+  t.equal(summary.exchanges, 1);
+  t.match(found[0], {
+    kind: 'http',
+    observer: { kind: 'import', id: 'a.pcap' },
+    service: 'api',
+    requestId: 'req-0001',
+    client: { ip: '10.0.0.1', port: 40_000 },
+    server: { ip: '10.0.0.2', port: 8_080 },
+    request: { method: 'POST', target: '/orders?x=1', httpVersion: '1.1' },
+    response: { status: 201 },
+    outcome: { action: 'passed', mode: 'mirror', phase: null },
+  });
+  t.ok(Math.abs(found[0].startedAtMs - packets[3].tsMs) < 0.01, 'packet time is the clock');
+});
+
+async function run(
+  file: string,
+  format: 'table' | 'ndjson' | 'har' = 'ndjson',
+  bodies = false,
+): Promise<{ code: number; out: string; err: string }> {
+  const out: string[] = [];
+  const err: string[] = [];
+  const code = await runPcapCommand(
+    file,
+    { format, bodies },
+    { stdout: { write: (text: string) => out.push(text) > 0 }, stderr: { write: (text: string) => err.push(text) > 0 } },
+  );
+  return { code, out: out.join(''), err: err.join('') };
+}
+
+function fileOf(name: string, bytes: Buffer): string {
+  const path = join(folder, name);
+  writeFileSync(path, bytes);
+  return path;
+}
+
+t.test('weir pcap prints', async (t) => {
+  const file = fileOf('good.pcap', plain);
+  const line = JSON.parse((await run(file)).out);
+  t.match(line, { method: 'POST', host: 'api.example.com:8080', uri: '/orders?x=1', status: 201 });
+  t.match(JSON.parse((await run(file, 'ndjson', true)).out), { request: { body: '{"a":1}' }, response: { body: 'ok' } });
+  const har = JSON.parse((await run(file, 'har', true)).out);
+  t.match(har.log.entries, [
+    {
+      request: {
+        method: 'POST',
+        url: 'http://api.example.com:8080/orders?x=1',
+        queryString: [{ name: 'x', value: '1' }],
+        postData: { text: '{"a":1}' },
+      },
+      response: { status: 201, content: { text: 'ok' } },
+    },
+  ]);
+  t.match((await run(file, 'table')).out, /201 +2 +\d+ +POST api.example.com:8080\/orders\?x=1/);
+});
+
+t.test('what is wrong with a file is said in one line', async (t) => {
+  const cases: { name: string; bytes: Buffer; code: number; out: RegExp; err: RegExp }[] = [
+    {
+      name: 'cut',
+      bytes: plain.subarray(0, plain.length - 5),
+      code: 1,
+      out: /orders/,
+      err: /ends inside a record that starts at byte \d+/,
+    },
+    {
+      name: 'corrupt',
+      bytes: Buffer.concat([plain, Buffer.alloc(16, 0xff)]),
+      code: 1,
+      out: /orders/,
+      err: new RegExp(`corrupt capture: a record of 4294967295 bytes at byte ${plain.length}`),
+    },
+    {
+      name: 'corrupt-ng',
+      bytes: Buffer.concat([pcapngFile(packets, 101), Buffer.from([6, 0, 0, 0, 13, 0, 0, 0, 0, 0, 0, 0])]),
+      code: 1,
+      out: /orders/,
+      err: /a block of 13 bytes at byte/,
+    },
+    { name: 'cut-gzip', bytes: gzipSync(plain).subarray(0, -40), code: 1, out: /./s, err: /gzip data/ },
+    { name: 'text', bytes: Buffer.from('hello, world'), code: 2, out: /^$/, err: /not a capture: it starts with 68656c6c/ },
+    { name: 'empty', bytes: Buffer.alloc(0), code: 2, out: /^$/, err: /the capture is empty/ },
+    { name: 'three-bytes', bytes: Buffer.from([0xd4, 0xc3, 0xb2]), code: 2, out: /^$/, err: /only 3 bytes/ },
+    { name: 'bluetooth', bytes: pcapFile(packets, 187), code: 1, out: /^$/, err: /link type 187/ },
+  ];
+  for (const { name, bytes, code, out, err } of cases) {
+    const result = await run(fileOf(name, bytes));
+    t.equal(result.code, code, `${name}: exit code`);
+    if (name !== 'cut-gzip') t.match(result.out, out, `${name}: what stands before is printed`);
+    t.match(result.err, err, `${name}: says where`);
+    t.equal(result.err.trim().split('\n').length, 1, `${name}: one line`);
+  }
+  const missing = await run(join(folder, 'nothing-here'));
+  t.equal(missing.code, 2);
+  t.match(missing.err, /there is no such file/);
+  t.throws(() => openCapture(folder), { code: 'SENSOR_FILE_UNREADABLE' });
+});
+
+const vxlanSource = (): UdpMirrorSource => new UdpMirrorSource('vxlan', { host: '127.0.0.1', port: 0, now: () => 1 });
+
+t.test('sources keep their contract', async (t) => {
+  t.test('pcap', async (t) => {
+    const file = fileOf('contract.pcap', plain);
+    await sourceContract(t, { open: async () => ({ source: PcapSource.file(file), send: async () => {}, close: async () => {} }) });
+  });
+  for (const kind of ['vxlan', 'geneve'] as const) {
+    t.test(kind, async (t) => {
+      const socket = createSocket('udp4');
+      const source = kind === 'vxlan' ? vxlanSource() : new UdpMirrorSource('geneve', { host: '127.0.0.1', port: 0, now: () => 1 });
+      const frame = ethernet(0x0800, packets[0].bytes);
+      const datagram = kind === 'vxlan' ? vxlan(5, frame) : geneve(5, 0x0800, packets[0].bytes);
+      const send = (): Promise<void> =>
+        new Promise((resolve) => (source.port === 0 ? resolve() : socket.send(datagram, source.port, '127.0.0.1', () => resolve())));
+      await sourceContract(t, { open: async () => ({ source, send, close: async () => void socket.close() }) });
+    });
+  }
+  t.test('tcpdump', async (t) => {
+    const server = createServer((_, response) => response.end('x')).listen(0, '127.0.0.1');
+    await new Promise((resolve) => server.once('listening', resolve));
+    const { port } = server.address() as AddressInfo;
+    const send = (): Promise<void> =>
+      new Promise((resolve) => request({ port, agent: false }, (response) => response.resume().on('close', () => resolve())).end());
+    await sourceContract(t, {
+      open: async () => ({
+        source: new TcpdumpSource({ interface: 'lo', filter: `tcp port ${port}` }),
+        send,
+        close: async () => void server.close(),
+      }),
+      tries: 100,
+    });
+  });
+});
+
+t.test('garbage on a mirror port is counted', async (t) => {
+  const source = vxlanSource();
+  const socket = createSocket('udp4');
+  const stopping = new AbortController();
+  const done = source.run(() => t.fail('this is no packet'), stopping.signal);
+  while (source.port === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  for (const bytes of [
+    Buffer.alloc(0),
+    Buffer.alloc(1),
+    Buffer.from([8]),
+    Buffer.alloc(7),
+    Buffer.alloc(21, 8),
+    Buffer.alloc(2_000, 0xf7),
+  ]) {
+    await new Promise<void>((resolve) => socket.send(bytes, source.port, '127.0.0.1', () => resolve()));
+  }
+  while (source.stats().malformed < 6) await new Promise((resolve) => setTimeout(resolve, 5));
+  t.match(source.stats().remark, /6 datagrams on udp:127\.0\.0\.1:\d+ are no VXLAN; the last: 2000 bytes from 127\.0\.0\.1/);
+  const second = new UdpMirrorSource('vxlan', { host: '127.0.0.1', port: source.port, now: () => 1 });
+  await t.rejects(
+    second.run(() => {}, stopping.signal),
+    { code: 'SENSOR_PORT_IN_USE' },
+  );
+  stopping.abort();
+  await done;
+  socket.close();
+});
+
+t.test('live sources say why they cannot', async (t) => {
+  const signal = new AbortController().signal;
+  const rejects = async (source: TcpdumpSource | CapSource, code: string, message: RegExp): Promise<void> => {
+    try {
+      await source.run(() => {}, signal);
+      t.fail('should not end');
+    } catch (error) {
+      t.ok(error instanceof WeirError);
+      t.match(error, { code, message });
+    }
+  };
+  await rejects(new TcpdumpSource({ interface: 'lo', program: 'tcpdump-that-is-not-there' }), 'SENSOR_NO_TCPDUMP', /is not installed/);
+  await rejects(new TcpdumpSource({ interface: 'no-such-if0' }), 'SENSOR_NO_INTERFACE', /there is no interface no-such-if0/);
+  await rejects(new TcpdumpSource({ interface: 'lo', filter: 'tcp port port' }), 'SENSOR_BAD_FILTER', /does not accept the filter: .+/);
+  const forbidden = join(folder, 'forbidden-tcpdump');
+  writeFileSync(
+    forbidden,
+    '#!/bin/sh\necho "tcpdump: lo: You don\'t have permission to perform this capture on that device" >&2\nexit 1\n',
+  );
+  chmodSync(forbidden, 0o755);
+  await rejects(new TcpdumpSource({ interface: 'lo', program: forbidden }), 'SENSOR_NO_PERMISSION', /no permission to capture on lo/);
+  await rejects(new CapSource({ interface: 'lo' }), 'SENSOR_NO_CAP', /optional package cap is not installed/);
+});
+
+function sensorOf(sources: readonly SourceOptions[]): { sensor: ReturnType<typeof createSensor>; found: Exchange[] } {
+  const found: Exchange[] = [];
+  const ports: SensorPorts = {
+    emit: (exchange) => found.push(exchange),
+    serviceOf: (host, vni) => (vni === null ? host : `vni-${vni}`),
+    principals: null,
+    now: Date.now,
+  };
+  return { sensor: createSensor({ id: 'test', sources, restartMs: 50 }, ports), found };
+}
+
+const until = async (what: () => boolean): Promise<void> => {
+  for (let round = 0; round < 400 && !what(); round++) await new Promise((resolve) => setTimeout(resolve, 25));
+};
+
+t.test('the sensor hears loopback live, and a mirror, and counts', async (t) => {
+  const server = createServer((incoming, response) => {
+    incoming.resume().on('end', () => response.end(JSON.stringify({ path: incoming.url })));
+  }).listen(0, '127.0.0.1');
+  await new Promise((resolve) => server.once('listening', resolve));
+  const { port } = server.address() as AddressInfo;
+  const get = (path: string): Promise<void> =>
+    new Promise((resolve) =>
+      request({ host: '127.0.0.1', port, path, agent: false }, (response) => response.resume().on('close', () => resolve())).end(),
+    );
+  const { sensor, found } = sensorOf([
+    { kind: 'live', interface: 'lo', filter: `tcp port ${port}` },
+    { kind: 'pcap', path: fileOf('also.pcap', plain) },
+    { kind: 'live', interface: 'no-such-if0' },
+  ]);
+  await sensor.start();
+  // The capture has begun once it sees a request; until then they are asked again.
+  for (let round = 0; round < 100 && sensor.status().sources[0].packets === 0; round++)
+    await get('/warm').then(() => new Promise((resolve) => setTimeout(resolve, 100)));
+  for (let index = 0; index < 20; index++) await get(`/items/${index}`);
+  const isItem = (exchange: Exchange): boolean => exchange.request.target.startsWith('/items/');
+  await until(() => found.filter(isItem).length >= 20);
+  t.equal(found.filter(isItem).length, 20);
+  t.ok(
+    found.some((exchange) => exchange.request.target === '/orders?x=1'),
+    'the file too',
+  );
+  await until(() => sensor.status().sources[2].restarts > 0);
+  const { sources, counters, running } = sensor.status();
+  t.equal(running, true);
+  t.match(
+    sources.map((source) => [source.kind, source.state, source.problem?.code ?? null]),
+    [
+      ['live', 'running', null],
+      ['pcap', 'ended', null],
+      ['live', /waiting|running/, 'SENSOR_NO_INTERFACE'],
+    ],
+  );
+  t.ok(sources[2].restarts > 0, 'is tried again');
+  t.equal(counters.captured, sources[0].packets + packets.length);
+  await sensor.stop();
+  await sensor.stop();
+  t.equal(sensor.status().running, false);
+  t.equal(sensor.status().droppedByKernel, 0);
+  server.close();
+  t.equal(
+    execFileSync('sh', ['-c', `pgrep -f 'tcpdump.*tcp port ${port}' | grep -v $$ || true`])
+      .toString()
+      .trim(),
+    '',
+    'no child is left',
+  );
+});
+
+t.test('a mirror names its service by network id', async (t) => {
+  const socket = createSocket('udp4');
+  const free = createSocket('udp4');
+  const port = await new Promise<number>((resolve) => free.bind(0, '127.0.0.1', () => resolve(free.address().port)));
+  await new Promise<void>((resolve) => free.close(() => resolve()));
+  const { sensor, found } = sensorOf([{ kind: 'vxlan', host: '127.0.0.1', port }]);
+  await sensor.start();
+  for (let round = 0; round < 100 && found.length === 0; round++) {
+    for (const { bytes } of packets)
+      await new Promise<void>((resolve) => socket.send(vxlan(77, ethernet(0x0800, bytes)), port, '127.0.0.1', () => resolve()));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  await sensor.stop();
+  t.match(found[0], { service: 'vni-77', tags: ['vni:77'], observer: { kind: 'sensor', id: 'test' } });
+  socket.close();
+  t.throws(() => sensorOf([]), { code: 'SENSOR_BAD_OPTIONS' });
+});
