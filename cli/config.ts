@@ -64,7 +64,7 @@ export const configSchema = z.strictObject({
             z.strictObject({ kind: z.literal('live'), interface: z.string(), filter: z.string().optional() }),
             z.strictObject({ kind: z.literal('vxlan'), port: z.number().int().default(4789), host: z.string().default('0.0.0.0') }),
             z.strictObject({ kind: z.literal('geneve'), port: z.number().int().default(6081), host: z.string().default('0.0.0.0') }),
-            z.strictObject({ kind: z.literal('pcap'), file: z.string() }),
+            z.strictObject({ kind: z.literal('pcap'), path: z.string() }),
           ]),
         )
         .default([]),
@@ -75,6 +75,10 @@ export const configSchema = z.strictObject({
   actors: z
     .strictObject({ autoBlockScore: z.number().min(1).max(100).optional(), ipv6Prefix: z.number().int().min(32).max(128).default(64) })
     .prefault({}),
+  geo: z
+    .strictObject({ country: z.string().optional(), asn: z.string().optional() })
+    .optional()
+    .describe('MaxMind database files (.mmdb) of your own'),
   secret: z
     .string()
     .min(16)
@@ -155,9 +159,9 @@ function fromFile(file: string): Config {
   };
 }
 
-/** A service for a bare upstream URL. Its name is the host's first label where that is a name, else `api`. */
-function serviceFor(text: string, where: string): ServiceConfig {
-  const parsed = service.safeParse({ name: 'api', upstreams: [text] });
+/** A service for a bare upstream URL, for every host and path. */
+export function serviceFor(text: string, where: string, name = 'api'): ServiceConfig {
+  const parsed = service.safeParse({ name, upstreams: [text] });
   if (!parsed.success) throw invalid(`${where}: "${text}" is not an upstream URL such as http://127.0.0.1:9000`);
   return parsed.data;
 }

@@ -285,6 +285,22 @@ t.test('findings', async (t) => {
     actor: { kind: 'address', value: '192.0.2.1' },
   });
   t.equal(make('a').fingerprint, make('b').fingerprint, 'one cause is one issue');
+  t.equal(
+    x.findingOf({
+      kind: 'bola.foreign-object',
+      source: { kind: 'policy', id: 'p/r' },
+      exchange,
+      endpoint: x.endpointRef('s', 'GET', '/o/{id}'),
+      explanation: '',
+      confidence: 1,
+    }).fingerprint,
+    make('a').fingerprint,
+    'whoever noticed it',
+  );
+  const violation = (id: string) =>
+    x.findingOf({ kind: 'policy.violation', source: { kind: 'policy', id }, exchange, endpoint: null, explanation: '', confidence: 1 })
+      .fingerprint;
+  t.not(violation('a/r'), violation('b/r'), 'rules of their own are causes of their own');
   t.match(x.kindOf('own.kind'), { title: 'A policy was violated' });
   for (const [id, kind] of Object.entries<x.Kind>(x.KINDS))
     t.ok(kind.title !== '' && kind.remediation !== '' && x.SEVERITIES.includes(kind.severity), id);

@@ -1,6 +1,6 @@
 import { actorAddress } from './address.js';
 import { newId, shortHash } from './ids.js';
-import { kindOf } from './kinds.js';
+import { KINDS, kindOf } from './kinds.js';
 import type { ActorRef, EndpointRef, Evidence, Exchange, Finding, Principal, Severity } from './types.js';
 
 /** The actor of a request: its principal, else its address (IPv6 by /64). */
@@ -29,11 +29,18 @@ export interface FindingInput {
   readonly effect?: Finding['effect'];
   /** Further exchanges it is about, oldest first. */
   readonly also?: readonly Pick<Exchange, 'id' | 'requestId'>[];
-  /** What a person would fix, beyond kind and endpoint: a field path, a rule name. Part of the fingerprint. */
+  /** What a person would fix, beyond kind and endpoint: a field path, a parameter. Part of the fingerprint. */
   readonly subject?: string;
 }
 
-/** A finding with id, texts from the catalogue, and the fingerprint that makes findings of one cause one issue: kind, service, endpoint, source, subject. */
+/** Kinds that say nothing of the flaw by themselves: there the rule or test is what a person would fix. */
+const isNamedBySource = (kind: string): boolean =>
+  kind === 'policy.violation' || kind === 'scan.vulnerability' || !Object.hasOwn(KINDS, kind);
+
+/**
+ * A finding with id, texts from the catalogue, and the fingerprint that makes findings of one cause one issue: kind, service, endpoint and subject.
+ * Who noticed it does not matter: a detector and a policy that see one flaw make one issue.
+ */
 export function findingOf(input: FindingInput): Finding {
   const { exchange } = input;
   const kind = kindOf(input.kind);
@@ -61,7 +68,13 @@ export function findingOf(input: FindingInput): Finding {
     ...(exchange.outcome.incidentId === undefined ? {} : { incidentId: exchange.outcome.incidentId }),
     evidence: input.evidence ?? [],
     remediation: input.remediation ?? kind.remediation,
-    fingerprint: shortHash(input.kind, exchange.service, input.endpoint?.id ?? '', input.source.kind, input.source.id, input.subject ?? ''),
+    fingerprint: shortHash(
+      input.kind,
+      exchange.service,
+      input.endpoint?.id ?? '',
+      isNamedBySource(input.kind) ? input.source.id : '',
+      input.subject ?? '',
+    ),
   };
 }
 

@@ -1,7 +1,20 @@
 import type { Command } from 'commander';
 import type { CommandContext } from '../main.js';
+import { registerBlock } from './block.js';
 import { registerClassify } from './classify.js';
+import { registerLists } from './lists.js';
+import { registerMode } from './mode.js';
 import { registerPcap } from './pcap.js';
+import { registerPolicies } from './policies.js';
+import { registerRoles } from './roles.js';
 
 /** Every command, in the order of `weir --help`. */
-export const commands: readonly ((program: Command, context: CommandContext) => void)[] = [registerClassify, registerPcap];
+export const commands: readonly ((program: Command, context: CommandContext) => void)[] = [
+  registerRoles,
+  registerLists,
+  registerBlock,
+  registerMode,
+  registerPolicies,
+  registerPcap,
+  registerClassify,
+];

@@ -1,0 +1,126 @@
+import type { CheckedPolicy, PoliciesPort, PolicyView, ReplayResult } from '../../admin/index.js';
+import { decodeExchange, type Redactor } from '../../exchange/index.js';
+import {
+  compilePolicies,
+  type FullPolicySet,
+  mergeStats,
+  PolicyError,
+  policyJsonSchema,
+  type ReplaySample,
+  replay,
+  runCases,
+} from '../../policies/index.js';
+import type { RuleCounts, SharedMaps } from '../shared-maps.js';
+import type { PolicyBook } from '../wiring/policies.js';
+import { withMode } from './with-mode.js';
+
+/** The policy language as the admin API asks for it. */
+export function policiesPort(book: PolicyBook, maps: SharedMaps, redactor: Redactor): PoliciesPort {
+  const compileOne = (text: string): FullPolicySet => compilePolicies([{ file: 'policy.yaml', text, origin: 'ui' }], { redactor });
+  const views = (): PolicyView[] => {
+    const counts = countsByRule(maps);
+    return book.current().policies.map((policy): PolicyView => {
+      const rules = policy.rules.map((rule) => ruleView(rule, counts.get(`${policy.name}\0${rule}`)));
+      const sum = (pick: (rule: (typeof rules)[number]) => number) => rules.reduce((total, rule) => total + pick(rule), 0);
+      return {
+        name: policy.name,
+        title: policy.title,
+        description: policy.description,
+        origin: policy.origin,
+        file: policy.origin === 'ui' ? '' : policy.file,
+        readOnly: policy.origin !== 'ui',
+        mode: policy.mode,
+        percentage: null,
+        severity: policy.severity,
+        rules,
+        hits: sum((rule) => rule.hits),
+        acted: sum((rule) => rule.acted),
+        wouldAct: sum((rule) => rule.wouldAct),
+        version: 0,
+        changedAtMs: null,
+        changedBy: '',
+        problem: book.status().stale.find((one) => one.file === policy.file)?.message ?? null,
+      };
+    });
+  };
+  return {
+    list: views,
+    text: (name) => book.current().documents.find((one) => one.document.policy === name)?.source.text ?? null,
+    check: (text): CheckedPolicy => check(text, compileOne),
+    schema: () => policyJsonSchema(),
+    withMode,
+    async publish(texts) {
+      const wanted = new Map(texts.map((one) => [`${one.name}.yaml`, one.text]));
+      const nowMs = Date.now();
+      for (const { key } of [...maps.policies.entries()]) if (!wanted.has(key)) await maps.policies.delete(key);
+      for (const [key, text] of wanted)
+        if (maps.policies.get(key)?.text !== text) await maps.policies.set(key, { text, by: 'admin', atMs: nowMs });
+    },
+    async replay(text, exchanges, { maxHits, signal }) {
+      const set = compileOne(text);
+      const result = { examined: 0, wouldAct: 0, alerts: 0, hits: [] as ReplayResult['hits'][number][] };
+      for await (const bytes of exchanges) {
+        if (signal.aborted) break;
+        const exchange = decodeExchange(bytes);
+        const seen = replay(set, [exchange]);
+        const hits = seen.rules.flatMap((rule) => rule.samples.map((sample) => hitOf(sample, exchange.response?.status ?? 0)));
+        result.examined++;
+        if (seen.would.pass === 0) result.wouldAct++;
+        else if (hits.length > 0) result.alerts++;
+        for (const hit of hits) if (result.hits.length < maxHits) result.hits.push(hit);
+      }
+      return result;
+    },
+  };
+}
+
+function check(text: string, compileOne: (text: string) => FullPolicySet): CheckedPolicy {
+  try {
+    const set = compileOne(text);
+    const cases = runCases(set).map((one) => ({
+      name: one.case,
+      ok: one.passed,
+      expected: '',
+      actual: one.failures.join(' '),
+      line: one.line,
+    }));
+    return { ok: cases.every((one) => one.ok), name: set.policies[0]?.name ?? null, problems: [], cases };
+  } catch (error) {
+    if (!(error instanceof PolicyError)) throw error;
+    const problems = error.problems.map((problem) => ({
+      severity: 'error' as const,
+      code: problem.code,
+      message: problem.message,
+      line: problem.line,
+      column: problem.column,
+      ...(problem.nearest === undefined ? {} : { hint: `Did you mean "${problem.nearest}"?` }),
+    }));
+    return { ok: false, name: null, problems, cases: [] };
+  }
+}
+
+function ruleView(rule: string, counts: RuleCounts | undefined): PolicyView['rules'][number] {
+  const { evaluations = 0, hits = 0, acted = 0, wouldAct = 0, errors = 0, totalNs = 0 } = counts ?? {};
+  return { rule, evaluations, hits, acted, wouldAct, errors, meanNs: evaluations === 0 ? 0 : totalNs / evaluations };
+}
+
+/** Counters of one rule over all gateways and engines. */
+function countsByRule(maps: SharedMaps): Map<string, RuleCounts> {
+  const all = [...maps.status.entries()].map((entry) => entry.value.policies?.rules ?? []);
+  return new Map(mergeStats(...all).map((rule) => [`${rule.policy}\0${rule.rule}`, rule]));
+}
+
+function hitOf({ exchangeId, startedAtMs, service, method, path, act }: ReplaySample, status: number): ReplayResult['hits'][number] {
+  return {
+    exchangeId,
+    atMs: startedAtMs,
+    service,
+    method,
+    target: path,
+    status,
+    rule: `${act.policy}/${act.rule}`,
+    phase: act.phase,
+    action: act.action,
+    message: act.message,
+  };
+}

@@ -1,0 +1,77 @@
+import type { ServicesPort, SourcesPort, SourceView } from '../../admin/index.js';
+import type { Config } from '../config.js';
+import type { ProcessStatus, SharedMaps } from '../shared-maps.js';
+
+/** A process that was silent for this long is shown as such before its status expires. */
+const SILENT_AFTER_MS = 4_000;
+
+/** Services as gateways report them, with what the configuration of this process adds, and their modes. */
+export function servicesPort(config: Config, maps: SharedMaps): ServicesPort {
+  const reported = () => [...maps.status.entries()].flatMap((entry) => entry.value.services ?? []);
+  return {
+    list() {
+      const services = new Map<string, { name: string; upstreams: readonly string[]; hosts: readonly string[] }>();
+      for (const { name, upstreams, hosts } of config.services) services.set(name, { name, upstreams, hosts });
+      for (const { name, upstreams, hosts } of reported()) services.set(name, { name, upstreams: upstreams.map((one) => one.url), hosts });
+      return [...services.values()];
+    },
+    mode(service) {
+      const set = maps.modes.get(service);
+      if (set !== undefined) return { request: set.request, response: set.response };
+      const seen = reported().find((one) => one.name === service);
+      return seen?.mode ?? { request: config.mode, response: config.mode };
+    },
+    setMode: (service, mode, by) => maps.modes.set(service, { ...mode, by, atMs: Date.now() }),
+  };
+}
+
+type Import = SourcesPort['importTraffic'];
+type SelfTests = Pick<SourcesPort, 'startSelfTest' | 'selfTest'>;
+
+/** Gateways, sensors and engines as they report themselves. */
+export function sourcesPort(maps: SharedMaps, importTraffic: Import, selfTests: SelfTests): SourcesPort {
+  const before = new Map<string, { atMs: number; exchanges: number; perSecond: number }>();
+  const rate = (id: string, status: ProcessStatus): number => {
+    const exchanges = status.counters.teePublished ?? status.counters.exchanges ?? 0;
+    const last = before.get(id);
+    if (last !== undefined && status.atMs - last.atMs < 500) return last.perSecond;
+    const perSecond = last === undefined ? 0 : Math.max(0, ((exchanges - last.exchanges) * 1000) / (status.atMs - last.atMs));
+    before.set(id, { atMs: status.atMs, exchanges, perSecond });
+    return perSecond;
+  };
+  return {
+    list: () => [...maps.status.entries()].map(({ key, value }) => sourceView(key, value, rate(key, value), Date.now())),
+    importTraffic,
+    ...selfTests,
+  };
+}
+
+function sourceView(id: string, status: ProcessStatus, perSecond: number, nowMs: number): SourceView {
+  const droppedBy = Object.fromEntries(
+    Object.entries(status.counters).filter(
+      ([name, value]) => value > 0 && /drop|Drop|malformed|skipped|evicted|failedExchanges/.test(name),
+    ),
+  );
+  const dropped = (status.counters.teeDropped ?? 0) + (status.counters.droppedByKernel ?? 0) + (status.counters['stream.dropped'] ?? 0);
+  const problems = [
+    ...(status.sources ?? []).flatMap((source) => (source.problem === null ? [] : [source.problem])),
+    ...(status.policies?.stale ?? []).map((one) => `${one.file}:${one.line}:${one.column} ${one.message}`),
+  ];
+  const isSilent = nowMs - status.atMs > SILENT_AFTER_MS;
+  return {
+    id,
+    kind: status.role,
+    host: status.addresses.join(', '),
+    version: status.version,
+    state: isSilent ? 'silent' : problems.length > 0 || dropped > 0 ? 'degraded' : 'ok',
+    startedAtMs: status.startedAtMs,
+    seenAtMs: status.atMs,
+    requestsPerSecond: perSecond,
+    lagMs: status.counters.streamLagMs ?? status.counters['stream.lagMs'] ?? 0,
+    dropped,
+    droppedBy,
+    counters: status.counters,
+    problem: problems[0] ?? null,
+    detail: { sources: status.sources ?? [], services: status.services ?? [] },
+  };
+}

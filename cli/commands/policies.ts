@@ -1,0 +1,99 @@
+import path from 'node:path';
+import type { Command } from 'commander';
+import type { CommandContext } from '../main.js';
+import { table } from '../output.js';
+import { type AdminFlags, adminOf, withAdminOptions } from './options.js';
+
+interface JsonFlag {
+  readonly json?: boolean;
+}
+
+/** `weir policies check|test|ls|explain`: the same checks as at load, on a folder, without a running weir. */
+export function registerPolicies(program: Command, context: CommandContext): void {
+  const { output } = context;
+  const policies = program.command('policies').description('check, test and explain policies');
+
+  policies
+    .command('check')
+    .description('compile a folder of policies; errors with file, line and column')
+    .argument('<dir>')
+    .option('--json', 'print JSON')
+    .action(async (dir: string, flags: JsonFlag) => {
+      const compiled = await compileFolder(dir);
+      context.exitCode = compiled.problems.length === 0 ? 0 : 1;
+      if (flags.json) output.write(`${JSON.stringify({ policies: compiled.set?.policies ?? [], problems: compiled.problems })}\n`);
+      else if (compiled.problems.length === 0) output.write(`${compiled.files} files are fine\n`);
+      else
+        for (const problem of compiled.problems)
+          output.write(
+            `${problem.file}:${problem.line}:${problem.column} ${problem.message}${problem.expected === undefined ? '' : `; expected ${problem.expected}`}${problem.nearest === undefined ? '' : `; did you mean "${problem.nearest}"?`}\n`,
+          );
+    });
+  policies
+    .command('test')
+    .description('run the cases: of the policies of a folder (default: the built-in ones)')
+    .argument('[dir]')
+    .option('--json', 'print JSON')
+    .action(async (dir: string | undefined, flags: JsonFlag) => {
+      const { compilePolicies, loadLibrary, runCases } = await import('../../policies/index.js');
+      const compiled = dir === undefined ? { set: compilePolicies(loadLibrary()), problems: [] } : await compileFolder(dir);
+      if (compiled.set === null) {
+        for (const problem of compiled.problems) output.error(`${problem.file}:${problem.line}:${problem.column} ${problem.message}\n`);
+        context.exitCode = 1;
+        return;
+      }
+      const results = runCases(compiled.set);
+      const failed = results.filter((result) => !result.passed);
+      context.exitCode = failed.length === 0 ? 0 : 1;
+      if (flags.json) output.write(`${JSON.stringify(results)}\n`);
+      else {
+        for (const result of failed)
+          output.write(`${result.file}:${result.line}:${result.column} ${result.policy}, ${result.case}: ${result.failures.join(' ')}\n`);
+        output.write(`${results.length - failed.length} cases passed, ${failed.length} failed\n`);
+      }
+    });
+  withAdminOptions(policies.command('ls').description('policies in force in the running weir, with their counters')).action(
+    async (flags: AdminFlags) => {
+      const rows = await adminOf(flags).list<{
+        name: string;
+        mode: string;
+        origin: string;
+        hits: number;
+        acted: number;
+        wouldAct: number;
+        title: string;
+      }>('/policies');
+      if (flags.json) output.write(`${JSON.stringify(rows)}\n`);
+      else
+        output.write(
+          table(rows, [
+            { title: 'POLICY', of: (row) => row.name },
+            { title: 'MODE', of: (row) => row.mode },
+            { title: 'FROM', of: (row) => row.origin },
+            { title: 'HITS', of: (row) => row.hits, right: true },
+            { title: 'ACTED', of: (row) => row.acted, right: true },
+            { title: 'WOULD', of: (row) => row.wouldAct, right: true },
+            { title: 'WHAT', of: (row) => row.title },
+          ]),
+        );
+    },
+  );
+  withAdminOptions(
+    policies.command('explain').description('which rule or block stands behind an incident id').argument('<incident>'),
+  ).action(async (incident: string, flags: AdminFlags) => {
+    const found = await adminOf(flags).get<{ text: string }>(`/incidents/${encodeURIComponent(incident)}`);
+    output.write(flags.json ? `${JSON.stringify(found)}\n` : `${found.text}\n`);
+  });
+}
+
+async function compileFolder(dir: string) {
+  const { compilePolicies, PolicyError, readPolicyFolder } = await import('../../policies/index.js');
+  const { sources, problems } = await readPolicyFolder(path.resolve(dir));
+  if (problems.length > 0) return { set: null, files: sources.length, problems };
+  try {
+    return { set: compilePolicies(sources), files: sources.length, problems: [] };
+  } catch (error) {
+    if (!(error instanceof PolicyError)) throw error;
+    return { set: null, files: sources.length, problems: error.problems };
+  }
+}

@@ -1,0 +1,216 @@
+/**
+ * The engine: every exchange once through classification, inventory, ownership, detectors, policies that did not run inline, and actor scores; what
+ * follows from a batch is committed together with the batch's id, so a crash neither loses nor repeats anything that was acknowledged.
+ */
+import type { ActorBook, HitBook, Verdict } from '../../attackers/index.js';
+import { type Act, actorOf, type EndpointRef, type Exchange, type Finding, type Observation, type Redactor } from '../../exchange/index.js';
+import type { Inventory, OwnershipModel } from '../../learning/index.js';
+import { type Classifier, contextOf, evaluateExchange, exchangeFacts, LocalRates } from '../../policies/index.js';
+import type { ActorWrite, Commit, CommitResult, SampleWrite, Store } from '../../store/index.js';
+import type { Batch } from '../../traffic/index.js';
+import type { PolicyBook } from '../wiring/policies.js';
+import { findingsOfActs, onePerCause } from './act-findings.js';
+import { ActorDeltas } from './actor-deltas.js';
+import { ExtraCounts } from './counts.js';
+import { dataHitsOf } from './data-hits.js';
+import { Sampler } from './samples.js';
+
+/** Tags that keep an exchange out of learning: weir's own traffic. */
+const OWN_TRAFFIC = new Set(['scan']);
+/** Requests of the self-test can be looked up, and teach nothing. */
+const SELF_TEST_PATH = '/.weir-self-test/';
+
+export interface EngineParts {
+  readonly store: Store;
+  readonly inventory: Inventory;
+  readonly ownership: OwnershipModel;
+  readonly actors: ActorBook;
+  readonly hits: HitBook;
+  readonly classifier: Classifier;
+  readonly policies: PolicyBook;
+  readonly redactor: Redactor;
+  readonly actorScore: (id: string) => number;
+  readonly tagsOf: (endpointId: string) => readonly string[];
+}
+
+/** What others must hear after a batch: gateways of templates, ownership and scores; people of issues. */
+export interface EngineEvents {
+  /** Before the commit: a gateway may act on it at once. */
+  learned(ownershipDelta: Uint8Array | null): void;
+  committed(result: CommitResult, verdicts: readonly Verdict[]): void;
+}
+
+export interface EngineCounters {
+  exchanges: number;
+  findings: number;
+  repeatedBatches: number;
+  ownTraffic: number;
+  failedExchanges: number;
+  commitMs: number;
+}
+
+export class Engine {
+  readonly counters: EngineCounters = { exchanges: 0, findings: 0, repeatedBatches: 0, ownTraffic: 0, failedExchanges: 0, commitMs: 0 };
+  private readonly extra = new ExtraCounts();
+  private readonly actorDeltas: ActorDeltas;
+  private readonly sampler: Sampler;
+  private readonly rates = new LocalRates();
+
+  constructor(
+    private readonly parts: EngineParts,
+    private readonly events: EngineEvents,
+    private readonly log: (message: string) => void,
+  ) {
+    this.sampler = new Sampler(parts.redactor);
+    this.actorDeltas = new ActorDeltas(parts.actors);
+  }
+
+  /** Takes back what a former run committed. Call once, before the first batch. */
+  async restore(): Promise<void> {
+    const { store, inventory, actors, hits } = this.parts;
+    const text = new TextDecoder();
+    const texts = async (scope: string): Promise<{ key: string; value: string }[]> => {
+      const entries: { key: string; value: string }[] = [];
+      for await (const { key, value } of store.learned.scan(scope)) entries.push({ key, value: text.decode(value) });
+      return entries;
+    };
+    inventory.restore(await texts('inventory'));
+    actors.restore(await texts('actors'));
+    hits.restore(await texts('hits'));
+  }
+
+  /** Processes batches and commits their effects. Resolves when they are safe. */
+  async process(batches: readonly Batch[], nowMs: number): Promise<void> {
+    const fresh = new Set(await this.parts.store.unprocessed(batches.map((batch) => batch.id)));
+    this.counters.repeatedBatches += batches.length - fresh.size;
+    const findings: Finding[] = [];
+    const verdicts: Verdict[] = [];
+    const samples: SampleWrite[] = [];
+    for (const batch of batches) {
+      if (!fresh.has(batch.id)) continue;
+      for (const exchange of batch.exchanges) this.take(exchange, findings, verdicts, samples);
+    }
+    if (fresh.size === 0) return;
+    this.events.learned(this.parts.ownership.deltas());
+    const startedMs = performance.now();
+    const result = await this.parts.store.commit(this.commitOf([...fresh], nowMs, findings, samples));
+    this.counters.commitMs += performance.now() - startedMs;
+    this.events.committed(result, verdicts);
+  }
+
+  private take(exchange: Exchange, findings: Finding[], verdicts: Verdict[], samples: SampleWrite[]): void {
+    this.counters.exchanges++;
+    const isSelfTest = exchange.request.target.startsWith(SELF_TEST_PATH);
+    if (isSelfTest || exchange.tags.some((tag) => OWN_TRAFFIC.has(tag))) {
+      this.counters.ownTraffic++;
+      if (isSelfTest) this.keep(samples, exchange, null, [], true);
+      return;
+    }
+    try {
+      const raised = this.learn(exchange, samples);
+      for (const finding of raised) {
+        const verdict = this.parts.actors.report(finding);
+        if (verdict !== null && verdict.act !== 'none') verdicts.push(verdict);
+        this.actorDeltas.reported(finding);
+      }
+      findings.push(...raised);
+      this.counters.findings += raised.length;
+    } catch (error) {
+      // One exchange that breaks a learner must not stop the stream: it is counted, named, and left out.
+      this.counters.failedExchanges++;
+      this.log(
+        `engine: exchange ${exchange.id} (${exchange.request.method} ${exchange.service}) was left out: ${error instanceof Error ? error.stack : String(error)}`,
+      );
+    }
+  }
+
+  private learn(exchange: Exchange, samples: SampleWrite[]): Finding[] {
+    const { inventory, ownership, actors, hits, classifier } = this.parts;
+    const { blockId } = exchange.outcome;
+    if (exchange.outcome.phase === 'connection' && blockId !== undefined) return this.learnBlocked(exchange, blockId, samples);
+    const dataHits = dataHitsOf(exchange, classifier);
+    const observation = inventory.observe(exchange, dataHits);
+    const { endpoint } = observation;
+    const raised: Finding[] = [];
+    const judged = ownership.judge(observation);
+    if (judged.finding !== null) raised.push(judged.finding);
+    const acts = this.evaluate(exchange, observation, judged.verdict);
+    raised.push(...findingsOfActs([...exchange.outcome.acts, ...acts], exchange, endpoint));
+    actors.observe(observation);
+    this.actorDeltas.observed(observation);
+    if (blockId !== undefined)
+      hits.record({ id: blockId, origin: 'person', createdBy: '' }, `${endpoint.method} ${endpoint.template}`, exchange.startedAtMs);
+    if (acts.some((act) => !act.acted && act.action === 'block')) this.extra.wouldBlock(exchange, endpoint.id);
+    this.keep(samples, exchange, endpoint, dataHits, raised.length > 0 || exchange.outcome.incidentId !== undefined);
+    return onePerCause(raised);
+  }
+
+  /** What the blocklist stopped is counted and kept for the actor, but teaches nothing about the API. */
+  private learnBlocked(exchange: Exchange, blockId: string, samples: SampleWrite[]): Finding[] {
+    this.parts.hits.record(
+      { id: blockId, origin: 'person', createdBy: '' },
+      `${exchange.request.method} ${exchange.request.target.split('?')[0].slice(0, 200)}`,
+      exchange.startedAtMs,
+    );
+    this.extra.stopped(exchange);
+    this.actorDeltas.stopped(actorOf(exchange.principal, exchange.client.ip));
+    this.keep(samples, exchange, null, [], exchange.outcome.incidentId !== undefined);
+    return [];
+  }
+
+  private evaluate(exchange: Exchange, observation: Observation, access: ReturnType<OwnershipModel['judge']>['verdict']): readonly Act[] {
+    const set = this.parts.policies.current();
+    const { endpoint } = observation;
+    const actor = actorOf(exchange.principal, exchange.client.ip);
+    const context = contextOf(
+      set,
+      exchangeFacts(exchange, {
+        template: endpoint.template,
+        tags: this.parts.tagsOf(endpoint.id),
+        actorScore: this.parts.actorScore(`${actor.kind}:${actor.value}`),
+        access: () => access,
+        rate: (key, windowMs) => this.rates.hit(key, windowMs, exchange.startedAtMs),
+      }),
+    );
+    return evaluateExchange(set, exchange, context).acts;
+  }
+
+  private keep(
+    samples: SampleWrite[],
+    exchange: Exchange,
+    endpoint: EndpointRef | null,
+    hits: Observation['dataHits'],
+    isEvidence: boolean,
+  ): void {
+    const sample = this.sampler.sample(exchange, endpoint, hits, isEvidence);
+    if (sample !== null) samples.push(sample);
+  }
+
+  private commitOf(batchIds: readonly string[], nowMs: number, findings: readonly Finding[], samples: readonly SampleWrite[]): Commit {
+    const { inventory, ownership, actors, hits } = this.parts;
+    const encoder = new TextEncoder();
+    const learnedOf = (scope: string, entries: readonly { readonly key: string; readonly value: string | null }[]) =>
+      entries.map(({ key, value }) => ({ scope, key, value: value === null ? null : encoder.encode(value) }));
+    const step = inventory.drain();
+    for (const { from, to } of step.renamed) ownership.rename(from.service, from.method, from.template, to.template);
+    const actorWrites: ActorWrite[] = this.actorDeltas.take(nowMs);
+    return {
+      batchIds,
+      nowMs,
+      services: step.services,
+      folds: step.folds,
+      endpoints: step.endpoints,
+      history: step.history,
+      counters: [...step.counters, ...this.extra.take()],
+      dataSightings: step.dataSightings,
+      findings: [...findings, ...step.findings],
+      actors: actorWrites,
+      samples,
+      learned: [
+        ...learnedOf('inventory', inventory.checkpoint()),
+        ...learnedOf('actors', actors.dirty()),
+        ...learnedOf('hits', hits.dirty()),
+      ],
+    };
+  }
+}

@@ -1,0 +1,50 @@
+import type { ActorBook } from '../../attackers/index.js';
+import { endpointRef } from '../../exchange/index.js';
+import type { Inventory } from '../../learning/index.js';
+import type { CommitResult } from '../../store/index.js';
+import type { SharedMaps } from '../shared-maps.js';
+
+/** Only actors from here on are told to gateways: most score nothing. */
+const SHARED_SCORE = 10;
+const SCORES_EVERY_MS = 500;
+const SCORE_TTL_MS = 24 * 3_600_000;
+
+/** Brings what the engine learned to the maps that gateways follow. */
+export class OutwardState {
+  private templateVersion = -1;
+  private scoresAtMs = 0;
+
+  constructor(
+    private readonly maps: SharedMaps,
+    private readonly actors: ActorBook,
+  ) {}
+
+  /** Adds new and changed templates, removes folded ones. Cheap when nothing changed. */
+  templates(inventory: Inventory): void {
+    if (inventory.templatesVersion === this.templateVersion) return;
+    this.templateVersion = inventory.templatesVersion;
+    const { templates } = this.maps;
+    const known = new Set([...templates.entries()].map((entry) => entry.key));
+    for (const { service, method, template, tags } of inventory.templates()) {
+      const { id } = endpointRef(service, method, template);
+      known.delete(id);
+      const before = templates.get(id);
+      if (before === undefined || before.tags.join() !== tags.join())
+        void templates.set(id, { service, method, template, tags }).catch(() => undefined);
+    }
+    for (const id of known) void templates.delete(id).catch(() => undefined);
+  }
+
+  committed(result: CommitResult): void {
+    const nowMs = Date.now();
+    if (result.issues.length === 0 || nowMs - this.scoresAtMs < SCORES_EVERY_MS) return;
+    this.scoresAtMs = nowMs;
+    const { scores } = this.maps;
+    for (const actor of this.actors.list(nowMs, 200)) {
+      if (actor.score < SHARED_SCORE) break;
+      const id = `${actor.kind}:${actor.value}`;
+      if (scores.get(id)?.score !== actor.score)
+        void scores.set(id, { score: actor.score }, { expiresAtMs: nowMs + SCORE_TTL_MS }).catch(() => undefined);
+    }
+  }
+}

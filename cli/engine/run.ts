@@ -1,0 +1,162 @@
+/** An engine of this process: reads the stream, learns, keeps, and tells gateways what they must know. */
+import { createHash } from 'node:crypto';
+import path from 'node:path';
+import { ActorBook, Blocklist, HitBook, type Verdict } from '../../attackers/index.js';
+import { Redactor } from '../../exchange/index.js';
+import { Inventory, OwnershipModel } from '../../learning/index.js';
+import { Classifier, dataTypes } from '../../policies/index.js';
+import { DEFAULT_RETENTION, openStore, type Store } from '../../store/index.js';
+import type { Batch, FeedWriter, SharedState, TrafficConsumer } from '../../traffic/index.js';
+import type { Config } from '../config.js';
+import { openSharedMaps, type ProcessStatus, STATUS_TTL_MS } from '../shared-maps.js';
+import { protectedAddresses } from '../wiring/gateway.js';
+import { openPolicyBook } from '../wiring/policies.js';
+import { Engine } from './engine.js';
+import { OutwardState } from './outward.js';
+
+export interface EngineRun {
+  readonly id: string;
+  readonly version: string;
+  readonly config: Config;
+  readonly secret: string;
+  readonly shared: SharedState;
+  readonly consumer: TrafficConsumer;
+  readonly feed: (snapshot: () => Iterable<Uint8Array>) => FeedWriter;
+  readonly log: (message: string) => void;
+}
+
+const SWEEP_EVERY_MS = 60_000;
+const GROUP = 'engine';
+
+/** Where the store lies: PostgreSQL where one is named, else a SQLite file in the data folder. */
+export function openConfiguredStore(config: Config): Promise<Store> {
+  const { postgres, sqlite } = config.store;
+  return openStore(postgres === undefined ? { sqlite: sqlite ?? path.join(config.data, 'weir.db') } : { postgres });
+}
+
+export async function runEngine(run: EngineRun): Promise<{ close(): Promise<void> }> {
+  const { config, secret } = run;
+  const store = await openConfiguredStore(config);
+  const maps = await openSharedMaps(run.shared);
+  const policies = await openPolicyBook({ folder: config.policies, secret, maps, log: run.log });
+  const blocklist = await Blocklist.open(run.shared, { protect: protectedAddresses(config) });
+  const ownership = new OwnershipModel({ secret, seed: createHash('sha256').update(`ownership\0${secret}`).digest().subarray(0, 8) });
+  const actors = new ActorBook({
+    autoBlockFrom: config.actors.autoBlockScore ?? 80,
+    isSimulated: config.actors.autoBlockScore === undefined,
+    isBlocked: (actor, nowMs) => isBlocked(blocklist, actor, nowMs),
+  });
+  const inventory = new Inventory();
+  const outward = new OutwardState(maps, actors);
+  const feed = run.feed(() => ownership.snapshot());
+  const engine = new Engine(
+    {
+      store,
+      inventory,
+      ownership,
+      actors,
+      hits: new HitBook(),
+      classifier: Classifier.of(dataTypes),
+      policies,
+      redactor: new Redactor(secret),
+      actorScore: (id) => maps.scores.get(id)?.score ?? 0,
+      tagsOf: (endpointId) => maps.templates.get(endpointId)?.tags ?? [],
+    },
+    {
+      learned: (delta) => {
+        if (delta !== null) feed.append(delta);
+        outward.templates(inventory);
+      },
+      committed: (result, verdicts) => {
+        outward.committed(result);
+        void actOn(verdicts, blocklist, run.log);
+      },
+    },
+    run.log,
+  );
+  await engine.restore();
+  outward.templates(inventory);
+  const stop = new AbortController();
+  const consuming = run.consumer.consume(GROUP, (batches: readonly Batch[]) => engine.process(batches, Date.now()), stop.signal);
+  const startedAtMs = Date.now();
+  const status = (): ProcessStatus => ({
+    role: 'engine',
+    version: run.version,
+    startedAtMs,
+    atMs: Date.now(),
+    addresses: [],
+    counters: {
+      ...engine.counters,
+      ...flat('stream', run.consumer.stats()),
+      actorsEvicted: actors.evicted,
+      ...flat('inventory', inventory.stats()),
+      ...flat('ownership', ownership.stats()),
+    },
+    policies: policies.status(),
+  });
+  const publish = () => void maps.status.set(run.id, status(), { expiresAtMs: Date.now() + STATUS_TTL_MS }).catch(() => undefined);
+  publish();
+  const heartbeat = setInterval(publish, 1000);
+  const sweeper = setInterval(() => void sweep(store, config, run.log), SWEEP_EVERY_MS);
+  return {
+    async close() {
+      clearInterval(heartbeat);
+      clearInterval(sweeper);
+      stop.abort();
+      await consuming;
+      await run.consumer.close();
+      await feed.close();
+      policies.close();
+      await store.close();
+    },
+  };
+}
+
+async function sweep(store: Store, config: Config, log: (message: string) => void): Promise<void> {
+  try {
+    const kept = await store.objects.get('setting', 'retention');
+    const retention = {
+      ...DEFAULT_RETENTION,
+      findingDays: config.store.retentionDays,
+      diskCapBytes: config.store.diskCapMb * 1024 * 1024,
+      ...((kept?.body as object | undefined) ?? {}),
+    };
+    await store.sweep(retention, Date.now());
+  } catch (error) {
+    log(`engine: forgetting old data failed: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+function isBlocked(blocklist: Blocklist, actor: { readonly kind: string; readonly value: string }, nowMs: number): boolean {
+  for (const { value } of blocklist.blocks.entries()) {
+    if (value.expiresAtMs !== null && value.expiresAtMs <= nowMs) continue;
+    if (value.scope.value === actor.value) return true;
+  }
+  return false;
+}
+
+/** What the threshold of the actor score orders; a simulated one is in the actor's timeline only. */
+async function actOn(verdicts: readonly Verdict[], blocklist: Blocklist, log: (message: string) => void): Promise<void> {
+  for (const { actor, act, reason } of verdicts) {
+    if (act !== 'block') continue;
+    try {
+      await blocklist.add({
+        value: actor.value,
+        kind: actor.kind === 'principal' ? 'principal' : undefined,
+        reason,
+        origin: 'detector',
+        createdBy: 'actor score',
+        durationMs: 4 * 3_600_000,
+        escalate: true,
+      });
+    } catch (error) {
+      log(`engine: ${actor.label} was not blocked: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+}
+
+function flat(prefix: string, stats: object): Record<string, number> {
+  const counters: Record<string, number> = {};
+  for (const [name, value] of Object.entries(stats)) if (typeof value === 'number') counters[`${prefix}.${name}`] = value;
+  return counters;
+}

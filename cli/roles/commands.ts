@@ -1,0 +1,229 @@
+/** What the role commands do around the roles: data folder, demo, what is printed, signals. */
+
+import { openGeo } from '../../attackers/index.js';
+import { WeirError } from '../../exchange/index.js';
+import {
+  createSharedState,
+  memoryPublisher,
+  redisConsumer,
+  redisFeedReader,
+  redisFeedWriter,
+  redisPublisher,
+} from '../../traffic/index.js';
+import { runAdmin } from '../admin/run.js';
+import type { RoleFlags } from '../commands/options.js';
+import type { Config } from '../config.js';
+import { type DataDir, openDataDir } from '../data-dir.js';
+import { runEngine } from '../engine/run.js';
+import type { Output } from '../output.js';
+import { runSensor } from '../sensor/run.js';
+import { openSharedMaps } from '../shared-maps.js';
+import { runGateway } from '../wiring/gateway.js';
+import { openPolicyBook } from '../wiring/policies.js';
+import { withDemo } from './demo.js';
+import { untilSignal } from './signals.js';
+import { runUp } from './up.js';
+
+const MODE_SENTENCE: Readonly<Record<Config['mode'], string>> = {
+  observe: 'observe: nothing is blocked, everything that would have been is counted and shown',
+  enforce: 'enforce: policies, blocklist and confident object ownership act on the traffic',
+  mirror: 'mirror: the gateway passes traffic through untouched; a sensor feeds the inventory',
+};
+
+export async function up(flags: RoleFlags, given: Config, version: string, output: Output): Promise<number> {
+  const log = logTo(output);
+  const demo = given.services.length === 0 || flags.demo === true ? await withDemo(given, flags, log) : null;
+  const config = demo?.config ?? given;
+  const data = openDataDir(config.data, 'up', config.secret);
+  try {
+    const running = await runUp(config, data, version, log);
+    const [gateway] = running.gateways;
+    if (flags.json)
+      output.write(
+        `${JSON.stringify({ ready: true, gateway, gateways: running.gateways, admin: running.admin, signIn: running.signIn, mode: config.mode, data: data.path })}\n`,
+      );
+    else {
+      const upstreams = config.services.map((service) => `${service.name} → ${service.upstreams.join(', ')}`).join('; ');
+      output.write(`\n  weir ${version} is ready.\n\n`);
+      output.write(
+        `  gateway  ${running.gateways.join(', ')}\n           ${demo === null ? upstreams : `${upstreams} (the bundled demo shop)`}\n`,
+      );
+      output.write(`  admin    ${running.admin}\n`);
+      if (running.signIn !== null) output.write(`  sign in  ${running.signIn}  (works once)\n`);
+      output.write(`  mode     ${MODE_SENTENCE[config.mode]}\n  data     ${data.path}\n\n  Ctrl-C stops it.\n\n`);
+    }
+    demo?.play(gateway);
+    await untilSignal();
+    if (!flags.json) output.write('\n  draining …\n');
+    await running.close();
+    return 0;
+  } finally {
+    data.release();
+    await demo?.close();
+  }
+}
+
+export async function gateway(flags: RoleFlags, config: Config, version: string, output: Output): Promise<number> {
+  if (config.services.length === 0)
+    throw new WeirError('CONFIG_NO_UPSTREAM', 'A gateway needs an upstream.', { hint: 'Give --upstream URL, or services in weir.yaml.' });
+  const { runGatewayWorkers } = await import('./gateway-workers.js');
+  if (config.gateway.workers > 1) return runGatewayWorkers(flags, config, output);
+  return withData(config, 'gateway', async (data) => {
+    const log = logTo(output);
+    const { redis } = config.stream;
+    const shared = createSharedState({ dir: data.path, ...(redis === undefined ? {} : { redis: { url: redis } }) });
+    const maps = await openSharedMaps(shared);
+    const policies = await openPolicyBook({ folder: config.policies, secret: data.secret, maps, log });
+    const publisher = redis === undefined ? discardingPublisher() : redisPublisher({ url: redis });
+    const running = await runGateway({
+      id: `gateway-${process.pid}`,
+      version,
+      config,
+      secret: data.secret,
+      shared,
+      maps,
+      publisher,
+      policies,
+      followOwnership: (view) =>
+        redis === undefined
+          ? { connected: false, close: async () => undefined }
+          : redisFeedReader({ url: redis, name: 'ownership' }, (bytes) => view.apply(bytes)),
+      geo: config.geo === undefined ? null : await openGeo(config.geo),
+      log,
+    });
+    const gateways = running.gateway.addresses.map((address) => address.url);
+    tell(
+      flags,
+      output,
+      { gateway: gateways[0] },
+      `weir gateway listens on ${gateways.join(', ')}${redis === undefined ? '; without --redis it enforces its policies and blocklist, and records nothing' : ''}`,
+    );
+    await untilSignal();
+    await running.close();
+    await publisher.close(2_000);
+    policies.close();
+    await shared.close();
+  });
+}
+
+export async function engine(flags: RoleFlags, config: Config, version: string, output: Output): Promise<number> {
+  const redis = needRedis(config, 'engine');
+  return withData(config, 'engine', async (data) => {
+    const shared = createSharedState({ dir: data.path, redis: { url: redis } });
+    const running = await runEngine({
+      id: `engine-${process.pid}`,
+      version,
+      config,
+      secret: data.secret,
+      shared,
+      consumer: redisConsumer({ url: redis, consumer: 'engine' }),
+      feed: (snapshot) => redisFeedWriter({ url: redis, name: 'ownership' }, snapshot),
+      log: logTo(output),
+    });
+    tell(flags, output, {}, 'weir engine learns');
+    await untilSignal();
+    await running.close();
+    await shared.close();
+  });
+}
+
+export async function admin(flags: RoleFlags, config: Config, version: string, output: Output): Promise<number> {
+  const redis = needRedis(config, 'admin');
+  return withData(config, 'admin', async (data) => {
+    const shared = createSharedState({ dir: data.path, redis: { url: redis } });
+    const running = await runAdmin({
+      id: `admin-${process.pid}`,
+      version,
+      config,
+      secret: data.secret,
+      shared,
+      publisher: redisPublisher({ url: redis }),
+      log: logTo(output),
+    });
+    data.publish({ gateways: [], admin: running.url });
+    tell(
+      flags,
+      output,
+      { admin: running.url, ...(running.signIn === null ? {} : { signIn: running.signIn }) },
+      `weir admin listens on ${running.url}${running.signIn === null ? '' : `\n  sign in  ${running.signIn}  (works once)`}`,
+    );
+    await untilSignal();
+    await running.close();
+    await shared.close();
+  });
+}
+
+export async function sensor(
+  flags: RoleFlags & { readonly listen?: readonly string[]; readonly filter?: string },
+  given: Config,
+  version: string,
+  output: Output,
+): Promise<number> {
+  const redis = needRedis(given, 'sensor');
+  const listened = (flags.listen ?? []).map((name) => ({
+    kind: 'live' as const,
+    interface: name,
+    ...(flags.filter === undefined ? {} : { filter: flags.filter }),
+  }));
+  const config: Config = { ...given, sensor: { ...given.sensor, sources: [...given.sensor.sources, ...listened] } };
+  if (config.sensor.sources.length === 0)
+    throw new WeirError('SENSOR_NO_SOURCE', 'A sensor needs something to listen to.', {
+      hint: 'Give --listen eth0, or sensor.sources in weir.yaml.',
+    });
+  return withData(config, 'sensor', async (data) => {
+    const shared = createSharedState({ dir: data.path, redis: { url: redis } });
+    const running = await runSensor({
+      id: `sensor-${process.pid}`,
+      version,
+      config,
+      secret: data.secret,
+      maps: await openSharedMaps(shared),
+      publisher: redisPublisher({ url: redis }),
+      log: logTo(output),
+    });
+    tell(
+      flags,
+      output,
+      {},
+      `weir sensor listens to ${config.sensor.sources.map((source) => ('interface' in source ? source.interface : source.kind)).join(', ')}`,
+    );
+    await untilSignal();
+    await running.close();
+    await shared.close();
+  });
+}
+
+async function withData(config: Config, role: string, run: (data: DataDir) => Promise<void>): Promise<number> {
+  const data = openDataDir(config.data, role, config.secret);
+  try {
+    await run(data);
+    return 0;
+  } finally {
+    data.release();
+  }
+}
+
+function tell(flags: RoleFlags, output: Output, ready: Readonly<Record<string, string>>, sentence: string): void {
+  output.write(flags.json ? `${JSON.stringify({ ready: true, ...ready })}\n` : `${sentence}\n`);
+}
+
+function needRedis(config: Config, role: string): string {
+  const { redis } = config.stream;
+  if (redis === undefined)
+    throw new WeirError('CONFIG_NO_REDIS', `weir ${role} shares its work over Redis.`, {
+      hint: 'Give --redis URL, or run everything in one process with weir up.',
+    });
+  return redis;
+}
+
+const logTo =
+  (output: Output) =>
+  (message: string): void =>
+    output.error(`weir: ${message}\n`);
+
+/** A gateway by itself has nobody to record for. */
+function discardingPublisher(): ReturnType<typeof memoryPublisher> {
+  const { port1 } = new MessageChannel();
+  const publisher = memoryPublisher(port1 as never);
+  return { ...publisher, publish: () => true };
+}

@@ -1,0 +1,127 @@
+/** The sensor of this process: follows the configured and the switched-on sources, and puts what it hears into the stream. */
+import { PrincipalReader } from '../../exchange/index.js';
+import { createSensor, type Sensor, type SourceOptions } from '../../sensor/index.js';
+import type { TrafficPublisher } from '../../traffic/index.js';
+import type { Config } from '../config.js';
+import { type ProcessStatus, type SharedMaps, type SourceView, STATUS_TTL_MS } from '../shared-maps.js';
+
+export interface SensorRun {
+  readonly id: string;
+  readonly version: string;
+  readonly config: Config;
+  readonly secret: string;
+  readonly maps: SharedMaps;
+  readonly publisher: TrafficPublisher;
+  readonly log: (message: string) => void;
+}
+
+export async function runSensor(run: SensorRun): Promise<{ close(): Promise<void> }> {
+  const { config, maps, publisher } = run;
+  const startedAtMs = Date.now();
+  const principals = new PrincipalReader(run.secret);
+  let sensor: Sensor | null = null;
+  let listening = '';
+  let changing: Promise<void> = Promise.resolve();
+
+  const wanted = (): SourceOptions[] => {
+    const switched = maps.sensor.get('sources')?.sources ?? [];
+    return [...config.sensor.sources, ...(switched as unknown as SourceOptions[])];
+  };
+  const serviceOf = serviceFinder(config);
+  const change = async (): Promise<void> => {
+    const sources = wanted();
+    const key = JSON.stringify(sources);
+    if (key === listening) return;
+    listening = key;
+    await sensor?.stop();
+    sensor = null;
+    if (sources.length === 0) return;
+    sensor = createSensor(
+      { id: run.id, sources },
+      { emit: (exchange) => void publisher.publish(exchange), serviceOf, principals, now: () => Date.now() },
+    );
+    await sensor.start();
+  };
+  const follow = () => {
+    changing = changing
+      .then(change)
+      .catch((error: unknown) => run.log(`sensor: ${error instanceof Error ? error.message : String(error)}`));
+  };
+  const unsubscribe = maps.sensor.subscribe(follow);
+  follow();
+  await changing;
+
+  const status = (): ProcessStatus => {
+    const now = sensor?.status();
+    const stream = publisher.stats();
+    return {
+      role: 'sensor',
+      version: run.version,
+      startedAtMs,
+      atMs: Date.now(),
+      addresses: [],
+      counters: {
+        ...(now === undefined
+          ? {}
+          : {
+              ...now.counters,
+              exchangesPerSecond: now.exchangesPerSecond,
+              encryptedShare: now.encryptedShare,
+              openFlows: now.openFlows,
+              bufferedBytes: now.bufferedBytes,
+              droppedByKernel: now.droppedByKernel,
+            }),
+        teePublished: stream.published,
+        teeDropped: stream.dropped,
+      },
+      sources: (now?.sources ?? []).map(
+        (source): SourceView => ({
+          kind: source.kind,
+          name: source.name,
+          state: source.state,
+          problem: source.problem === null ? null : `${source.problem.message} ${source.problem.hint}`,
+          packetsPerSecond: source.packetsPerSecond,
+          counters: {
+            packets: source.packets,
+            bytes: source.bytes,
+            malformed: source.malformed,
+            droppedByKernel: source.droppedByKernel ?? 0,
+            restarts: source.restarts,
+          },
+        }),
+      ),
+    };
+  };
+  const publish = () => void maps.status.set(run.id, status(), { expiresAtMs: Date.now() + STATUS_TTL_MS }).catch(() => undefined);
+  publish();
+  const heartbeat = setInterval(publish, 1000);
+  return {
+    async close() {
+      clearInterval(heartbeat);
+      unsubscribe();
+      await changing;
+      await sensor?.stop();
+      await publisher.close(2_000);
+    },
+  };
+}
+
+/** The configured service that a host belongs to; with one service without hosts, everything is its. Unknown hosts are services of their own. */
+export function serviceFinder(
+  config: Config,
+): (host: string, vni: number | null, server: { readonly ip: string; readonly port: number }) => string {
+  const byHost = new Map(config.services.flatMap((service) => service.hosts.map((host) => [host.toLowerCase(), service.name] as const)));
+  const byUpstream = new Map(
+    config.services.flatMap((service) => service.upstreams.map((one) => [new URL(one).host, service.name] as const)),
+  );
+  const [only] = config.services.length === 1 && config.services[0].hosts.length === 0 ? config.services : [];
+  return (host, _vni, server) => {
+    const name = host.toLowerCase().replace(/:\d+$/, '');
+    return (
+      byHost.get(name) ??
+      byUpstream.get(`${server.ip}:${server.port}`) ??
+      only?.name ??
+      (name === '' ? `${server.ip}:${server.port}` : name)
+    );
+  };
+}

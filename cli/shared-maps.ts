@@ -1,0 +1,129 @@
+/** The shared maps by which weir's processes agree: names and what is in them. Blocks and allowlist are opened by `attackers`. */
+import type { Mode } from '../exchange/index.js';
+import type { SharedMap, SharedState } from '../traffic/index.js';
+
+/** Key: service name. Set by people at run time; wins over the configuration. */
+export interface ModeSetting {
+  readonly request: Mode;
+  readonly response: Mode;
+  readonly by: string;
+  readonly atMs: number;
+}
+
+/** Key: file name below `ui/`. A policy written in the UI or by the API. */
+export interface PolicyText {
+  readonly text: string;
+  readonly by: string;
+  readonly atMs: number;
+}
+
+/** Key: policy name or `policy/rule`. */
+export interface PolicyModeSetting {
+  readonly mode?: 'enforce' | 'observe' | 'off' | 'inherit';
+  readonly rollout?: number;
+  readonly by: string;
+  readonly atMs: number;
+}
+
+/** Key: endpoint id. What the inventory has learned, as gateways match it. */
+export interface TemplateSetting {
+  readonly service: string;
+  readonly method: string;
+  readonly template: string;
+  readonly tags: readonly string[];
+}
+
+/** Key: `principal:KEY` or `address:TEXT`. Only actors that stand out are shared. */
+export interface ScoreSetting {
+  readonly score: number;
+}
+
+/** Key: process id of the weir. Expires by itself when the process is gone. */
+export interface ProcessStatus {
+  readonly role: 'gateway' | 'sensor' | 'engine' | 'admin';
+  readonly version: string;
+  readonly startedAtMs: number;
+  readonly atMs: number;
+  /** Addresses it listens on. */
+  readonly addresses: readonly string[];
+  /** Counters by name; gauges among them. Every drop, skip and gap is here. */
+  readonly counters: Readonly<Record<string, number>>;
+  readonly services?: readonly ServiceStatus[];
+  readonly sources?: readonly SourceView[];
+  readonly policies?: PolicyStatus;
+}
+
+export interface ServiceStatus {
+  readonly name: string;
+  readonly hosts: readonly string[];
+  readonly pathPrefix: string;
+  readonly mode: { readonly request: Mode; readonly response: Mode };
+  readonly upstreams: readonly { readonly url: string; readonly up: boolean }[];
+}
+
+export interface SourceView {
+  readonly kind: string;
+  readonly name: string;
+  readonly state: string;
+  readonly problem: string | null;
+  readonly packetsPerSecond: number;
+  readonly counters: Readonly<Record<string, number>>;
+}
+
+export interface PolicyStatus {
+  readonly version: string;
+  /** Files whose new content is broken: the last good content is in force. */
+  readonly stale: readonly { readonly file: string; readonly line: number; readonly column: number; readonly message: string }[];
+  readonly rules: readonly RuleCounts[];
+}
+
+export interface RuleCounts {
+  readonly policy: string;
+  readonly rule: string;
+  readonly evaluations: number;
+  readonly hits: number;
+  readonly acted: number;
+  readonly wouldAct: number;
+  readonly errors: number;
+  readonly totalNs: number;
+}
+
+/** Key: `sources`. What the sensor listens to; set with the switch to mirror. */
+export interface SensorSetting {
+  readonly sources: readonly Readonly<Record<string, unknown>>[];
+}
+
+/** Key: see `learning`: what people decided about templates. */
+export interface PinSetting {
+  readonly action: string;
+  readonly by: string;
+  readonly atMs: number;
+}
+
+export interface SharedMaps {
+  readonly modes: SharedMap<ModeSetting>;
+  readonly policies: SharedMap<PolicyText>;
+  readonly policyModes: SharedMap<PolicyModeSetting>;
+  readonly templates: SharedMap<TemplateSetting>;
+  readonly scores: SharedMap<ScoreSetting>;
+  readonly status: SharedMap<ProcessStatus>;
+  readonly sensor: SharedMap<SensorSetting>;
+  readonly pins: SharedMap<PinSetting>;
+}
+
+export async function openSharedMaps(shared: SharedState): Promise<SharedMaps> {
+  const [modes, policies, policyModes, templates, scores, status, sensor, pins] = await Promise.all([
+    shared.open<ModeSetting>('modes'),
+    shared.open<PolicyText>('policies'),
+    shared.open<PolicyModeSetting>('policy-modes'),
+    shared.open<TemplateSetting>('templates'),
+    shared.open<ScoreSetting>('scores'),
+    shared.open<ProcessStatus>('status'),
+    shared.open<SensorSetting>('sensor'),
+    shared.open<PinSetting>('pins'),
+  ]);
+  return { modes, policies, policyModes, templates, scores, status, sensor, pins };
+}
+
+/** How long a status stays when its process no longer renews it. */
+export const STATUS_TTL_MS = 10_000;

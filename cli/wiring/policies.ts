@@ -1,0 +1,61 @@
+/** The policies in force in this process: built-in ones, the folder, and what people wrote in the UI; the last good text stays when a new one is broken. */
+import { existsSync } from 'node:fs';
+import { Redactor, WeirError } from '../../exchange/index.js';
+import { type FullPolicySet, loadLibrary, PolicyFolder } from '../../policies/index.js';
+import type { PolicyStatus, SharedMaps } from '../shared-maps.js';
+
+export interface PolicyBook {
+  current(): FullPolicySet;
+  status(): PolicyStatus;
+  close(): void;
+}
+
+export interface PolicyBookOptions {
+  readonly folder: string | undefined;
+  readonly secret: string;
+  readonly maps: SharedMaps;
+  readonly log: (message: string) => void;
+}
+
+/** Throws WeirError POLICY_FOLDER_MISSING. Mistakes in files do not stop a start: they are logged and shown as stale. */
+export async function openPolicyBook({ folder, secret, maps, log }: PolicyBookOptions): Promise<PolicyBook> {
+  if (folder !== undefined && !existsSync(folder))
+    throw new WeirError('POLICY_FOLDER_MISSING', `There is no policy folder ${folder}.`, { hint: 'Make it, or correct --policies.' });
+  const redactor = new Redactor(secret);
+  const told = new Set<string>();
+  const policies = await PolicyFolder.load({
+    path: folder ?? null,
+    base: loadLibrary(),
+    compile: () => ({
+      redactor,
+      overrides: new Map([...maps.policyModes.entries()].map(({ key, value }) => [key, { mode: value.mode, rollout: value.rollout }])),
+    }),
+    onStale: (problems) => {
+      for (const problem of problems) {
+        const line = `${problem.file}:${problem.line}:${problem.column} ${problem.message}`;
+        if (!told.has(line)) log(`policies: ${line}; the last good text stays in force`);
+        told.add(line);
+      }
+    },
+    onChange: () => told.clear(),
+  });
+  policies.watch();
+  const edit = async (): Promise<void> => {
+    const sources = [...maps.policies.entries()].map(({ key, value }) => ({ file: `ui/${key}`, text: value.text, origin: 'ui' as const }));
+    await policies.edit(sources).catch((error: unknown) => log(`policies: ${error instanceof Error ? error.message : String(error)}`));
+  };
+  await edit();
+  const unsubscribe = [maps.policies.subscribe(() => void edit()), maps.policyModes.subscribe(() => void policies.reload())];
+  return {
+    current: () => policies.set,
+    status: () => ({
+      version: policies.set.version,
+      stale: [...policies.state.stale.values()].flat().map(({ file, line, column, message }) => ({ file, line, column, message })),
+      rules: policies.set.stats().filter((rule) => rule.evaluations > 0),
+    }),
+    close() {
+      for (const stop of unsubscribe) stop();
+      policies.close();
+    },
+  };
+}

@@ -1,0 +1,29 @@
+import { parentPort } from 'node:worker_threads';
+import { WeirError } from '../../exchange/index.js';
+import type { FromThread } from './threads.js';
+
+/** A role that runs in a thread: what it tells when it is ready, and how it ends. */
+export interface ThreadRole<Ready> {
+  readonly ready: Ready;
+  close(): Promise<void>;
+}
+
+/** The body of a thread's entry file: runs the role, reports, waits for the word to stop, closes and lets the thread end. */
+export async function runThread<Ready>(start: (log: (message: string) => void) => Promise<ThreadRole<Ready>>): Promise<void> {
+  const port = parentPort;
+  if (port === null) throw new Error('this file runs in a worker thread only');
+  const say = (message: FromThread<Ready>) => port.postMessage(message);
+  try {
+    const role = await start((message) => say({ kind: 'log', message }));
+    port.once('message', () => {
+      void role.close().finally(() => {
+        say({ kind: 'closed' });
+        process.exit(0);
+      });
+    });
+    say({ kind: 'ready', ready: role.ready });
+  } catch (error) {
+    if (!(error instanceof WeirError)) throw error;
+    say({ kind: 'failed', code: error.code, message: error.message, hint: error.hint });
+  }
+}
