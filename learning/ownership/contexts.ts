@@ -177,7 +177,7 @@ export function stancesOf(tally: Tally, mutates: boolean, settings: RegimeSettin
         tally.accesses >= settings.provenAccesses &&
         tally.anybody[name] <= Math.max(1, settings.provenDenied * tally.people) &&
         // So many trespassers are more likely a misunderstanding of ours than an attack.
-        tally.denied <= Math.max(8, 0.25 * tally.people);
+        tally.denied <= Math.max(12, 0.6 * tally.people);
       stances[name] = { is: 'deny', confidence: Math.max(0.5, Math.min(0.99, 1 - 3 * share - 1 / (tally.people + 2))), proven };
     } else stances[name] = { is: 'grey', confidence: 0.4, proven: false };
   }

@@ -27,6 +27,8 @@ export function typeFields(contexts: readonly Context[], people: People, pathOf:
     for (const [field, count] of counts) {
       const judged = judge(count);
       const named = OWNER_NAME.test(pathOf(field));
+      // While few people are known, a tenant field looks like an owner.
+      if (GROUP_NAME.test(pathOf(field)) && (judged.good < 12 || judged.distinct < judged.good * 0.95)) continue;
       if (judged.good >= (named ? 2 : 3) && judged.good >= judged.observed * 0.5 && judged.distinct >= judged.good * 0.8 && !isEcho(context, field, people)) {
         owners.set(field, judged.kind);
         found.push(field);

@@ -136,6 +136,8 @@ export class Knowledge {
       const groupKind = rule?.fields.find((field) => field.role === 'group')?.kind ?? -1;
       if (groupKind >= 0 && this.hasKind(person, groupKind)) {
         if (!this.holdsGroup(person, group, groupKind)) return 'foreign';
+        // Its own member, but which one is not known: it may well be the caller.
+        if (owner !== 0 && !this.hasKind(person, kind)) return 'unidentified';
         // Where objects name no person at all, the group is the owner.
         return owner === 0 && rule?.fields.some((field) => field.role === 'owner') !== true ? 'own' : 'group';
       }

@@ -10,7 +10,7 @@ import { NAMED, People, type Person } from './people.js';
 import { type Reference, readRequest, type RouteReading } from './references.js';
 import { foldRoute } from './routes.js';
 import { isGloballyUnique, shapeOf } from './shape.js';
-import { type ResourceRule, type RouteRule, type SheetChange, type SlotRule, scoped } from './sheet.js';
+import { type AccessClass, type ResourceRule, type RouteRule, type SheetChange, type SlotRule, scoped } from './sheet.js';
 import { SignIns, type Told } from './signin.js';
 import { Table } from './table.js';
 import { answerObjects } from './view.js';
@@ -348,11 +348,13 @@ export class OwnershipModel {
       const about = subjectOf(read.objects, reference);
       const fields = about !== null ? this.#objects.snapshot(about) : this.#objects.fieldsOf(hi, lo);
       const held = this.#objects.fieldsOf(hi, lo);
-      const sample = { person: person.id, hi, lo, value: this.known.valueHash(reference.value), fields: mutates && held !== null ? held : fields, denied };
-      addSample(context, sample);
+      const sample = { person: person.id, hi, lo, value: this.known.valueHash(reference.value), fields: mutates && held !== null ? held : fields, denied: false };
       const relation = this.#relate(context, sample, person.id);
+      // Whose access it was may come out later: somebody without a name is held against the regime as a stranger would be.
+      const stance = context.rule?.stances[relation === 'unidentified' ? 'foreign' : (relation as AccessClass)];
+      addSample(context, { ...sample, denied: denied || (stance?.is === 'deny' && stance.proven) });
       if (relation === 'own') this.#owns(person, this.known.resource(service, context.resource));
-      else if (relation === 'unidentified' && context.rule?.stances.foreign.is === 'deny' && this.known.table.get(hi, lo)) this.people.voteByOpening(person, this.known.table.a, this.known.table.b & 0xff);
+      else if (relation === 'unidentified' && context.rule?.stances.foreign.is === 'deny') this.people.voteByOpening(person, this.#ownersIn(context, sample));
       if (context.uses >= context.nextCheck) this.#review(context);
     }
     const lists = read.objects.filter((object) => object.id !== null && (object.inList || object.isRoot));
@@ -443,19 +445,25 @@ export class OwnershipModel {
     const context = this.#contexts.get(contextKey(service, read.reading.route, created ? 'answer!' : read.reading.answerSlot));
     if (context?.rule?.stances.foreign.is !== 'deny') return;
     const rule = this.known.resource(service, context.resource);
-    const owners = new Map<number, number>();
+    const named = new Map<number, [kind: number, times: number]>();
     let objects = 0;
     for (const object of read.objects) {
       if (object.id === null || object.resource !== context.resource || rule === undefined) continue;
-      const field = rule.fields.find((one) => one.role === 'owner' && one.path !== '@' && !one.path.includes('[]') && object.fields.some((seen) => seen.path === one.path));
-      const value = field === undefined ? undefined : object.fields.find((seen) => seen.path === field.path)?.value;
-      if (field === undefined || value === undefined) continue;
-      if (this.known.hasKind(person.id, field.kind) && person.guessed.length === 0) return;
-      objects++;
-      owners.set(this.known.valueHash(value), field.kind);
+      const seen = new Set<number>();
+      for (const field of rule.fields) {
+        if (field.role !== 'owner' || field.path === '@') continue;
+        if (this.known.hasKind(person.id, field.kind) && person.guessed.length === 0) return;
+        for (const one of object.fields) {
+          const value = one.path === field.path ? this.known.valueHash(one.value) : 0;
+          if (value === 0 || seen.has(value)) continue;
+          seen.add(value);
+          named.set(value, [field.kind, (named.get(value)?.[1] ?? 0) + 1]);
+        }
+      }
+      if (seen.size > 0) objects++;
     }
-    if (owners.size !== 1) return;
-    for (const [owner, kind] of owners) this.people.voteByList(person, owner, kind, objects > 1 || created ? 3 : 2);
+    const everywhere = [...named].filter(([, [, times]]) => times === objects).flatMap(([value, [kind]]) => [value, kind]);
+    if (everywhere.length > 0) this.people.voteByList(person, everywhere, objects > 1 || created ? 3 : 2);
   }
 
   #owns(person: Person, rule: ResourceRule | undefined): void {
@@ -567,7 +575,7 @@ export class OwnershipModel {
     }
     if (seenAs !== undefined && context.votes.size < 6) {
       const weight = isGloballyUnique(reference.value) ? 1 : 0.1;
-      const resource = seenAs.includes(reference.hint) ? reference.hint : seenAs[0];
+      const resource = reference.hint !== '' && (seenAs.includes(reference.hint) || this.#ofResource.has(scoped(service, reference.hint))) ? reference.hint : seenAs[0];
       context.votes.set(resource, (context.votes.get(resource) ?? 0) + weight);
     }
     if (context.shapes.size < 6) context.shapes.add(shapeOf(reference.value));
@@ -652,6 +660,19 @@ export class OwnershipModel {
     const name = scoped(context.service, context.route);
     const route: RouteRule = { slots: { ...(this.known.sheet.routes.get(name)?.slots ?? {}), [context.slot]: rule } };
     this.#change({ route: name, rule: route });
+  }
+
+  /** Every owner value that an object named (value, kind, …): by its fields where they were seen, else by its table entry. */
+  #ownersIn(context: Context, sample: Sample): number[] {
+    const out: number[] = [];
+    for (const field of this.known.resource(context.service, context.resource)?.fields ?? []) {
+      if (field.role !== 'owner' || sample.fields === null) continue;
+      for (let i = 0; i < sample.fields.length; i += 2) {
+        if (this.#objects.pathOf(sample.fields[i]) === field.path && !out.includes(sample.fields[i + 1])) out.push(sample.fields[i + 1], field.kind);
+      }
+    }
+    if (out.length === 0 && this.known.table.get(sample.hi, sample.lo) && this.known.table.a !== 0) out.push(this.known.table.a, this.known.table.b & 0xff);
+    return out;
   }
 
   /** Relation of a past access, by what the object said then and by the grants known now. */

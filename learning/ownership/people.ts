@@ -26,8 +26,10 @@ export interface Person {
   misses: number;
   /** Owner values of objects reached at private places while nothing said who this is. */
   readonly opened: Votes;
+  opens: number;
   /** Owner values that lists of one's own, and creations, named. */
   readonly listed: Votes;
+  lists: number;
   /** Identity values concluded from `opened` only: given up when a list says otherwise. */
   guessed: number[];
   firstSeenMs: number;
@@ -114,7 +116,9 @@ export class People {
       owned: 0,
       misses: 0,
       opened: new Map(),
+      opens: 0,
       listed: new Map(),
+      lists: 0,
       guessed: [],
       firstSeenMs: nowMs,
       lastSeenMs: nowMs,
@@ -245,22 +249,23 @@ export class People {
     if (person.grants.length > 900) person.grants.splice(0, 300);
   }
 
-  /** Somebody reached an object of `owner` at a private place while nothing said who they are. */
-  voteByOpening(person: Person, owner: number, kind: number): void {
-    cast(person.opened, owner, kind, 1);
-    const best = leader(person.opened, 3);
+  /** Somebody reached an object that names `owners` (value, kind, value, kind, …) at a private place while nothing said who they are. */
+  voteByOpening(person: Person, owners: readonly number[]): void {
+    person.opens++;
+    for (let i = 0; i < owners.length; i += 2) cast(person.opened, owners[i], owners[i + 1], 1);
+    const best = leader(person.opened, person.opens, 3);
     if (best === null || person.identities.get(best[0]) === best[1]) return;
     this.addIdentity(person, best[0], best[1]);
     person.guessed.push(best[0], best[1]);
   }
 
-  /** Only the owner sees this list, or somebody created an object: `owner` stood in it. */
-  voteByList(person: Person, owner: number, kind: number, weight: number): Person {
-    cast(person.listed, owner, kind, weight);
-    const best = leader(person.listed, 3);
+  /** Only the owner sees this list, or somebody created an object: `owners` stood in every object of it. */
+  voteByList(person: Person, owners: readonly number[], weight: number): Person {
+    person.lists += weight;
+    for (let i = 0; i < owners.length; i += 2) cast(person.listed, owners[i], owners[i + 1], weight);
+    const best = leader(person.listed, person.lists, 3);
     if (best === null || person.identities.get(best[0]) === best[1]) return person;
-    for (let i = 0; i < person.guessed.length; i += 2) this.#retract(person, person.guessed[i], person.guessed[i + 1]);
-    person.guessed = [];
+    this.#unguess(person);
     const holder = this.holder(best[0], best[1]);
     this.addIdentity(person, best[0], best[1]);
     if (holder === undefined || holder === person || holder.keys.length >= 64) return person;
@@ -270,13 +275,9 @@ export class People {
 
   /** How scattered the owners are that a nameless person reached: number of owners, and the share of the most frequent one. */
   scatter(person: Person): { owners: number; top: number } {
-    let total = 0;
     let most = 0;
-    for (const [, weight] of person.opened.values()) {
-      total += weight;
-      most = Math.max(most, weight);
-    }
-    return { owners: person.opened.size, top: total === 0 ? 1 : most / total };
+    for (const [, weight] of person.opened.values()) most = Math.max(most, weight);
+    return { owners: person.opened.size, top: person.opens === 0 ? 1 : most / person.opens };
   }
 
   holder(value: number, kind: number): Person | undefined {
@@ -315,6 +316,11 @@ export class People {
       else if (left <= 0) source.distinct.delete(value);
       else source.distinct.set(value, left);
     }
+  }
+
+  #unguess(person: Person): void {
+    for (let i = 0; i < person.guessed.length; i += 2) this.#retract(person, person.guessed[i], person.guessed[i + 1]);
+    person.guessed = [];
   }
 
   #retract(person: Person, value: number, kind: number): void {
@@ -356,6 +362,7 @@ export class People {
   }
 
   #assign(person: Person, value: number, source: Source): void {
+    if (source.role === 'identity' && person.guessed.includes(value)) person.guessed = [];
     if (source.role === 'identity') this.addIdentity(person, value, source.unique.has(value) ? NAMED : source.kind);
     else if (source.role === 'group') source.groupKind = this.addGroup(person, value, source.groupKind === 0 ? this.kindOf(`group:${source.key}`) : source.groupKind);
   }
@@ -385,13 +392,15 @@ function cast(votes: Votes, value: number, kind: number, weight: number): void {
   else if (votes.size < 40) votes.set(value, [kind, weight]);
 }
 
-/** The value with four fifths of at least `needed` votes. */
-function leader(votes: Votes, needed: number): [value: number, kind: number] | null {
-  let total = 0;
+/** The one value that at least `needed` and four fifths of the occasions named, and clearly more often than any other. */
+function leader(votes: Votes, occasions: number, needed: number): [value: number, kind: number] | null {
+  let second = 0;
   let best: [number, number, number] = [0, 0, 0];
   for (const [value, [kind, weight]] of votes) {
-    total += weight;
-    if (weight > best[2]) best = [value, kind, weight];
+    if (weight > best[2]) {
+      second = best[2];
+      best = [value, kind, weight];
+    } else second = Math.max(second, weight);
   }
-  return total >= needed && best[2] >= total * 0.8 ? [best[0], best[1]] : null;
+  return occasions >= needed && best[2] >= occasions * 0.8 && second <= best[2] * 0.6 ? [best[0], best[1]] : null;
 }
