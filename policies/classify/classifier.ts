@@ -42,7 +42,7 @@ export class Classifier {
   readonly #filters = new Map<string, Uint8Array>();
 
   private constructor(types: readonly DataType[], custom: readonly CustomType[]) {
-    this.#custom = compileCustomTypes(custom);
+    this.#custom = compileCustomTypes(custom, new Set(types.map((type) => type.id)));
     this.types = [...types, ...this.#custom.types];
     this.#tables = compileTables(this.types);
     this.#collector = new Collector(this.#tables);
@@ -146,28 +146,33 @@ export class Classifier {
   #walk(type: string, contentType: string, start: number, end: number, root: string, nesting: number): void {
     const collector = this.#collector;
     const { bytes } = collector.scan;
-    if (type === 'application/x-www-form-urlencoded') return walkForm(collector, start, end, root);
+    if (type === 'application/x-www-form-urlencoded') {
+      walkForm(collector, start, end, root);
+      return;
+    }
     if (type.startsWith('multipart/') && nesting < 2) {
       const boundary = /boundary="?([^";]{1,100})/i.exec(contentType)?.[1];
       if (boundary !== undefined) {
-        return walkMultipart(collector, start, end, boundary, (from, to, partType, name) => {
+        walkMultipart(collector, start, end, boundary, (from, to, partType, name) => {
           if (partType === '' || partType === 'text/plain') {
             const key = Buffer.from(name, 'latin1');
             if (looksLikeJson(bytes, from, to)) walkJson(collector, from, to, root + name);
             else collector.value(from, to, collector.scan.hints.ofKey(key, 0, key.length), true, () => root + name);
           } else if (!/^(?:image|audio|video|font)\//.test(partType)) this.#walk(partType, partType, from, to, root + name, nesting + 1);
         });
+        return;
       }
     }
     if (/^(?:image|audio|video|font)\//.test(type) && !type.includes('xml')) return;
     if (looksLikeJson(bytes, start, end)) {
       const lines = type.includes('ndjson') || type.includes('jsonl') || type.includes('json-seq');
-      return walkJson(collector, start, end, lines ? `${root}[*]` : root);
+      walkJson(collector, start, end, lines ? `${root}[*]` : root);
+      return;
     }
     let first = start;
     while (first < end && bytes[first] <= 32) first++;
-    if (type.includes('xml') || type === 'text/html' || (bytes[first] === 0x3c && type === '')) return walkXml(collector, start, end, root);
-    walkText(collector, start, end, root);
+    if (type.includes('xml') || type === 'text/html' || (bytes[first] === 0x3c && type === '')) walkXml(collector, start, end, root);
+    else walkText(collector, start, end, root);
   }
 
   /** Everything that the trimmed text could be as one value. */

@@ -1,5 +1,4 @@
 /** Turns raw finds of a scan into matches with a place, looking into encoded values on the way. */
-import { CLASS } from './bytes.js';
 import { walkJson } from './json.js';
 import { type RawMatch, Scan } from './scan.js';
 import type { Hint, Tables } from './tables.js';
@@ -129,11 +128,3 @@ export class Collector {
 }
 
 const WEIGHT = { low: 0, medium: 1, high: 2, critical: 3 } as const;
-
-/** Could a value with these byte classes hold anything at all? Used for names, which rarely do. */
-export function worthScanning(bytes: Uint8Array, start: number, end: number): boolean {
-  if (end - start < 7) return false;
-  let mask = 0;
-  for (let i = start; i < end; i++) mask |= CLASS[bytes[i]];
-  return (mask & 4) !== 0 || (mask & 32) !== 0;
-}

@@ -45,7 +45,10 @@ interface Compiled {
 /**
  * @throws CustomTypeError naming the type and the key.
  */
-export function compileCustomTypes(custom: readonly CustomType[]): {
+export function compileCustomTypes(
+  custom: readonly CustomType[],
+  taken: ReadonlySet<string>,
+): {
   types: readonly DataType[];
   scan(collector: Collector, bytes: Buffer | Uint8Array, root: string, name?: string): void;
 } {
@@ -56,10 +59,10 @@ export function compileCustomTypes(custom: readonly CustomType[]): {
       'id',
       `is one of ${custom.length} custom types, ${MAX_TYPES} are allowed`,
     );
-  const seen = new Set<string>();
+  const seen = new Set(taken);
   const compiled = custom.map((entry): Compiled => {
     if (!/^[a-z][a-z0-9_]{1,63}$/.test(entry.id) || seen.has(entry.id))
-      throw new CustomTypeError('CUSTOM_TYPE_ID', entry.id, 'id', seen.has(entry.id) ? 'is there twice' : 'is not a valid id');
+      throw new CustomTypeError('CUSTOM_TYPE_ID', entry.id, 'id', seen.has(entry.id) ? 'is taken' : 'is not a valid id');
     seen.add(entry.id);
     const valid = entry.validator === undefined ? undefined : VALIDATORS[entry.validator];
     if (entry.validator !== undefined && valid === undefined)

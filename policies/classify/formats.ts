@@ -100,6 +100,13 @@ export function walkXml(collector: Collector, start: number, end: number, root: 
     const nameFrom = at;
     while (at < end && bytes[at] > 32 && bytes[at] !== 0x3e && bytes[at] !== 0x2f) at++;
     const nameTo = at;
+    const opening = !closing && bytes[nameFrom] !== 0x21 && bytes[nameFrom] !== 0x3f && names.length < MAX_ELEMENTS;
+    if (opening) {
+      let local = nameFrom;
+      for (let j = nameFrom; j < nameTo; j++) if (bytes[j] === 0x3a) local = j + 1;
+      names.push([local, nameTo]);
+      hints.push(scan.hints.ofKey(bytes, local, nameTo));
+    }
     let selfClosing = false;
     while (at < end && bytes[at] !== 0x3e) {
       const byte = bytes[at];
@@ -113,14 +120,9 @@ export function walkXml(collector: Collector, start: number, end: number, root: 
       selfClosing = byte === 0x2f;
       at++;
     }
-    if (closing) {
+    if (closing || (opening && selfClosing)) {
       names.pop();
       hints.pop();
-    } else if (!selfClosing && bytes[nameFrom] !== 0x21 && bytes[nameFrom] !== 0x3f && names.length < MAX_ELEMENTS) {
-      let local = nameFrom;
-      for (let j = nameFrom; j < nameTo; j++) if (bytes[j] === 0x3a) local = j + 1;
-      names.push([local, nameTo]);
-      hints.push(scan.hints.ofKey(bytes, local, nameTo));
     }
     i = at + 1;
   }
@@ -205,14 +207,15 @@ function rewrite(
   return { bytes: out.subarray(0, length), map: (offset) => origin[offset] };
 }
 
+/** First such byte in `[start, end)`, else `end`; never looks further. */
 function indexOf(bytes: Uint8Array, byte: number, start: number, end: number): number {
-  const at = bytes.indexOf(byte, start);
-  return at < 0 || at > end ? end : at;
+  const at = bytes.subarray(start, end).indexOf(byte);
+  return at < 0 ? end : start + at;
 }
 
 function find(bytes: Uint8Array, text: string, start: number, end: number): number {
-  const at = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).indexOf(text, start, 'latin1');
-  return at < 0 || at > end ? end : at;
+  const at = Buffer.from(bytes.buffer, bytes.byteOffset + start, Math.max(0, end - start)).indexOf(text, 0, 'latin1');
+  return at < 0 ? end : start + at;
 }
 
 function startsWith(bytes: Uint8Array, at: number, end: number, text: string): boolean {

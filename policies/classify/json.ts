@@ -1,9 +1,11 @@
 /** A tolerant walk over JSON text: knows strings, names and nesting, never fails, and keeps no values. */
-import { ALNUM, CLASS } from './bytes.js';
-import { type Collector, type OffsetMap, worthScanning } from './collect.js';
+import { ALNUM, AT, CLASS, DIGIT, GLUE, TRIGGER } from './bytes.js';
+import type { Collector, OffsetMap } from './collect.js';
 import type { Hint } from './tables.js';
 
 const MAX_PATH_PARTS = 64;
+/** Text without any of these holds nothing that is found by its form. */
+const TELLING = DIGIT | AT | GLUE | TRIGGER;
 
 /**
  * Scans every string and number of the JSON text in `[start, end)` of the collector's bytes. Broken or cut-off text is read as far as it goes;
@@ -46,12 +48,15 @@ export function walkJson(collector: Collector, start: number, end: number, root:
     if (byte === 0x22) {
       const from = ++i;
       let escaped = false;
-      while (i < end && bytes[i] !== 0x22) {
-        if (bytes[i] === 0x5c) {
+      let mask = 0;
+      for (; i < end; i++) {
+        const character = bytes[i];
+        if (character === 0x22) break;
+        if (character === 0x5c) {
           escaped = true;
           i++;
         }
-        i++;
+        mask |= CLASS[character];
       }
       const to = Math.min(i, end);
       i++;
@@ -62,14 +67,14 @@ export function walkJson(collector: Collector, start: number, end: number, root:
         nameEnd = to;
         hint = scan.hints.ofKey(bytes, from, to);
         if (hint?.generic && depth > 0) hint = inherited(arrays, hints, depth) ?? hint;
-        if (worthScanning(bytes, from, to)) collector.value(from, to, null, false, path);
+        if (to - from >= 7 && (mask & (DIGIT | AT)) !== 0) collector.value(from, to, null, false, path);
         i = after + 1;
       } else if (to - from >= 2) {
         const key = depth >= 0 && arrays[depth] ? inherited(arrays, hints, depth) : hint;
         if (escaped) {
           const copy = unescapeJson(bytes, from, to);
           collector.decoded(copy.bytes, key, path, copy.map);
-        } else collector.value(from, to, key, true, path);
+        } else if ((mask & TELLING) !== 0 || key !== null) collector.value(from, to, key, true, path);
         if (collector.full) return;
       }
       continue;

@@ -63,12 +63,16 @@ const MAX_KEYED = 512;
 /** Confidence that a value loses when the words around it say that it is merely a number. */
 const AGAINST_COST = 0.3;
 
+/** Buffer with the slice methods that Node's typings leave out; `toString` with a range costs three times as much on short ranges. */
+type SlicingBuffer = Buffer & { latin1Slice(start: number, end: number): string; utf8Slice(start: number, end: number): string };
+const slicing = (bytes: Uint8Array): SlicingBuffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength) as SlicingBuffer;
+
 export class Scan {
   readonly tables: Tables;
   readonly hints: HintReader;
   bytes: Uint8Array = new Uint8Array(0);
   /** The same bytes as `bytes`, for fast latin1 slices. */
-  buffer: Buffer = Buffer.alloc(0);
+  buffer: SlicingBuffer = slicing(new Uint8Array(0));
   matches: RawMatch[] = [];
   wrapped: Wrapped[] = [];
   minConfidence = 0.5;
@@ -80,6 +84,8 @@ export class Scan {
   key: Hint | null = null;
   /** Set once a search for the end of a PEM block ran to the end of the region in vain. */
   pemEndMissing = false;
+  /** End of the last run of base64 that was tried: its parts need no trial of their own. */
+  encodedEnd = 0;
   /** The last chain, which may turn out to be the name in `name = value`. */
   nameStart = 0;
   nameEnd = 0;
@@ -109,11 +115,11 @@ export class Scan {
   /** Changes the bytes under the scan, keeping its matches: offsets found from here on are into `bytes`. */
   use(bytes: Uint8Array): void {
     this.bytes = bytes;
-    this.buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.buffer = slicing(bytes);
   }
 
   text(start: number, end: number): string {
-    return this.buffer.toString('latin1', start, end);
+    return this.buffer.latin1Slice(start, end);
   }
 
   /** Scans `[start, end)`; `key` is what the field's name says. `whole`: the region is exactly one value. */
@@ -123,8 +129,8 @@ export class Scan {
     this.key = key;
     this.#stampedAt = -1;
     this.pemEndMissing = false;
+    this.encodedEnd = 0;
     this.nameStart = this.nameEnd = start;
-    if (whole && key !== null && key.types.length > 0) this.keyed(key, start, end);
     const bytes = this.bytes;
     const { shapes, coarse, prefixes } = this.tables;
     let i = start;
@@ -135,21 +141,16 @@ export class Scan {
         i = (kind & TRIGGER) !== 0 ? this.#trigger(first, i) : i + 1;
         continue;
       }
-      let hash = START;
       let mask = 0;
       let seen = 0;
       let trimmed = i;
-      let trimmedHash = START;
       let j = i;
       for (; j < end; j++) {
-        const byte = bytes[j];
-        const k = CLASS[byte];
+        const k = CLASS[bytes[j]];
         if ((k & CHAIN) === 0) break;
         seen |= k;
-        hash = step(hash, OUTLINE[byte]);
         if ((k & ALNUM) !== 0) {
           trimmed = j + 1;
-          trimmedHash = hash;
           mask = seen;
         }
       }
@@ -164,6 +165,8 @@ export class Scan {
       if ((seen & AT) !== 0) next = Math.max(next, scanAtSign(this, i, j));
       if ((mask & DIGIT) !== 0) {
         const follower = trimmed < end ? bytes[trimmed] : 0;
+        let trimmedHash = START;
+        for (let at = i; at < trimmed; at++) trimmedHash = step(trimmedHash, OUTLINE[bytes[at]]);
         if (follower !== 0x40 && follower < 0xf0) {
           const joined = length <= 18 && (follower === 0x20 || follower === 0x2f) ? this.#join(i, trimmed, trimmedHash) : -1;
           if (joined > 0) next = Math.max(next, joined);
@@ -181,7 +184,7 @@ export class Scan {
         }
         if ((mask & DOT) !== 0) scanDots(this, i, trimmed, mask);
       } else if (length <= 4 && (mask & (LOWER | DASH | DOT | GLUE | AT)) === 0 && trimmed === j && j < end && bytes[j] === 0x20) {
-        const joined = this.#join(i, trimmed, trimmedHash);
+        const joined = this.#join(i, trimmed, outlineOf(bytes, i, trimmed));
         if (joined > 0) next = joined;
       } else if ((mask & DOT) !== 0) scanDots(this, i, trimmed, mask);
       if (j < end && bytes[j] === 0x3a)
@@ -199,6 +202,7 @@ export class Scan {
       this.nameEnd = trimmed;
       i = next;
     }
+    if (whole && key !== null && key.types.length > 0) this.keyed(key, start, end);
   }
 
   /** A field name spoke for some types: is the whole value one of them? */
@@ -206,10 +210,13 @@ export class Scan {
     while (start < end && this.bytes[start] <= 32) start++;
     while (end > start && this.bytes[end - 1] <= 32) end--;
     if (end - start < 2 || end - start > MAX_KEYED) return;
-    const text = this.buffer.toString('utf8', start, end);
+    const text = this.buffer.utf8Slice(start, end);
     if (isPlaceholder(text)) return;
+    // What was recognised by its own form needs no name to be known by.
+    const recognised = this.matches.some((match) => match.start <= start && match.end >= end && match.confidence >= 0.85);
     for (const index of key.types) {
       const type = this.tables.types[index];
+      if (recognised && this.tables.fieldOnly[index]) continue;
       if (type.validate === undefined ? this.tables.fieldOnly[index] : type.validate(text))
         this.push(index, start, end, type.hinted ?? 0.9);
     }
@@ -405,6 +412,12 @@ export class Scan {
     for (const type of hint.types) this.#stamps[type] = this.#stamp;
     return hint.against;
   }
+}
+
+function outlineOf(bytes: Uint8Array, start: number, end: number): number {
+  let hash = START;
+  for (let at = start; at < end; at++) hash = step(hash, OUTLINE[bytes[at]]);
+  return hash;
 }
 
 function isHexRun(bytes: Uint8Array, start: number, end: number): boolean {

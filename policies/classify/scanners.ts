@@ -111,7 +111,16 @@ export function scanColons(scan: Scan, at: number): number {
   }
   let end = at;
   const limit = Math.min(scan.end, at + 48);
-  while (end < limit && (isHex(bytes[end]) || bytes[end] === 0x3a || bytes[end] === 0x2e)) end++;
+  let count = 0;
+  let doubled = false;
+  for (; end < limit; end++) {
+    if (bytes[end] === 0x3a) {
+      count++;
+      if (bytes[end - 1] === 0x3a && end > at) doubled = true;
+    } else if (!isHex(bytes[end]) && bytes[end] !== 0x2e) break;
+  }
+  // Times of day and ratios have few colons; a MAC address has five, an unshortened IPv6 address six or seven.
+  if (count < 5 && !doubled) return at + 1;
   const after = end < scan.end ? bytes[end] : 0;
   let zoneEnd = end;
   if (after === 0x25) {
@@ -174,11 +183,17 @@ export function scanDots(scan: Scan, start: number, end: number, mask: number): 
   const length = end - start;
   if (length >= 50 && length <= 80) {
     const rule = scan.rule('discord');
-    if (rule !== undefined && scan.tables.types[rule.type].validate?.(scan.text(start, end))) return scan.found(rule, start, end);
+    if (rule !== undefined && scan.tables.types[rule.type].validate?.(scan.text(start, end))) {
+      scan.found(rule, start, end);
+      return;
+    }
   }
   if (length >= 76 && length <= 100) {
     const marked = scan.rule('marker');
-    if (marked !== undefined && scan.tables.types[marked.type].validate?.(scan.text(start, end))) return scan.found(marked, start, end);
+    if (marked !== undefined && scan.tables.types[marked.type].validate?.(scan.text(start, end))) {
+      scan.found(marked, start, end);
+      return;
+    }
   }
   const rule = scan.rule('domain');
   if (rule === undefined || rule.alone < scan.minConfidence || length > 253 || bytes[start - 1] === 0x40 || bytes[start - 1] === 0x2f)
@@ -254,8 +269,8 @@ export function scanEncoded(scan: Scan, start: number, end: number): number {
   const b = bytes[start];
   const c = bytes[start + 1];
   const json = (b === 0x65 && (c === 0x79 || c === 0x77)) || (b === 0x57 && (c === 0x33 || c === 0x79));
-  if (!json || end - start < 16) return start;
-  const firstDot = bytes.indexOf(0x2e, start);
+  if (!json || end - start < 16 || start < scan.encodedEnd) return start;
+  const firstDot = start + bytes.subarray(start, end).indexOf(0x2e);
   if (b === 0x65 && firstDot > start && firstDot < end) {
     const rule = scan.rule('jwt');
     const text = scan.text(start, end);
@@ -269,6 +284,7 @@ export function scanEncoded(scan: Scan, start: number, end: number): number {
   }
   let until = start;
   while (until < scan.end && ALPHABETS.base64[bytes[until]] === 1) until++;
+  scan.encodedEnd = until;
   if (until - start < 16) return start;
   const decoded = Buffer.from(scan.text(start, until), 'base64');
   const first = decoded[0];
@@ -358,7 +374,10 @@ export function scanTilde(scan: Scan, start: number, end: number): void {
     const from = i - 4;
     if (from < scan.start) continue;
     if (from > scan.start && (CLASS[bytes[from - 1]] & CHAIN) !== 0) continue;
-    if (scan.tables.types[rule.type].validate?.(scan.text(from, end))) return scan.found(rule, from, end);
+    if (scan.tables.types[rule.type].validate?.(scan.text(from, end))) {
+      scan.found(rule, from, end);
+      return;
+    }
   }
 }
 

@@ -88,7 +88,9 @@ export function compileTables(types: readonly DataType[]): Tables {
   for (const word of GENERIC) hint(word).generic = true;
 
   types.forEach((type, index) => {
-    for (const word of new Set([...type.fields, ...(type.words ?? [])])) hint(word.replaceAll(' ', '')).types.push(index);
+    const plurals = type.fields.filter((word) => !word.endsWith('s')).map((word) => `${word}s`);
+    for (const word of new Set([...type.fields, ...plurals, ...(type.words ?? []).map((words) => words.replaceAll(' ', ''))]))
+      hint(word).types.push(index);
     for (const find of type.find) {
       if (find.by === 'shape') {
         for (const outline of new Set(find.shapes.flatMap(expandShape))) {

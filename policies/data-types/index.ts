@@ -113,6 +113,7 @@ export { isEmail, isNanp, isPhone } from './contact.js';
 export { isIban } from './iban.js';
 export { isJwtHeader } from './jwt.js';
 export { isCredentialHost, isDomain, isIpv4, isIpv6 } from './network.js';
+export { dataTypeReference } from './reference.js';
 export { type Alphabet, type DataType, expandShape, type Family, type Find, type ScannerName, type Sensitivity } from './type.js';
 
 /** Every built-in data type, in the order of the reference. */

@@ -109,7 +109,12 @@ export const credentialsUrl: DataType = {
   find: [scanner('credentials-url', 0.9)],
   examples: {
     match: ['clone https://jo:s3cr3t@git.example.com/r.git'],
-    ignore: ['https://example.com:8080/@home', 'https://jo@example.com/', 'https://${USER}:${PASS}@example.com'],
+    ignore: [
+      'https://example.com:8080/@home',
+      'https://jo@example.com/',
+      'https://<user>:<password>@example.com',
+      'https://$USER:$PASS@example.com',
+    ],
   },
 };
 
