@@ -24,6 +24,7 @@ export { type CompileOptions, compilePolicies, type FullPolicySet } from './engi
 export { mergeStats } from './engine/stats.js';
 export { POLICY_CODES, type PolicyCode, PolicyError, type PolicyProblem } from './errors.js';
 export { type FolderState, PolicyFolder, type PolicyFolderOptions, readPolicyFolder } from './folder.js';
+export { policyReference } from './language/reference.js';
 export { policyJsonSchema } from './language/schema.js';
 export type { PolicySource } from './language/source.js';
 export { loadLibrary } from './library.js';

@@ -512,14 +512,12 @@ function longestArray(root: unknown): number {
 }
 
 /** Reports names that are not known, with the nearest that is. */
-export function checkNames(names: readonly string[], known: readonly string[], what: string, scope: Scope): void {
-  for (const name of names) {
+export function checkNames(written: string | readonly string[], known: readonly string[], what: string, scope: Scope): void {
+  for (const [index, name] of asList(written).entries()) {
     if (name.includes('*') ? known.some(compileGlobs(name, false)) : known.includes(name)) continue;
     const near = nearest(name, known) ?? undefined;
-    scope.fail(
-      'POLICY_UNKNOWN_TYPE',
-      `"${name}" is not a ${what}`,
-      near === undefined ? { expected: known.length <= 20 ? `one of ${known.join(', ')}` : undefined } : { nearest: near },
-    );
+    const expected = near === undefined && known.length <= 20 ? `one of ${known.join(', ')}` : undefined;
+    const place = typeof written === 'string' ? scope : scope.at(index);
+    place.fail('POLICY_UNKNOWN_TYPE', `"${name}" is not a ${what}`, { expected, nearest: near });
   }
 }

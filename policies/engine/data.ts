@@ -10,21 +10,19 @@ const DEFAULT_CONFIDENCE = 0.5;
 export function compileData(source: NonNullable<Condition['data']>, phase: 'request' | 'response', scope: Scope, needs: Needs): Check {
   const { classifier } = scope.tools;
   const ids = classifier.types.map((type) => type.id);
-  if (source.types !== undefined) checkNames(asList(source.types), ids, 'data type', scope.at('types'));
+  if (source.types !== undefined) checkNames(source.types, ids, 'data type', scope.at('types'));
+  if (source.notTypes !== undefined) checkNames(source.notTypes, ids, 'data type', scope.at('notTypes'));
   if (source.classes !== undefined)
-    checkNames(
-      asList(source.classes),
-      [...new Set(classifier.types.map((type) => type.family))],
-      'class of data types',
-      scope.at('classes'),
-    );
+    checkNames(source.classes, [...new Set(classifier.types.map((type) => type.family))], 'class of data types', scope.at('classes'));
   const named = source.types === undefined ? null : compileGlobs(source.types, false);
+  const left = source.notTypes === undefined ? null : compileGlobs(source.notTypes, false);
   const classed = source.classes === undefined ? null : compileGlobs(source.classes, false);
   const sensitivities = source.sensitivity === undefined ? null : new Set<string>(asList(source.sensitivity));
   const wanted = new Set(
     classifier.types
       .filter((type) => (named === null && classed === null) || named?.(type.id) === true || classed?.(type.family) === true)
       .filter((type) => sensitivities === null || sensitivities.has(type.sensitivity))
+      .filter((type) => left === null || !left(type.id))
       .map((type) => type.id),
   );
   for (const type of wanted) needs.types?.add(type);

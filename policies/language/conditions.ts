@@ -117,6 +117,7 @@ const body = z
 const data = z
   .strictObject({
     types: texts.optional().describe('Data types, for example us-ssn, credit-card.'),
+    notTypes: texts.optional().describe('Data types that are left out, names or globs.'),
     classes: texts.optional().describe('Classes of data types, for example payment, secret, health.'),
     sensitivity: oneOrMany(z.enum(['low', 'medium', 'high', 'critical']))
       .optional()

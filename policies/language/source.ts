@@ -71,6 +71,7 @@ export function parseSource(source: PolicySource, problems: PolicyProblem[]): Pa
       );
       continue;
     }
+    if (value === null) continue;
     const problem: ParsedPolicy['problem'] = (code, place, message, more) =>
       at(offsetOf(document, place), code, dotted(place), message, more);
     const result = policy.safeParse(value);
@@ -107,6 +108,11 @@ function describe(
   at: (offset: number, code: PolicyCode, path: string, message: string, more?: { expected?: string; nearest?: string }) => PolicyProblem,
 ): PolicyProblem {
   const place = issue.path.map((part) => (typeof part === 'number' ? part : String(part)));
+  if (place.length > 0 && issue.code !== 'unrecognized_keys' && valueAt(root, place) === undefined) {
+    return problem('POLICY_SCHEMA', place.slice(0, -1), `"${String(place.at(-1))}" is missing`, {
+      expected: issue.code === 'invalid_type' ? issue.expected : undefined,
+    });
+  }
   switch (issue.code) {
     case 'unrecognized_keys': {
       const key = issue.keys[0];
@@ -127,14 +133,9 @@ function describe(
         nearest: near,
       });
     }
-    case 'invalid_type': {
-      const written = valueAt(root, place);
-      if (written === undefined)
-        return problem('POLICY_SCHEMA', place.slice(0, -1), `"${String(place.at(-1))}" is missing`, { expected: issue.expected });
-      return problem('POLICY_SCHEMA', place, `${shown(written)} is not accepted`, { expected: issue.expected });
-    }
+    case 'invalid_type':
+      return problem('POLICY_SCHEMA', place, `${shown(valueAt(root, place))} is not accepted`, { expected: issue.expected });
     case 'invalid_union': {
-      if (valueAt(root, place) === undefined) return problem('POLICY_SCHEMA', place.slice(0, -1), `"${String(place.at(-1))}" is missing`);
       const kinds = new Set(issue.errors.flatMap((branch) => branch.filter((one) => one.path.length === 0).map(expectedOf)));
       return problem('POLICY_SCHEMA', place, `${shown(valueAt(root, place))} is not accepted`, {
         expected: [...kinds].join(' or ') || undefined,
