@@ -300,17 +300,17 @@ export class Forward implements Dispatcher.DispatchHandler {
         core.uploads.delete(this);
       });
     }
-    upstream.dispatcher.dispatch(
-      {
-        origin: upstream.origin,
-        path: service.onwardPath(upstream.basePath, passage.target),
-        method: passage.method as Dispatcher.HttpMethod,
-        headers: this.onwardHeaders(upstream),
-        body,
-        upgrade: this.upgradeHead === null ? null : this.head.upgrade,
-      },
-      this,
-    );
+    // Without `servername` undici would take the name for TLS from the Host header: the client's choice, and a new connection with each change of it.
+    const options: Dispatcher.DispatchOptions & { readonly servername: string } = {
+      origin: upstream.origin,
+      path: service.onwardPath(upstream.basePath, passage.target),
+      method: passage.method as Dispatcher.HttpMethod,
+      headers: this.onwardHeaders(upstream),
+      body,
+      servername: upstream.origin.hostname,
+      upgrade: this.upgradeHead === null ? null : this.head.upgrade,
+    };
+    upstream.dispatcher.dispatch(options, this);
   }
 
   private onwardHeaders(upstream: Upstream): string[] {
@@ -514,7 +514,7 @@ export class Forward implements Dispatcher.DispatchHandler {
     const { answer, res } = this;
     const trailers = trailerList(rawTrailers);
     if (this.stage === 'stream') {
-      if (trailers.length > 0) res.addTrailers(pairs(trailers));
+      if (trailers.length > 0) res.addTrailers(asRecord(trailers));
       res.end();
       this.finish(trailers);
       return;
@@ -524,7 +524,7 @@ export class Forward implements Dispatcher.DispatchHandler {
     const sent = answer!.replacement ?? body;
     if (trailers.length > 0) {
       this.writeHead(-1);
-      res.addTrailers(pairs(trailers));
+      res.addTrailers(asRecord(trailers));
     } else this.writeHead(answer!.hasBody ? sent.length : answer!.contentLength);
     res.end(sent.length === 0 || !answer!.hasBody ? undefined : sent);
     this.finish(trailers);
@@ -746,9 +746,13 @@ function trailerList(raw: string[] | Buffer[] | Record<string, string> | null): 
     .flatMap(([name, value]) => [value].flat().flatMap((one) => [name, String(one)]));
 }
 
-function pairs(list: readonly string[]): [string, string][] {
-  const out: [string, string][] = [];
-  for (let index = 0; index < list.length; index += 2) out.push([list[index], list[index + 1]]);
+/** Trailers as an object, which HTTP/1.1 and HTTP/2 responses both take; repeated names become arrays. */
+function asRecord(list: readonly string[]): Record<string, string[]> {
+  const out: Record<string, string[]> = {};
+  for (let index = 0; index < list.length; index += 2) {
+    out[list[index]] ??= [];
+    out[list[index]].push(list[index + 1]);
+  }
   return out;
 }
 

@@ -118,6 +118,7 @@ export class RequestHead {
     }
     const onward = this.onward;
     let hosts = 0;
+    let authority = false;
     let lengths = 0;
     let codings = 0;
     let connection = '';
@@ -126,6 +127,13 @@ export class RequestHead {
       const name = raw[index];
       const value = raw[index + 1];
       const length = name.length;
+      if (name.charCodeAt(0) === 58) {
+        if (name === ':authority') {
+          this.host = value;
+          authority = true;
+        }
+        continue;
+      }
       if (length > 31 || ((MASK >>> length) & 1) === 0) {
         onward.push(name, value);
         continue;
@@ -133,12 +141,10 @@ export class RequestHead {
       const lower = name.toLowerCase();
       switch (lower) {
         case 'host':
+          // An HTTP/2 request may carry both; they must agree (RFC 9113 §8.3.1).
+          if (authority && value.toLowerCase() !== this.host.toLowerCase()) this.fault = 'HOST_INVALID';
           hosts++;
           this.host = value;
-          continue;
-        case ':authority':
-          if (hosts === 0) this.host = value;
-          hosts = 1;
           continue;
         case 'content-length':
           lengths++;
@@ -190,7 +196,6 @@ export class RequestHead {
           } else onward[cookies] += `; ${value}`;
           continue;
       }
-      if (length > 0 && name.charCodeAt(0) === 58) continue;
       if (CLAIMS.has(lower) || HOP_BY_HOP.has(lower)) continue;
       if (lower.includes('_')) {
         // Servers that turn headers into variables cannot tell `_` from `-`: such a twin would speak for the header it imitates.

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { Client, type Dispatcher, H2CClient, Pool } from 'undici';
+import { isIP } from 'node:net';
+import { buildConnector, Client, type Dispatcher, H2CClient, Pool } from 'undici';
 import { gatewayErrors } from './errors.js';
 import type { ServiceConfig } from './options.js';
 
@@ -35,14 +36,14 @@ export class UpstreamSet {
   /** Throws WeirError GATEWAY_FILE_UNREADABLE. */
   constructor(config: ServiceConfig) {
     this.config = config;
-    const connect = connectOptions(config);
+    const tls = tlsOptions(config);
     this.upstreams = config.upstreams.map((url) => {
       const origin = new URL(url);
       return {
         url,
         origin,
         basePath: origin.pathname.replace(/\/$/, ''),
-        dispatcher: poolFor(origin, config, connect),
+        dispatcher: poolFor(origin, config, tls),
         inflight: 0,
         healthy: true,
         failures: 0,
@@ -139,10 +140,14 @@ function usable(upstream: Upstream, nowMs: number): boolean {
   return upstream.healthy && upstream.ejectedUntilMs <= nowMs;
 }
 
-function poolFor(origin: URL, config: ServiceConfig, connect: ReturnType<typeof connectOptions>): Dispatcher {
+function poolFor(origin: URL, config: ServiceConfig, tls: TlsOptions): Dispatcher {
   const { timeouts } = config;
+  const h2c = config.http2 && origin.protocol === 'http:';
+  const connect = buildConnector({ ...tls, timeout: timeouts.connectMs, allowH2: config.http2, ...(h2c ? { useH2c: true } : {}) });
+  const host = origin.hostname.replace(/^\[|\]$/g, '');
+  const servername = config.tls.servername ?? (isIP(host) === 0 ? host : '');
   const common = {
-    connect,
+    connect: ((options, done) => connect({ ...options, servername }, done)) as buildConnector.connector,
     headersTimeout: timeouts.headersMs,
     bodyTimeout: timeouts.bodyMs,
     keepAliveTimeout: timeouts.idleMs,
@@ -150,21 +155,25 @@ function poolFor(origin: URL, config: ServiceConfig, connect: ReturnType<typeof 
     // Only one request at a time on a connection: with more, a slow answer would hold up others and a reset would hit them all.
     pipelining: 1,
   };
-  if (config.http2 && origin.protocol === 'http:')
-    return new H2CClient(origin.origin, { ...common, pipelining: 128, maxConcurrentStreams: 128 });
+  if (h2c) return new H2CClient(origin.origin, { ...common, pipelining: 128, maxConcurrentStreams: 128 });
   if (config.http2) return new Client(origin.origin, { ...common, allowH2: true, pipelining: 128, maxConcurrentStreams: 128 });
   return new Pool(origin.origin, { ...common, connections: config.connections, allowH2: false });
 }
 
-function connectOptions(config: ServiceConfig) {
-  const { ca, cert, key, servername, verify } = config.tls;
+interface TlsOptions {
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+  readonly rejectUnauthorized: boolean;
+}
+
+function tlsOptions(config: ServiceConfig): TlsOptions {
+  const { ca, cert, key, verify } = config.tls;
   const what = (part: string) => `${part} of service "${config.name}"`;
   return {
-    timeout: config.timeouts.connectMs,
     ...(ca === undefined ? {} : { ca: pemText(what('CA'), ca) }),
     ...(cert === undefined ? {} : { cert: pemText(what('client certificate'), cert) }),
     ...(key === undefined ? {} : { key: pemText(what('client key'), key) }),
-    ...(servername === undefined ? {} : { servername }),
     rejectUnauthorized: verify,
   };
 }

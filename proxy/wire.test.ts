@@ -1,0 +1,457 @@
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
+import http from 'node:http';
+import http2 from 'node:http2';
+import https from 'node:https';
+import net, { type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { connect as tlsConnect } from 'node:tls';
+import t from 'tap';
+import { CidrSet, type Exchange } from '../exchange/index.js';
+import { clientBehind } from './client-address.js';
+import { createGateway, type Gateway, type GatewayOptions, type GatewayPorts, trivialPorts } from './index.js';
+import { readProxyHeader } from './proxy-protocol.js';
+
+const dir = mkdtempSync(join(tmpdir(), 'weir-wire-'));
+t.teardown(() => rmSync(dir, { recursive: true, force: true }));
+
+/** Makes a key and a certificate signed by `ca` (or by itself) with the openssl that Node's own tests use too. */
+function certificate(name: string, subject: string, ca: string | null): { cert: string; key: string } {
+  const key = join(dir, `${name}.key`);
+  const cert = join(dir, `${name}.pem`);
+  const openssl = (...args: string[]) => execFileSync('openssl', args, { stdio: 'pipe' });
+  openssl('ecparam', '-name', 'prime256v1', '-genkey', '-noout', '-out', key);
+  if (ca === null)
+    openssl(
+      'req',
+      '-x509',
+      '-new',
+      '-key',
+      key,
+      '-out',
+      cert,
+      '-days',
+      '2',
+      '-subj',
+      subject,
+      '-addext',
+      'subjectAltName=DNS:localhost,IP:127.0.0.1',
+    );
+  else {
+    openssl('req', '-new', '-key', key, '-out', `${cert}.csr`, '-subj', subject);
+    openssl('x509', '-req', '-in', `${cert}.csr`, '-CA', `${ca}.pem`, '-CAkey', `${ca}.key`, '-CAcreateserial', '-days', '2', '-out', cert);
+  }
+  return { cert, key };
+}
+
+async function listening(t: { teardown(end: () => unknown): void }, server: net.Server, scheme = 'http'): Promise<string> {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => {
+    if (server instanceof http.Server) server.closeAllConnections();
+    server.close();
+  });
+  return `${scheme}://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+async function start(
+  t: { teardown(end: () => unknown): void },
+  options: GatewayOptions,
+  ports: Partial<GatewayPorts> = {},
+): Promise<{ gateway: Gateway; port: number; url: string; exchanges: Exchange[] }> {
+  const exchanges: Exchange[] = [];
+  const gateway = await createGateway(options, trivialPorts({ tee: { publish: (exchange) => exchanges.push(exchange) > 0 }, ...ports }));
+  const [{ port, url }] = await gateway.listen();
+  t.teardown(() => gateway.close(20));
+  return { gateway, port, url, exchanges };
+}
+
+/** A server that tells what it saw. */
+function mirror(): http.Server {
+  return http.createServer((req, res) => {
+    let body = '';
+    req.on('data', (chunk) => {
+      body += chunk;
+    });
+    req.on('end', () => res.end(JSON.stringify({ method: req.method, url: req.url, headers: req.headers, body })));
+  });
+}
+
+interface Mirrored {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: Record<string, string>;
+  readonly body: string;
+}
+
+async function raw(port: number, bytes: string | Buffer): Promise<string> {
+  const socket = net.connect(port, '127.0.0.1');
+  socket.on('error', () => undefined);
+  socket.write(bytes);
+  let answer = '';
+  await new Promise<void>((resolve) => {
+    const patience = setTimeout(resolve, 2000);
+    socket.on('data', (chunk) => {
+      answer += chunk.toString('latin1');
+    });
+    socket.on('close', () => {
+      clearTimeout(patience);
+      resolve();
+    });
+  });
+  return answer;
+}
+
+const FORGED: readonly (readonly [string, string])[] = [
+  ['X-Forwarded-For', '6.6.6.6'],
+  ['X-Forwarded-For', '127.0.0.1'],
+  ['X-Forwarded-Host', 'evil.example'],
+  ['X-Forwarded-Proto', 'https'],
+  ['X-Forwarded-Port', '443'],
+  ['X-Forwarded-Prefix', '/admin'],
+  ['X-Forwarded-Client-Cert', 'Subject="CN=admin"'],
+  ['X-Forwarded-User', 'admin'],
+  ['X-Real-IP', '6.6.6.6'],
+  ['CF-Connecting-IP', '6.6.6.6'],
+  ['True-Client-IP', '6.6.6.6'],
+  ['X-Client-IP', '6.6.6.6'],
+  ['Client-IP', '6.6.6.6'],
+  ['X-Cluster-Client-IP', '6.6.6.6'],
+  ['Fastly-Client-IP', '6.6.6.6'],
+  ['X-Original-Forwarded-For', '6.6.6.6'],
+  ['X-Envoy-External-Address', '6.6.6.6'],
+  ['X-Azure-ClientIP', '6.6.6.6'],
+  ['X-Remote-IP', '6.6.6.6'],
+  ['X-Originating-IP', '6.6.6.6'],
+  ['X_Forwarded_For', '6.6.6.6'],
+  ['X_Real_IP', '6.6.6.6'],
+  ['Forwarded', 'for=6.6.6.6;host=evil.example;proto=https'],
+];
+
+t.test('forged addresses', async (t) => {
+  const upstream = await listening(t, mirror());
+  const plain = await start(t, { listeners: [{ host: '127.0.0.1', port: 0 }], services: [{ name: 'api', upstreams: [upstream] }] });
+  for (const [name, value] of FORGED) {
+    const seen = (await (await fetch(plain.url, { headers: { [name]: value } })).json()) as Mirrored;
+    t.notMatch(JSON.stringify(seen.headers), /6\.6\.6\.6|evil|"admin|\/admin|"https"|"443"/, `${name}: ${value} reaches nobody`);
+    t.match(seen.headers, {
+      'x-forwarded-for': '127.0.0.1',
+      'x-forwarded-proto': 'http',
+      forwarded: /^for=127\.0\.0\.1;host="127\.0\.0\.1:\d+";proto=http$/,
+    });
+    t.equal(plain.exchanges.at(-1)?.client.ip, '127.0.0.1');
+  }
+
+  const proxied = await start(t, {
+    listeners: [{ host: '127.0.0.1', port: 0 }],
+    services: [{ name: 'api', upstreams: [upstream] }],
+    trustedProxies: ['127.0.0.1', '10.0.0.0/8'],
+  });
+  const cases: readonly (readonly [headers: Record<string, string>, client: string, chain: string])[] = [
+    [{ 'x-forwarded-for': '6.6.6.6, 5.5.5.5' }, '5.5.5.5', '5.5.5.5, 127.0.0.1'],
+    [{ 'x-forwarded-for': '6.6.6.6, 5.5.5.5, 10.0.0.7' }, '5.5.5.5', '5.5.5.5, 10.0.0.7, 127.0.0.1'],
+    [{ 'x-forwarded-for': 'nonsense, 10.0.0.7' }, '10.0.0.7', '10.0.0.7, 127.0.0.1'],
+    [{ 'x-forwarded-for': '2001:db8::1' }, '2001:db8::1', '2001:db8::1, 127.0.0.1'],
+    [{ 'x-forwarded-for': '[2001:DB8::1]:443' }, '2001:db8::1', '2001:db8::1, 127.0.0.1'],
+    [{ 'x-forwarded-for': '5.5.5.5:1234' }, '5.5.5.5', '5.5.5.5, 127.0.0.1'],
+    [{ 'x-forwarded-for': '::ffff:5.5.5.5' }, '5.5.5.5', '5.5.5.5, 127.0.0.1'],
+    [{ forwarded: 'for=6.6.6.6, for="[2001:db8::2]:80";proto=https' }, '2001:db8::2', '2001:db8::2, 127.0.0.1'],
+    [{ forwarded: 'for=6.6.6.6', 'x-forwarded-for': '5.5.5.5' }, '5.5.5.5', '5.5.5.5, 127.0.0.1'],
+    [{ 'x-real-ip': '6.6.6.6', 'cf-connecting-ip': '6.6.6.6' }, '127.0.0.1', '127.0.0.1'],
+  ];
+  for (const [headers, client, chain] of cases) {
+    const seen = (await (await fetch(proxied.url, { headers })).json()) as Mirrored;
+    t.equal(proxied.exchanges.at(-1)?.client.ip, client, JSON.stringify(headers));
+    t.equal(seen.headers['x-forwarded-for'], chain);
+    t.notOk(seen.headers['x-real-ip'] ?? seen.headers['cf-connecting-ip']);
+  }
+  t.equal(
+    ((await (await fetch(proxied.url, { headers: { 'x-forwarded-for': '5.5.5.5', 'x-forwarded-proto': 'https' } })).json()) as Mirrored)
+      .headers['x-forwarded-proto'],
+    'https',
+  );
+  t.same(
+    clientBehind('1.1.1.1', '2.2.2.2', '', new CidrSet(['10.0.0.0/8'])),
+    { ip: '1.1.1.1', hops: [] },
+    'an untrusted peer is the client',
+  );
+});
+
+t.test('PROXY protocol', async (t) => {
+  const v2 = (command: number, family: number, payload: readonly number[]) =>
+    Buffer.from([
+      0x0d,
+      0x0a,
+      0x0d,
+      0x0a,
+      0,
+      0x0d,
+      0x0a,
+      0x51,
+      0x55,
+      0x49,
+      0x54,
+      0x0a,
+      0x20 | command,
+      family,
+      payload.length >> 8,
+      payload.length & 255,
+      ...payload,
+    ]);
+  const ipv4 = [203, 0, 113, 9, 10, 0, 0, 1, 0x30, 0x39, 0, 80];
+  const ipv6 = [0x20, 1, 0x0d, 0xb8, ...Array(11).fill(0), 9, ...Array(16).fill(0), 0x30, 0x39, 0, 80];
+  const table: readonly (readonly [name: string, bytes: Buffer, expected: unknown])[] = [
+    [
+      'v1 TCP4',
+      Buffer.from('PROXY TCP4 203.0.113.9 10.0.0.1 12345 80\r\nGET'),
+      { kind: 'header', peer: { ip: '203.0.113.9', port: 12345 }, bytes: 42 },
+    ],
+    ['v1 TCP6', Buffer.from('PROXY TCP6 2001:DB8::9 ::1 12345 80\r\n'), { kind: 'header', peer: { ip: '2001:db8::9', port: 12345 } }],
+    ['v1 UNKNOWN', Buffer.from('PROXY UNKNOWN\r\n'), { kind: 'header', peer: null, bytes: 15 }],
+    ['v1 in pieces', Buffer.from('PROX'), { kind: 'more' }],
+    ['v1 no end', Buffer.from(`PROXY TCP4 ${'1'.repeat(120)}`), { kind: 'invalid' }],
+    ['v1 bad address', Buffer.from('PROXY TCP4 203.0.113.999 10.0.0.1 1 2\r\n'), { kind: 'invalid' }],
+    ['v1 wrong family', Buffer.from('PROXY TCP4 ::1 ::1 1 2\r\n'), { kind: 'invalid' }],
+    ['v1 bad port', Buffer.from('PROXY TCP4 203.0.113.9 10.0.0.1 99999 80\r\n'), { kind: 'invalid' }],
+    ['v1 missing field', Buffer.from('PROXY TCP4 203.0.113.9 10.0.0.1 1\r\n'), { kind: 'invalid' }],
+    ['plain HTTP', Buffer.from('GET / HTTP/1.1\r\n'), { kind: 'invalid' }],
+    ['v2 IPv4', v2(1, 0x11, ipv4), { kind: 'header', peer: { ip: '203.0.113.9', port: 12345 }, bytes: 28 }],
+    ['v2 IPv4 with TLVs', v2(1, 0x11, [...ipv4, 4, 0, 1, 0]), { kind: 'header', peer: { ip: '203.0.113.9', port: 12345 }, bytes: 32 }],
+    ['v2 IPv6', v2(1, 0x21, ipv6), { kind: 'header', peer: { ip: '2001:db8::9', port: 12345 }, bytes: 52 }],
+    ['v2 LOCAL', v2(0, 0, []), { kind: 'header', peer: null, bytes: 16 }],
+    ['v2 in pieces', v2(1, 0x11, ipv4).subarray(0, 20), { kind: 'more' }],
+    ['v2 too short for its family', v2(1, 0x11, ipv4.slice(0, 6)), { kind: 'invalid' }],
+    ['v2 unknown command', v2(7, 0x11, ipv4), { kind: 'invalid' }],
+    ['v2 wrong version', Buffer.concat([v2(1, 0x11, ipv4).subarray(0, 12), Buffer.from([0x31, 0x11, 0, 0])]), { kind: 'invalid' }],
+  ];
+  for (const [name, bytes, expected] of table) t.match(readProxyHeader(bytes), expected, name);
+
+  const upstream = await listening(t, mirror());
+  const service = { name: 'api', upstreams: [upstream] };
+  const trusted = await start(t, {
+    listeners: [{ host: '127.0.0.1', port: 0, proxyProtocol: true }],
+    services: [service],
+    trustedProxies: ['127.0.0.1'],
+  });
+  const request = 'GET /p HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n';
+  t.match(await raw(trusted.port, `PROXY TCP4 203.0.113.9 10.0.0.1 12345 80\r\n${request}`), /"x-forwarded-for":"203\.0\.113\.9"/);
+  t.match(trusted.exchanges.at(-1)?.client, { ip: '203.0.113.9', port: 12345 });
+  t.match(await raw(trusted.port, Buffer.concat([v2(1, 0x21, ipv6), Buffer.from(request)])), /"x-forwarded-for":"2001:db8::9"/);
+  t.match(
+    await raw(
+      trusted.port,
+      `PROXY TCP4 203.0.113.9 10.0.0.1 1 80\r\nGET /p HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 6.6.6.6\r\nConnection: close\r\n\r\n`,
+    ),
+    /"x-forwarded-for":"203\.0\.113\.9"/,
+    'the address in the header is the peer, and is not trusted itself',
+  );
+  t.equal(await raw(trusted.port, request), '', 'a trusted peer must send the header');
+  t.equal(trusted.gateway.stats().faults.PROXY_HEADER_INVALID, 1);
+  const untrusted = await start(t, { listeners: [{ host: '127.0.0.1', port: 0, proxyProtocol: true }], services: [service] });
+  t.match(await raw(untrusted.port, `PROXY TCP4 203.0.113.9 10.0.0.1 12345 80\r\n${request}`), /^HTTP\/1\.1 400/, 'anybody else must not');
+  t.match(await raw(untrusted.port, request), /"x-forwarded-for":"127\.0\.0\.1"/);
+});
+
+t.test('too many connections from one client', async (t) => {
+  const upstream = await listening(t, mirror());
+  const { port, gateway } = await start(t, {
+    listeners: [{ host: '127.0.0.1', port: 0 }],
+    services: [{ name: 'api', upstreams: [upstream] }],
+    limits: { connectionsPerClient: 2 },
+  });
+  const held = [net.connect(port, '127.0.0.1'), net.connect(port, '127.0.0.1')];
+  await Promise.all(held.map((socket) => once(socket, 'connect')));
+  await wait(30);
+  t.match(await raw(port, 'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'), /^HTTP\/1\.1 503 [\s\S]*CLIENT_CONNECTIONS/);
+  for (const socket of held) socket.destroy();
+  await wait(50);
+  t.match(await raw(port, 'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'), /^HTTP\/1\.1 200/);
+  t.equal(gateway.stats().faults.CLIENT_CONNECTIONS, 1);
+});
+
+t.test('TLS: HTTP/2 by ALPN, certificate reload, client certificates', async (t) => {
+  const ca = certificate('ca', '/CN=Test CA', null);
+  const server = certificate('server', '/CN=localhost', null);
+  const next = certificate('next', '/CN=next.localhost', null);
+  const alice = certificate('alice', '/O=Example/CN=alice', join(dir, 'ca'));
+  const upstream = await listening(t, mirror());
+  const principals: (string | undefined)[] = [];
+  const { port, gateway, exchanges } = await start(
+    t,
+    {
+      listeners: [{ host: '127.0.0.1', port: 0, tls: { cert: server.cert, key: server.key, clientCa: ca.cert } }],
+      services: [{ name: 'api', upstreams: [upstream] }],
+    },
+    {
+      principals: {
+        read: (_headers, _target, subject) =>
+          principals.push(subject) > 0 && subject !== undefined ? { key: subject, kind: 'mtls', carrier: 'tls', label: subject } : null,
+      },
+    },
+  );
+
+  const session = http2.connect(`https://127.0.0.1:${port}`, { rejectUnauthorized: false });
+  t.teardown(() => session.destroy());
+  const ask = async (headers: http2.OutgoingHttpHeaders, body?: string) => {
+    const stream = session.request(headers);
+    stream.end(body);
+    const [answer] = (await once(stream, 'response')) as [http2.IncomingHttpHeaders];
+    let text = '';
+    for await (const chunk of stream) text += chunk;
+    return { answer, text };
+  };
+  const one = await ask({ ':path': '/h2?x', ':method': 'POST', cookie: ['a=1', 'b=2'] }, 'body over h2');
+  t.equal(one.answer[':status'], 200);
+  t.match(JSON.parse(one.text), {
+    method: 'POST',
+    url: '/h2?x',
+    body: 'body over h2',
+    headers: { cookie: 'a=1; b=2', 'x-forwarded-proto': 'https', host: `127.0.0.1:${port}` },
+  });
+  const bodies = await Promise.all(Array.from({ length: 20 }, (_, index) => ask({ ':path': `/${index}` })));
+  t.same(
+    bodies.map((answer) => (JSON.parse(answer.text) as Mirrored).url),
+    bodies.map((_, index) => `/${index}`),
+    'twenty at once on one connection',
+  );
+  t.match(exchanges[0], { request: { httpVersion: '2', scheme: 'https', headers: ['host', `127.0.0.1:${port}`] } });
+  t.equal((await ask({ ':path': '/bad%zz' })).answer[':status'], 400);
+
+  const fallback = await new Promise<Mirrored>((resolve, reject) => {
+    https
+      .get({ host: '127.0.0.1', port, path: '/h1', rejectUnauthorized: false, cert: undefined }, (res) => {
+        let text = '';
+        res.on('data', (chunk) => {
+          text += chunk;
+        });
+        res.on('end', () => resolve(JSON.parse(text) as Mirrored));
+      })
+      .on('error', reject);
+  });
+  t.equal(fallback.url, '/h1', 'HTTP/1.1 for who does not speak HTTP/2');
+  t.same(new Set(principals), new Set([undefined]), 'no certificate, no principal');
+
+  const { readFileSync } = await import('node:fs');
+  const mutual = http2.connect(`https://127.0.0.1:${port}`, {
+    rejectUnauthorized: false,
+    cert: readFileSync(alice.cert),
+    key: readFileSync(alice.key),
+  });
+  const stream = mutual.request({ ':path': '/mtls' });
+  stream.resume();
+  await once(stream, 'end');
+  mutual.destroy();
+  t.equal(exchanges.at(-1)?.principal?.key, 'O=Example,CN=alice', 'the verified subject is the principal');
+
+  const subject = () =>
+    new Promise<string>((resolve, reject) => {
+      const socket = tlsConnect({ host: '127.0.0.1', port, rejectUnauthorized: false }, () => {
+        resolve(String(socket.getPeerCertificate().subject.CN));
+        socket.destroy();
+      });
+      socket.on('error', reject);
+    });
+  t.equal(await subject(), 'localhost');
+  copyFileSync(next.cert, server.cert);
+  copyFileSync(next.key, server.key);
+  let now = '';
+  for (let tries = 0; tries < 60 && now !== 'next.localhost'; tries++) {
+    await wait(50);
+    now = await subject();
+  }
+  t.equal(now, 'next.localhost', 'a changed certificate is taken up by itself');
+  t.equal((await ask({ ':path': '/still' })).answer[':status'], 200, 'and the old connection lives on');
+  copyFileSync(alice.cert, server.cert);
+  t.throws(() => gateway.reloadTls(), { code: 'GATEWAY_TLS_INVALID' });
+  t.equal(await subject(), 'next.localhost', 'a pair that does not match changes nothing');
+});
+
+t.test('upstreams over TLS, h2 and h2c; gRPC with trailers', async (t) => {
+  const own = certificate('own', '/CN=localhost', null);
+  const ca = certificate('upca', '/CN=Up CA', null);
+  const client = certificate('client', '/CN=weir', join(dir, 'upca'));
+  const { readFileSync } = await import('node:fs');
+  const key = readFileSync(own.key);
+  const cert = readFileSync(own.cert);
+  const grpc = (stream: http2.ServerHttp2Stream, headers: http2.IncomingHttpHeaders) => {
+    if (headers[':path'] === '/plain') {
+      stream.respond({ ':status': 200, 'content-type': 'application/json' });
+      stream.end(JSON.stringify(headers));
+      return;
+    }
+    if (headers[':path'] === '/fail') {
+      stream.respond({ ':status': 200, 'content-type': 'application/grpc', 'grpc-status': '5' }, { endStream: true });
+      return;
+    }
+    stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
+    stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0', 'grpc-message': 'fine' }));
+    stream.on('data', (chunk) => stream.write(chunk));
+    stream.on('end', () => stream.end());
+  };
+  const h2c = http2.createServer();
+  h2c.on('stream', grpc);
+  const h2 = http2.createSecureServer({ key, cert });
+  h2.on('stream', grpc);
+  const verified = https.createServer({ key, cert, ca: readFileSync(ca.cert), requestCert: true, rejectUnauthorized: true }, (req, res) => {
+    res.end((req.socket as import('node:tls').TLSSocket).getPeerCertificate().subject.CN);
+  });
+  const [clear, secure, mutual] = [await listening(t, h2c), await listening(t, h2, 'https'), await listening(t, verified, 'https')];
+  const front = certificate('front', '/CN=localhost', null);
+  const { port, gateway } = await start(t, {
+    listeners: [{ host: '127.0.0.1', port: 0, tls: front }],
+    services: [
+      { name: 'h2c', upstreams: [clear], hosts: ['h2c.example'], http2: true },
+      { name: 'h2', upstreams: [secure], hosts: ['h2.example'], http2: true, tls: { ca: own.cert, servername: 'localhost' } },
+      {
+        name: 'mutual',
+        upstreams: [mutual],
+        hosts: ['mutual.example'],
+        tls: { ca: own.cert, cert: client.cert, key: client.key, servername: 'localhost' },
+      },
+      { name: 'unverified', upstreams: [mutual], hosts: ['unverified.example'], tls: { cert: client.cert, key: client.key } },
+      { name: 'careless', upstreams: [mutual], hosts: ['careless.example'], tls: { cert: client.cert, key: client.key, verify: false } },
+    ],
+  });
+  const session = http2.connect(`https://127.0.0.1:${port}`, { rejectUnauthorized: false });
+  t.teardown(() => session.destroy());
+  const call = async (host: string, path: string, messages: readonly string[] = []) => {
+    const stream = session.request({
+      ':path': path,
+      ':authority': host,
+      ':method': messages.length > 0 ? 'POST' : 'GET',
+      'content-type': 'application/grpc',
+      te: 'trailers',
+    });
+    let trailers: http2.IncomingHttpHeaders = {};
+    stream.on('trailers', (got) => {
+      trailers = got;
+    });
+    const answered = once(stream, 'response') as Promise<[http2.IncomingHttpHeaders]>;
+    for (const message of messages) {
+      stream.write(message);
+      await wait(20);
+    }
+    stream.end();
+    const [headers] = await answered;
+    let text = '';
+    for await (const chunk of stream) text += chunk;
+    return { status: headers[':status'], headers, text, trailers };
+  };
+  for (const host of ['h2c.example', 'h2.example']) {
+    t.match(JSON.parse((await call(host, '/plain')).text), { ':path': '/plain', ':authority': host, te: 'trailers' }, host);
+    t.match(
+      await call(host, '/echo', ['one', 'two', 'three']),
+      { status: 200, text: 'onetwothree', trailers: { 'grpc-status': '0', 'grpc-message': 'fine' } },
+      `${host}: gRPC`,
+    );
+    t.match((await call(host, '/fail', ['x'])).headers, { 'grpc-status': '5' }, 'trailers-only');
+  }
+  t.equal((await call('mutual.example', '/')).text, 'weir', 'CA, SNI and client certificate');
+  const refused = await call('unverified.example', '/');
+  t.match([refused.status, refused.text], [502, /UPSTREAM_TLS/]);
+  t.equal((await call('careless.example', '/')).text, 'weir');
+  t.equal(gateway.stats().faults.UPSTREAM_TLS, 1);
+});
