@@ -1,4 +1,4 @@
-import type { Knowledge, Relation } from './knowledge.js';
+import type { Relation } from './knowledge.js';
 import { PERSON } from './knowledge.js';
 import type { People } from './people.js';
 import { type AccessClass, CLASSES, type SlotRule, type Stance } from './sheet.js';
@@ -23,7 +23,7 @@ export interface Context {
   resource: string;
   readonly mutates: boolean;
   readonly samples: Sample[];
-  at: number;
+  readonly denied: Sample[];
   uses: number;
   nextCheck: number;
   repeated: number;
@@ -38,7 +38,9 @@ export interface Context {
   rule: SlotRule | null;
 }
 
-export const MAX_SAMPLES = 300;
+const MAX_SAMPLES = 300;
+const MAX_DENIED = 100;
+const MAX_OF_ONE = 8;
 
 export function newContext(key: string, service: string, route: string, slot: string, resource: string, mutates: boolean): Context {
   return {
@@ -49,7 +51,7 @@ export function newContext(key: string, service: string, route: string, slot: st
     resource,
     mutates,
     samples: [],
-    at: 0,
+    denied: [],
     uses: 0,
     nextCheck: 4,
     repeated: 0,
@@ -64,21 +66,29 @@ export function newContext(key: string, service: string, route: string, slot: st
   };
 }
 
-/** Keeps the most recent {@link MAX_SAMPLES}; one person fills at most a quarter of them. */
+/** Keeps the most recent {@link MAX_SAMPLES}, at most {@link MAX_OF_ONE} of one person; what was denied is kept apart, so that an attack displaces nothing. */
 export function addSample(context: Context, sample: Sample): void {
-  context.people.add(sample.person);
-  if (context.people.size > 2000) context.people.clear();
-  for (const held of context.samples) {
-    if (held.person === sample.person && held.hi === sample.hi && held.lo === sample.lo) {
-      if (sample.fields !== null) held.fields = sample.fields;
+  if (context.people.size < 5000) context.people.add(sample.person);
+  const ring = sample.denied ? context.denied : context.samples;
+  let ofOne = 0;
+  let oldest = -1;
+  for (let i = 0; i < ring.length; i++) {
+    const held = ring[i];
+    if (held.person !== sample.person) continue;
+    if (held.hi === sample.hi && held.lo === sample.lo) {
+      ring[i] = sample.fields === null ? { ...sample, fields: held.fields } : sample;
       return;
     }
+    if (oldest < 0) oldest = i;
+    ofOne++;
   }
-  if (context.samples.length < MAX_SAMPLES) context.samples.push(sample);
-  else {
-    context.samples[context.at] = sample;
-    context.at = (context.at + 1) % MAX_SAMPLES;
+  if (ofOne >= (sample.denied ? 3 : MAX_OF_ONE)) {
+    ring.splice(oldest, 1);
+    ring.push(sample);
+    return;
   }
+  ring.push(sample);
+  if (ring.length > (sample.denied ? MAX_DENIED : MAX_SAMPLES)) ring.shift();
 }
 
 /** Sums over people of the share of their accesses in each class. */
@@ -92,10 +102,10 @@ export interface Tally {
   denied: number;
 }
 
-export function tallyOf(context: Context, known: Knowledge, people: People, relate: (context: Context, sample: Sample, person: number) => Relation): Tally {
+export function tallyOf(context: Context, people: People, relate: (context: Context, sample: Sample, person: number) => Relation): Tally {
   const perPerson = new Map<number, { total: number; own: number; counts: number[] }>();
   const trespassers = new Set<number>();
-  for (const sample of context.samples) {
+  for (const sample of [...context.samples, ...context.denied]) {
     const person = people.get(sample.person);
     // People who own nothing anywhere (staff, batch jobs, fresh accounts) say nothing about how private a place is.
     if (person === undefined || (person.flags & PERSON.privileged) !== 0 || person.owned === 0) continue;
@@ -119,7 +129,6 @@ export function tallyOf(context: Context, known: Knowledge, people: People, rela
       if (entry.counts[index] > 0) tally.anybody[name]++;
     });
   }
-  void known;
   return tally;
 }
 
@@ -158,7 +167,7 @@ const OPEN: Stance = { is: 'open', confidence: 0, proven: false };
 const ALLOW: Stance = { is: 'allow', confidence: 0, proven: false };
 
 /** Turns a tally into stances. A class denies only if every weaker claim's own share is meaningful: people mostly reach what is theirs here. */
-export function stancesOf(tally: Tally, mutates: boolean, settings: RegimeSettings): Record<AccessClass, Stance> {
+export function stancesOf(tally: Tally, seenPeople: number, mutates: boolean, settings: RegimeSettings): Record<AccessClass, Stance> {
   const stances = {} as Record<AccessClass, Stance>;
   for (const name of CLASSES) {
     if (tally.people < settings.minPeople || tally.own <= 0) {
@@ -177,7 +186,7 @@ export function stancesOf(tally: Tally, mutates: boolean, settings: RegimeSettin
         tally.accesses >= settings.provenAccesses &&
         tally.anybody[name] <= Math.max(1, settings.provenDenied * tally.people) &&
         // So many trespassers are more likely a misunderstanding of ours than an attack.
-        tally.denied <= Math.max(12, 0.6 * tally.people);
+        tally.denied <= Math.max(20, 0.5 * seenPeople);
       stances[name] = { is: 'deny', confidence: Math.max(0.5, Math.min(0.99, 1 - 3 * share - 1 / (tally.people + 2))), proven };
     } else stances[name] = { is: 'grey', confidence: 0.4, proven: false };
   }

@@ -51,7 +51,7 @@ function order(rule: FieldRule): number {
 
 function countMatches(context: Context, people: People): Map<number, Count> {
   const counts = new Map<number, Count>();
-  for (const sample of context.samples) {
+  for (const sample of [...context.samples, ...context.denied]) {
     const person = people.get(sample.person);
     if (person === undefined || person.identities.size === 0 || (person.flags & PERSON.privileged) !== 0) continue;
     const add = (field: number, value: number, kind: number | undefined): void => {
@@ -105,7 +105,7 @@ function isEcho(context: Context, field: number, people: People): boolean {
   const first = new Map<number, number>();
   let echoed = 0;
   let shared = 0;
-  for (const sample of context.samples) {
+  for (const sample of [...context.samples, ...context.denied]) {
     if (sample.fields === null) continue;
     const person = people.get(sample.person);
     for (let i = 0; i < sample.fields.length; i += 2) {
@@ -129,7 +129,7 @@ function parties(context: Context, counts: Map<number, Count>, owners: readonly 
   let total = 0;
   const hits = new Map<number, Set<number>>();
   const times = new Map<number, number>();
-  for (const sample of context.samples) {
+  for (const sample of [...context.samples, ...context.denied]) {
     const person = people.get(sample.person);
     if (person === undefined || person.identities.size === 0 || sample.fields === null || (person.flags & PERSON.privileged) !== 0) continue;
     total++;
@@ -164,7 +164,7 @@ function groupFields(context: Context, people: People, owners: ReadonlyMap<numbe
   const own = new Map<number, Map<number, Map<number, number>>>();
   const values = new Map<number, Set<number>>();
   const kinds = new Map<number, number>();
-  for (const sample of context.samples) {
+  for (const sample of [...context.samples, ...context.denied]) {
     const person = people.get(sample.person);
     if (person === undefined || sample.fields === null || (person.flags & PERSON.privileged) !== 0) continue;
     let isOwn = false;

@@ -637,14 +637,14 @@ export class OwnershipModel {
   }
 
   #refresh(context: Context): void {
-    const tally = tallyOf(context, this.known, this.people, this.#relate);
+    const tally = tallyOf(context, this.people, this.#relate);
     for (const other of this.#ofResource.get(scoped(context.service, context.resource)) ?? []) {
       if (context.slot.startsWith('answer')) break;
       if (other === context || other.mutates !== context.mutates || other.slot.startsWith('answer')) continue;
       if (tally.people >= 6) break;
-      addTally(tally, tallyOf(other, this.known, this.people, this.#relate), 0.5);
+      addTally(tally, tallyOf(other, this.people, this.#relate), 0.5);
     }
-    const stances = stancesOf(tally, context.mutates, this.#settings.regime);
+    const stances = stancesOf(tally, context.people.size, context.mutates, this.#settings.regime);
     if (stances.foreign.is === 'open' && isForStaff(context)) stances.foreign = { is: 'deny', confidence: 0.75, proven: context.staffUses >= 12 && context.staff.size >= 3 };
     const rule: SlotRule = {
       resource: context.resource,
