@@ -23,7 +23,8 @@ export class BlockTable {
   private readonly allowedPrincipals = new Set<string>();
   private base: CompiledBlocks | null = null;
   private feeds: CompiledBlocks | null = null;
-  private readonly remembered = new Map<CompiledBlocks, Map<PrefixColumns, Map<number, Block>>>();
+  /** By row, twice, plus one for feeds. */
+  private readonly remembered = new Map<number, Block>();
   private readonly words = new Uint32Array(4);
   private nowMs = 0;
   private service = '';
@@ -233,15 +234,12 @@ export class BlockTable {
 
   /** Blocks that hit are few and hit often. */
   private remember(table: CompiledBlocks, columns: PrefixColumns, entry: number): Block {
-    const byColumns = this.remembered.get(table) ?? new Map<PrefixColumns, Map<number, Block>>();
-    this.remembered.set(table, byColumns);
-    const blocks = byColumns.get(columns) ?? new Map<number, Block>();
-    byColumns.set(columns, blocks);
-    let block = blocks.get(entry);
+    const key = columns.rows[entry] * 2 + (table === this.base ? 0 : 1);
+    let block = this.remembered.get(key);
     if (block === undefined) {
-      if (blocks.size >= REMEMBERED_BLOCKS) blocks.clear();
+      if (this.remembered.size >= REMEMBERED_BLOCKS) this.remembered.clear();
       block = blockAt(table, columns, entry);
-      blocks.set(entry, block);
+      this.remembered.set(key, block);
     }
     return block;
   }

@@ -1,4 +1,3 @@
-import { shortHash } from '../exchange/index.js';
 import { attackersError } from './errors.js';
 import { contains, readPrefix, writePrefix } from './network.js';
 
@@ -54,8 +53,20 @@ export function readBlockKey(key: string): { readonly scope: Scope; readonly ser
   return { scope: { kind: match[1] as ScopeKind, value: match[2] }, service: match[3] === '' ? null : match[3] };
 }
 
+/**
+ * 13 hex digits from scope and service (53 bits of two FNV-1a passes): the same entry has the same id everywhere. Not cryptographic, because compiled entries are named
+ * when they hit, in the request path.
+ */
 export function blockId(scope: Scope, service: string | null): string {
-  return shortHash(blockKey(scope, service));
+  const key = blockKey(scope.kind === 'address' ? { kind: 'cidr', value: scope.value } : scope, service);
+  let low = 0x811c9dc5;
+  let high = 0x050c5d1f;
+  for (let index = 0; index < key.length; index++) {
+    const code = key.charCodeAt(index);
+    low = Math.imul(low ^ code, 0x01000193);
+    high = Math.imul(high ^ code ^ (low >>> 15), 0x01000193);
+  }
+  return ((high >>> 11) * 0x100000000 + (low >>> 0)).toString(16).padStart(13, '0');
 }
 
 /**

@@ -1,7 +1,6 @@
 import { Worker } from 'node:worker_threads';
-import type { Block, BlockOrigin } from './block.js';
-import { blockId } from './block.js';
-import { type Prefix, readPrefix, writePrefix } from './network.js';
+import { type Block, type BlockOrigin, blockId, type Scope } from './block.js';
+import { type Prefix, readPrefix, writeIpv4, writeIpv6 } from './network.js';
 import { buildPrefixes, type PrefixColumns } from './prefix-table.js';
 
 /** What many entries have in common, kept once. */
@@ -111,26 +110,30 @@ export function compileFeeds(feeds: readonly FeedText[]): Promise<CompiledBlocks
   });
 }
 
-/** The block that stands at `entry` of one family. */
+/** The block that stands at `entry` of one family. Made in the request path, so field by field. */
 export function blockAt(table: CompiledBlocks, columns: PrefixColumns, entry: number): Block {
   const row = columns.rows[entry];
-  const { unauthenticatedOnly, ...kind } = table.kinds[table.kindOf[row]];
-  const value = writePrefix(prefixAt(columns, entry));
-  const scope = { kind: value.includes('/') ? 'cidr' : 'address', value } as const;
+  const kind = table.kinds[table.kindOf[row]];
+  const scope = scopeAt(columns, entry);
   const expiresAtMs = table.expiresAtMs[row];
-  return {
+  const block: Block = {
     id: blockId(scope, kind.service),
     scope,
-    ...kind,
+    service: kind.service,
+    reason: kind.reason,
+    origin: kind.origin,
+    createdBy: kind.createdBy,
     createdAtMs: table.createdAtMs[row],
     expiresAtMs: expiresAtMs === Number.POSITIVE_INFINITY ? null : expiresAtMs,
-    ...(unauthenticatedOnly ? { unauthenticatedOnly } : {}),
   };
+  return kind.unauthenticatedOnly ? { ...block, unauthenticatedOnly: true } : block;
 }
 
-function prefixAt({ family, bases, lengths }: PrefixColumns, entry: number): Prefix {
-  const words = family === 4 ? Uint32Array.of(0, 0, 0, bases[entry]) : bases.slice(entry * 4, entry * 4 + 4);
-  return { family, words, length: lengths[entry] };
+function scopeAt({ family, bases, lengths }: PrefixColumns, entry: number): Scope {
+  const length = lengths[entry];
+  const at = entry * 4;
+  const address = family === 4 ? writeIpv4(bases[entry]) : writeIpv6(bases[at], bases[at + 1], bases[at + 2], bases[at + 3]);
+  return length === (family === 4 ? 32 : 128) ? { kind: 'address', value: address } : { kind: 'cidr', value: `${address}/${length}` };
 }
 
 class Columns {

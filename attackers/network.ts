@@ -134,14 +134,23 @@ export function writeIpv6(w0: number, w1: number, w2: number, w3: number): strin
   const groups = [w0 >>> 16, w0 & 0xffff, w1 >>> 16, w1 & 0xffff, w2 >>> 16, w2 & 0xffff, w3 >>> 16, w3 & 0xffff];
   let best = -1;
   let bestLength = 1;
-  for (let index = 0; index < 8; index++) {
-    let length = 0;
-    while (index + length < 8 && groups[index + length] === 0) length++;
-    if (length > bestLength) [best, bestLength] = [index, length];
+  for (let index = 0, length = 0; index < 8; index++) {
+    length = groups[index] === 0 ? length + 1 : 0;
+    if (length > bestLength) {
+      bestLength = length;
+      best = index - length + 1;
+    }
   }
-  const hexes = groups.map((group) => group.toString(16));
-  if (best < 0) return hexes.join(':');
-  return `${hexes.slice(0, best).join(':')}::${hexes.slice(best + bestLength).join(':')}`;
+  let text = '';
+  for (let index = 0; index < 8; index++) {
+    if (index === best) {
+      text += '::';
+      index += bestLength - 1;
+    } else {
+      text += index === 0 || index === best + bestLength ? groups[index].toString(16) : `:${groups[index].toString(16)}`;
+    }
+  }
+  return text;
 }
 
 /** Canonical text: an address when all bits count, else with the prefix length. */
