@@ -26,6 +26,8 @@ export interface Counters {
   reassembledDatagrams: number;
   /** Fragments given up: time, space, overlap. */
   fragmentsDropped: number;
+  /** Packets dropped because the worker of their shard was too far behind. */
+  overloaded: number;
   /** Tunnel headers removed: VXLAN, Geneve, GRE, ERSPAN, GTP, Teredo, AYIYA, IP in IP. */
   tunnels: number;
 
@@ -100,6 +102,7 @@ export function newCounters(): Counters {
     fragments: 0,
     reassembledDatagrams: 0,
     fragmentsDropped: 0,
+    overloaded: 0,
     tunnels: 0,
     payloadBytes: 0,
     deliveredBytes: 0,

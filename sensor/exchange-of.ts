@@ -48,6 +48,17 @@ export function exchangeOf(pair: Pair, seen: Seen, observer: Observer, ports: Ex
   };
 }
 
+/** An exchange that a worker made, with what only the thread with the ports knows. */
+export function assigned(exchange: Exchange, vni: number, observer: Observer, ports: ExchangePorts): Exchange {
+  const { request, server } = exchange;
+  return {
+    ...exchange,
+    observer,
+    service: ports.serviceOf(request.host, vni < 0 ? null : vni, server),
+    principal: ports.principals?.read(request.headers, request.target) ?? null,
+  };
+}
+
 function requestOf(request: Message, serverPort: number): RequestMessage {
   const { head } = request;
   return {

@@ -4,8 +4,9 @@ import { type Exchange, type Observer, WeirError } from '../exchange/index.js';
 import type { Counters } from './counters.js';
 import { LINK_TYPES } from './decode/link.js';
 import { sensorError } from './errors.js';
-import { type ExchangePorts, exchangeOf } from './exchange-of.js';
+import { assigned, type ExchangePorts, exchangeOf } from './exchange-of.js';
 import { type OnSeenPair, Pipeline, type PipelineOptions } from './pipeline.js';
+import { Shards } from './shards.js';
 import { PcapSource } from './sources/pcap-file.js';
 
 export interface ReadPcapOptions extends PipelineOptions, Partial<ExchangePorts> {
@@ -14,6 +15,8 @@ export interface ReadPcapOptions extends PipelineOptions, Partial<ExchangePorts>
   readonly observer?: Observer;
   readonly onProgress?: (readBytes: number, packets: number) => void;
   readonly signal?: AbortSignal;
+  /** Worker threads; 0 (the default) reads on this thread. With workers, exchanges of different connections come in another order. */
+  readonly workers?: number;
 }
 
 /** What reading a capture came to. */
@@ -39,37 +42,57 @@ export async function readPcap(
   const observer: Observer = options.observer ?? { kind: 'import', id: options.name ?? 'stdin' };
   const ports: ExchangePorts = { serviceOf: options.serviceOf ?? ((host) => host), principals: options.principals ?? null };
   let exchanges = 0;
+  const give = (exchange: Exchange): void => {
+    exchanges++;
+    onExchange(exchange);
+  };
+  if ((options.workers ?? 0) > 0) {
+    const shards = new Shards(options.workers ?? 0, options, (exchange, vni) => give(assigned(exchange, vni, observer, ports)));
+    const result = await readInto(shards, input, options);
+    return { ...result, exchanges };
+  }
   const result = await readPairs(
     input,
     (pair, seen) => {
       const exchange = exchangeOf(pair, seen, observer, ports);
-      if (exchange === null) return;
-      exchanges++;
-      onExchange(exchange);
+      if (exchange !== null) give(exchange);
     },
     options,
   );
   return { ...result, exchanges };
 }
 
-/** As `readPcap`, with pairs as they stood on the wire: unpaired answers too, targets unchanged. */
-export async function readPairs(input: Readable, onPair: OnSeenPair, options: ReadPcapOptions): Promise<Omit<PcapSummary, 'exchanges'>> {
-  const source = new PcapSource(options.name ?? 'stdin', () => input, options.onProgress);
-  const pipeline = new Pipeline(options, onPair);
+/** As `readPcap`, with pairs as they stood on the wire: unpaired answers too, targets unchanged. On this thread. */
+export function readPairs(input: Readable, onPair: OnSeenPair, options: ReadPcapOptions): Promise<Omit<PcapSummary, 'exchanges'>> {
+  return readInto(new Pipeline(options, onPair), input, options);
+}
+
+async function readInto(into: Pipeline | Shards, input: Readable, options: ReadPcapOptions): Promise<Omit<PcapSummary, 'exchanges'>> {
+  const source = new PcapSource(
+    options.name ?? 'stdin',
+    () => input,
+    (readBytes, packets) => {
+      options.onProgress?.(readBytes, packets);
+      return into instanceof Shards ? into.ready() : undefined;
+    },
+  );
   let problem: WeirError | null = null;
   let unknownLink = -1;
   try {
     await source.run((packet) => {
       if (unknownLink < 0 && LINK_TYPES[packet.linkType] === undefined) unknownLink = packet.linkType;
-      pipeline.packet(packet);
+      into.packet(packet);
     }, options.signal ?? new AbortController().signal);
   } catch (error) {
-    if (!(error instanceof WeirError)) throw error;
-    if (error.code === 'SENSOR_NOT_A_CAPTURE' || error.code === 'SENSOR_FILE_UNREADABLE') throw error;
+    const isPartial = error instanceof WeirError && error.code !== 'SENSOR_NOT_A_CAPTURE' && error.code !== 'SENSOR_FILE_UNREADABLE';
+    if (!isPartial) {
+      await into.end();
+      throw error;
+    }
     problem = error;
   }
-  pipeline.end();
-  const { counters } = pipeline;
+  await into.end();
+  const { counters } = into;
   if (problem === null && counters.unknownLink > 0) {
     problem = sensorError(
       'SENSOR_LINK_TYPE',

@@ -1,9 +1,10 @@
-import { type Observer, WeirError } from '../exchange/index.js';
+import { type Exchange, type Observer, WeirError } from '../exchange/index.js';
 import { addCounters, type Counters, newCounters } from './counters.js';
 import { sensorError } from './errors.js';
-import { exchangeOf, type Seen } from './exchange-of.js';
+import { assigned, exchangeOf, type Seen } from './exchange-of.js';
 import type { Pair } from './http/message.js';
 import { Pipeline, type PipelineOptions } from './pipeline.js';
+import { Shards } from './shards.js';
 import { openSource, type SourceOptions } from './sources/index.js';
 import type { CaptureSource, OnPacket, SensorPorts, SourceStats } from './types.js';
 
@@ -14,6 +15,8 @@ export interface SensorOptions extends PipelineOptions {
   /** First pause before a source that failed is run again; doubles up to `maxRestartMs`. */
   readonly restartMs?: number;
   readonly maxRestartMs?: number;
+  /** Worker threads for what is live; 0 (the default) does everything on this thread. */
+  readonly workers?: number;
 }
 
 export type SourceState = 'running' | 'waiting' | 'ended' | 'stopped';
@@ -72,15 +75,22 @@ const TICK_MS = 250;
 export function createSensor(options: SensorOptions, ports: SensorPorts): Sensor {
   if (options.sources.length === 0) throw sensorError('SENSOR_BAD_OPTIONS', 'the sensor has no source to listen to');
   const observer: Observer = { kind: 'sensor', id: options.id };
-  const onPair = (pair: Pair, seen: Seen): void => {
-    const exchange = exchangeOf(pair, seen, observer, ports);
-    if (exchange === null) return;
-    live.counters.exchanges++;
+  /** Of pipelines that are over, and what no pipeline counts. */
+  const finished = newCounters();
+  const give = (exchange: Exchange): void => {
+    finished.exchanges++;
     ports.emit(exchange);
   };
+  const onPair = (pair: Pair, seen: Seen): void => {
+    const exchange = exchangeOf(pair, seen, observer, ports);
+    if (exchange !== null) give(exchange);
+  };
   // Files have their own clock, so each has its own pipeline; what is live shares one, so a packet seen on two interfaces counts once.
-  let live = new Pipeline(options, onPair);
-  const finished = newCounters();
+  const openLive = (): Pipeline | Shards => {
+    if ((options.workers ?? 0) === 0) return new Pipeline(options, onPair);
+    return new Shards(options.workers ?? 0, options, (exchange, vni) => give(assigned(exchange, vni, observer, ports)));
+  };
+  let live: Pipeline | Shards | null = null;
   const files = new Set<Pipeline>();
   let running: Running[] = [];
   let stopping: AbortController | null = null;
@@ -89,12 +99,12 @@ export function createSensor(options: SensorOptions, ports: SensorPorts): Sensor
   let exchangesPerSecond = 0;
   let ratedAtMs = 0;
 
-  const supervise = async (one: Running, signal: AbortSignal): Promise<void> => {
+  const supervise = async (one: Running, shared: Pipeline | Shards, signal: AbortSignal): Promise<void> => {
     let pauseMs = options.restartMs ?? 500;
     while (!signal.aborted) {
       const before = one.source.stats().packets;
-      const pipeline = one.options.kind === 'pcap' ? new Pipeline(options, onPair) : live;
-      if (pipeline !== live) files.add(pipeline);
+      const pipeline = one.options.kind === 'pcap' ? new Pipeline(options, onPair) : shared;
+      if (pipeline instanceof Pipeline && pipeline !== shared) files.add(pipeline);
       const onPacket: OnPacket = (packet) => pipeline.packet(packet);
       try {
         one.state = 'running';
@@ -107,7 +117,7 @@ export function createSensor(options: SensorOptions, ports: SensorPorts): Sensor
         one.state = one.options.kind === 'pcap' ? 'ended' : 'waiting';
         if (one.options.kind === 'pcap') return;
       } finally {
-        if (pipeline !== live) {
+        if (pipeline instanceof Pipeline && pipeline !== shared) {
           pipeline.end();
           addCounters(finished, pipeline.counters);
           files.delete(pipeline);
@@ -122,14 +132,15 @@ export function createSensor(options: SensorOptions, ports: SensorPorts): Sensor
   };
 
   const counters = (): Counters => {
-    const sum = addCounters(addCounters(newCounters(), finished), live.counters);
+    const sum = addCounters(newCounters(), finished);
+    if (live !== null) addCounters(sum, live.counters);
     for (const pipeline of files) addCounters(sum, pipeline.counters);
     return sum;
   };
 
   const tick = (): void => {
     const nowMs = ports.now();
-    live.tick(nowMs);
+    live?.tick(nowMs);
     if (nowMs - ratedAtMs < 1_000) return;
     const seconds = (nowMs - ratedAtMs) / 1_000;
     ratedAtMs = nowMs;
@@ -148,6 +159,8 @@ export function createSensor(options: SensorOptions, ports: SensorPorts): Sensor
       if (stopping !== null) return;
       stopping = new AbortController();
       const { signal } = stopping;
+      const shared = openLive();
+      live = shared;
       ratedAtMs = ports.now();
       running = options.sources.map((one) => {
         const entry: Running = {
@@ -160,7 +173,7 @@ export function createSensor(options: SensorOptions, ports: SensorPorts): Sensor
           packetsPerSecond: 0,
           done: Promise.resolve(),
         };
-        entry.done = supervise(entry, signal);
+        entry.done = supervise(entry, shared, signal);
         return entry;
       });
       ticking = setInterval(tick, TICK_MS).unref();
@@ -173,9 +186,10 @@ export function createSensor(options: SensorOptions, ports: SensorPorts): Sensor
       if (ticking !== null) clearInterval(ticking);
       await Promise.all(running.map((one) => one.done));
       stopping = null;
-      live.end();
-      addCounters(finished, live.counters);
-      live = new Pipeline(options, onPair);
+      const last = live;
+      live = null;
+      await last?.end();
+      if (last !== null) addCounters(finished, last.counters);
     },
 
     status() {
@@ -193,14 +207,14 @@ export function createSensor(options: SensorOptions, ports: SensorPorts): Sensor
           packetsPerSecond: one.packetsPerSecond,
         };
       });
-      const { queued, held } = live.bufferedBytes;
       return {
         running: stopping !== null,
         sources,
         counters: sum,
         droppedByKernel: sources.reduce((total, one) => total + (one.droppedByKernel ?? 0), 0),
-        openFlows: live.openFlows,
-        bufferedBytes: queued + held,
+        openFlows: live?.openFlows ?? 0,
+        bufferedBytes:
+          live === null ? 0 : live instanceof Shards ? live.bufferedBytes : live.bufferedBytes.queued + live.bufferedBytes.held,
         exchangesPerSecond,
         encryptedShare: seen === 0 ? 0 : sum.encryptedBytes / seen,
       };

@@ -209,7 +209,7 @@ export class Http2 implements Protocol {
       half.message = messageOf(fields, status, tsMs);
       if (isRequest) this.#context.counters.requests++;
       else this.#context.counters.responses++;
-    } else half.message.trailers = fields.headers;
+    } else half.message.trailers = fields.headers.map(plain);
     half.message.endedMs = tsMs;
     if (side.blockPromises) this.#finishHalf(half, true);
     else if (side.blockEnds) this.#halfEnd(side, id, true, tsMs);
@@ -334,6 +334,10 @@ function pseudo(fields: Fields, name: string): string {
   return '';
 }
 
+function plain(text: string): string {
+  return /[\r\n\0]/.test(text) ? text.replace(/[\r\n\0]/g, ' ') : text;
+}
+
 /** Pseudo fields become the start line; `:authority` stays as `host` unless there is one (RFC 9113 §8.3.1). */
 function messageOf(fields: Fields, status: number, tsMs: number): Message {
   const headers: string[] = [];
@@ -343,10 +347,11 @@ function messageOf(fields: Fields, status: number, tsMs: number): Message {
     const name = fields.headers[index];
     if (name.startsWith(':')) continue;
     if (name === 'host') hasHost = true;
-    headers.push(name, fields.headers[index + 1]);
+    // Line breaks are forbidden in field values (RFC 9113 §8.2.1) and would be read as structure further on.
+    headers.push(plain(name), plain(fields.headers[index + 1]));
   }
-  if (authority !== '' && !hasHost) headers.unshift('host', authority);
-  const head = { method: pseudo(fields, ':method'), target: pseudo(fields, ':path'), version: '2' as const, status, headers };
+  if (authority !== '' && !hasHost) headers.unshift('host', plain(authority));
+  const head = { method: plain(pseudo(fields, ':method')), target: plain(pseudo(fields, ':path')), version: '2' as const, status, headers };
   if (head.method === 'CONNECT' && head.target === '') head.target = authority;
   return { head, startedMs: tsMs, endedMs: tsMs, body: emptyBody, trailers: [], whole: false, done: false };
 }

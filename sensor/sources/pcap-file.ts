@@ -6,8 +6,8 @@ import { sensorError } from '../errors.js';
 import type { CaptureSource, OnPacket, SourceStats } from '../types.js';
 import { PcapReader } from './pcap-format.js';
 
-/** Told after each piece that was read: bytes of the file (compressed, if it is), packets so far. */
-export type OnProgress = (readBytes: number, packets: number) => void;
+/** Told after each piece that was read: bytes of the file (compressed, if it is), packets so far. Reading goes on when it resolves. */
+export type OnProgress = (readBytes: number, packets: number) => void | Promise<void>;
 
 /** A capture file or stream: pcap or pcapng, plain or gzip. */
 export class PcapSource implements CaptureSource {
@@ -48,7 +48,7 @@ export class PcapSource implements CaptureSource {
       for await (const piece of this.#plain(input)) {
         if (signal.aborted) return;
         reader.push(piece);
-        this.#onProgress(this.#readBytes, this.#packets);
+        await this.#onProgress(this.#readBytes, this.#packets);
       }
       if (!signal.aborted) reader.end();
     } catch (error) {

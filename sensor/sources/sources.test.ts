@@ -352,3 +352,33 @@ t.test('a mirror names its service by network id', async (t) => {
   socket.close();
   t.throws(() => sensorOf([]), { code: 'SENSOR_BAD_OPTIONS' });
 });
+
+t.test('workers give the same exchanges', async (t) => {
+  const talks = Array.from({ length: 40 }, (_, index) => {
+    const talk = new Talk({ client: { ip: [10, 3, 0, index], port: 30_000 + index }, startMs: 1_700_000_000_000 + index * 0.1 }).open();
+    for (let turn = 0; turn < 5; turn++)
+      talk
+        .client(`GET /t/${index}/${turn} HTTP/1.1\r\nHost: api\r\n\r\n`)
+        .server(`HTTP/1.1 200 OK\r\nContent-Length: 3000\r\n\r\n${'x'.repeat(3_000)}`);
+    return talk.close();
+  });
+  const mixed = talks.flatMap((talk) => talk.packets).sort((a, b) => a.tsMs - b.tsMs);
+  const bytes = pcapFile(mixed, 101);
+  const read = async (workers: number): Promise<{ lines: string[]; counters: unknown }> => {
+    const lines: string[] = [];
+    const summary = await readPcap(
+      Readable.from([bytes.subarray(0, 100_000), bytes.subarray(100_000)]),
+      (exchange) =>
+        lines.push(
+          `${exchange.service} ${exchange.observer.id} ${exchange.request.target} ${exchange.response?.body.bytes.length} ${exchange.startedAtMs}`,
+        ),
+      { workers, name: 'w', serviceOf: (host, vni) => `${host}:${vni}` },
+    );
+    return { lines: lines.toSorted(), counters: summary.counters };
+  };
+  const alone = await read(0);
+  const shared = await read(2);
+  t.equal(alone.lines.length, 200);
+  t.same(shared.lines, alone.lines);
+  t.same(shared.counters, alone.counters, 'and the same counters');
+});

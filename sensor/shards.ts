@@ -1,0 +1,185 @@
+import { Worker } from 'node:worker_threads';
+import { decodeBatch, type Exchange, type WeirError } from '../exchange/index.js';
+import { addCounters, type Counters, newCounters } from './counters.js';
+import { Decoder } from './decode/decoder.js';
+import type { Segment } from './decode/segment.js';
+import { sensorError } from './errors.js';
+import type { PipelineOptions } from './pipeline.js';
+import { hashOf } from './reassembly/flows.js';
+import { SEGMENT_HEADER_BYTES, writeSegment } from './shard-record.js';
+import { DEFAULT_LIMITS, type Packet } from './types.js';
+
+/** To a worker: segments as records, or time, or the end. */
+export type ShardOrder =
+  | { readonly kind: 'segments'; readonly bytes: ArrayBuffer; readonly length: number }
+  | { readonly kind: 'tick'; readonly nowMs: number }
+  | { readonly kind: 'end' };
+
+/** From a worker: exchanges as encoded records (without service and principal), counters, and the buffer back. */
+export interface ShardReport {
+  readonly exchanges: ArrayBuffer | null;
+  /** Network ids of the exchanges, in order; -1 for none. */
+  readonly vnis: readonly number[];
+  readonly counters: Counters;
+  readonly buffered: number;
+  readonly openFlows: number;
+  readonly returned: ArrayBuffer | null;
+  readonly ended: boolean;
+}
+
+const BATCH_BYTES = 1 << 20;
+/** Batches under way to one worker before a reader should pause. */
+const AHEAD = 4;
+/** Batches under way beyond which segments are dropped and counted. */
+const TOO_FAR = 64;
+
+interface Shard {
+  readonly worker: Worker;
+  buffer: ArrayBuffer;
+  view: Buffer;
+  length: number;
+  underWay: number;
+  counters: Counters;
+  buffered: number;
+  openFlows: number;
+}
+
+/**
+ * The same as a Pipeline, over worker threads: headers are decoded here, and each connection goes to one worker by the symmetric hash of its innermost
+ * addresses and ports (and network id, where the key has it). Exchanges of one connection keep their order, those of different workers mix.
+ */
+export class Shards {
+  readonly #shards: Shard[];
+  readonly #decoder: Decoder;
+  readonly #counters = newCounters();
+  readonly #keyByVni: boolean;
+  readonly #free: ArrayBuffer[] = [];
+  #waiting: (() => void)[] = [];
+  #running: number;
+  #failure: WeirError | null = null;
+
+  constructor(count: number, options: PipelineOptions, onExchange: (exchange: Exchange, vni: number) => void) {
+    const limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.#keyByVni = options.keyByVni ?? false;
+    this.#decoder = new Decoder(this.#counters, { tunnelDepth: limits.tunnelDepth, verifyChecksums: options.verifyChecksums ?? false });
+    this.#running = count;
+    const share: PipelineOptions = {
+      keyByVni: this.#keyByVni,
+      verifyChecksums: options.verifyChecksums ?? false,
+      limits: { ...limits, flows: Math.ceil(limits.flows / count), totalBytes: Math.ceil(limits.totalBytes / count) },
+    };
+    const program = new URL(import.meta.url.endsWith('.ts') ? './shard-worker.ts' : './shard-worker.js', import.meta.url);
+    this.#shards = Array.from({ length: count }, () => {
+      const worker = new Worker(program, { workerData: share });
+      const buffer = new ArrayBuffer(BATCH_BYTES);
+      const shard: Shard = {
+        worker,
+        buffer,
+        view: Buffer.from(buffer),
+        length: 0,
+        underWay: 0,
+        counters: newCounters(),
+        buffered: 0,
+        openFlows: 0,
+      };
+      worker.on('message', (report: ShardReport) => this.#onReport(shard, report, onExchange));
+      worker.on('error', (error) => this.#fail(error));
+      return shard;
+    });
+  }
+
+  get counters(): Counters {
+    const sum = addCounters(newCounters(), this.#counters);
+    for (const shard of this.#shards) addCounters(sum, shard.counters);
+    return sum;
+  }
+
+  get bufferedBytes(): number {
+    return this.#shards.reduce((sum, shard) => sum + shard.buffered, 0);
+  }
+
+  get openFlows(): number {
+    return this.#shards.reduce((sum, shard) => sum + shard.openFlows, 0);
+  }
+
+  packet(packet: Packet): void {
+    const segment = this.#decoder.decode(packet);
+    if (segment === null) return;
+    const shard = this.#shards[(hashOf(segment, this.#keyByVni) >>> 0) % this.#shards.length];
+    this.#write(shard, segment);
+  }
+
+  #write(shard: Shard, segment: Segment): void {
+    const needed = SEGMENT_HEADER_BYTES + segment.end - segment.start;
+    if (shard.length + needed > shard.view.length) {
+      // Live sources cannot wait; whoever can asks ready() and never comes here.
+      if (shard.underWay >= TOO_FAR) {
+        this.#counters.overloaded++;
+        return;
+      }
+      this.#send(shard, needed);
+    }
+    shard.length = writeSegment(shard.view, shard.length, segment);
+  }
+
+  #send(shard: Shard, room: number): void {
+    if (shard.length > 0) {
+      shard.underWay++;
+      const order: ShardOrder = { kind: 'segments', bytes: shard.buffer, length: shard.length };
+      shard.worker.postMessage(order, [shard.buffer]);
+    }
+    shard.buffer = room <= BATCH_BYTES ? (this.#free.pop() ?? new ArrayBuffer(BATCH_BYTES)) : new ArrayBuffer(room);
+    shard.view = Buffer.from(shard.buffer);
+    shard.length = 0;
+  }
+
+  /** Resolves when the workers have caught up so far that more may be read. @throws the failure of a worker */
+  async ready(): Promise<void> {
+    while (this.#failure === null && this.#shards.some((shard) => shard.underWay > AHEAD))
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    if (this.#failure !== null) throw this.#failure;
+  }
+
+  tick(nowMs: number): void {
+    for (const shard of this.#shards) {
+      this.#send(shard, 0);
+      shard.worker.postMessage({ kind: 'tick', nowMs } satisfies ShardOrder);
+    }
+  }
+
+  /** Hands over everything that is open, and ends the workers. @throws the failure of a worker */
+  async end(): Promise<void> {
+    for (const shard of this.#shards) {
+      this.#send(shard, 0);
+      shard.worker.postMessage({ kind: 'end' } satisfies ShardOrder);
+    }
+    while (this.#failure === null && this.#running > 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    await Promise.all(this.#shards.map((shard) => shard.worker.terminate()));
+    if (this.#failure !== null) throw this.#failure;
+  }
+
+  #onReport(shard: Shard, report: ShardReport, onExchange: (exchange: Exchange, vni: number) => void): void {
+    shard.counters = report.counters;
+    shard.buffered = report.buffered;
+    shard.openFlows = report.openFlows;
+    if (report.returned !== null) {
+      shard.underWay--;
+      if (report.returned.byteLength === BATCH_BYTES && this.#free.length < 8) this.#free.push(report.returned);
+    }
+    const exchanges = report.exchanges === null ? [] : decodeBatch(new Uint8Array(report.exchanges));
+    for (const [index, exchange] of exchanges.entries()) onExchange(exchange, report.vnis[index]);
+    if (report.ended) this.#running--;
+    this.#wake();
+  }
+
+  #fail(error: Error): void {
+    this.#failure ??= sensorError('SENSOR_DRIVER_ENDED', `a sensor worker failed: ${error.message}`, error);
+    this.#wake();
+  }
+
+  #wake(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const resolve of waiting) resolve();
+  }
+}
