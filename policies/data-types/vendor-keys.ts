@@ -83,7 +83,7 @@ const SIMPLE: readonly (readonly [id: string, title: string, form: string, start
   [
     'gitlab_token',
     'GitLab token',
-    '',
+    '^(?:glpat-[\\w-]{20}|gl(?:pat|rt)-[\\w-]{27,300}\\.[0-9a-z]{2}\\.?[0-9a-z]{7}|gl(?:dt|rt|ft|soat|ffct)-[\\w-]{20}|glcbt-(?:[0-9a-zA-Z]{1,5}_)?[\\w-]{20}|glptt-[0-9a-f]{40}|glimt-[\\w-]{25}|glagent-[\\w-]{50,1024}|gloas-[\\w-]{64}|GR1348941[\\w-]{20,50})$',
     [
       ['glpat- gldt- glrt- glcbt- glptt- glft- glimt- glagent- gloas- glsoat- glffct-', 20, 300, 'dotted'],
       ['GR1348941', 20, 50],
