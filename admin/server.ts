@@ -20,7 +20,7 @@ import { publishPolicies } from './routes/policies.js';
 import { publishScanTests } from './routes/scans.js';
 import { publishDataTypes, retentionOf } from './routes/settings.js';
 import { createSeal, hashOf, newSecret } from './seal.js';
-import { registerUi } from './ui.js';
+import { contentPolicy, registerUi } from './ui.js';
 
 const LINK_MS = 24 * 3_600_000;
 const SWEEP_MS = 5 * 60_000;
@@ -148,8 +148,7 @@ function acceptBodies(app: FastifyInstance): void {
 
 /** No inline script or style, no framing, no sniffing; the same for API, UI and errors. */
 function addHeaders(app: FastifyInstance, options: AdminOptions): void {
-  const policy =
-    "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+  const policy = contentPolicy(null);
   app.addHook('onRequest', async (request, reply) => {
     reply.header('content-security-policy', policy);
     reply.header('x-content-type-options', 'nosniff');
@@ -173,8 +172,12 @@ function registerHealth(app: FastifyInstance, context: Context, metrics: ReturnT
     }
   });
   app.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.text()));
-  const document = JSON.stringify(openApiDocument());
-  app.get('/api/v1/openapi.json', async (_request, reply) => reply.type('application/json; charset=utf-8').send(document));
+  // Made when first asked for: it takes longer than the rest of the start.
+  let document: string | null = null;
+  app.get('/api/v1/openapi.json', async (_request, reply) => {
+    document ??= JSON.stringify(openApiDocument());
+    return reply.type('application/json; charset=utf-8').send(document);
+  });
 }
 
 function warnAboutBinding(options: AdminOptions): void {

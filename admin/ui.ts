@@ -1,4 +1,5 @@
-import { createReadStream, existsSync, statSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { createReadStream, existsSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { packageRoot } from '../exchange/index.js';
@@ -20,6 +21,15 @@ const NOT_BUILT = `<!doctype html><html lang="en"><head><meta charset="utf-8"><t
 <h1>weir is running</h1><p>Its pages are not built yet: run <code>npm run build</code> (or <code>npm start</code>, which does it), then reload this page.</p>
 <p>The API works without them: <a href="/api/v1/openapi.json">its document</a>.</p></body></html>`;
 
+/** Where index.html wants the nonce of this answer: `<meta name="csp-nonce" content="__CSP_NONCE__">`. */
+const NONCE_PLACE = '__CSP_NONCE__';
+
+/** No inline script, no framing; styles that the UI's libraries insert must carry the nonce of the page. */
+export function contentPolicy(nonce: string | null): string {
+  const style = nonce === null ? "style-src 'self'" : `style-src 'self' 'nonce-${nonce}'`;
+  return `default-src 'self'; script-src 'self'; ${style}; img-src 'self' data:; font-src 'self'; connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'`;
+}
+
 /** Serves the built UI. Any other path of a page gets index.html, so that addresses inside the UI can be opened and reloaded. */
 export function registerUi(app: FastifyInstance, folder: string | null | undefined): void {
   const root = path.resolve(folder ?? path.join(packageRoot(), 'admin-ui', 'dist'));
@@ -38,7 +48,8 @@ export function registerUi(app: FastifyInstance, folder: string | null | undefin
     }
     if (path.extname(wanted) !== '' && wanted.startsWith('/assets/')) return reply.callNotFound();
     const index = path.join(root, 'index.html');
-    reply.header('cache-control', 'no-cache').type('text/html; charset=utf-8');
-    return existsSync(index) ? reply.send(createReadStream(index)) : reply.send(NOT_BUILT);
+    const nonce = randomBytes(16).toString('base64');
+    reply.header('cache-control', 'no-cache').header('content-security-policy', contentPolicy(nonce)).type('text/html; charset=utf-8');
+    return reply.send(existsSync(index) ? readFileSync(index, 'utf8').replaceAll(NONCE_PLACE, nonce) : NOT_BUILT);
   });
 }

@@ -55,7 +55,7 @@ export async function page<T extends keyof Tables, O, R>(
         : sql<boolean>`(${sql.ref(column)}, ${sql.ref(sorting.id)}) > (${value}, ${id})`,
     );
   }
-  const direction = descending ? sql`desc` : sql`asc`;
+  const direction = descending ? 'desc' : 'asc';
   const rows = (await paged
     .orderBy(sql.ref(column), direction)
     .orderBy(sql.ref(sorting.id), direction)

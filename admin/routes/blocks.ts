@@ -201,7 +201,11 @@ export const blockRoutes: readonly Route[] = [
     role: 'analyst',
     params: idParams,
     answer: feed,
-    handle: ({ params }, _call, context) => port(context, 'blocks').refreshFeed(params.id),
+    async handle({ params }, _call, context) {
+      const blocks = port(context, 'blocks');
+      if (!blocks.feeds().some((one) => one.id === params.id)) throw notFound('feed', params.id);
+      return blocks.refreshFeed(params.id);
+    },
   }),
   route({
     id: 'feeds.remove',
