@@ -10,6 +10,7 @@ import { forwardedNode } from './client-address.js';
 import type { ClientConnection } from './connection.js';
 import type { GatewayCore } from './core.js';
 import { FAULTS, type FaultCode, faultOf } from './errors.js';
+import { EventWindow } from './event-window.js';
 import { captured, type Passage, type Verdict } from './passage.js';
 import type { BlockVerdict } from './ports.js';
 import type { RequestHead } from './request-head.js';
@@ -64,7 +65,8 @@ export class Forward implements Dispatcher.DispatchHandler {
 
   private answer: AnswerHead | null = null;
   private resume: (() => void) | null = null;
-  private stage: 'head' | 'hold' | 'gather' | 'stream' | 'dropped' = 'head';
+  private stage: 'head' | 'hold' | 'gather' | 'stream' | 'events' | 'dropped' = 'head';
+  private events: EventWindow | null = null;
   private holdBytes = 0;
   private chunks: Buffer[] = [];
   private capturedBytes = 0;
@@ -420,7 +422,34 @@ export class Forward implements Dispatcher.DispatchHandler {
       return true;
     }
     this.stream();
+    if (hold > 0 && answer.eventStream) {
+      this.stage = 'events';
+      this.events = new EventWindow(hold, (event, whole) => this.decideEvent(event, whole));
+    }
     return true;
+  }
+
+  /** One server-sent event: its bytes, what replaces them, or null to end the stream. */
+  private decideEvent(event: Buffer, whole: boolean): Buffer | null {
+    const { answer, passage } = this;
+    const how = passage.plan.responseOverflow;
+    if (!whole && how === 'pass') return event;
+    if (!whole && how === 'block' && passage.overflowed('response')) return null;
+    const verdict = passage.decideResponse(answer!.status, answer!.headers, bodyOf(event));
+    if (verdict === null) return event;
+    if (verdict.action !== 'pass' && verdict.action !== 'redact') return null;
+    const body = verdict.mutation?.body;
+    return body === undefined || body === null ? event : Buffer.from(body);
+  }
+
+  /** Sends what an event window let through; null ends the stream, whose status has long been told. */
+  private sendEvents(bytes: Buffer | null): boolean {
+    if (bytes === null) {
+      this.stage = 'dropped';
+      this.cut();
+      return true;
+    }
+    return bytes.length === 0 ? true : this.res.write(bytes);
   }
 
   /** Acts on a response verdict before anything was sent; true: go on with the answer, changed or not. */
@@ -488,6 +517,10 @@ export class Forward implements Dispatcher.DispatchHandler {
         this.responseBytes += chunk.length;
         this.capture(chunk);
         return this.res.write(chunk);
+      case 'events':
+        this.responseBytes += chunk.length;
+        this.capture(chunk);
+        return this.sendEvents(this.events!.push(chunk));
       case 'hold':
         this.chunks.push(chunk);
         this.responseBytes += chunk.length;
@@ -513,7 +546,11 @@ export class Forward implements Dispatcher.DispatchHandler {
     if (this.answering || this.ended) return;
     const { answer, res } = this;
     const trailers = trailerList(rawTrailers);
-    if (this.stage === 'stream') {
+    if (this.stage === 'events' && !this.ended) {
+      this.sendEvents(this.events!.end());
+      if (this.ended) return;
+    }
+    if (this.stage === 'stream' || this.stage === 'events') {
       if (trailers.length > 0) res.addTrailers(asRecord(trailers));
       res.end();
       this.finish(trailers);
@@ -650,7 +687,7 @@ export class Forward implements Dispatcher.DispatchHandler {
     res.writeHead(page.status, page.headers);
     res.end(passage.method === 'HEAD' ? undefined : page.body);
     this.responseStatus = page.status;
-    if (this.answer === null) this.answer = new AnswerHead(page.status, page.headers, page.body.length, true, false);
+    if (this.answer === null) this.answer = new AnswerHead(page.status, page.headers, page.body.length, true);
     else this.chunks = this.stage === 'dropped' || this.stage === 'hold' ? this.chunks : [];
     this.finish([]);
   }

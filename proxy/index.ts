@@ -29,3 +29,4 @@ export {
   type RouteMatch,
   trivialPorts,
 } from './ports.js';
+export { isWorker, runWorkers, type Workers, type WorkersOptions } from './workers.js';

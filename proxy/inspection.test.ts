@@ -6,6 +6,7 @@ import Fastify from 'fastify';
 import t from 'tap';
 import { type Act, type Body, bodyText, type Exchange, emptyBody } from '../exchange/index.js';
 import type { Decision, Plan, PolicySet } from '../policies/index.js';
+import { EventWindow } from './event-window.js';
 import {
   type BlockActorRequest,
   createGateway,
@@ -118,6 +119,16 @@ async function upstreamOf(t: { teardown(end: () => unknown): void }): Promise<{ 
       else if (path.startsWith('/early')) {
         res.write(`secret${'x'.repeat(3000)}`);
         res.end('y'.repeat(3000));
+      } else if (path.startsWith('/events')) {
+        res.writeHead(200, { 'content-type': 'text/event-stream' });
+        const fourth = path.includes('bad') ? 'secret' : 'four';
+        const events = ['data: one\n\n', 'data: 123-45', '-6789 ssn\r\n\r\ndata: th', `ree\n\ndata: ${fourth}\n\n`, 'data: five\n\n'];
+        const next = () => {
+          const event = events.shift();
+          if (event === undefined) res.end();
+          else res.write(event, () => setTimeout(next, 5));
+        };
+        next();
       } else if (path.startsWith('/chunked')) {
         res.write('some ');
         setImmediate(() => res.end('text'));
@@ -245,6 +256,31 @@ t.test('enforce: response phase', async (t) => {
   t.equal((await ask('/big')).status, 403, 'too large to inspect: the plan says block');
   t.equal((await ask('/ssn', { method: 'HEAD' })).status, 200);
   t.ok(gateway.stats().overflows >= 1);
+});
+
+t.test('server-sent events are decided one by one', async (t) => {
+  const { ask, gateway, exchanges } = await start(t, {}, { policies: () => obedient({}) });
+  t.equal(
+    (await ask('/events')).text,
+    'data: one\n\ndata: ••• ssn\r\n\r\ndata: three\n\ndata: four\n\ndata: five\n\n',
+    'one redacted, the others as they came',
+  );
+  t.equal(exchanges.at(-1)?.outcome.action, 'redacted');
+  await t.rejects(ask('/events-bad'), 'a blocked event ends the stream');
+  t.match(exchanges.at(-1)?.outcome, { action: 'blocked', phase: 'response' });
+  gateway.setMode('api', 'observe');
+  t.match((await ask('/events-bad')).text, /123-45-6789 ssn[\s\S]*secret[\s\S]*five/);
+
+  const shown: string[] = [];
+  const window = new EventWindow(20, (event, whole) => {
+    shown.push(`${whole ? '' : 'cut '}${event}`);
+    return event;
+  });
+  const source = 'a\n\nb\r\n\r\nc\r\rdata: d\ndata: d\n\nxxxxxxxxxxxxxxxxxxxxxxxxx\n\nrest';
+  let out = '';
+  for (const byte of Buffer.from(source)) out += window.push(Buffer.from([byte]));
+  t.equal(out + window.end(), source, 'any segmentation gives the same bytes');
+  t.same(shown, ['a\n\n', 'b\r\n\r\n', 'c\r\r', 'data: d\ndata: d\n\n', 'cut xxxxxxxxxxxxxxxxxxxxx', 'xxxx\n\n', 'rest']);
 });
 
 t.test('overflow: pass and inspect-prefix', async (t) => {

@@ -24,6 +24,7 @@ import type { PlanCache } from './services.js';
 
 const NO_ACTS: readonly Act[] = [];
 const NO_TAGS: readonly string[] = [];
+const MOST_ACTS = 100;
 const NO_TRAILERS: HeaderList = [];
 
 /** A message as it entered: everything a passage starts from. */
@@ -221,8 +222,10 @@ export class Passage implements RequestView, EvaluationContext, AccessQuestion {
 
   private settle(phase: Phase, decision: Decision | null): Verdict {
     if (decision === null) return null;
-    if (decision.acts.length > 0) this.acts = this.acts.length === 0 ? decision.acts : [...this.acts, ...decision.acts];
-    if (decision.tags.length > 0) this.tags = [...this.tags, ...decision.tags];
+    // An event stream is decided once an event: its record must not grow with its length.
+    if (decision.acts.length > 0 && this.acts.length < MOST_ACTS)
+      this.acts = this.acts.length === 0 ? decision.acts : [...this.acts, ...decision.acts];
+    if (decision.tags.length > 0 && this.tags.length < MOST_ACTS) this.tags = [...this.tags, ...decision.tags];
     if (decision.wouldAction !== 'pass') this.counters.decided(decision.wouldAction, this.mode === 'enforce' && decision.action !== 'pass');
     const acts = this.mode === 'enforce' && decision.action !== 'pass';
     if (acts && decision.action === 'redact') this.acted('redacted', phase);

@@ -34,16 +34,18 @@ export class AnswerHead {
   readonly hasBody: boolean;
   /** Server-sent events, gRPC: a body that comes piece by piece and may never end. */
   readonly streams: boolean;
+  readonly eventStream: boolean;
   /** Body that goes out instead of the upstream's, identity coding. */
   replacement: Buffer | null = null;
   private mutation: Mutation | null = null;
 
-  constructor(status: number, headers: HeaderList, contentLength: number, hasBody: boolean, streams: boolean) {
+  constructor(status: number, headers: HeaderList, contentLength: number, hasBody: boolean, streams = false, eventStream = false) {
     this.status = status;
     this.headers = headers;
     this.contentLength = contentLength;
     this.hasBody = hasBody;
     this.streams = streams;
+    this.eventStream = eventStream;
   }
 
   mutate(mutation: Mutation): void {
@@ -90,6 +92,7 @@ export function readHeaders(status: number, raw: readonly (Buffer | string)[], m
   const headers: string[] = [];
   let contentLength = -1;
   let streams = false;
+  let eventStream = false;
   let named = '';
   for (let index = 0; index < raw.length; index += 2) {
     const name = text(raw[index]);
@@ -100,7 +103,8 @@ export function readHeaders(status: number, raw: readonly (Buffer | string)[], m
       if (lower === 'content-length') {
         contentLength = Number(value);
       } else if (lower === 'content-type') {
-        streams = value.startsWith('text/event-stream') || value.startsWith('application/grpc');
+        eventStream = value.startsWith('text/event-stream');
+        streams = eventStream || value.startsWith('application/grpc');
       } else if (HOP_BY_HOP.has(lower) && !upgrade) {
         if (lower === 'connection') named = value.toLowerCase();
         continue;
@@ -110,7 +114,7 @@ export function readHeaders(status: number, raw: readonly (Buffer | string)[], m
   }
   if (named !== '' && named !== 'close' && named !== 'keep-alive') dropNamed(headers, named);
   const hasBody = method !== 'HEAD' && status !== 204 && status !== 304 && contentLength !== 0;
-  return new AnswerHead(status, headers, contentLength, hasBody, streams);
+  return new AnswerHead(status, headers, contentLength, hasBody, streams, eventStream);
 }
 
 function dropNamed(headers: string[], connection: string): void {
