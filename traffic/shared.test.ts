@@ -10,7 +10,7 @@ import { VersionClock } from './shared/clock.js';
 import type { Delta } from './shared/delta.js';
 import { Replica } from './shared/replica.js';
 
-async function until(what: string, condition: () => boolean, limitMs = 15_000): Promise<void> {
+async function until(what: string, condition: () => boolean, limitMs = 60_000): Promise<void> {
   const end = Date.now() + limitMs;
   while (!condition()) {
     if (Date.now() > end) throw new Error(`did not happen: ${what}`);

@@ -34,7 +34,7 @@ function exchange(number: number, bodyBytes = 20): Exchange {
   };
 }
 
-async function until(what: string, condition: () => boolean, limitMs = 15_000): Promise<void> {
+async function until(what: string, condition: () => boolean, limitMs = 60_000): Promise<void> {
   const end = Date.now() + limitMs;
   while (!condition()) {
     if (Date.now() > end) throw new Error(`did not happen: ${what}`);
