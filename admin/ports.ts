@@ -7,7 +7,7 @@
 import type { z } from 'zod';
 import type { Mode } from '../exchange/index.js';
 import type { allowEntry, block, explanation, feed, newBlock, newFeed } from './schema/attackers.js';
-import type { dataHit, integrationKind, selfTest, sourceReport } from './schema/operations.js';
+import type { dataHit, integrationKind, selfTest, sensorSetting, sourceReport } from './schema/operations.js';
 import type { checkedPolicy, policyMode, policySummary, replayResult, sourceProblem } from './schema/policies.js';
 import type { scanDefinition, scanTest } from './schema/scans.js';
 
@@ -124,9 +124,14 @@ export interface ScansPort {
 export type SourceView = Of<typeof sourceReport>;
 export type SelfTestView = Of<typeof selfTest>;
 
+export type SensorSettingView = Of<typeof sensorSetting>;
+
 /** Gateways, sensors, engines: what they report of themselves. */
 export interface SourcesPort {
   list(): readonly SourceView[];
+  sensor(): SensorSettingView;
+  /** Resolves when every sensor was told. */
+  setSensor(setting: SensorSettingView, by: string): Promise<void>;
   /** Sends a marked request through a gateway and follows it. Resolves with the first state; `selfTest` gives the later ones. */
   startSelfTest(service: string | null): Promise<SelfTestView>;
   selfTest(id: string): SelfTestView | null;

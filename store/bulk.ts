@@ -40,6 +40,14 @@ export async function bulkWrite<T extends keyof Tables>(
   }
 }
 
+/** Inserts one row unless its key is taken. Resolves to whether it was inserted. The text is made once: building it anew would cost more than running it. */
+export async function insertOnce<T extends keyof Tables>(db: Db, engine: Engine, shape: BulkShape<T>, row: object): Promise<boolean> {
+  const record = row as Readonly<Record<string, unknown>>;
+  const parameters = shape.columns.map((column) => stored(column, record[column]));
+  const text = `${statement(engine, shape, 1)} returning "${shape.key[0]}"`;
+  return (await db.executeQuery(CompiledQuery.raw(text, parameters))).rows.length > 0;
+}
+
 /** Capture clocks give fractions of a millisecond; time columns are whole. */
 function stored(column: string, value: unknown): unknown {
   if (typeof value === 'number' && column.endsWith('Ms') && !column.startsWith('latency')) return Math.floor(value);

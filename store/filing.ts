@@ -1,7 +1,7 @@
 import { type Finding, newId, severityRank } from '../exchange/index.js';
-import { add, type BulkShape, bulkWrite, type Db } from './bulk.js';
+import { add, type BulkShape, bulkWrite, type Db, insertOnce } from './bulk.js';
 import { type IssueRow, openedIssue, sightedIssue } from './issue-life.js';
-import type { Engine } from './tables.js';
+import type { Engine, Tables } from './tables.js';
 import { actorId, type IssueChange } from './types.js';
 
 /**
@@ -19,28 +19,39 @@ export async function fileFindings(db: Db, engine: Engine, findings: readonly Fi
   const changes: IssueChange[] = [];
   const tally = new IssueTally();
   const rows = [];
+  const opened: Tables['issue_events'][] = [];
   for (const fingerprint of [...groups.keys()].sort()) {
     const group = groups.get(fingerprint)!.sort((a, b) => a.atMs - b.atMs);
-    const change = await fileGroup(db, group, nowMs, tally);
+    const change = await fileGroup(db, engine, group, nowMs, tally, opened);
     changes.push(change);
     rows.push(...group.map((finding) => findingRow(finding, change.id)));
   }
   await bulkWrite(db, engine, FINDINGS, rows);
+  await bulkWrite(db, engine, ISSUE_EVENTS, opened);
   await tally.write(db, engine);
   return changes;
 }
 
-async function fileGroup(db: Db, group: readonly Finding[], nowMs: number, tally: IssueTally): Promise<IssueChange> {
+async function fileGroup(
+  db: Db,
+  engine: Engine,
+  group: readonly Finding[],
+  nowMs: number,
+  tally: IssueTally,
+  opened: Tables['issue_events'][],
+): Promise<IssueChange> {
   const fresh = openedIssue(newId(nowMs), group);
-  const inserted = await db
-    .insertInto('issues')
-    .values(fresh)
-    .onConflict((conflict) => conflict.column('fingerprint').doNothing())
-    .returning('id')
-    .executeTakeFirst();
-  if (inserted !== undefined) {
+  if (await insertOnce(db, engine, ISSUES, fresh)) {
     tally.add(fresh, 1);
-    await noteIssue(db, { issueId: fresh.id, atMs: fresh.firstSeenMs, kind: 'opened', by: '', text: group[0]!.explanation });
+    opened.push({
+      id: newId(fresh.firstSeenMs),
+      issueId: fresh.id,
+      atMs: fresh.firstSeenMs,
+      kind: 'opened',
+      by: '',
+      text: group[0]!.explanation,
+      detailJson: null,
+    });
     return { id: fresh.id, change: 'opened', findings: group.length };
   }
   const before = await lockIssue(db, 'fingerprint', fresh.fingerprint);
@@ -115,6 +126,51 @@ export class IssueTally {
     );
   }
 }
+
+const ISSUES: BulkShape<'issues'> = {
+  table: 'issues',
+  columns: [
+    'id',
+    'fingerprint',
+    'kind',
+    'title',
+    'severity',
+    'confidence',
+    'priority',
+    'service',
+    'endpointId',
+    'method',
+    'template',
+    'actorId',
+    'source',
+    'owasp',
+    'status',
+    'live',
+    'statusAtMs',
+    'statusBy',
+    'statusReason',
+    'acceptedUntilMs',
+    'assignee',
+    'firstSeenMs',
+    'lastSeenMs',
+    'occurrences',
+    'acted',
+    'succeeded',
+    'bodyJson',
+    'evidenceJson',
+    'search',
+    'version',
+  ],
+  key: ['fingerprint'],
+  onConflict: 'do nothing',
+};
+
+const ISSUE_EVENTS: BulkShape<'issue_events'> = {
+  table: 'issue_events',
+  columns: ['id', 'issueId', 'atMs', 'kind', 'by', 'text', 'detailJson'],
+  key: ['id'],
+  onConflict: 'do nothing',
+};
 
 const FINDINGS: BulkShape<'findings'> = {
   table: 'findings',

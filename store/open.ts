@@ -53,6 +53,8 @@ export interface Store {
   unprocessed(batchIds: readonly string[]): Promise<readonly string[]>;
   /** Forgets what is old or too much; run it every few minutes. */
   sweep(limits: Retention, nowMs: number): Promise<Swept>;
+  /** Tells the planner what the tables hold; `sweep` does so too. Worth it after a large import. */
+  analyze(): Promise<void>;
   usage(): Promise<{ readonly bytes: number; readonly tallies: Readonly<Record<string, number>> }>;
   /** Answers when the database does. @throws when it does not */
   ping(): Promise<void>;
@@ -102,6 +104,9 @@ export async function openStore(location: StoreLocation): Promise<Store> {
       return batchIds.filter((id) => !processed.has(id));
     },
     sweep: (limits, nowMs) => sweep(db, engine, limits, nowMs),
+    async analyze() {
+      await sql`analyze`.execute(db);
+    },
     async usage() {
       const tallies = await db.selectFrom('tallies').selectAll().execute();
       return { bytes: await usedBytes(db, engine), tallies: Object.fromEntries(tallies.map((row) => [row.name, row.value])) };

@@ -3,7 +3,7 @@ import { port } from '../context.js';
 import { notFound } from '../errors.js';
 import { type Route, route } from '../route.js';
 import { idParams } from '../schema/common.js';
-import { selfTest, sourceReport } from '../schema/operations.js';
+import { selfTest, sensorSetting, sourceReport } from '../schema/operations.js';
 
 export const sourceRoutes: readonly Route[] = [
   route({
@@ -14,6 +14,29 @@ export const sourceRoutes: readonly Route[] = [
     role: 'viewer',
     answer: z.object({ items: z.array(sourceReport) }),
     handle: async (_input, _call, context) => ({ items: context.ports.sources?.list() ?? [] }),
+  }),
+  route({
+    id: 'sensor.get',
+    method: 'GET',
+    path: '/sensor',
+    summary: 'What the sensor listens to',
+    role: 'viewer',
+    answer: sensorSetting,
+    handle: async (_input, _call, context) => port(context, 'sources').sensor(),
+  }),
+  route({
+    id: 'sensor.set',
+    method: 'PUT',
+    path: '/sensor',
+    summary: 'Listen to these sources from now on; an empty list stops the sensor',
+    role: 'admin',
+    body: sensorSetting,
+    answer: sensorSetting,
+    async handle({ body }, call, context) {
+      await port(context, 'sources').setSensor(body, call.caller.name);
+      context.live.tell('sources', 'sensor', 'sensor');
+      return body;
+    },
   }),
   route({
     id: 'selfTest.start',

@@ -22,6 +22,18 @@ export const sourceReport = z
   })
   .meta({ id: 'Source', description: 'A process or capture that feeds weir, and how it is' });
 
+export const sensorSetting = z
+  .object({
+    sources: z.array(
+      z.discriminatedUnion('kind', [
+        z.strictObject({ kind: z.literal('live'), interface: z.string().min(1).max(64), filter: z.string().max(1000).optional().describe('BPF, e.g. tcp port 9000') }),
+        z.strictObject({ kind: z.literal('vxlan'), port: z.number().int().min(1).max(65_535).default(4789) }),
+        z.strictObject({ kind: z.literal('geneve'), port: z.number().int().min(1).max(65_535).default(6081) }),
+      ]),
+    ),
+  })
+  .meta({ id: 'SensorSetting', description: 'What the sensor listens to, beside the sources of its configuration' });
+
 export const selfTest = z
   .object({
     id: z.string(),
