@@ -335,6 +335,10 @@ function greTunnel(bytes: Uint8Array, start: number, end: number, layer: Layer):
     case 0x8848:
       linkPayload(-0x8847, bytes, at, end, layer);
       return layer.type !== TYPE_MALFORMED;
+    case 0x9000:
+      // Aruba access points: an 802.11 frame.
+      linkPayload(105, bytes, at, end, layer);
+      return layer.type !== TYPE_MALFORMED;
     case 0x883e:
       // WCCP: version 2 puts 4 bytes of its own before the IP packet.
       layer.start = bytes[at] >> 4 === 4 ? at : at + 4;

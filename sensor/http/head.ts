@@ -45,7 +45,7 @@ export function requestLine(line: string): Head | null {
     if (!/^(?:\/|https?:\/\/|\*$)/i.test(target)) return null;
     return { method, target, version: '0.9', status: 0, headers: [] };
   }
-  if (match[1] !== '1' && match[1] !== '0') return null;
+  if (method === 'PRI') return null;
   // `GET HTTP/1.1`: the blank before the version is the one behind the method, and there is no target.
   const target = match.index <= blank ? '' : line.slice(blank, match.index).trim();
   return { method, target, version: match[1] === '1' && match[2] !== '0' ? '1.1' : '1.0', status: 0, headers: [] };
