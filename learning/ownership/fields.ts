@@ -1,6 +1,6 @@
 import type { Context } from './contexts.js';
 import { PERSON } from './knowledge.js';
-import { NAMED, type People } from './people.js';
+import type { People } from './people.js';
 import type { FieldRule } from './sheet.js';
 
 /** Number of the pseudo field that stands for the value in the request itself (`/users/{me}`). */
@@ -93,7 +93,7 @@ function judge(count: Count): { good: number; observed: number; distinct: number
     good++;
     values.add(value);
   }
-  let kind: number = NAMED;
+  let kind = 4;
   let most = 0;
   for (const [candidate, times] of count.kinds) if (times > most) [kind, most] = [candidate, times];
   return { good, observed: count.people.size, distinct: values.size, kind };

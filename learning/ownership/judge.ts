@@ -68,7 +68,7 @@ export function relationAt(known: Knowledge, service: string, person: number, re
     if (!about) continue;
     const told = known.relationOfAnswer(person, object, resource);
     // A write that names the new owner itself is a transfer, not a trespass, unless it was known before whose the object was.
-    if (told === 'foreign' && handsOver && namesOwner(object, resource, reading)) return held;
+    if ((told === 'foreign' || told === 'ungrouped') && handsOver && namesOwner(object, resource, reading)) return held;
     if (told !== null) return told;
   }
   return held;
@@ -83,13 +83,17 @@ function ofRelation(relation: Relation, rule: SlotRule, reference: Reference, ca
     case 'own':
       return verdict('own', 1, false, locationOf(reference), rule.resource, `the caller owns this ${rule.resource}`);
     case 'unknown':
-      if ((caller.flags & PERSON.guessing) !== 0 && reference.place !== 'cookie')
+      if ((caller.flags & PERSON.guessing) !== 0 && rule.stances.foreign.is === 'deny')
         return verdict('enumeration', 0.8, true, locationOf(reference), rule.resource, `the caller just tried several ${rule.resource} ids that do not exist or were never handed to anybody`);
       return verdict('unknown', 0, false, locationOf(reference), rule.resource, `nothing is known about the owner of this ${rule.resource}`);
     case 'unidentified': {
       const stance = rule.stances.foreign;
       return verdict('unknown', stance.is === 'deny' ? 0.3 : 0, false, locationOf(reference), rule.resource, `this ${rule.resource} has an owner, and nothing says who the caller is`);
     }
+    case 'ungrouped':
+      return rule.stances.group.is === 'deny'
+        ? ofClass('foreign', rule, locationOf(reference), caller, settings)
+        : verdict('unknown', 0.3, false, locationOf(reference), rule.resource, `this ${rule.resource} has another owner, who may be of the caller's group`);
     case 'privileged':
       return null;
     default:
@@ -132,11 +136,11 @@ function ofAnswer(known: Knowledge, service: string, rule: SlotRule, caller: Cal
     const told = known.relationOfAnswer(caller.person, object, resource);
     if (told === null) continue;
     total++;
-    if (told !== 'foreign') continue;
+    if (told !== 'foreign' && !(told === 'ungrouped' && rule.stances.group.is === 'deny')) continue;
     known.objectKey(service, rule.resource, object.id);
     const { hi, lo } = known.hash;
     const held = known.relation(caller.person, hi, lo, known.valueHash(object.id), resource);
-    if (held === 'foreign') foreign++;
+    if (held === 'foreign' || held === 'ungrouped') foreign++;
   }
   if (foreign === 0 || foreign < total * 0.5) return null;
   return ofClass('foreign', rule, { phase: 'response', in: 'body', path: '' }, caller, settings);

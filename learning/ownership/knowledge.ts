@@ -22,7 +22,7 @@ export const PERSON = {
 /** Why a principal may act on an object that is not its own. */
 export const GRANT = { party: 1, granted: 2, listed: 3, weak: 4, creator: 5 } as const;
 
-export type Relation = 'own' | 'granted' | 'listed' | 'group' | 'unlisted' | 'foreign' | 'unidentified' | 'unknown' | 'privileged';
+export type Relation = 'own' | 'granted' | 'listed' | 'group' | 'unlisted' | 'foreign' | 'ungrouped' | 'unidentified' | 'unknown' | 'privileged';
 
 /** Kind 0: the owner is a principal itself (learned from lists and creations), not a value of a field. */
 export const PERSON_KIND = 0;
@@ -99,7 +99,7 @@ export class Knowledge {
     if (grant === GRANT.party || (grant === GRANT.creator && owner === 0)) return 'own';
     if (grant === GRANT.granted || grant === GRANT.weak) return 'granted';
     // Where no field names an owner, being listed is what makes an object one's own.
-    if (grant === GRANT.listed) return owner === 0 || kind === PERSON_KIND ? 'own' : 'listed';
+    if (grant === GRANT.listed) return owner === 0 || rule === undefined || !rule.fields.some((field) => field.role === 'owner') ? 'own' : 'listed';
     return this.stranger(person, owner, kind, group, rule);
   }
 
@@ -132,9 +132,11 @@ export class Knowledge {
   }
 
   private stranger(person: number, owner: number, kind: number, group: number, rule: ResourceRule | undefined): Relation {
+    let ungrouped = false;
     if (group !== 0) {
       const groupKind = rule?.fields.find((field) => field.role === 'group')?.kind ?? -1;
-      if (groupKind >= 0 && this.hasKind(person, groupKind)) {
+      ungrouped = groupKind >= 0 && !this.hasKind(person, groupKind);
+      if (groupKind >= 0 && !ungrouped) {
         if (!this.holdsGroup(person, group, groupKind)) return 'foreign';
         // Its own member, but which one is not known: it may well be the caller.
         if (owner !== 0 && !this.hasKind(person, kind)) return 'unidentified';
@@ -143,6 +145,8 @@ export class Knowledge {
       }
     }
     if (owner === 0) return 'unknown';
-    return this.hasKind(person, kind) ? 'foreign' : 'unidentified';
+    if (!this.hasKind(person, kind)) return 'unidentified';
+    // Somebody else's, but perhaps of the caller's group, which is not known.
+    return ungrouped ? 'ungrouped' : 'foreign';
   }
 }

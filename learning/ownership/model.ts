@@ -6,7 +6,7 @@ import { KeyedHash } from './hash.js';
 import { type Caller, JUDGE, type JudgedAnswer, type JudgeSettings, judge, relationAt } from './judge.js';
 import { GRANT, Knowledge, PERSON, type Relation, SPACE } from './knowledge.js';
 import { Objects } from './objects.js';
-import { NAMED, People, type Person } from './people.js';
+import { namedKind, People, type Person } from './people.js';
 import { type Reference, readRequest, type RouteReading } from './references.js';
 import { foldRoute } from './routes.js';
 import { isGloballyUnique, shapeOf } from './shape.js';
@@ -242,7 +242,7 @@ export class OwnershipModel {
   #finding(read: Reading, verdict: AccessVerdict | null): Finding | null {
     if (verdict !== null && verdict.confidence === 0.3 && read.person !== null) {
       const { owners, top } = this.people.scatter(read.person);
-      if (owners >= 3 && top < 0.55) verdict = { ...verdict, relation: 'foreign', confidence: 0.6, explanation: `this caller has no name, and reached ${verdict.resource} objects of ${owners} owners, the most frequent one in ${Math.round(top * 100)} % of the cases` };
+      if (owners >= 4 && top < 0.5) verdict = { ...verdict, relation: 'foreign', confidence: 0.6, explanation: `this caller has no name, and reached ${verdict.resource} objects of ${owners} owners, the most frequent one in ${Math.round(top * 100)} % of the cases` };
     }
     if (verdict === null || verdict.relation === 'own' || verdict.relation === 'privileged' || verdict.confidence < this.#settings.alertConfidence) return null;
     const { exchange, endpoint } = read.observation;
@@ -287,7 +287,7 @@ export class OwnershipModel {
     const route = this.known.sheet.routes.get(scoped(service, read.reading.route));
     if (route === undefined) return;
     if (!isMiss) {
-      if (read.status >= 200 && read.status < 300) person.misses *= 0.88;
+      if (read.status >= 200 && read.status < 300) person.misses *= 0.85;
     } else {
       for (const reference of read.reading.references) {
         const rule = route.slots[reference.slot];
@@ -351,7 +351,7 @@ export class OwnershipModel {
       const sample = { person: person.id, hi, lo, value: this.known.valueHash(reference.value), fields: mutates && held !== null ? held : fields, denied: false };
       const relation = this.#relate(context, sample, person.id);
       // Whose access it was may come out later: somebody without a name is held against the regime as a stranger would be.
-      const stance = context.rule?.stances[relation === 'unidentified' ? 'foreign' : (relation as AccessClass)];
+      const stance = context.rule?.stances[relation === 'unidentified' || relation === 'ungrouped' ? 'foreign' : (relation as AccessClass)];
       addSample(context, { ...sample, denied: denied || (stance?.is === 'deny' && stance.proven) });
       if (relation === 'own') this.#owns(person, this.known.resource(service, context.resource));
       else if (relation === 'unidentified' && context.rule?.stances.foreign.is === 'deny') this.people.voteByOpening(person, this.#ownersIn(context, sample));
@@ -518,7 +518,8 @@ export class OwnershipModel {
     list.people.add(person.id);
     const mine = list.people.size >= 4 && list.first.size >= 6 && list.conflicts <= list.first.size * 0.05;
     list.mine = mine;
-    if (mine && (person.flags & PERSON.identified) !== 0) this.#objects.setPersonOwner(hi, lo, person.id);
+    const name = mine ? [...person.identities][0] : undefined;
+    if (name !== undefined) this.#objects.setListedOwner(hi, lo, name[0], name[1]);
   }
 
   #learnGrants(read: Reading, person: Person): void {
@@ -539,7 +540,7 @@ export class OwnershipModel {
       if (reference.place !== 'body' || reference.value === subject.value) continue;
       const value = this.known.valueHash(reference.value);
       const strength = relation === 'own' ? GRANT.granted : GRANT.weak;
-      const holder = this.people.holder(value, NAMED);
+      const holder = this.people.holder(value, namedKind(reference.value));
       if (holder !== undefined) this.people.addGrant(holder, hi, lo, strength);
       else if (isGloballyUnique(reference.value) || /user|member|recipient|grantee|assignee|email|owner/i.test(reference.name)) {
         this.#await(value, hi, lo, strength);
@@ -570,7 +571,7 @@ export class OwnershipModel {
     const seenAs = this.#idIndex.get(this.known.valueHash(reference.value));
     if (context === undefined) {
       // Outside the path nearly everything is no reference: a place counts once its values are ids that answers have shown.
-      if (reference.place !== 'path' && seenAs === undefined && this.people.holder(this.known.valueHash(reference.value), NAMED) === undefined) return null;
+      if (reference.place !== 'path' && seenAs === undefined && this.people.holder(this.known.valueHash(reference.value), namedKind(reference.value)) === undefined) return null;
       context = this.#context(service, reading.route, reference.slot, reference.hint, mutates);
     }
     if (seenAs !== undefined && context.votes.size < 6) {

@@ -1,5 +1,5 @@
 import type { AnswerObject } from './answer.js';
-import { type Knowledge, PERSON_KIND } from './knowledge.js';
+import type { Knowledge } from './knowledge.js';
 import type { ResourceRule } from './sheet.js';
 
 interface Detail {
@@ -83,11 +83,10 @@ export class Objects {
     }
   }
 
-  /** The object belongs to a principal itself (it was listed for it alone, or created by it), unless a field says whose it is. */
-  setPersonOwner(hi: number, lo: number, person: number): void {
+  /** No field says whose the object is, but it was listed as the caller's own: the latest such list says whose it is. */
+  setListedOwner(hi: number, lo: number, owner: number, kind: number): void {
     const known = this.known.table.get(hi, lo);
-    if (known && this.known.table.a !== 0 && (this.known.table.b & 0xff) !== PERSON_KIND) return;
-    this.write(hi, lo, person, ((known ? this.known.table.b : 0) & 0xffffff00) | PERSON_KIND);
+    this.write(hi, lo, owner, (((known ? this.known.table.b : 0) & 0xffffff00) | kind) >>> 0);
   }
 
   #writeOwner(hi: number, lo: number, fields: Uint32Array, rule: ResourceRule): void {

@@ -1,8 +1,15 @@
 import { GRANT, type Knowledge, PERSON, PERSON_KIND, SPACE } from './knowledge.js';
-import { isGloballyUnique } from './shape.js';
+import { isGloballyUnique, shapeOf } from './shape.js';
 
-/** The kind of identity values that are unique by shape or stood under a name for identities; other values are told apart by where they stood. */
-export const NAMED = 1;
+/**
+ * The kind of an identity value that is unique by shape or stood under a name for identities: 1 e-mail, 2 integer, 3 UUID, 4 other. Having one's
+ * e-mail says nothing about one's number. Values without such a name are told apart by where they stood ({@link People.kindOf}).
+ */
+export function namedKind(value: string): number {
+  if (value.includes('@')) return 1;
+  const shape = shapeOf(value);
+  return shape === 'i' ? 2 : shape === 'u' ? 3 : 4;
+}
 
 /** What the model keeps of one principal besides its table entries. */
 export interface Person {
@@ -46,11 +53,11 @@ type Prior = 'identity' | 'group' | 'none';
 
 interface Source {
   readonly key: string;
-  /** Kind of values that are not unique by shape. */
+  /** Kind of values that neither shape nor name make identities. */
   readonly kind: number;
   /** Kind of group values: that of an earlier source that agreed with this one, else its own. 0: not decided. */
   groupKind: number;
-  readonly unique: Set<number>;
+  readonly unique: Map<number, number>;
   readonly prior: Prior;
   readonly values: Map<number, number>;
   readonly distinct: Map<number, number>;
@@ -179,12 +186,12 @@ export class People {
     if (source === undefined) {
       if (this.#sources.size >= MAX_SOURCES) return person;
       const prior: Prior = IDENTITY_NAME.test(path) ? 'identity' : GROUP_NAME.test(path) ? 'group' : 'none';
-      source = { key: sourceKey, kind: prior === 'identity' ? NAMED : this.kindOf(sourceKey), groupKind: 0, unique: new Set(), prior, values: new Map(), distinct: new Map(), inconsistent: 0, role: 'off', nextCheck: 2 };
+      source = { key: sourceKey, kind: this.kindOf(sourceKey), groupKind: 0, unique: new Map(), prior, values: new Map(), distinct: new Map(), inconsistent: 0, role: 'off', nextCheck: 2 };
       this.#sources.set(sourceKey, source);
       if (prior === 'identity') source.role = 'identity';
     }
     if (source.role === 'identity' && mayJoin && (source.prior === 'identity' || this.#mayJoin(source))) {
-      const holder = this.holder(value, isGloballyUnique(text) ? NAMED : source.kind);
+      const holder = this.holder(value, isGloballyUnique(text) || source.prior === 'identity' ? namedKind(text) : source.kind);
       if (holder !== undefined) {
         if (holder !== person && holder.keys.length < 64) {
           this.join(person, holder);
@@ -192,7 +199,7 @@ export class People {
         }
       }
     }
-    if (isGloballyUnique(text)) source.unique.add(value);
+    if ((isGloballyUnique(text) || source.prior === 'identity') && source.unique.size < MAX_SOURCE_PEOPLE * 2) source.unique.set(value, namedKind(text));
     const before = source.values.get(person.id);
     if (before === undefined) {
       if (source.values.size >= MAX_SOURCE_PEOPLE) {
@@ -214,7 +221,7 @@ export class People {
   kindOf(sourceKey: string): number {
     let kind = this.#kinds.get(sourceKey);
     if (kind === undefined) {
-      kind = 2 + (this.#kinds.size % 254);
+      kind = 5 + (this.#kinds.size % 251);
       this.#kinds.set(sourceKey, kind);
     }
     return kind;
@@ -363,7 +370,7 @@ export class People {
 
   #assign(person: Person, value: number, source: Source): void {
     if (source.role === 'identity' && person.guessed.includes(value)) person.guessed = [];
-    if (source.role === 'identity') this.addIdentity(person, value, source.unique.has(value) ? NAMED : source.kind);
+    if (source.role === 'identity') this.addIdentity(person, value, source.unique.get(value) ?? source.kind);
     else if (source.role === 'group') source.groupKind = this.addGroup(person, value, source.groupKind === 0 ? this.kindOf(`group:${source.key}`) : source.groupKind);
   }
 

@@ -3,7 +3,7 @@ import { readAnswer } from './answer.js';
 import { KeyedHash } from './hash.js';
 import { type Caller, JUDGE, type JudgedAnswer, type JudgeSettings, judge } from './judge.js';
 import { Knowledge, SPACE } from './knowledge.js';
-import { NAMED } from './people.js';
+import { namedKind } from './people.js';
 import { type RequestFacts, type RouteReading, readRequest } from './references.js';
 import { foldRoute } from './routes.js';
 import { scoped } from './sheet.js';
@@ -53,6 +53,7 @@ export class OwnershipView {
     return this.#known.table.bytes;
   }
 
+  /** Object → values named beside it lately, as pairs of value hash and kind. */
   readonly #recent = new Map<number, number[]>();
 
   constructor(settings: Partial<JudgeSettings> = {}) {
@@ -120,10 +121,10 @@ export class OwnershipView {
     if (subject === undefined) return;
     const key = this.#known.hash.number(SPACE.object, `${service} ${subject.value}`);
     const values = this.#recent.get(key) ?? [];
-    for (const reference of reading.references) if (reference !== subject && reference.place === 'body') values.push(this.#known.valueHash(reference.value));
+    for (const reference of reading.references) if (reference !== subject && reference.place === 'body') values.push(this.#known.valueHash(reference.value), namedKind(reference.value));
     if (values.length === 0) return;
     this.#recent.delete(key);
-    this.#recent.set(key, values.slice(-16));
+    this.#recent.set(key, values.slice(-32));
     if (this.#recent.size > MAX_RECENT) this.#recent.delete(this.#recent.keys().next().value as number);
   }
 
@@ -131,7 +132,7 @@ export class OwnershipView {
     if (this.#recent.size === 0) return false;
     for (const reference of reading.references) {
       const values = this.#recent.get(this.#known.hash.number(SPACE.object, `${service} ${reference.value}`));
-      if (values?.some((value) => this.#known.holds(person, value, NAMED)) === true) return true;
+      for (let i = 0; values !== undefined && i < values.length; i += 2) if (this.#known.holds(person, values[i], values[i + 1])) return true;
     }
     return false;
   }
