@@ -1,4 +1,5 @@
 /** The shared maps by which weir's processes agree: names and what is in them. Blocks and allowlist are opened by `attackers`. */
+import type { SensorSettingView } from '../admin/index.js';
 import type { Mode } from '../exchange/index.js';
 import type { SharedMap, SharedState } from '../traffic/index.js';
 
@@ -90,14 +91,13 @@ export interface RuleCounts {
 
 /** Key: `sources`. What the sensor listens to; set with the switch to mirror. */
 export interface SensorSetting {
-  readonly sources: readonly Readonly<Record<string, unknown>>[];
+  readonly sources: SensorSettingView['sources'];
 }
 
-/** Key: see `learning`: what people decided about templates. */
+/** Key: service name. What people decided about its templates, and the API description that pins some. */
 export interface PinSetting {
-  readonly action: string;
-  readonly by: string;
-  readonly atMs: number;
+  readonly pins: readonly { readonly template: string; readonly method: string | null; readonly source: string }[];
+  readonly document: { readonly name: string; readonly text: string } | null;
 }
 
 export interface SharedMaps {

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
-const MODULES = [
+export const MODULES = [
   'exchange',
   'policies',
   'traffic',
@@ -82,7 +82,7 @@ const needsInstall = () =>
 
 function needsServer() {
   const isSource = (name) => name.endsWith('.ts') && !name.endsWith('.test.ts');
-  const newest = Math.max(modifiedMs(inRoot('tsconfig.build.json')), ...MODULES.map((name) => newestMs(inRoot(name), isSource)));
+  const newest = Math.max(modifiedMs(inRoot('scripts', 'build.mjs')), ...MODULES.map((name) => newestMs(inRoot(name), isSource)));
   return newest > modifiedMs(inRoot('dist', '.built'));
 }
 
@@ -97,7 +97,7 @@ function needsUi() {
 
 /** Installs and builds what is missing or older than its sources. Set WEIR_SKIP_BUILD=1 to run what is there. */
 export function makeReady({ ui = true } = {}) {
-  if (process.env.WEIR_SKIP_BUILD === '1' || !existsSync(inRoot('tsconfig.build.json'))) return;
+  if (process.env.WEIR_SKIP_BUILD === '1' || !existsSync(inRoot('tsconfig.json'))) return;
   if (!needsInstall() && !needsServer() && !(ui && needsUi())) return;
   locked(() => {
     if (needsInstall()) {
@@ -106,7 +106,7 @@ export function makeReady({ ui = true } = {}) {
     }
     if (needsServer()) {
       const startedMs = Date.now();
-      run('building', process.execPath, [inRoot('node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.build.json', '--noCheck']);
+      run('building', process.execPath, [inRoot('scripts', 'build.mjs')]);
       stamp(inRoot('dist', '.built'), startedMs);
     }
     if (ui && existsSync(inRoot('admin-ui', 'index.html')) && needsUi()) {

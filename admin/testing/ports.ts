@@ -210,6 +210,8 @@ export function memoryPorts(): MemoryPorts {
           detail: {},
         },
       ],
+      sensor: () => ({ sources: [] }),
+      setSensor: async () => undefined,
       async startSelfTest() {
         const test: SelfTestView = {
           id: 'test-1',

@@ -41,6 +41,8 @@ export function sourcesPort(maps: SharedMaps, importTraffic: Import, selfTests: 
   };
   return {
     list: () => [...maps.status.entries()].map(({ key, value }) => sourceView(key, value, rate(key, value), Date.now())),
+    sensor: () => ({ sources: maps.sensor.get('sources')?.sources ?? [] }),
+    setSensor: ({ sources }) => maps.sensor.set('sources', { sources }),
     importTraffic,
     ...selfTests,
   };

@@ -4,7 +4,7 @@
  */
 import type { ActorBook, HitBook, Verdict } from '../../attackers/index.js';
 import { type Act, actorOf, type EndpointRef, type Exchange, type Finding, type Observation, type Redactor } from '../../exchange/index.js';
-import type { Inventory, OwnershipModel } from '../../learning/index.js';
+import type { DetectorWatch, Inventory, OwnershipModel } from '../../learning/index.js';
 import { type Classifier, contextOf, evaluateExchange, exchangeFacts, LocalRates } from '../../policies/index.js';
 import type { ActorWrite, Commit, CommitResult, SampleWrite, Store } from '../../store/index.js';
 import type { Batch } from '../../traffic/index.js';
@@ -24,6 +24,7 @@ export interface EngineParts {
   readonly store: Store;
   readonly inventory: Inventory;
   readonly ownership: OwnershipModel;
+  readonly detectors: DetectorWatch;
   readonly actors: ActorBook;
   readonly hits: HitBook;
   readonly classifier: Classifier;
@@ -37,7 +38,7 @@ export interface EngineParts {
 export interface EngineEvents {
   /** Before the commit: a gateway may act on it at once. */
   learned(ownershipDelta: Uint8Array | null): void;
-  committed(result: CommitResult, verdicts: readonly Verdict[]): void;
+  committed(result: CommitResult, verdicts: readonly Verdict[], hitBlocks: ReadonlySet<string>): void;
 }
 
 export interface EngineCounters {
@@ -55,6 +56,9 @@ export class Engine {
   private readonly actorDeltas: ActorDeltas;
   private readonly sampler: Sampler;
   private readonly rates = new LocalRates();
+  private hitBlocks = new Set<string>();
+  /** When it last had something to do. */
+  busyAtMs = 0;
 
   constructor(
     private readonly parts: EngineParts,
@@ -95,7 +99,14 @@ export class Engine {
     const startedMs = performance.now();
     const result = await this.parts.store.commit(this.commitOf([...fresh], nowMs, findings, samples));
     this.counters.commitMs += performance.now() - startedMs;
-    this.events.committed(result, verdicts);
+    this.busyAtMs = nowMs;
+    this.events.committed(result, verdicts, this.takeHits());
+  }
+
+  /** When nothing arrives: writes what was held back to save writes. */
+  async idle(nowMs: number): Promise<void> {
+    const result = await this.parts.store.commit(this.commitOf([], nowMs, [], []));
+    this.events.committed(result, [], this.takeHits());
   }
 
   private take(exchange: Exchange, findings: Finding[], verdicts: Verdict[], samples: SampleWrite[]): void {
@@ -134,6 +145,7 @@ export class Engine {
     const raised: Finding[] = [];
     const judged = ownership.judge(observation);
     if (judged.finding !== null) raised.push(judged.finding);
+    raised.push(...this.parts.detectors.observe(observation, judged.verdict));
     const acts = this.evaluate(exchange, observation, judged.verdict);
     raised.push(...findingsOfActs([...exchange.outcome.acts, ...acts], exchange, endpoint));
     actors.observe(observation);
@@ -153,6 +165,7 @@ export class Engine {
       exchange.startedAtMs,
     );
     this.extra.stopped(exchange);
+    this.hitBlocks.add(blockId);
     this.actorDeltas.stopped(actorOf(exchange.principal, exchange.client.ip));
     this.keep(samples, exchange, null, [], exchange.outcome.incidentId !== undefined);
     return [];
@@ -184,6 +197,12 @@ export class Engine {
   ): void {
     const sample = this.sampler.sample(exchange, endpoint, hits, isEvidence);
     if (sample !== null) samples.push(sample);
+  }
+
+  private takeHits(): ReadonlySet<string> {
+    const taken = this.hitBlocks;
+    this.hitBlocks = new Set();
+    return taken;
   }
 
   private commitOf(batchIds: readonly string[], nowMs: number, findings: readonly Finding[], samples: readonly SampleWrite[]): Commit {

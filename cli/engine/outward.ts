@@ -1,12 +1,14 @@
-import type { ActorBook } from '../../attackers/index.js';
+import type { ActorBook, BlockHits, HitBook } from '../../attackers/index.js';
 import { endpointRef } from '../../exchange/index.js';
 import type { Inventory } from '../../learning/index.js';
 import type { CommitResult } from '../../store/index.js';
+import type { SharedMap } from '../../traffic/index.js';
 import type { SharedMaps } from '../shared-maps.js';
 
 /** Only actors from here on are told to gateways: most score nothing. */
 const SHARED_SCORE = 10;
 const SCORES_EVERY_MS = 500;
+const HITS_TTL_MS = 90 * 24 * 3_600_000;
 const SCORE_TTL_MS = 24 * 3_600_000;
 
 /** Brings what the engine learned to the maps that gateways follow. */
@@ -17,6 +19,8 @@ export class OutwardState {
   constructor(
     private readonly maps: SharedMaps,
     private readonly actors: ActorBook,
+    private readonly hits: HitBook,
+    private readonly blockHits: SharedMap<BlockHits>,
   ) {}
 
   /** Adds new and changed templates, removes folded ones. Cheap when nothing changed. */
@@ -33,6 +37,14 @@ export class OutwardState {
         void templates.set(id, { service, method, template, tags }).catch(() => undefined);
     }
     for (const id of known) void templates.delete(id).catch(() => undefined);
+  }
+
+  /** Blocks that were hit, for the blocklist page; by id. */
+  hit(blockIds: Iterable<string>): void {
+    for (const id of blockIds) {
+      const seen = this.hits.read(id);
+      if (seen !== null) void this.blockHits.set(id, seen, { expiresAtMs: seen.lastMs + HITS_TTL_MS }).catch(() => undefined);
+    }
   }
 
   committed(result: CommitResult): void {

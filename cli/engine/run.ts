@@ -1,9 +1,9 @@
 /** An engine of this process: reads the stream, learns, keeps, and tells gateways what they must know. */
 import { createHash } from 'node:crypto';
 import path from 'node:path';
-import { ActorBook, Blocklist, HitBook, type Verdict } from '../../attackers/index.js';
+import { ActorBook, type BlockHits, Blocklist, HitBook, type Verdict } from '../../attackers/index.js';
 import { Redactor } from '../../exchange/index.js';
-import { Inventory, OwnershipModel } from '../../learning/index.js';
+import { Inventory, OwnershipModel, watchAll } from '../../learning/index.js';
 import { Classifier, dataTypes } from '../../policies/index.js';
 import { DEFAULT_RETENTION, openStore, type Store } from '../../store/index.js';
 import type { Batch, FeedWriter, SharedState, TrafficConsumer } from '../../traffic/index.js';
@@ -13,6 +13,7 @@ import { protectedAddresses } from '../wiring/gateway.js';
 import { openPolicyBook } from '../wiring/policies.js';
 import { Engine } from './engine.js';
 import { OutwardState } from './outward.js';
+import { followPins } from './pins.js';
 
 export interface EngineRun {
   readonly id: string;
@@ -27,6 +28,7 @@ export interface EngineRun {
 
 const SWEEP_EVERY_MS = 60_000;
 const GROUP = 'engine';
+const IDLE_MS = 1_000;
 
 /** Where the store lies: PostgreSQL where one is named, else a SQLite file in the data folder. */
 export function openConfiguredStore(config: Config): Promise<Store> {
@@ -47,15 +49,18 @@ export async function runEngine(run: EngineRun): Promise<{ close(): Promise<void
     isBlocked: (actor, nowMs) => isBlocked(blocklist, actor, nowMs),
   });
   const inventory = new Inventory();
-  const outward = new OutwardState(maps, actors);
+  const detectors = watchAll();
+  const hits = new HitBook();
+  const outward = new OutwardState(maps, actors, hits, await run.shared.open<BlockHits>('block-hits'));
   const feed = run.feed(() => ownership.snapshot());
   const engine = new Engine(
     {
       store,
       inventory,
       ownership,
+      detectors,
       actors,
-      hits: new HitBook(),
+      hits,
       classifier: Classifier.of(dataTypes),
       policies,
       redactor: new Redactor(secret),
@@ -67,8 +72,9 @@ export async function runEngine(run: EngineRun): Promise<{ close(): Promise<void
         if (delta !== null) feed.append(delta);
         outward.templates(inventory);
       },
-      committed: (result, verdicts) => {
+      committed: (result, verdicts, hitBlocks) => {
         outward.committed(result);
+        outward.hit(hitBlocks);
         void actOn(verdicts, blocklist, run.log);
       },
     },
@@ -77,7 +83,28 @@ export async function runEngine(run: EngineRun): Promise<{ close(): Promise<void
   await engine.restore();
   outward.templates(inventory);
   const stop = new AbortController();
-  const consuming = run.consumer.consume(GROUP, (batches: readonly Batch[]) => engine.process(batches, Date.now()), stop.signal);
+  // One step at a time: a batch, or what an idle moment writes.
+  let step: Promise<void> = Promise.resolve();
+  const inTurn = (work: () => Promise<void>): Promise<void> => {
+    const next = step.then(work);
+    step = next.catch(() => undefined);
+    return next;
+  };
+  const pins = followPins(maps, inventory, run.log);
+  const consuming = run.consumer.consume(
+    GROUP,
+    (batches: readonly Batch[]) => inTurn(() => engine.process(batches, Date.now())),
+    stop.signal,
+  );
+  const idle = setInterval(() => {
+    const nowMs = Date.now();
+    const isQuiet = nowMs - engine.busyAtMs >= IDLE_MS;
+    if (!isQuiet || engine.busyAtMs === 0) return;
+    engine.busyAtMs = 0;
+    void inTurn(() => engine.idle(nowMs)).catch((error: unknown) =>
+      run.log(`engine: ${error instanceof Error ? error.message : String(error)}`),
+    );
+  }, IDLE_MS);
   const startedAtMs = Date.now();
   const status = (): ProcessStatus => ({
     role: 'engine',
@@ -91,6 +118,7 @@ export async function runEngine(run: EngineRun): Promise<{ close(): Promise<void
       actorsEvicted: actors.evicted,
       ...flat('inventory', inventory.stats()),
       ...flat('ownership', ownership.stats()),
+      ...flat('detectors', detectors.stats()),
     },
     policies: policies.status(),
   });
@@ -102,8 +130,11 @@ export async function runEngine(run: EngineRun): Promise<{ close(): Promise<void
     async close() {
       clearInterval(heartbeat);
       clearInterval(sweeper);
+      clearInterval(idle);
+      pins();
       stop.abort();
       await consuming;
+      await inTurn(() => engine.idle(Date.now()));
       await run.consumer.close();
       await feed.close();
       policies.close();

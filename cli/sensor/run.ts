@@ -25,7 +25,7 @@ export async function runSensor(run: SensorRun): Promise<{ close(): Promise<void
 
   const wanted = (): SourceOptions[] => {
     const switched = maps.sensor.get('sources')?.sources ?? [];
-    return [...config.sensor.sources, ...(switched as unknown as SourceOptions[])];
+    return [...config.sensor.sources, ...switched];
   };
   const serviceOf = serviceFinder(config);
   const change = async (): Promise<void> => {

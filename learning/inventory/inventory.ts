@@ -134,7 +134,10 @@ export class Inventory {
 
   private service(exchange: Exchange): ServiceState {
     let service = this.services.get(exchange.service);
-    if (service === undefined) this.services.set(exchange.service, (service = newService(exchange.service, exchange.startedAtMs)));
+    if (service === undefined) {
+      service = newService(exchange.service, exchange.startedAtMs);
+      this.services.set(exchange.service, service);
+    }
     service.calls++;
     service.lastSeenMs = Math.max(service.lastSeenMs, exchange.startedAtMs);
     if (service.hosts.size < 50 && !service.hosts.has(exchange.request.host)) {
@@ -533,6 +536,18 @@ export class Inventory {
     return pin;
   }
 
+  /** Replaces everything that people pinned; pins of imported descriptions stay. */
+  usePins(service: string, pins: readonly Pin[], nowMs: number): void {
+    for (const pin of pins) checkTemplate(pin.template);
+    let state = this.services.get(service);
+    if (state === undefined) {
+      state = newService(service, nowMs);
+      this.services.set(service, state);
+    }
+    const document = state.document?.name;
+    this.repin(state, (before) => [...before.filter((pin) => pin.source === document), ...pins]);
+  }
+
   /** Pins of a service, oldest first. */
   pins(service: string): readonly Pin[] {
     return this.known(service).pins;
@@ -541,7 +556,10 @@ export class Inventory {
   /** Pins the templates of a description and compares traffic with it from now on. Replaces the document the service had. */
   useDocument(service: string, document: ApiDocument, nowMs: number): void {
     let state = this.services.get(service);
-    if (state === undefined) this.services.set(service, (state = newService(service, nowMs)));
+    if (state === undefined) {
+      state = newService(service, nowMs);
+      this.services.set(service, state);
+    }
     const before = state.document?.name;
     state.document = document;
     this.repin(state, (pins) => [

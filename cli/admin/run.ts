@@ -1,0 +1,122 @@
+/** The admin process or thread: API, UI, scan scheduler and integrations, joined with what they ask. */
+
+import { createAdmin, type Ports } from '../../admin/index.js';
+import { type BlockHits, Blocklist, BlockTable, FeedBook, followFeeds } from '../../attackers/index.js';
+import { Redactor, WeirError } from '../../exchange/index.js';
+import type { SharedState, TrafficPublisher } from '../../traffic/index.js';
+import type { Config } from '../config.js';
+import { openConfiguredStore } from '../engine/run.js';
+import { openSharedMaps, type ProcessStatus, STATUS_TTL_MS } from '../shared-maps.js';
+import { protectedAddresses } from '../wiring/gateway.js';
+import { openPolicyBook } from '../wiring/policies.js';
+import { blocksPort } from './blocks-port.js';
+import { dataTypesPort } from './data-types-port.js';
+import { importPort } from './import-port.js';
+import { policiesPort } from './policies-port.js';
+import { selfTests } from './self-test.js';
+import { servicesPort, sourcesPort } from './sources-port.js';
+import { templatesPort } from './templates-port.js';
+
+const FEED_CHECK_MS = 30_000;
+
+export interface AdminRun {
+  readonly id: string;
+  readonly version: string;
+  readonly config: Config;
+  readonly secret: string;
+  readonly shared: SharedState;
+  /** For imported traffic. */
+  readonly publisher: TrafficPublisher;
+  readonly log: (message: string) => void;
+}
+
+export interface RunningAdmin {
+  readonly url: string;
+  /** Null once somebody has a password. */
+  readonly signIn: string | null;
+  close(): Promise<void>;
+}
+
+export async function runAdmin(run: AdminRun): Promise<RunningAdmin> {
+  const { config, secret, shared, log } = run;
+  const store = await openConfiguredStore(config);
+  const maps = await openSharedMaps(shared);
+  const policies = await openPolicyBook({ folder: config.policies, secret, maps, log });
+  const blocklist = await Blocklist.open(shared, { protect: protectedAddresses(config) });
+  const table = new BlockTable();
+  table.follow(blocklist.blocks, blocklist.allowlist);
+  const feeds = await FeedBook.open(shared);
+  const feedTimer = setInterval(() => void feeds.refreshDue().catch(() => undefined), FEED_CHECK_MS);
+  const stopFeeds = await followFeeds(shared, table, (error) => log(`feeds: ${error instanceof Error ? error.message : String(error)}`));
+  const ports: Ports = {
+    services: servicesPort(config, maps),
+    blocks: blocksPort({ blocklist, table, feeds, hits: await shared.open<BlockHits>('block-hits') }),
+    policies: policiesPort(policies, maps, new Redactor(secret)),
+    sources: sourcesPort(maps, importPort(config, secret, run.publisher), selfTests(store, maps)),
+    dataTypes: dataTypesPort(),
+    templates: templatesPort(maps),
+  };
+  const admin = await createAdmin(
+    {
+      secret,
+      host: config.admin.host,
+      port: config.admin.port,
+      dataDir: config.data,
+      version: run.version,
+      ...(config.admin.externalUrl === undefined ? {} : { publicUrl: config.admin.externalUrl }),
+      log: (level, message) => {
+        if (level !== 'info') log(`admin: ${message}`);
+      },
+    },
+    { store, ...ports },
+  );
+  let url: string;
+  try {
+    url = await admin.listen();
+  } catch (cause) {
+    await admin.close();
+    await store.close();
+    throw listenError(cause, config);
+  }
+  const startedAtMs = Date.now();
+  const status = (): ProcessStatus => ({
+    role: 'admin',
+    version: run.version,
+    startedAtMs,
+    atMs: Date.now(),
+    addresses: [url],
+    counters: {},
+  });
+  const publish = () => void maps.status.set(run.id, status(), { expiresAtMs: Date.now() + STATUS_TTL_MS }).catch(() => undefined);
+  publish();
+  const heartbeat = setInterval(publish, 2_000);
+  return {
+    url,
+    signIn: await admin.signInLink(),
+    async close() {
+      clearInterval(heartbeat);
+      clearInterval(feedTimer);
+      stopFeeds();
+      policies.close();
+      await admin.close();
+      await run.publisher.close(2_000);
+      await store.close();
+    },
+  };
+}
+
+function listenError(cause: unknown, config: Config): unknown {
+  const { code } = cause as NodeJS.ErrnoException;
+  const where = `${config.admin.host}:${config.admin.port}`;
+  if (code === 'EADDRINUSE')
+    return new WeirError('ADMIN_PORT_IN_USE', `The admin address ${where} is in use.`, {
+      hint: 'Give another with --admin-port; 0 takes any free one.',
+      cause,
+    });
+  if (code === 'EACCES' || code === 'EADDRNOTAVAIL')
+    return new WeirError('ADMIN_CANNOT_LISTEN', `The admin API cannot listen on ${where} (${code}).`, {
+      hint: 'Check --admin-host and --admin-port.',
+      cause,
+    });
+  return cause;
+}
