@@ -160,14 +160,14 @@ t.test('the engine runs what did not run inline, and nothing twice', async (t) =
     'blocking the actor is the engine’s to do',
   );
   t.same(
-    verdictOf(set, exchange({ headers, response, observer: 'gateway', mode: 'observe' })).rules.length,
-    5,
-    'one that observes ran nothing',
+    verdictOf(set, exchange({ headers, response, observer: 'gateway', mode: 'observe' })).rules,
+    ['alert', 'watched', 'ban'],
+    'so did one that observes',
   );
   t.same(
-    verdictOf(set, exchange({ headers, response, observer: 'gateway', mode: 'observe', outcome: { acts: [act] } })).rules,
+    verdictOf(set, exchange({ headers, response, outcome: { acts: [act] } })).rules,
     ['alert', 'watched', 'ban', 'leak'],
-    'what it did report is not reported again',
+    'what stands in the outcome is not reported again',
   );
   t.same(
     verdictOf(set, exchange({ headers, response, outcome: { action: 'blocked', phase: 'request' } })).rules,

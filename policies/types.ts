@@ -12,8 +12,6 @@ export interface RouteFacts {
   readonly template: string | null;
   /** Endpoint tags from learning: `unauthenticated`, `shadow`, `sensitive`, … */
   readonly tags: readonly string[];
-  /** Mode of the service, where it is known when the plan is made: outside of `enforce` nothing can act, so the plan asks for nothing. */
-  readonly mode?: Mode;
 }
 
 /** What the policies that match a route need. The gateway streams everything that no phase needs. */

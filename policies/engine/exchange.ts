@@ -16,8 +16,9 @@ export interface ExchangeVerdict {
 }
 
 /**
- * Runs on a recorded exchange every rule that did not run inline: all of them for sensors, imports and services that only observe; for a gateway in
- * enforce those which cannot act on the traffic. A rule that already stands in the outcome is left out, so nothing is reported twice.
+ * Runs on a recorded exchange every rule that did not run inline: all of them for sensors, imports and services out of the path; for a gateway, in
+ * enforce and in observe, those which cannot act on the traffic. A rule that already stands in the outcome is left out, so nothing is reported or
+ * counted twice.
  *
  * With `part` given, exactly that part is run and nothing is left out: `all` for replay.
  */
@@ -44,7 +45,7 @@ const nameOf = (act: Act): string => `${act.phase}\0${act.policy}\0${act.rule}`;
 /** Which rules of an exchange are still to be run. */
 function partFor(exchange: Exchange): Part {
   const { kind } = exchange.observer;
-  return (kind === 'gateway' || kind === 'plugin') && exchange.outcome.mode === 'enforce' ? 'rest' : 'all';
+  return (kind === 'gateway' || kind === 'plugin') && exchange.outcome.mode !== 'mirror' ? 'rest' : 'all';
 }
 
 export function requestView(message: RequestMessage): RequestView {

@@ -3,7 +3,7 @@ import type { AttackFinding } from '../attack-port.js';
 import { fieldSelector, select } from '../body/select.js';
 import type { Condition } from '../language/conditions.js';
 import { durationMs } from '../language/units.js';
-import { type Check, selectorOf } from './checks.js';
+import { type Check, selectorOf, undecided } from './checks.js';
 import type { Facts } from './facts.js';
 import { NO, type Scope, YES } from './scope.js';
 import { asList, compileGlobs, textOfValue } from './values.js';
@@ -62,6 +62,7 @@ export function compileAttack(source: NonNullable<Condition['attack']>): Check {
   const classes = source.classes === undefined ? null : new Set<string>(asList(source.classes));
   const places = source.in === undefined ? null : new Set<string>(asList(source.in));
   const { score = DEFAULT_SCORE, paranoia = 1 } = source;
+  const ofBody = places === null || places.has('body');
   return (facts, hit) => {
     const sums = new Map<string, { score: number; findings: AttackFinding[] }>();
     for (const finding of facts.request.attacks(facts.tools, facts.context, paranoia)) {
@@ -84,7 +85,9 @@ export function compileAttack(source: NonNullable<Condition['attack']>): Check {
         hit.trust(finding.confidence);
       }
     }
-    return verdict;
+    // A body that cannot be decoded was not searched; one that does not parse was, as text.
+    const unread = ofBody && facts.phase === 'request' && facts.content.decoded().problem !== null;
+    return verdict === NO && unread ? (undecided(facts) ?? NO) : verdict;
   };
 }
 

@@ -1,4 +1,4 @@
-import type { Mode, Phase } from '../../exchange/index.js';
+import type { Phase } from '../../exchange/index.js';
 import type { Overflow, Plan, RouteFacts } from '../types.js';
 import type { CompiledRule } from './compile.js';
 import type { Facts } from './facts.js';
@@ -35,7 +35,6 @@ export class RoutePlan implements Plan {
   private readonly phases: Readonly<Record<Part, Readonly<Record<Phase, PlannedPhase>>>>;
 
   constructor(rules: readonly CompiledRule[], route: RouteFacts) {
-    const acting = route.mode === undefined || route.mode === 'enforce';
     const planned = planRules(rules, route);
     const pick = (part: Part, phase: Phase): PlannedPhase => {
       const chosen = planned.filter(({ rule }) => rule.phase === phase && (part === 'all' || (part === 'inline') === rule.inline));
@@ -43,14 +42,12 @@ export class RoutePlan implements Plan {
     };
     const both = (part: Part): Record<Phase, PlannedPhase> => ({ request: pick(part, 'request'), response: pick(part, 'response') });
     this.phases = { inline: both('inline'), rest: both('rest'), all: both('all') };
-    const inline = acting
-      ? [...this.phases.inline.request.rules, ...this.phases.inline.response.rules].flatMap((one) => [
-          one.rule,
-          ...one.exceptions.map((exception) => exception.rule),
-        ])
-      : [];
-    this.request = acting && this.phases.inline.request.rules.length > 0;
-    this.response = acting && this.phases.inline.response.rules.length > 0;
+    const inline = [...this.phases.inline.request.rules, ...this.phases.inline.response.rules].flatMap((one) => [
+      one.rule,
+      ...one.exceptions.map((exception) => exception.rule),
+    ]);
+    this.request = this.phases.inline.request.rules.length > 0;
+    this.response = this.phases.inline.response.rules.length > 0;
     this.ownership = inline.some((rule) => rule.needs.ownership);
     [this.requestBodyBytes, this.requestOverflow] = bodyNeed(inline.filter((rule) => rule.needs.requestBody));
     [this.responseBodyBytes, this.responseOverflow] = bodyNeed(inline.filter((rule) => rule.needs.responseBody));
@@ -104,7 +101,7 @@ export class PlanCache {
   constructor(private readonly rules: readonly CompiledRule[]) {}
 
   get(route: RouteFacts): RoutePlan {
-    const key = `${route.service}\0${route.host}\0${route.method}\0${route.template ?? '\0'}\0${route.tags.join(',')}\0${(route.mode ?? 'enforce') satisfies Mode}`;
+    const key = `${route.service}\0${route.host}\0${route.method}\0${route.template ?? '\0'}\0${route.tags.join(',')}`;
     let plan = this.plans.get(key);
     if (plan === undefined) {
       plan = new RoutePlan(this.rules, route);
