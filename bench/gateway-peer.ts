@@ -9,6 +9,7 @@ import Fastify from 'fastify';
 import { type Dispatcher, Pool } from 'undici';
 import { encodeInto, endpointRef, PrincipalReader, TemplateMatcher } from '../exchange/index.js';
 import { AccessLogFile, createGateway, type GatewayPorts, trivialPorts } from '../proxy/index.js';
+import { profileFor } from './gateway-profile.js';
 
 const [kind, portText, upstreamPort, dir] = process.argv.slice(2);
 const port = Number(portText);
@@ -139,6 +140,11 @@ function costlyPorts(): Partial<GatewayPorts> {
     accessLog: new AccessLogFile(join(dir, 'access.log')),
   };
 }
+
+// A clean exit, so that `node --cpu-prof` writes its profile.
+process.on('SIGTERM', () => process.exit(0));
+// `gateway.bench.ts --profile` asks for it under load.
+process.on('SIGUSR2', () => void profileFor(4).then((profile) => console.log(`PROFILE ${kind} ${JSON.stringify(profile)}`)));
 
 if (kind === 'bare') bare();
 else if (kind === 'fastify-http-proxy') await fastifyHttpProxy();

@@ -2,7 +2,7 @@
  * How much does the gateway cost? Every peer of gateway-peers.ts in front of one nginx with a static JSON file, loaded by wrk: gateway on core 0,
  * load and upstream on core 1, rounds interleaved so that other load on the machine hits all alike. Only ratios within one run mean anything.
  *
- * `node --import tsx bench/gateway.bench.ts [--seconds 5] [--rounds 3] [--connections 64] [--bytes 2048] [--only text,…]`
+ * `node --import tsx bench/gateway.bench.ts [--seconds 5] [--rounds 3] [--connections 64] [--bytes 2048] [--only text,…] [--latency] [--profile]`
  */
 import { execFile, execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -19,6 +19,7 @@ const { values } = parseArgs({
     bytes: { type: 'string', default: '2048' },
     only: { type: 'string', default: '' },
     latency: { type: 'boolean', default: false },
+    profile: { type: 'boolean', default: false },
   },
 });
 const seconds = Number(values.seconds);
@@ -139,6 +140,13 @@ try {
     for (const one of running) {
       const result = await wrk(one.port, one.pid, seconds);
       results.set(one.name, [...(results.get(one.name) ?? []), result]);
+    }
+  }
+  if (values.profile) {
+    for (const one of running) {
+      if (one.pid === undefined || one.name.includes('nginx')) continue;
+      process.kill(one.pid, 'SIGUSR2');
+      await wrk(one.port, one.pid, 6);
     }
   }
   if (values.latency) {

@@ -121,15 +121,42 @@ export class Passage implements RequestView, EvaluationContext, AccessQuestion {
       this.match = null;
       this.principal = null;
     } else {
-      const question = entry.target.indexOf('?');
-      this.match = this.ask('match', null, () =>
-        ports.match(entry.service, entry.method, question < 0 ? entry.target : entry.target.slice(0, question)),
-      );
-      this.principal = this.ask('principal', null, () => ports.principals.read(entry.headers, entry.target, entry.clientCertificate));
+      this.match = this.matchOf();
+      this.principal = this.principalOf();
     }
     const planned = plans.get(ports.policies(), entry.host, entry.method, this.match);
     this.route = planned.facts;
     this.plan = planned.plan;
+  }
+
+  // The ports of every request are called without a closure: `ask` is for those that only some rules call.
+  private matchOf(): RouteMatch | null {
+    const { method, service, target } = this.entry;
+    const question = target.indexOf('?');
+    try {
+      return this.ports.match(service, method, question < 0 ? target : target.slice(0, question));
+    } catch (error) {
+      this.counters.portFailed('match', error);
+      return null;
+    }
+  }
+
+  private principalOf(): Principal | null {
+    try {
+      return this.ports.principals.read(this.entry.headers, this.entry.target, this.entry.clientCertificate);
+    } catch (error) {
+      this.counters.portFailed('principal', error);
+      return null;
+    }
+  }
+
+  private published(answer: Answer | null, durationMs: number): boolean {
+    try {
+      return this.ports.tee.publish(this.record(answer, durationMs));
+    } catch (error) {
+      this.counters.portFailed('tee', error);
+      return false;
+    }
   }
 
   /** Mirror in both phases: the sensor sees this traffic, so it is neither judged nor recorded here. */
@@ -307,7 +334,7 @@ export class Passage implements RequestView, EvaluationContext, AccessQuestion {
     if (this.finished) return durationMs;
     this.finished = true;
     if (this.silent) return durationMs;
-    if (!this.ask('tee', false, () => this.ports.tee.publish(this.record(answer, durationMs)))) this.counters.teeDrops++;
+    if (!this.published(answer, durationMs)) this.counters.teeDrops++;
     return durationMs;
   }
 
