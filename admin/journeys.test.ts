@@ -317,6 +317,8 @@ t.test('settings: retention, data types, integrations, views, sources', async (t
   t.equal((await world.as('viewer')('DELETE', `/saved-views/${view.id}`)).status, 204);
 
   t.match((await admin('GET', '/sources')).json.items, [{ id: 'gateway-1', droppedBy: { full: 3 } }]);
+  t.match((await admin('PUT', '/sensor', { sources: [{ kind: 'vxlan' }] })).json, { sources: [{ kind: 'vxlan', port: 4789 }] });
+  t.match((await admin('GET', '/sensor')).json, { sources: [{ kind: 'vxlan' }] });
   t.match((await admin('POST', '/self-test', {})).json, { state: 'running' });
   t.match((await admin('POST', '/imports?service=shop', '{}\n{}\n', { 'content-type': 'application/x-ndjson' })).json, { exchanges: 2 });
 });

@@ -26,7 +26,11 @@ export const sensorSetting = z
   .object({
     sources: z.array(
       z.discriminatedUnion('kind', [
-        z.strictObject({ kind: z.literal('live'), interface: z.string().min(1).max(64), filter: z.string().max(1000).optional().describe('BPF, e.g. tcp port 9000') }),
+        z.strictObject({
+          kind: z.literal('live'),
+          interface: z.string().min(1).max(64),
+          filter: z.string().max(1000).optional().describe('BPF, e.g. tcp port 9000'),
+        }),
         z.strictObject({ kind: z.literal('vxlan'), port: z.number().int().min(1).max(65_535).default(4789) }),
         z.strictObject({ kind: z.literal('geneve'), port: z.number().int().min(1).max(65_535).default(6081) }),
       ]),

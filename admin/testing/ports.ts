@@ -1,6 +1,6 @@
 /** Ports that keep everything in memory: small, but they do what the ports promise. For the tests of this folder. */
 import { shortHash, WeirError } from '../../exchange/index.js';
-import type { AllowView, BlockView, FeedView, Ports, SelfTestView, ServiceMode } from '../index.js';
+import type { AllowView, BlockView, FeedView, Ports, SelfTestView, SensorSettingView, ServiceMode } from '../index.js';
 
 export interface MemoryPorts extends Required<Omit<Ports, 'unmask'>> {
   readonly published: Map<string, unknown>;
@@ -16,6 +16,7 @@ export function memoryPorts(): MemoryPorts {
   const published = new Map<string, unknown>();
   const templateCalls: string[] = [];
   const selfTests = new Map<string, SelfTestView>();
+  const sensor: { now: SensorSettingView } = { now: { sources: [] } };
   const note =
     (name: string) =>
     async (...args: readonly unknown[]) => {
@@ -210,8 +211,10 @@ export function memoryPorts(): MemoryPorts {
           detail: {},
         },
       ],
-      sensor: () => ({ sources: [] }),
-      setSensor: async () => undefined,
+      sensor: () => sensor.now,
+      async setSensor(setting) {
+        sensor.now = setting;
+      },
       async startSelfTest() {
         const test: SelfTestView = {
           id: 'test-1',
