@@ -126,7 +126,10 @@ interface SavedService {
 
 function serviceOf(learned: Learned, name: string, nowMs: number): ServiceState {
   let service = learned.services.get(name);
-  if (service === undefined) learned.services.set(name, (service = newService(name, nowMs)));
+  if (service === undefined) {
+    service = newService(name, nowMs);
+    learned.services.set(name, service);
+  }
   return service;
 }
 

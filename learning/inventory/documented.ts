@@ -92,9 +92,15 @@ function compare(
 ): void {
   if (schema === null || value === undefined) return;
   let byName = compiled.get(operation);
-  if (byName === undefined) compiled.set(operation, (byName = new Map()));
+  if (byName === undefined) {
+    byName = new Map();
+    compiled.set(operation, byName);
+  }
   let mini = byName.get(name);
-  if (mini === undefined) byName.set(name, (mini = compileSchema(schema as Json)));
+  if (mini === undefined) {
+    mini = compileSchema(schema as Json);
+    byName.set(name, mini);
+  }
   const mismatch = firstMismatch(mini, value, '');
   if (mismatch !== null)
     report(

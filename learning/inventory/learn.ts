@@ -189,7 +189,8 @@ function learnResponse(
   let response = state.responses.get(status);
   if (response === undefined) {
     if (state.responses.size >= 20) return false;
-    state.responses.set(status, (response = { count: 0, types: new Map(), schema: null, learned: 0 }));
+    response = { count: 0, types: new Map(), schema: null, learned: 0 };
+    state.responses.set(status, response);
     state.revision++;
   }
   response.count++;

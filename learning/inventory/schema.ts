@@ -97,7 +97,8 @@ function learn(schema: BodySchema, node: SchemaNode, value: Json, nowMs: number,
       }
       const made = name.length > 128 ? null : grow(schema, nowMs);
       if (made === null) continue;
-      node.members.set(name, (member = made));
+      member = made;
+      node.members.set(name, member);
       onNew?.(inner);
     }
     learn(schema, member, value[name], nowMs, inner, depth + 1, onNew);
@@ -167,7 +168,8 @@ function mergeNodes(to: SchemaNode, from: SchemaNode): void {
       let known = to.members.get(name);
       if (known === undefined) {
         if (to.members.size >= MEMBERS) continue;
-        to.members.set(name, (known = newNode(member.firstSeenMs)));
+        known = newNode(member.firstSeenMs);
+        to.members.set(name, known);
       }
       mergeNodes(known, member);
     }

@@ -42,6 +42,9 @@ function pinChild(node: PinNode, segment: string): PinNode {
   const key = mixed ? segment.replace(/\{[^{}]*\}/g, '{}') : segment;
   const among = mixed ? node.patterns : node.statics;
   let child = among.get(key);
-  if (child === undefined) among.set(key, (child = newPin(segment)));
+  if (child === undefined) {
+    child = newPin(segment);
+    among.set(key, child);
+  }
   return child;
 }

@@ -32,7 +32,7 @@ const HEX = /^(?:0x)?[0-9a-f]{16,}$/i;
 const PREFIXED = /^[a-z]{1,8}_([A-Za-z0-9]{8,})$/;
 const TOKEN = /^[A-Za-z0-9_-]{8,}={0,2}$/;
 /** Names such as `getUserByIdV2` or `HTTPProxyList` change case as often as tokens do. */
-const CAMEL = /^[a-z]*(?:[A-Z][a-z]{1,}|[A-Z]{2,4}(?=[A-Z][a-z]|\d|$)|\d{1,2}(?=[A-Z]|$))+$/;
+const CAMEL = /^[a-z]*(?:[A-Z][a-z]{1,}|[A-Z]{1,4}(?=[A-Z][a-z]|\d|$)|\d{1,2}(?=[A-Z]|$))+$/;
 const LONGEST = 200;
 
 /** The shape of a decoded segment; null for words and whatever else needs its siblings to be judged. */
@@ -75,33 +75,39 @@ export interface SegmentKey {
 }
 
 const TAIL = /^(.+?)(\.[A-Za-z][A-Za-z0-9]{1,4}|:[A-Za-z][A-Za-z]*)$/;
+const QUOTED = /^('|%27).+\1$/;
 const CALL = /^([A-Za-z_][\w.]*)\((.+)\)$/;
 
 /** The tree key of a raw segment: shapes are looked for in the decoded text, words stay as they stand on the wire. OData calls `Name('x')` become `Name({})`, matrix parameters (RFC 3986 §3.3) become `name;key={}`. */
 export function segmentKey(raw: string): SegmentKey {
-  const text = decodeSegment(raw);
-  const shape = shapeOf(text);
+  const shape = shapeOf(decodeSegment(raw));
   if (shape !== null) return { key: `<${shape}>`, shape, tail: '' };
-  if (text.includes(';') && text.includes('=')) return { key: matrixKey(text), shape: null, tail: '' };
-  if (text.endsWith(')')) {
-    const call = CALL.exec(text);
-    if (call !== null) return { key: `${call[1]}(${/^'.*'$/.test(call[2]) ? "'{}'" : '{}'})`, shape: null, tail: '' };
+  if (raw.includes(';') && raw.includes('=')) {
+    const key = matrixKey(raw);
+    if (key.includes('{}')) return { key, shape: null, tail: '' };
   }
-  const split = TAIL.exec(text);
+  if (raw.endsWith(')')) {
+    const call = CALL.exec(raw);
+    if (call !== null) {
+      const quote = QUOTED.exec(call[2])?.[1] ?? '';
+      return { key: `${call[1]}(${quote}{}${quote})`, shape: null, tail: '' };
+    }
+  }
+  const split = TAIL.exec(raw);
   if (split !== null) {
-    const stem = shapeOf(split[1]);
+    const stem = shapeOf(decodeSegment(split[1]));
     if (stem !== null && stem !== 'email' && stem !== 'float') return { key: `<${stem}>|${split[2]}`, shape: stem, tail: split[2] };
   }
   return { key: raw, shape: null, tail: '' };
 }
 
-function matrixKey(text: string): string {
-  return text
+function matrixKey(raw: string): string {
+  return raw
     .split(';')
     .map((part, index) => {
-      if (index === 0) return shapeOf(part) === null ? part : '{}';
+      if (index === 0) return part !== '' && shapeOf(decodeSegment(part)) !== null ? '{}' : part;
       const equals = part.indexOf('=');
-      return equals < 0 ? part : `${part.slice(0, equals)}={}`;
+      return equals < 1 || equals === part.length - 1 ? part : `${part.slice(0, equals)}={}`;
     })
     .join(';');
 }

@@ -120,7 +120,10 @@ export class Trie {
     node.terms ??= new Map();
     let term = node.terms.get(method);
     const isNew = term === undefined;
-    if (term === undefined) node.terms.set(method, (term = { calls: 0, keys: null }));
+    if (term === undefined) {
+      term = { calls: 0, keys: null };
+      node.terms.set(method, term);
+    }
     term.calls += calls;
     const given = typeof keys === 'function' ? (term.calls <= KEYS_FROM_CALLS ? keys() : null) : keys;
     if (given !== null) for (const key of given) countKey(term, key, 1);

@@ -137,7 +137,7 @@ function collection(make: Maker, path: readonly MadeSegment[], name: string, ric
     make.add(r.chance(0.8) ? 'GET' : 'POST', [...path, special], r.chance(0.5) ? one : make.fields());
   if (r.chance(0.15))
     for (const special of r.some(ADJECTIVES, r.int(1, 5))) make.add('GET', [...path, special], r.chance(0.7) ? many : make.fields());
-  if (r.chance(0.15)) make.add('GET', [...path, 'by-' + r.pick(NOUNS), make.id(r.pick(NOUNS))], one);
+  if (r.chance(0.15)) make.add('GET', [...path, `by-${r.pick(NOUNS)}`, make.id(r.pick(NOUNS))], one);
   if (!hasItem) return;
   for (let index = r.chance(0.3) ? r.int(1, 4) : 0; index > 0; index--)
     make.add(r.pick(['POST', 'POST', 'PUT', 'GET']), [...item, make.action()], r.chance(0.5) ? one : make.fields());
@@ -345,7 +345,11 @@ export function makeApi(r: Random): MadeEndpoint[] {
   if (r.chance(0.08)) prefix.push(r.chance(0.5) ? make.noun() : make.parameter(r.pick(['org', 'locale', 'language', 'uuid', 'opaque'])));
   for (let count = r.pick([1, 1, 2, 2, 3, 4]); count > 0; count--) {
     let at = r.next() * STYLES.reduce((sum, [weight]) => sum + weight, 0);
-    const style = STYLES.find(([weight]) => (at -= weight) < 0) ?? STYLES[0];
+    const style =
+      STYLES.find(([weight]) => {
+        at -= weight;
+        return at < 0;
+      }) ?? STYLES[0];
     style[1](make, r.chance(0.25) ? [...prefix, make.noun()] : prefix);
   }
   const seen = new Set<string>();

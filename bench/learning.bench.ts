@@ -1,0 +1,156 @@
+/**
+ * Throughput and memory of the inventory on one core, by CPU time: `node --import tsx bench/learning.bench.ts [exchanges]`. 2 KB JSON answers, 100 to 20,000 endpoints,
+ * 1,000 to 1,000,000 principals; every answer is different. Prints one JSON line a scenario.
+ */
+import { bodyOf, type Exchange, emptyBody, newId } from '../exchange/index.js';
+import { Inventory } from '../learning/index.js';
+
+/** CPU time of this process: other load on the machine does not count. */
+const cpuMs = (): number => {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+};
+const total = Number(process.argv[2] ?? 60_000);
+
+/** 2 KB of JSON whose fields depend on the resource. */
+function answer(resource: number, id: number): Uint8Array {
+  const kind = Math.floor(resource / 20);
+  const items = Array.from({ length: 12 }, (_, index) => ({
+    id: id * 12 + index,
+    ...Object.fromEntries(
+      [0, 1, 2, 3].map((field) => [
+        `${nameOf(kind)
+          .split('/')
+          .slice(0, field + 1)
+          .join('_')}_${field}`,
+        `value ${(id * 7919 + index) % 1000}`,
+      ]),
+    ),
+    createdAt: new Date(1.7e12 + id * 1000).toISOString(),
+    amount: (id % 500) + 0.5,
+    owner: { id: id % 1000, name: `Person ${id % 1000}` },
+  }));
+  return Buffer.from(JSON.stringify({ items, total: 12, page: 1 }));
+}
+
+const WORDS =
+  'order user invoice ticket basket ledger parcel voucher claim policy device sensor tenant project release branch commit review comment label'.split(
+    ' ',
+  );
+const SECOND =
+  'line note entry draft item record rule batch event owner member status report audit quota limit scope grant token alias'.split(' ');
+const THIRD = 'daily active open paid late void spare joint local remote main base prime north south inner outer upper lower full'.split(
+  ' ',
+);
+
+/** A different name for each resource, as people name them. */
+const nameOf = (resource: number): string =>
+  `${WORDS[resource % 20]}s/${SECOND[Math.floor(resource / 20) % 20]}s${resource < 400 ? '' : `/${THIRD[Math.floor(resource / 400) % 20]}`}`;
+
+function exchanges(endpoints: number, principals: number, count: number): Exchange[] {
+  const list: Exchange[] = [];
+  for (let index = 0; index < count; index++) {
+    const resource = (index * 7919) % endpoints;
+    const id = (index * 104_729) % 1_000_000;
+    const caller = (index * 15_485_863) % principals;
+    const own = nameOf(Math.floor(resource / 20));
+    const path = resource % 40 < 20 ? `/api/v1/${own}/${id}` : `/api/v1/${own}?page=${id % 50}&limit=20`;
+    const startedAtMs = 1.7e12 + index;
+    list.push({
+      id: newId(startedAtMs),
+      requestId: `r${index}`,
+      kind: 'http',
+      observer: { kind: 'gateway', id: 'bench' },
+      service: `service${resource % 20}`,
+      client: { ip: `10.${(caller >> 16) & 255}.${(caller >> 8) & 255}.${caller & 255}`, port: 1 },
+      server: { ip: '10.0.0.1', port: 80 },
+      startedAtMs,
+      durationMs: (index % 40) + 1,
+      upstreamMs: 1,
+      request: {
+        method: 'GET',
+        scheme: 'https',
+        host: 'api.example.com',
+        target: path,
+        httpVersion: '1.1',
+        headers: [
+          'Host',
+          'api.example.com',
+          'User-Agent',
+          'bench/1',
+          'Accept',
+          'application/json',
+          'Accept-Encoding',
+          'gzip',
+          'Authorization',
+          `Bearer token-${caller}`,
+          'X-Request-Id',
+          `r${index}`,
+          'X-Tenant',
+          `t${caller % 20}`,
+        ],
+        body: emptyBody,
+        trailers: [],
+      },
+      response: {
+        status: 200,
+        httpVersion: '1.1',
+        headers: ['Content-Type', 'application/json', 'Cache-Control', 'no-store'],
+        body: bodyOf(answer(resource, id)),
+        trailers: [],
+      },
+      principal: { key: `p_${caller}`, kind: 'bearer', carrier: 'header:authorization', label: '' },
+      outcome: { action: 'passed', mode: 'observe', phase: null, acts: [] },
+      tags: [],
+    });
+  }
+  return list;
+}
+
+for (const [endpoints, principals] of [
+  [100, 1_000],
+  [100, 1_000_000],
+  [2_000, 1_000],
+  [20_000, 1_000],
+] as const) {
+  const inventory = new Inventory();
+  const warm = endpoints * 12;
+  let learned = 0;
+  let elapsedMs = 0;
+  let steadyMs = 0;
+  let steady = 0;
+  const goal = Math.max(total, warm + 60_000);
+  // Made in portions outside the clock: holding all of them would measure the garbage collector.
+  while (learned < goal) {
+    const portion = exchanges(endpoints, principals, 20_000).map((one, index) => ({
+      ...one,
+      startedAtMs: one.startedAtMs + learned + index,
+    }));
+    const before = cpuMs();
+    for (const exchange of portion) inventory.observe(exchange);
+    inventory.drain();
+    const tookMs = cpuMs() - before;
+    learned += portion.length;
+    elapsedMs += tookMs;
+    if (learned > warm) {
+      steady += portion.length;
+      steadyMs += tookMs;
+    }
+  }
+  const checkpointBefore = performance.now();
+  const entries = inventory.checkpoint();
+  const checkpointMs = performance.now() - checkpointBefore;
+  const line = {
+    endpoints,
+    principals,
+    learned,
+    perCpuSecond: Math.round((learned / elapsedMs) * 1000),
+    steadyPerCpuSecond: Math.round((steady / steadyMs) * 1000),
+    known: inventory.stats().endpoints,
+    sampledOut: inventory.stats().sampledOut,
+    checkpointMs: Math.round(checkpointMs),
+    checkpointBytes: entries.reduce((sum, entry) => sum + entry.key.length + (entry.value?.length ?? 0), 0),
+    heapMiB: Math.round(process.memoryUsage().heapUsed / 1_048_576),
+  };
+  process.stdout.write(`${JSON.stringify(line)}\n`);
+}
