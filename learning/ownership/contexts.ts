@@ -102,7 +102,9 @@ export interface Tally {
   denied: number;
 }
 
-export function tallyOf(context: Context, people: People, relate: (context: Context, sample: Sample, person: number) => Relation): Tally {
+const GROUP = CLASSES.indexOf('group');
+
+export function tallyOf(context: Context, people: People, relate: (context: Context, sample: Sample, person: number, withoutGrants?: boolean) => Relation): Tally {
   const perPerson = new Map<number, { total: number; own: number; counts: number[] }>();
   const trespassers = new Set<number>();
   for (const sample of [...context.samples, ...context.denied]) {
@@ -118,6 +120,8 @@ export function tallyOf(context: Context, people: People, relate: (context: Cont
     entry.total++;
     if (index < 0) entry.own++;
     else entry.counts[index]++;
+    // A member of the group who had listed the object first is a member of the group all the same.
+    if (relation === 'listed' && relate(context, sample, person.id, true) === 'group') entry.counts[GROUP]++;
   }
   const tally: Tally = { people: 0, accesses: 0, own: 0, share: zero(), anybody: zero(), denied: trespassers.size };
   for (const entry of perPerson.values()) {
@@ -182,7 +186,7 @@ export function stancesOf(tally: Tally, seenPeople: number, mutates: boolean, se
     else if (tally.people < needed || tally.own / tally.people < 0.25) stances[name] = OPEN;
     else if (share <= settings.denyShare) {
       const proven =
-        tally.people >= settings.provenPeople &&
+        tally.people >= (name === 'group' ? settings.provenPeople * 2 : settings.provenPeople) &&
         tally.accesses >= settings.provenAccesses &&
         tally.anybody[name] <= Math.max(1, settings.provenDenied * tally.people) &&
         // So many trespassers are more likely a misunderstanding of ours than an attack.
@@ -191,4 +195,55 @@ export function stancesOf(tally: Tally, seenPeople: number, mutates: boolean, se
     } else stances[name] = { is: 'grey', confidence: 0.4, proven: false };
   }
   return stances;
+}
+
+/** A place as JSON; path numbers become names, because they are only good for one process. */
+export function saveContext(context: Context, pathOf: (id: number) => string) {
+  const names = new Map<number, number>();
+  const paths: string[] = [];
+  const sample = (one: Sample) => ({
+    ...one,
+    fields:
+      one.fields === null
+        ? null
+        : [...one.fields].map((value, index) => {
+            if (index % 2 === 1) return value;
+            let local = names.get(value);
+            if (local === undefined) {
+              local = paths.push(pathOf(value)) - 1;
+              names.set(value, local);
+            }
+            return local;
+          }),
+  });
+  return {
+    ...context,
+    rule: null,
+    samples: context.samples.slice(-100).map(sample),
+    denied: context.denied.slice(-40).map(sample),
+    wrappings: [...context.wrappings],
+    shapes: [...context.shapes],
+    votes: [...context.votes],
+    anonymous: [...context.anonymous],
+    people: [...context.people].slice(-500),
+    staff: [...context.staff],
+    paths,
+  };
+}
+
+export function loadContext(saved: ReturnType<typeof saveContext>, pathId: (path: string) => number): Context {
+  const ids = saved.paths.map(pathId);
+  const sample = (one: (typeof saved.samples)[number]): Sample => ({ ...one, fields: one.fields === null ? null : Uint32Array.from(one.fields, (value, index) => (index % 2 === 0 ? ids[value] : value)) });
+  const { paths: _, ...rest } = saved;
+  return {
+    ...rest,
+    samples: saved.samples.map(sample),
+    denied: saved.denied.map(sample),
+    wrappings: new Map(saved.wrappings),
+    shapes: new Set(saved.shapes),
+    votes: new Map(saved.votes),
+    anonymous: new Set(saved.anonymous),
+    people: new Set(saved.people),
+    staff: new Set(saved.staff),
+  };
 }

@@ -86,8 +86,8 @@ export class Knowledge {
     return this.sheet.resources.get(scoped(service, resource));
   }
 
-  /** How a person stands to an object of the table, named by its key, its value, and the resource whose rule says what its group is. */
-  relation(person: number, hi: number, lo: number, value: number, rule: ResourceRule | undefined): Relation {
+  /** How a person stands to an object of the table, named by its key, its value, and the resource whose rule says what its group is. `withoutGrants`: had nobody shared or listed it. */
+  relation(person: number, hi: number, lo: number, value: number, rule: ResourceRule | undefined, withoutGrants = false): Relation {
     if (this.ownsByName(person, value, rule)) return 'own';
     const known = this.table.get(hi, lo);
     const owner = known ? this.table.a : 0;
@@ -95,7 +95,7 @@ export class Knowledge {
     const kind = packed & 0xff;
     const group = packed >>> 8;
     if (owner !== 0 && this.holds(person, owner, kind)) return 'own';
-    const grant = this.grant(hi, lo, person);
+    const grant = withoutGrants ? 0 : this.grant(hi, lo, person);
     if (grant === GRANT.party || (grant === GRANT.creator && owner === 0)) return 'own';
     if (grant === GRANT.granted || grant === GRANT.weak) return 'granted';
     // Where no field names an owner, being listed is what makes an object one's own.

@@ -1,7 +1,9 @@
 import { type AccessVerdict, bodyText, type Finding, findingOf, type Observation, type Principal } from '../../exchange/index.js';
 import { type AnswerObject, type Field } from './answer.js';
-import { addSample, addTally, type Context, newContext, REGIME, type RegimeSettings, type Sample, stancesOf, tallyOf } from './contexts.js';
+import { addSample, addTally, type Context, loadContext, newContext, REGIME, saveContext, type RegimeSettings, type Sample, stancesOf, tallyOf } from './contexts.js';
 import { typeFields } from './fields.js';
+import { Dirty, loadSegment, MAX_PIECES, type SavedEntry } from './checkpoint.js';
+import { OwnershipError } from './errors.js';
 import { KeyedHash } from './hash.js';
 import { type Caller, JUDGE, type JudgedAnswer, type JudgeSettings, judge, relationAt } from './judge.js';
 import { GRANT, Knowledge, PERSON, type Relation, SPACE } from './knowledge.js';
@@ -74,6 +76,7 @@ export class OwnershipModel {
   readonly #idIndex = new Map<number, string[]>();
   readonly #waitingGrants = new Map<number, number[]>();
   readonly #lists = new Map<string, { first: Map<number, number>; conflicts: number; mine: boolean; people: Set<number> }>();
+  readonly #dirty = new Dirty();
   readonly #entryLog = new Map<string, number[]>();
   readonly #ruleLog = new Map<string, SheetChange>();
   readonly #typedAt = new Map<string, number>();
@@ -83,7 +86,7 @@ export class OwnershipModel {
   constructor(settings: Partial<OwnershipSettings> & Pick<OwnershipSettings, 'secret' | 'seed'>) {
     this.#settings = { regime: REGIME, judge: JUDGE, alertConfidence: 0.5, guessesToBlock: 3.4, guessesToAlert: 2.4, ...settings };
     this.known = new Knowledge(new KeyedHash(settings.seed));
-    this.people = new People(this.known, this.#write, this.#forget);
+    this.people = new People(this.known, this.#write, this.#forget, (piece) => this.#dirty.pieces.add(piece));
     this.#objects = new Objects(this.known, this.#write, (hi, lo, value, kind) => {
       const holder = this.people.holder(value, kind);
       if (holder !== undefined) this.people.addGrant(holder, hi, lo, GRANT.party);
@@ -157,6 +160,47 @@ export class OwnershipModel {
     return bytes;
   }
 
+  /** Pieces of state that changed since the last call, at most a bounded number; what is left comes with the next call. */
+  checkpoint(): SavedEntry[] {
+    const entries = this.#dirty.table(this.known.table);
+    for (const piece of this.#dirty.take(this.#dirty.pieces, MAX_PIECES)) entries.push({ key: piece, value: this.#save(piece) });
+    return entries;
+  }
+
+  /** Continues from saved pieces, in any order. Throws {@link OwnershipError} when a piece cannot be read. */
+  restore(entries: Iterable<SavedEntry>): void {
+    for (const { key, value } of entries) {
+      if (value === null) continue;
+      try {
+        if (key.startsWith('x|')) loadSegment(this.known.table, value);
+        else if (key.startsWith('p|') || key.startsWith('s|')) this.people.load(key, value);
+        else if (key.startsWith('place|')) this.#loadContext(value);
+        else this.known.sheet.apply(JSON.parse(value) as SheetChange);
+      } catch (error) {
+        throw error instanceof OwnershipError ? error : new OwnershipError('WEIR_OWNERSHIP_SAVED', `the learned ownership under "${key.slice(0, 80)}" cannot be read`);
+      }
+    }
+    for (const context of this.#contexts.values()) context.rule = this.known.sheet.routes.get(scoped(context.service, context.route))?.slots[context.slot] ?? null;
+  }
+
+  #save(piece: string): string | null {
+    if (piece.startsWith('p|') || piece.startsWith('s|')) return this.people.save(piece);
+    const [sort, name] = [piece.slice(0, piece.indexOf('|')), piece.slice(piece.indexOf('|') + 1)];
+    if (sort === 'route') return JSON.stringify({ route: name, rule: this.known.sheet.routes.get(name) ?? null });
+    if (sort === 'resource') return JSON.stringify({ resource: name, rule: this.known.sheet.resources.get(name) ?? null });
+    if (sort === 'claim') return JSON.stringify({ claim: name, kind: this.known.sheet.claims.get(name) ?? -1 });
+    const context = this.#contexts.get(name);
+    if (context === undefined) return null;
+    const paths = this.#objects.pathOf;
+    return JSON.stringify(saveContext(context, paths));
+  }
+
+  #loadContext(value: string): void {
+    const context = loadContext(JSON.parse(value) as ReturnType<typeof saveContext>, (path) => this.#objects.pathId(path));
+    this.#contexts.set(context.key, context);
+    this.#joinResource(context);
+  }
+
   stats(): OwnershipStats {
     let provenSlots = 0;
     for (const context of this.#contexts.values()) if (context.rule?.stances.foreign.proven === true) provenSlots++;
@@ -174,16 +218,20 @@ export class OwnershipModel {
 
   readonly #write = (hi: number, lo: number, a: number, b: number): void => {
     if (!this.known.table.set(hi, lo, a, b)) return;
+    this.#dirty.segments.add(hi >>> 22);
     this.#entryLog.set(`${hi >>> 0}.${lo >>> 0}`, [hi >>> 0, lo >>> 0, a >>> 0, b >>> 0, 1]);
   };
 
   readonly #forget = (hi: number, lo: number): void => {
+    this.#dirty.segments.add(hi >>> 22);
     if (this.known.table.delete(hi, lo)) this.#entryLog.set(`${hi >>> 0}.${lo >>> 0}`, [hi >>> 0, lo >>> 0, 0, 0, 0]);
   };
 
   #change(change: SheetChange): void {
     this.known.sheet.apply(change);
-    this.#ruleLog.set('route' in change ? `r${change.route}` : 'resource' in change ? `s${change.resource}` : `c${change.claim}`, change);
+    const name = 'route' in change ? `route|${change.route}` : 'resource' in change ? `resource|${change.resource}` : `claim|${change.claim}`;
+    this.#ruleLog.set(name, change);
+    this.#dirty.pieces.add(name);
   }
 
   #read(observation: Observation): Reading {
@@ -602,6 +650,7 @@ export class OwnershipModel {
   }
 
   #review(context: Context): void {
+    this.#dirty.pieces.add(`place|${context.key}`);
     context.nextCheck = Math.min(context.uses + 500, Math.ceil(context.uses * 1.35) + 2);
     this.#vote(context);
     this.#typeResource(context.service, context.resource);
@@ -677,9 +726,9 @@ export class OwnershipModel {
   }
 
   /** Relation of a past access, by what the object said then and by the grants known now. */
-  readonly #relate = (context: Context, sample: Sample, person: number): Relation => {
+  readonly #relate = (context: Context, sample: Sample, person: number, withoutGrants = false): Relation => {
     const rule = this.known.resource(context.service, context.resource);
-    const held = this.known.relation(person, sample.hi, sample.lo, sample.value, rule);
+    const held = this.known.relation(person, sample.hi, sample.lo, sample.value, rule, withoutGrants);
     if (held === 'own' || held === 'granted' || rule === undefined || sample.fields === null) return held;
     for (const field of rule.fields) {
       if (field.role !== 'owner') continue;

@@ -43,6 +43,16 @@ export class Objects {
     return this.#paths.push(path) - 1;
   }
 
+  /** Names behind path numbers, from the number `from` on. */
+  paths(from = 0): readonly string[] {
+    return this.#paths.slice(from);
+  }
+
+  /** The number of a path, made when new; -1 when there are too many. */
+  pathId(path: string): number {
+    return this.#pathId(path);
+  }
+
   /** The fields of an object as pairs of path number and value hash. */
   snapshot(object: AnswerObject): Uint32Array {
     const out: number[] = [];

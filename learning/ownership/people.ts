@@ -66,6 +66,8 @@ interface Source {
   nextCheck: number;
 }
 
+/** People kept in detail; the least recently seen are forgotten beyond it, their table entries stay. */
+const MAX_PEOPLE = 120_000;
 const MAX_SOURCE_PEOPLE = 4000;
 const MAX_SOURCES = 4000;
 const GROUP_BITS = 0xffffff;
@@ -85,6 +87,7 @@ export class People {
   /** Raised when roles of sources changed: everything derived may be read again. */
   epoch = 0;
   joins = 0;
+  forgotten = 0;
   /** Called when a person turns out to have an identity value. */
   onIdentity: ((person: Person, value: number) => void) | null = null;
 
@@ -92,6 +95,8 @@ export class People {
     private readonly known: Knowledge,
     private readonly write: (hi: number, lo: number, a: number, b: number) => void,
     private readonly forget: (hi: number, lo: number) => void,
+    /** A person (`p|number`) or source (`s|key`) has something new to be saved. */
+    private readonly touched: (piece: string) => void,
   ) {}
 
   get size(): number {
@@ -134,6 +139,7 @@ export class People {
     };
     this.all.set(person.id, person);
     this.#writeKey(key, person);
+    if (this.all.size > MAX_PEOPLE) this.#forgetIdle();
     return person;
   }
 
@@ -212,6 +218,7 @@ export class People {
     if (source.values.size >= source.nextCheck) {
       source.nextCheck = Math.ceil(source.values.size * 1.3) + 1;
       this.#check(source);
+      this.touched(`s|${sourceKey}`);
     }
     if (source.role !== 'off' && (before === undefined || before === value)) this.#assign(person, value, source);
     return person;
@@ -298,6 +305,7 @@ export class People {
     this.joins++;
     this.#canon.set(from.id, into.id);
     this.all.delete(from.id);
+    this.touched(`p|${from.id}`);
     into.keys.push(...from.keys);
     // Objects that belong to the person itself name it by number: the old numbers stay good.
     for (const alias of [from.id, ...from.aliases]) {
@@ -328,6 +336,40 @@ export class People {
   #unguess(person: Person): void {
     for (let i = 0; i < person.guessed.length; i += 2) this.#retract(person, person.guessed[i], person.guessed[i + 1]);
     person.guessed = [];
+  }
+
+  /** Forgets a twentieth of the people: nameless ones that own nothing first, then by last sighting. */
+  #forgetIdle(): void {
+    const order = [...this.all.values()].sort((a, b) => worth(a) - worth(b));
+    for (const person of order.slice(0, MAX_PEOPLE / 20)) {
+      this.all.delete(person.id);
+      this.touched(`p|${person.id}`);
+      this.forgotten++;
+    }
+  }
+
+  /** What is saved of a person or source; null when it is gone. */
+  save(piece: string): string | null {
+    if (piece.startsWith('s|')) {
+      const source = this.#sources.get(piece.slice(2));
+      return source === undefined ? null : JSON.stringify({ ...source, values: [...source.values].slice(-1000), distinct: [...source.distinct].slice(-1000), unique: [...source.unique].slice(-1000) });
+    }
+    const person = this.all.get(Number(piece.slice(2)));
+    if (person === undefined) return null;
+    return JSON.stringify({ ...person, identities: [...person.identities], groups: [...person.groups], opened: [...person.opened], listed: [...person.listed], foreignOwners: [...person.foreignOwners], grants: person.grants.slice(-300) });
+  }
+
+  load(piece: string, value: string): void {
+    if (piece.startsWith('s|')) {
+      const saved = JSON.parse(value) as Source & { values: [number, number][]; distinct: [number, number][]; unique: [number, number][] };
+      this.#sources.set(piece.slice(2), { ...saved, values: new Map(saved.values), distinct: new Map(saved.distinct), unique: new Map(saved.unique) });
+      this.#kinds.set(saved.key, saved.kind);
+      return;
+    }
+    const saved = JSON.parse(value) as Person & { identities: [number, number][]; groups: [number, number][]; opened: [number, [number, number]][]; listed: [number, [number, number]][]; foreignOwners: number[] };
+    this.all.set(saved.id, { ...saved, identities: new Map(saved.identities), groups: new Map(saved.groups), opened: new Map(saved.opened), listed: new Map(saved.listed), foreignOwners: new Set(saved.foreignOwners) });
+    for (const alias of saved.aliases) this.#canon.set(alias, saved.id);
+    this.#nextPerson = Math.max(this.#nextPerson, saved.id + 1, ...saved.aliases.map((alias) => alias + 1));
   }
 
   #retract(person: Person, value: number, kind: number): void {
@@ -375,11 +417,13 @@ export class People {
   }
 
   #writeKey(key: string, person: Person): void {
+    this.touched(`p|${person.id}`);
     this.known.hash.text(SPACE.principal, key);
     this.write(this.known.hash.hi, this.known.hash.lo, person.id, person.flags);
   }
 
   #writeIdentity(person: Person, value: number, kind: number): void {
+    this.touched(`p|${person.id}`);
     this.known.hash.words(SPACE.identity, value, kind, person.id);
     this.write(this.known.hash.hi, this.known.hash.lo, 1, 0);
     this.known.hash.words(SPACE.identity, 0, kind, person.id);
@@ -410,4 +454,9 @@ function leader(votes: Votes, occasions: number, needed: number): [value: number
     } else second = Math.max(second, weight);
   }
   return occasions >= needed && best[2] >= occasions * 0.8 && second <= best[2] * 0.6 ? [best[0], best[1]] : null;
+}
+
+/** Order of forgetting: what is worth least comes first. */
+function worth(person: Person): number {
+  return person.lastSeenMs + (person.owned > 0 ? 30 * 86_400_000 : 0) + (person.identities.size > 0 ? 86_400_000 : 0);
 }
