@@ -40,7 +40,7 @@ export interface ActorScore {
 }
 
 /** Findings that are the API's fault and not the caller's: they say nothing about the actor. */
-const NOT_THE_ACTOR = /^(data|inventory|scan|error)\.|^auth\.(missing|weakened|jwt-weak)$/;
+const NOT_THE_ACTOR = /^(data|inventory|scan|error)\.|^auth\.(missing|weakened|jwt-weak)$|^policy\.response$/;
 
 export function countsAgainstActor(kind: string): boolean {
   return !NOT_THE_ACTOR.test(kind);

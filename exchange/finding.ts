@@ -29,13 +29,15 @@ export interface FindingInput {
   readonly effect?: Finding['effect'];
   /** Further exchanges it is about, oldest first. */
   readonly also?: readonly Pick<Exchange, 'id' | 'requestId'>[];
+  /** The cause is one for the whole service (a header that every answer has), not one an endpoint. */
+  readonly perService?: boolean;
   /** What a person would fix, beyond kind and endpoint: a field path, a parameter. Part of the fingerprint. */
   readonly subject?: string;
 }
 
 /** Kinds that say nothing of the flaw by themselves: there the rule or test is what a person would fix. */
 const isNamedBySource = (kind: string): boolean =>
-  kind === 'policy.violation' || kind === 'scan.vulnerability' || !Object.hasOwn(KINDS, kind);
+  kind.startsWith('policy.') || kind === 'scan.vulnerability' || !Object.hasOwn(KINDS, kind);
 
 /**
  * A finding with id, texts from the catalogue, and the fingerprint that makes findings of one cause one issue: kind, service, endpoint and subject.
@@ -71,7 +73,7 @@ export function findingOf(input: FindingInput): Finding {
     fingerprint: shortHash(
       input.kind,
       exchange.service,
-      input.endpoint?.id ?? '',
+      input.perService ? '' : (input.endpoint?.id ?? ''),
       isNamedBySource(input.kind) ? input.source.id : '',
       input.subject ?? '',
     ),

@@ -301,6 +301,7 @@ export const KINDS = {
     remediation: 'Correct the document or the implementation.',
   },
   'policy.violation': { title: 'A policy was violated', severity: 'medium', remediation: 'See the policy.' },
+  'policy.response': { title: 'An answer violates a policy', severity: 'medium', owasp: 'API8:2023', remediation: 'See the policy.' },
   'scan.vulnerability': { title: 'A scan test found a flaw', severity: 'high', remediation: 'See the test.' },
 } as const satisfies Record<string, Kind>;
 

@@ -7,7 +7,7 @@ function kindOfAct(act: Act): string {
   if (act.policy.startsWith('object-access')) return 'bola.foreign-object';
   if (act.phase === 'response' && act.evidence.some((one) => one.location.in === 'body' && one.type !== undefined))
     return act.policy.includes('secret') ? 'data.secret-exposed' : 'data.exposed';
-  return 'policy.violation';
+  return act.phase === 'response' ? 'policy.response' : 'policy.violation';
 }
 
 /**
@@ -28,30 +28,38 @@ export function findingsOfActs(acts: readonly Act[], exchange: Exchange, endpoin
         explanation: act.message,
         confidence: act.confidence,
         severity: act.severity,
-        ...(kind === 'policy.violation' ? { title: act.message } : {}),
+        ...(kind.startsWith('policy.') ? { title: act.message } : {}),
+        perService: kind === 'policy.response' && act.evidence.length > 0 && act.evidence.every((one) => one.location.in === 'header'),
         ...(act.owasp === undefined ? {} : { owasp: act.owasp }),
         ...(act.cwe === undefined ? {} : { cwe: act.cwe }),
         evidence: act.evidence,
         effect: act.acted ? 'acted' : act.action === 'alert' ? 'none' : 'would-act',
-        subject: act.phase === 'response' ? places.join(',') : '',
+        subject: kind.startsWith('data.') ? places.join(',') : '',
       });
     });
 }
 
 const EFFECT = { acted: 2, 'would-act': 1, none: 0 } as const;
+const stronger = (a: Finding, b: Finding): Finding['effect'] => (EFFECT[a.effect] >= EFFECT[b.effect] ? a.effect : b.effect);
 
-/** A detector and a policy may see the same flaw in one exchange: one finding is kept for each cause, with the strongest effect and all evidence. */
+/**
+ * A detector and a policy may see the same flaw in one exchange: one finding is kept for each cause, with the strongest effect and all evidence. What
+ * the object-access policy says is the verdict of learned ownership, so it joins the detector's finding where there is one.
+ */
 export function onePerCause(findings: readonly Finding[]): Finding[] {
+  const byDetector = findings.find((finding) => finding.kind.startsWith('bola.') && finding.source.kind === 'detector');
   const kept = new Map<string, Finding>();
   for (const finding of findings) {
-    const before = kept.get(finding.fingerprint);
-    if (before === undefined) {
-      kept.set(finding.fingerprint, finding);
-      continue;
+    const cause =
+      byDetector !== undefined && finding.kind.startsWith('bola.') && finding.source.kind === 'policy'
+        ? byDetector.fingerprint
+        : finding.fingerprint;
+    const before = kept.get(cause);
+    if (before === undefined) kept.set(cause, finding);
+    else {
+      const [first, second] = before.source.kind === 'policy' && finding.source.kind === 'detector' ? [finding, before] : [before, finding];
+      kept.set(cause, { ...first, effect: stronger(first, second), evidence: [...first.evidence, ...second.evidence] });
     }
-    const [first, second] = finding.confidence > before.confidence ? [finding, before] : [before, finding];
-    const effect = EFFECT[first.effect] >= EFFECT[second.effect] ? first.effect : second.effect;
-    kept.set(finding.fingerprint, { ...first, effect, evidence: [...first.evidence, ...second.evidence] });
   }
   return [...kept.values()];
 }
