@@ -6,10 +6,11 @@
  * `node --import tsx bench/sensor.bench.ts [--transactions 60000] [--rounds 3] [--only weir,tshark,…]`
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
+import typescript from 'typescript';
 import { writeCapture } from './sensor-capture.js';
 
 const { values } = parseArgs({
@@ -19,6 +20,7 @@ const { values } = parseArgs({
     only: { type: 'string', default: '' },
   },
 });
+const { ModuleKind, ScriptTarget, transpileModule } = typescript;
 const only = values.only === '' ? null : values.only.split(',');
 const folder = mkdtempSync(join(tmpdir(), 'weir-bench-sensor-'));
 const capture = join(folder, 'capture.pcap');
@@ -61,15 +63,34 @@ function measured(words: readonly string[]): Round {
   return { wallMs, cpuMs: children, peakMib: -1, found: Number(lines[0]) };
 }
 
+/** Compiles what the child needs, as the build does, inside of node_modules so that its imports are found. Returns the child's path. */
+function compiledChild(): string {
+  const root = new URL('..', import.meta.url).pathname;
+  const out = join(root, 'node_modules', '.cache', 'weir-bench-sensor');
+  rmSync(out, { recursive: true, force: true });
+  const sources = ['exchange', 'sensor'].flatMap((name) =>
+    readdirSync(join(root, name), { recursive: true, encoding: 'utf8' }).map((file) => join(name, file)),
+  );
+  for (const file of [...sources, 'bench/sensor-read.ts']) {
+    if (!file.endsWith('.ts') || file.endsWith('.test.ts')) continue;
+    const { outputText } = transpileModule(readFileSync(join(root, file), 'utf8'), {
+      compilerOptions: { target: ScriptTarget.ES2023, module: ModuleKind.ESNext },
+    });
+    mkdirSync(dirname(join(out, file)), { recursive: true });
+    writeFileSync(join(out, file.replace(/\.ts$/, '.js')), outputText);
+  }
+  writeFileSync(join(out, 'package.json'), '{"type":"module"}');
+  return join(out, 'bench', 'sensor-read.js');
+}
+
 function weir(workers: number): Round {
-  const child = new URL('./sensor-read.ts', import.meta.url).pathname;
-  const printed = JSON.parse(execFileSync(process.execPath, ['--import', 'tsx', child, capture, String(workers)], { encoding: 'utf8' }));
+  const printed = JSON.parse(execFileSync(process.execPath, [child, capture, String(workers)], { encoding: 'utf8' }));
   return { wallMs: printed.wallMs, cpuMs: printed.cpuMs, peakMib: printed.peakMib, found: printed.exchanges };
 }
 
 const SUBJECTS: readonly { readonly name: string; readonly program: string | null; run(): Round }[] = [
   { name: 'weir', program: null, run: () => weir(0) },
-  { name: 'weir, 2 workers', program: null, run: () => weir(2) },
+  { name: 'weir-2-workers', program: null, run: () => weir(2) },
   { name: 'suricata', program: 'suricata', run: () => measured(['suricata', '--runmode', 'single', '-r', capture, '-l', folder]) },
   {
     name: 'tshark',
@@ -77,12 +98,13 @@ const SUBJECTS: readonly { readonly name: string; readonly program: string | nul
     run: () => measured(['tshark', '-r', capture, '-n', '-Y', 'http', '-d', 'tcp.port==8080,http', '-T', 'fields', ...HTTP_FIELDS]),
   },
   { name: 'tcpflow', program: 'tcpflow', run: () => measured(['tcpflow', '-a', '-r', capture, '-o', join(folder, 'flows')]) },
-  { name: 'tcpdump (copies only)', program: 'tcpdump', run: () => measured(['tcpdump', '-r', capture, '-w', '/dev/null']) },
+  { name: 'tcpdump', program: 'tcpdump', run: () => measured(['tcpdump', '-r', capture, '-w', '/dev/null']) },
 ];
 
 const isInstalled = (program: string): boolean => spawnSync('sh', ['-c', `command -v ${program}`]).status === 0;
 const median = (list: readonly number[]): number => list.toSorted((a, b) => a - b)[Math.floor(list.length / 2)];
 
+const child = compiledChild();
 const truth = await writeCapture(capture, Number(values.transactions));
 console.log(`${truth.transactions} transactions, ${truth.packets} packets, ${(truth.bytes / 1e6).toFixed(0)} MB`);
 const subjects = SUBJECTS.filter(

@@ -1,48 +1,68 @@
 import { newSegment, type Segment } from './decode/segment.js';
 
-/** Bytes of a record before its payload: time 8 · addresses 32 · ports 4 · sequence 4 · acknowledgement 4 · network id 4 · wire length 4 · length 4 · flags 1. */
-export const SEGMENT_HEADER_BYTES = 65;
+/*
+ * A segment on its way to a worker, in 32-bit words of the machine's own order, padded to 8 bytes:
+ *    0  time (float64)     2  source     6  destination   10  ports      11  sequence
+ *   12  acknowledgement   13  network id 14  wire length  15  flags (8 bits) and payload length (24 bits)   16  payload
+ */
+const HEADER_WORDS = 16;
+const HEADER_BYTES = HEADER_WORDS * 4;
 
-/** Writes a segment at `at`, which has room for it. Returns the offset behind. */
-export function writeSegment(into: Buffer, at: number, segment: Segment): number {
-  const length = segment.end - segment.start;
-  into.writeDoubleLE(segment.tsMs, at);
-  for (let index = 0; index < 4; index++) {
-    into.writeInt32LE(segment.source[index], at + 8 + index * 4);
-    into.writeInt32LE(segment.destination[index], at + 24 + index * 4);
-  }
-  into.writeUInt16LE(segment.sourcePort, at + 40);
-  into.writeUInt16LE(segment.destinationPort, at + 42);
-  into.writeInt32LE(segment.sequence, at + 44);
-  into.writeInt32LE(segment.acknowledgement, at + 48);
-  into.writeInt32LE(segment.vni, at + 52);
-  into.writeInt32LE(segment.wireLength, at + 56);
-  into.writeInt32LE(length, at + 60);
-  into[at + 64] = segment.flags;
-  into.set(segment.bytes.subarray(segment.start, segment.end), at + SEGMENT_HEADER_BYTES);
-  return at + SEGMENT_HEADER_BYTES + length;
+/** A buffer that records are written to or read from, seen as what they are made of. */
+export interface RecordViews {
+  readonly bytes: Buffer;
+  readonly words: Int32Array;
+  readonly times: Float64Array;
 }
 
-/** Reads records one after the other into one segment that is reused. */
-export function eachSegment(bytes: Buffer, length: number, take: (segment: Segment) => void): void {
+export function viewsOf(buffer: ArrayBuffer): RecordViews {
+  return { bytes: Buffer.from(buffer), words: new Int32Array(buffer), times: new Float64Array(buffer) };
+}
+
+/** Bytes that a segment takes. */
+export function recordBytes(segment: Segment): number {
+  return HEADER_BYTES + ((segment.end - segment.start + 7) & ~7);
+}
+
+/** Writes a segment at `at`, a multiple of 8, which has room for it. Returns the offset behind. */
+export function writeSegment({ bytes, words, times }: RecordViews, at: number, segment: Segment): number {
+  const length = segment.end - segment.start;
+  const word = at >> 2;
+  times[at >> 3] = segment.tsMs;
+  for (let index = 0; index < 4; index++) {
+    words[word + 2 + index] = segment.source[index];
+    words[word + 6 + index] = segment.destination[index];
+  }
+  words[word + 10] = (segment.sourcePort << 16) | segment.destinationPort;
+  words[word + 11] = segment.sequence;
+  words[word + 12] = segment.acknowledgement;
+  words[word + 13] = segment.vni;
+  words[word + 14] = segment.wireLength;
+  words[word + 15] = (segment.flags << 24) | length;
+  if (length > 0) bytes.set(segment.bytes.subarray(segment.start, segment.end), at + HEADER_BYTES);
+  return at + recordBytes(segment);
+}
+
+/** Reads the records of the first `length` bytes one after the other, into one segment that is reused. */
+export function eachSegment({ bytes, words, times }: RecordViews, length: number, take: (segment: Segment) => void): void {
   const segment = newSegment();
   segment.bytes = bytes;
-  for (let at = 0; at < length; ) {
-    segment.tsMs = bytes.readDoubleLE(at);
+  for (let at = 0; at < length; at += recordBytes(segment)) {
+    const word = at >> 2;
+    segment.tsMs = times[at >> 3];
     for (let index = 0; index < 4; index++) {
-      segment.source[index] = bytes.readInt32LE(at + 8 + index * 4);
-      segment.destination[index] = bytes.readInt32LE(at + 24 + index * 4);
+      segment.source[index] = words[word + 2 + index];
+      segment.destination[index] = words[word + 6 + index];
     }
-    segment.sourcePort = bytes.readUInt16LE(at + 40);
-    segment.destinationPort = bytes.readUInt16LE(at + 42);
-    segment.sequence = bytes.readInt32LE(at + 44);
-    segment.acknowledgement = bytes.readInt32LE(at + 48);
-    segment.vni = bytes.readInt32LE(at + 52);
-    segment.wireLength = bytes.readInt32LE(at + 56);
-    segment.flags = bytes[at + 64];
-    segment.start = at + SEGMENT_HEADER_BYTES;
-    segment.end = segment.start + bytes.readInt32LE(at + 60);
+    segment.sourcePort = words[word + 10] >>> 16;
+    segment.destinationPort = words[word + 10] & 0xffff;
+    segment.sequence = words[word + 11];
+    segment.acknowledgement = words[word + 12];
+    segment.vni = words[word + 13];
+    segment.wireLength = words[word + 14];
+    segment.flags = words[word + 15] >>> 24;
+    segment.start = at + HEADER_BYTES;
+    segment.end = segment.start + (words[word + 15] & 0xffffff);
     take(segment);
-    at = segment.end;
   }
 }

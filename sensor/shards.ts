@@ -6,7 +6,7 @@ import type { Segment } from './decode/segment.js';
 import { sensorError } from './errors.js';
 import type { PipelineOptions } from './pipeline.js';
 import { hashOf } from './reassembly/flows.js';
-import { SEGMENT_HEADER_BYTES, writeSegment } from './shard-record.js';
+import { type RecordViews, recordBytes, viewsOf, writeSegment } from './shard-record.js';
 import { DEFAULT_LIMITS, type Packet } from './types.js';
 
 /** To a worker: segments as records, or time, or the end. */
@@ -36,7 +36,7 @@ const TOO_FAR = 64;
 interface Shard {
   readonly worker: Worker;
   buffer: ArrayBuffer;
-  view: Buffer;
+  view: RecordViews;
   length: number;
   underWay: number;
   counters: Counters;
@@ -75,7 +75,7 @@ export class Shards {
       const shard: Shard = {
         worker,
         buffer,
-        view: Buffer.from(buffer),
+        view: viewsOf(buffer),
         length: 0,
         underWay: 0,
         counters: newCounters(),
@@ -110,8 +110,8 @@ export class Shards {
   }
 
   #write(shard: Shard, segment: Segment): void {
-    const needed = SEGMENT_HEADER_BYTES + segment.end - segment.start;
-    if (shard.length + needed > shard.view.length) {
+    const needed = recordBytes(segment);
+    if (shard.length + needed > shard.buffer.byteLength) {
       // Live sources cannot wait; whoever can asks ready() and never comes here.
       if (shard.underWay >= TOO_FAR) {
         this.#counters.overloaded++;
@@ -129,7 +129,7 @@ export class Shards {
       shard.worker.postMessage(order, [shard.buffer]);
     }
     shard.buffer = room <= BATCH_BYTES ? (this.#free.pop() ?? new ArrayBuffer(BATCH_BYTES)) : new ArrayBuffer(room);
-    shard.view = Buffer.from(shard.buffer);
+    shard.view = viewsOf(shard.buffer);
     shard.length = 0;
   }
 

@@ -5,7 +5,8 @@ export interface Held {
   bytes: number;
 }
 
-const FIRST_BYTES = 1024;
+/** Below half of Node's buffer pool, so that small bodies share slabs. */
+const FIRST_BYTES = 3_968;
 
 /**
  * Collects a body: keeps bytes up to a cap, counts the rest, remembers holes. What it keeps is copied, so no packet buffer is pinned, and counted
