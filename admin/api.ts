@@ -65,7 +65,6 @@ async function serve(
     address: request.ip,
     agent: (request.headers['user-agent'] ?? '').slice(0, 300),
     ifMatch: versionOf(request.headers['if-match']),
-    accept: request.headers.accept ?? '',
     contentType: request.headers['content-type'] ?? '',
     target: (target) => {
       notes.target = target;

@@ -13,7 +13,6 @@ export const ADMIN_ERRORS = {
   ADMIN_NOT_FOUND: { status: 404, hint: 'Check the address; ids may have been forgotten by retention.' },
   ADMIN_TOO_LARGE: { status: 413, hint: 'Send less at once.' },
   ADMIN_UNSUPPORTED: { status: 415, hint: 'Send application/json unless the operation says otherwise.' },
-  ADMIN_VERSION_NEEDED: { status: 428, hint: 'Send the ETag that you read as If-Match.' },
   ADMIN_KEY_REUSED: { status: 422, hint: 'An Idempotency-Key belongs to one request; take a new one.' },
   ADMIN_KEY_BUSY: { status: 409, hint: 'The first request with this Idempotency-Key is still being worked on.' },
   ADMIN_RATE_LIMITED: { status: 429, hint: 'Wait as long as Retry-After says.' },

@@ -90,7 +90,7 @@ export function registerOidc(
         address: request.ip,
         agent: request.headers['user-agent'] ?? '',
         ifMatch: undefined,
-        accept: '',
+
         contentType: '',
         target: () => undefined,
       };

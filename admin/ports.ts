@@ -117,7 +117,7 @@ export interface ScansPort {
   publishTests(tests: readonly { readonly id: string; readonly text: string | null; readonly enabled: boolean }[]): Promise<void>;
   /** Wakes the scheduler: a run was queued, paused, resumed or is to stop. */
   wake(): void;
-  /** One result again (its test on its endpoint); the run is queued already. */
+  /** Tries the identity now. */
   checkAuthContext(id: string): Promise<{ readonly ok: boolean; readonly text: string }>;
 }
 

@@ -22,7 +22,6 @@ export interface Call {
   readonly agent: string;
   /** Version from If-Match; undefined when none was sent. */
   readonly ifMatch: number | undefined;
-  readonly accept: string;
   readonly contentType: string;
   /** What the audit log says the write was about; set by the handler where the path does not. */
   target(target: string): void;

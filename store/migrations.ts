@@ -159,7 +159,6 @@ create table scan_results ("id" text primary key, "runId" text not null, "testId
 create index scan_results_run on scan_results ("runId", "verdict", "severity", "id");
 create index scan_results_severity on scan_results ("runId", "severity", "id");
 create index scan_results_at on scan_results ("runId", "atMs", "id");
-create unique index scan_results_once on scan_results ("runId", "testId", "endpointId", "id");
 create table leases ("name" text primary key, "holder" text not null, "expiresMs" bigint not null, "term" bigint not null);
 create table outbox ("id" text primary key, "integrationId" text not null, "createdMs" bigint not null, "nextTryMs" bigint not null,
   "attempts" integer not null, "state" text not null, "lastError" text not null, "noticeJson" text not null);

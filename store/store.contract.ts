@@ -199,6 +199,51 @@ const contracts: Record<string, Contract> = {
     t.equal((await everything((cursor) => store.issues.findings({ issueId: issue!.id }, { cursor, limit: 3 }))).length, 8);
   },
 
+  'issues are found by every filter': async (t, store) => {
+    const kinds = ['bola.foreign-object', 'bola.enumeration', 'data.exposed'];
+    const severities = ['low', 'high', 'critical'] as const;
+    await store.commit(
+      step({
+        findings: Array.from({ length: 9 }, (_, n) =>
+          finding(n, {
+            fingerprint: `fp-${n}`,
+            kind: kinds[n % 3],
+            severity: severities[Math.floor(n / 3)],
+            service: n < 5 ? 'shop' : 'bank',
+            title: `Title ${n}`,
+          }),
+        ),
+      }),
+    );
+    const [first] = (await store.issues.list({}, { sort: 'firstSeen', limit: 1 })).items;
+    await store.issues.decide(first!.id, { status: 'accepted', by: 'ann', reason: 'ok', atMs: NOW, untilMs: null });
+    const cases: [object, number][] = [
+      [{}, 9],
+      [{ status: ['open', 'reopened'] }, 8],
+      [{ status: ['open', 'accepted', 'fixed'] }, 9],
+      [{ status: ['accepted'] }, 1],
+      [{ severity: ['high', 'critical'] }, 6],
+      [{ severity: ['low'], status: ['open', 'reopened'] }, 2],
+      [{ kind: 'bola' }, 6],
+      [{ kind: 'data.exposed' }, 3],
+      [{ service: 'bank', kind: 'bola.enumeration' }, 1],
+      [{ actorId: 'principal:mallory', endpointId: 'e2' }, 9],
+      [{ search: 'TITLE 7' }, 1],
+      [{ search: '100%' }, 0],
+      [{ firstSeenAfterMs: NOW + 5 }, 4],
+    ];
+    for (const [filter, count] of cases) {
+      for (const sort of ['-lastSeen', 'firstSeen', '-priority', 'severity', '-occurrences']) {
+        t.equal(
+          (await everything((cursor) => store.issues.list(filter, { cursor, sort, limit: 2 }))).length,
+          count,
+          `${JSON.stringify(filter)} by ${sort}`,
+        );
+      }
+    }
+    t.equal((await store.issues.findings({ severity: ['high', 'low'], service: 'shop' }, {})).items.length, 5);
+  },
+
   'decisions on an old version are refused': async (t, store) => {
     const { issues } = await store.commit(step({ findings: [finding(1)] }));
     const id = issues[0]!.id;
