@@ -4,8 +4,8 @@ import { fieldSelector, type Selector } from '../body/select.js';
 import type { Actions, Rule } from '../language/schema.js';
 import { durationMs } from '../language/units.js';
 import type { Decision } from '../types.js';
-import { selectorOf } from './checks.js';
 import type { Scope } from './scope.js';
+import { selectorOf } from './selectors.js';
 import { asList, compileGlobs, type Predicate } from './values.js';
 
 /** Strength of what the client sees; the strongest of all rules that act is done. */

@@ -1,7 +1,8 @@
 import type { Condition } from '../language/conditions.js';
-import { type Check, checkNames, type Needs, undecided } from './checks.js';
+import type { Check, Needs } from './checks.js';
 import type { DataArea, PlacedMatch } from './facts.js';
 import { NO, type Scope, YES } from './scope.js';
+import { checkNames, undecided } from './selectors.js';
 import { asList, compileGlobs } from './values.js';
 
 const DEFAULT_CONFIDENCE = 0.5;

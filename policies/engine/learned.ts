@@ -3,9 +3,10 @@ import type { AttackFinding } from '../attack-port.js';
 import { fieldSelector, select } from '../body/select.js';
 import type { Condition } from '../language/conditions.js';
 import { durationMs } from '../language/units.js';
-import { type Check, selectorOf, undecided } from './checks.js';
+import type { Check } from './checks.js';
 import type { Facts } from './facts.js';
 import { NO, type Scope, YES } from './scope.js';
+import { selectorOf, undecided } from './selectors.js';
 import { asList, compileGlobs, textOfValue } from './values.js';
 
 /** Verdict of learned ownership. */
