@@ -74,7 +74,16 @@ export class AdminClient {
     return rows;
   }
 
-  async call<T>(method: string, path: string, body?: unknown): Promise<T> {
+  call<T>(method: string, path: string, body?: unknown): Promise<T> {
+    return this.send<T>(method, path, body === undefined ? undefined : JSON.stringify(body), 'application/json');
+  }
+
+  /** Sends bytes of another media type. */
+  upload<T>(path: string, mediaType: string, bytes: Uint8Array): Promise<T> {
+    return this.send<T>('POST', path, bytes, mediaType);
+  }
+
+  private async send<T>(method: string, path: string, body: string | Uint8Array | undefined, mediaType: string): Promise<T> {
     let answer: Response;
     try {
       answer = await fetch(`${this.base}/api/v1${path}`, {
@@ -82,9 +91,9 @@ export class AdminClient {
         headers: {
           authorization: `Bearer ${this.token}`,
           accept: 'application/json',
-          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...(body === undefined ? {} : { 'content-type': mediaType }),
         },
-        body: body === undefined ? undefined : JSON.stringify(body),
+        body,
       });
     } catch (cause) {
       throw new WeirError('ADMIN_UNREACHABLE', `The admin API at ${this.base} does not answer.`, {

@@ -113,9 +113,9 @@ export function writeAtomically(file: string, text: string): void {
   renameSync(`${file}.tmp`, file);
 }
 
-/** The weir that runs on this folder with an admin API; null when none does. */
-export function findRunning(folder: string): RunFile | null {
-  for (const role of ['up', 'admin']) {
+/** What runs on this folder in one of the roles (by default those with an admin API); null when nothing does. */
+export function findRunning(folder: string, roles: readonly string[] = ['up', 'admin']): RunFile | null {
+  for (const role of roles) {
     const file = path.join(folder, `${role}.run.json`);
     if (!existsSync(file)) continue;
     const run = JSON.parse(readFileSync(file, 'utf8')) as RunFile;

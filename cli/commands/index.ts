@@ -2,6 +2,8 @@ import type { Command } from 'commander';
 import type { CommandContext } from '../main.js';
 import { registerBlock } from './block.js';
 import { registerClassify } from './classify.js';
+import { registerDoctor } from './doctor.js';
+import { registerImport } from './import.js';
 import { registerLists } from './lists.js';
 import { registerMode } from './mode.js';
 import { registerPcap } from './pcap.js';
@@ -15,6 +17,8 @@ export const commands: readonly ((program: Command, context: CommandContext) => 
   registerBlock,
   registerMode,
   registerPolicies,
+  registerImport,
   registerPcap,
   registerClassify,
+  registerDoctor,
 ];

@@ -71,7 +71,7 @@ export class Engine {
 
   /** Takes back what a former run committed. Call once, before the first batch. */
   async restore(): Promise<void> {
-    const { store, inventory, actors, hits } = this.parts;
+    const { store, inventory, ownership, actors, hits } = this.parts;
     const text = new TextDecoder();
     const texts = async (scope: string): Promise<{ key: string; value: string }[]> => {
       const entries: { key: string; value: string }[] = [];
@@ -79,6 +79,7 @@ export class Engine {
       return entries;
     };
     inventory.restore(await texts('inventory'));
+    ownership.restore(await texts('ownership'));
     actors.restore(await texts('actors'));
     hits.restore(await texts('hits'));
   }
@@ -227,6 +228,7 @@ export class Engine {
       samples,
       learned: [
         ...learnedOf('inventory', inventory.checkpoint()),
+        ...learnedOf('ownership', ownership.checkpoint()),
         ...learnedOf('actors', actors.dirty()),
         ...learnedOf('hits', hits.dirty()),
       ],

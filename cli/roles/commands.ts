@@ -120,6 +120,7 @@ export async function engine(flags: RoleFlags, config: Config, version: string, 
       feed: (snapshot) => redisFeedWriter({ url: redis, name: 'ownership' }, snapshot),
       log: logTo(output),
     });
+    data.publish({ gateways: [], admin: null });
     tell(flags, output, {}, 'weir engine learns');
     await untilSignal();
     await running.close();

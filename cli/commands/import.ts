@@ -1,0 +1,105 @@
+import { createReadStream, existsSync, statSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import type { Command } from 'commander';
+import { WeirError } from '../../exchange/index.js';
+import type { CommandContext } from '../main.js';
+import { type AdminFlags, adminOf, withAdminOptions } from './options.js';
+
+interface ImportAnswer {
+  readonly exchanges: number;
+  readonly refused: number;
+  readonly problems: readonly string[];
+}
+
+const CHUNK_BYTES = 16 * 1024 * 1024;
+
+/** `weir import FILE.pcap|FILE.har` and `weir import exchanges FILE|-`: recorded traffic into the running weir, or learned on the spot and printed. */
+export function registerImport(program: Command, context: CommandContext): void {
+  const { output } = context;
+  const command = program.command('import').description('learn from recorded traffic: pcap, pcapng, HAR or NDJSON exchanges');
+  withAdminOptions(command.argument('[file]', 'capture, HAR or NDJSON file'))
+    .option('--service <name>', 'count it as traffic of this service')
+    .action(async (file: string | undefined, flags: AdminFlags & { service?: string }) => {
+      if (file === undefined)
+        throw new WeirError('IMPORT_NO_FILE', 'Name the file to import.', {
+          hint: 'weir import traffic.pcap, or weir import exchanges - for NDJSON on standard input.',
+        });
+      await send(file, mediaTypeOf(file), flags);
+    });
+  withAdminOptions(
+    command
+      .command('exchanges')
+      .description('NDJSON {method, host, path, status?, requestHeaders?, requestBody?, responseHeaders?, responseBody?, responseKeys?}')
+      .argument('<file>', 'file, or - for standard input'),
+  )
+    .option('--print <what>', 'print "endpoints" as NDJSON {method, host, template} at the end, without a running weir')
+    .option('--service <name>', 'count it as traffic of this service')
+    .action(async (file: string, flags: AdminFlags & { print?: string; service?: string }) => {
+      if (flags.print === undefined) return send(file, 'application/x-ndjson', flags);
+      if (flags.print !== 'endpoints') throw new WeirError('IMPORT_PRINT', `--print knows "endpoints", not "${flags.print}".`);
+      const { importExchanges, printedEndpoints } = await import('../../learning/index.js');
+      const { inventory } = await importExchanges(file === '-' ? process.stdin : createReadStream(existing(file)), {
+        file,
+        nowMs: Date.now(),
+      });
+      for (const endpoint of printedEndpoints(inventory)) output.write(`${JSON.stringify(endpoint)}\n`);
+    });
+
+  const send = async (file: string, mediaType: string, flags: AdminFlags & { service?: string }): Promise<void> => {
+    const admin = adminOf(flags);
+    const bytes = file === '-' ? await standardInput() : await readFile(existing(file));
+    const query = flags.service === undefined ? '' : `?service=${encodeURIComponent(flags.service)}`;
+    const total: { exchanges: number; refused: number; problems: string[] } = { exchanges: 0, refused: 0, problems: [] };
+    let sentBytes = 0;
+    for (const chunk of chunksOf(bytes, mediaType)) {
+      const answer = await admin.upload<ImportAnswer>(`/imports${query}`, mediaType, chunk);
+      total.exchanges += answer.exchanges;
+      total.refused += answer.refused;
+      total.problems.push(...answer.problems);
+      sentBytes += chunk.length;
+      if (output.isTty && !flags.json) output.write(`\r${progressBar(sentBytes / Math.max(1, bytes.length))} ${total.exchanges} exchanges`);
+    }
+    if (flags.json) output.write(`${JSON.stringify(total)}\n`);
+    else
+      output.write(
+        `${output.isTty ? '\n' : ''}${total.exchanges} exchanges imported${total.refused === 0 ? '' : `, ${total.refused} refused`}\n${total.problems.map((problem) => `  ${problem}\n`).join('')}`,
+      );
+    if (total.refused > 0) context.exitCode = 1;
+  };
+}
+
+function existing(file: string): string {
+  if (!existsSync(file) || !statSync(file).isFile()) throw new WeirError('IMPORT_NO_FILE', `There is no file ${file}.`);
+  return file;
+}
+
+function mediaTypeOf(file: string): string {
+  if (/\.(nd)?jsonl?(\.gz)?$/.test(file) && !/\.json$/.test(file)) return 'application/x-ndjson';
+  if (/\.(har|json)$/.test(file)) return 'application/har+json';
+  return 'application/vnd.tcpdump.pcap';
+}
+
+/** NDJSON may be cut at any line; a capture or HAR file is one piece. */
+function* chunksOf(bytes: Buffer, mediaType: string): Generator<Buffer> {
+  if (mediaType !== 'application/x-ndjson') {
+    yield bytes;
+    return;
+  }
+  for (let start = 0; start < bytes.length; ) {
+    const end = start + CHUNK_BYTES >= bytes.length ? bytes.length : bytes.lastIndexOf(10, start + CHUNK_BYTES) + 1;
+    const stop = end > start ? end : bytes.length;
+    yield bytes.subarray(start, stop);
+    start = stop;
+  }
+}
+
+async function standardInput(): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
+}
+
+function progressBar(share: number): string {
+  const filled = Math.round(Math.min(1, share) * 30);
+  return `[${'█'.repeat(filled)}${'·'.repeat(30 - filled)}] ${String(Math.round(share * 100)).padStart(3)} %`;
+}
