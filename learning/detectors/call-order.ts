@@ -29,7 +29,8 @@ export const callOrder: Detector<State> = {
     let entry = state.before.get(endpoint.id);
     if (entry === undefined) {
       if (state.before.size >= MAX_ENDPOINTS) return null;
-      state.before.set(endpoint.id, (entry = { uses: 0, callers: new Set(), steps: new Map() }));
+      entry = { uses: 0, callers: new Set(), steps: new Map() };
+      state.before.set(endpoint.id, entry);
     }
     const done = new Set(recent);
     let skipped: [string, number] | null = null;

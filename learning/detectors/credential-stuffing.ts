@@ -17,8 +17,16 @@ export const credentialStuffing: Detector<State> = {
   id: 'credential-stuffing',
   title: 'Credential stuffing',
   settings: { windowMs: 900_000, accounts: 10, failures: 10, failureShare: 0.7, repeatMs: 60_000 },
-  keyOf: (watched) => (watched.exchange.request.method === 'POST' && SIGN_IN.test(watched.endpoint.template) ? `${watched.exchange.service} ${watched.exchange.client.ip}` : null),
-  start: () => ({ accounts: new DistinctWindow(credentialStuffing.settings.windowMs), failures: 0, successes: 0, reportedAt: Number.NEGATIVE_INFINITY }),
+  keyOf: (watched) =>
+    watched.exchange.request.method === 'POST' && SIGN_IN.test(watched.endpoint.template)
+      ? `${watched.exchange.service} ${watched.exchange.client.ip}`
+      : null,
+  start: () => ({
+    accounts: new DistinctWindow(credentialStuffing.settings.windowMs),
+    failures: 0,
+    successes: 0,
+    reportedAt: Number.NEGATIVE_INFINITY,
+  }),
   observe(state, watched, settings) {
     const { exchange, endpoint } = watched;
     const status = statusOf(watched);
@@ -27,7 +35,13 @@ export const credentialStuffing: Detector<State> = {
     state.failures++;
     state.accounts.add(accountOf(watched), exchange.startedAtMs);
     const share = state.failures / (state.failures + state.successes);
-    if (state.accounts.size < settings.accounts || state.failures < settings.failures || share < settings.failureShare || exchange.startedAtMs - state.reportedAt < settings.repeatMs) return null;
+    if (
+      state.accounts.size < settings.accounts ||
+      state.failures < settings.failures ||
+      share < settings.failureShare ||
+      exchange.startedAtMs - state.reportedAt < settings.repeatMs
+    )
+      return null;
     state.reportedAt = exchange.startedAtMs;
     return findingOf({
       kind: 'auth.credential-stuffing',
@@ -44,7 +58,8 @@ function accountOf({ exchange }: Watched): string {
   const text = bodyText(exchange.request.headers, exchange.request.body, 8192);
   if (text.startsWith('{')) {
     const { value } = parseJson(text, { maxDepth: 16, maxBytes: 8192 });
-    if (typeof value === 'object' && value !== null && value !== undefined) for (const [name, one] of Object.entries(value)) if (ACCOUNT.test(name)) return String(one);
+    if (typeof value === 'object' && value !== null && value !== undefined)
+      for (const [name, one] of Object.entries(value)) if (ACCOUNT.test(name)) return String(one);
   }
   for (const [name, one] of queryPairs(text)) if (ACCOUNT.test(name)) return one;
   return text;

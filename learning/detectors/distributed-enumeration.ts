@@ -17,7 +17,13 @@ export const distributedEnumeration: Detector<State> = {
   title: 'Enumeration spread over many actors',
   settings: { windowMs: 1_800_000, actors: 6, ids: 15, walkShare: 0.6, walkStep: 30 },
   keyOf: (watched) => (watched.pathParameters.length === 0 || watched.access?.relation === 'privileged' ? null : watched.endpoint.id),
-  start: () => ({ actors: new DistinctWindow(distributedEnumeration.settings.windowMs), ids: new DistinctWindow(distributedEnumeration.settings.windowMs), last: Number.NaN, steps: 0, odd: 0 }),
+  start: () => ({
+    actors: new DistinctWindow(distributedEnumeration.settings.windowMs),
+    ids: new DistinctWindow(distributedEnumeration.settings.windowMs),
+    last: Number.NaN,
+    steps: 0,
+    odd: 0,
+  }),
   observe(state, watched, settings) {
     const status = statusOf(watched);
     const foreign = watched.access?.relation === 'foreign' && watched.access.confidence >= 0.5;

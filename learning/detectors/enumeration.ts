@@ -13,8 +13,13 @@ export const enumeration: Detector<State> = {
   id: 'enumeration',
   title: 'Enumeration of object ids',
   settings: { windowMs: 3_600_000, oddIds: 6, oddShare: 0.5, repeatMs: 60_000 },
-  keyOf: (watched) => (watched.pathParameters.length === 0 || watched.access?.relation === 'privileged' ? null : `${watched.endpoint.id} ${actorKey(watched)}`),
-  start: () => ({ ids: new DistinctWindow(enumeration.settings.windowMs), odd: new DistinctWindow(enumeration.settings.windowMs), reportedAt: Number.NEGATIVE_INFINITY }),
+  keyOf: (watched) =>
+    watched.pathParameters.length === 0 || watched.access?.relation === 'privileged' ? null : `${watched.endpoint.id} ${actorKey(watched)}`,
+  start: () => ({
+    ids: new DistinctWindow(enumeration.settings.windowMs),
+    odd: new DistinctWindow(enumeration.settings.windowMs),
+    reportedAt: Number.NEGATIVE_INFINITY,
+  }),
   observe(state, watched, settings) {
     const { exchange, endpoint, access } = watched;
     const nowMs = exchange.startedAtMs;
@@ -25,7 +30,12 @@ export const enumeration: Detector<State> = {
     const foreign = access !== null && (access.relation === 'foreign' || access.relation === 'enumeration') && access.confidence >= 0.5;
     if (!missing && !foreign) return null;
     state.odd.add(id, nowMs);
-    if (state.odd.size < settings.oddIds || state.odd.size < state.ids.size * settings.oddShare || nowMs - state.reportedAt < settings.repeatMs) return null;
+    if (
+      state.odd.size < settings.oddIds ||
+      state.odd.size < state.ids.size * settings.oddShare ||
+      nowMs - state.reportedAt < settings.repeatMs
+    )
+      return null;
     state.reportedAt = nowMs;
     return findingOf({
       kind: 'bola.enumeration',

@@ -16,7 +16,7 @@ import { unauthenticatedSuccess } from './unauthenticated-success.js';
 import { unusualFunction } from './unusual-function.js';
 import { type DetectorOverride, DetectorWatch } from './watch.js';
 
-export { type Detector, type Watched } from './types.js';
+export type { Detector, Watched } from './types.js';
 export { type DetectorOverride, DetectorWatch } from './watch.js';
 
 /** Every detector, in the order in which they look. */

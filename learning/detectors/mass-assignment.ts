@@ -12,7 +12,10 @@ export const massAssignment: Detector<State> = {
   id: 'mass-assignment',
   title: 'Mass assignment',
   settings: { writes: 20, people: 4, maxFields: 200 },
-  keyOf: (watched) => (/^(?:POST|PUT|PATCH)$/.test(watched.exchange.request.method) && watched.exchange.request.body.bytes.length > 1 ? watched.endpoint.id : null),
+  keyOf: (watched) =>
+    /^(?:POST|PUT|PATCH)$/.test(watched.exchange.request.method) && watched.exchange.request.body.bytes.length > 1
+      ? watched.endpoint.id
+      : null,
   start: () => ({ writes: 0, people: new Set(), fields: new Map() }),
   observe(state, watched, settings) {
     const { exchange, endpoint } = watched;
@@ -23,11 +26,22 @@ export const massAssignment: Detector<State> = {
     const mature = state.writes >= settings.writes && state.people.size >= settings.people;
     state.writes++;
     if (state.people.size < 100) state.people.add(exchange.principal?.key ?? exchange.client.ip);
-    for (const name of Object.keys(sent)) if (state.fields.size < settings.maxFields) state.fields.set(name, (state.fields.get(name) ?? 0) + 1);
+    for (const name of Object.keys(sent))
+      if (state.fields.size < settings.maxFields) state.fields.set(name, (state.fields.get(name) ?? 0) + 1);
     if (!mature || unseen.length === 0) return null;
     const got = objectOf(bodyText(exchange.response.headers, exchange.response.body, 65_536));
-    const inner = got === null ? [] : [got, ...Object.values(got).filter((one): one is Record<string, unknown> => typeof one === 'object' && one !== null && !Array.isArray(one))];
-    const taken = unseen.find((name) => inner.some((object) => Object.hasOwn(object, name) && JSON.stringify(object[name]) === JSON.stringify(sent[name])));
+    const inner =
+      got === null
+        ? []
+        : [
+            got,
+            ...Object.values(got).filter(
+              (one): one is Record<string, unknown> => typeof one === 'object' && one !== null && !Array.isArray(one),
+            ),
+          ];
+    const taken = unseen.find((name) =>
+      inner.some((object) => Object.hasOwn(object, name) && JSON.stringify(object[name]) === JSON.stringify(sent[name])),
+    );
     if (taken === undefined) return null;
     return findingOf({
       kind: 'bopla.mass-assignment',

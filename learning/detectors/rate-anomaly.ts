@@ -20,7 +20,10 @@ export const rateAnomaly: Detector<State> = {
   start: () => ({ minute: 0, requests: 0, usual: 0, reported: false }),
   observe(state, { exchange, endpoint }, settings) {
     let crowd = peers.get(settings);
-    if (crowd === undefined) peers.set(settings, (crowd = new Peers()));
+    if (crowd === undefined) {
+      crowd = new Peers();
+      peers.set(settings, crowd);
+    }
     const minute = Math.floor(exchange.startedAtMs / 60_000);
     if (minute !== state.minute) {
       if (state.requests > 0) {

@@ -16,12 +16,18 @@ export const scraping: Detector<State> = {
   id: 'scraping',
   title: 'Records are harvested',
   settings: { windowMs: 300_000, timesPeers: 10, timesOwn: 10, atLeast: 1000 },
-  keyOf: (watched) => (watched.exchange.request.method === 'GET' && succeeded(watched) && watched.access?.relation !== 'privileged' ? `${watched.exchange.service} ${actorKey(watched)}` : null),
+  keyOf: (watched) =>
+    watched.exchange.request.method === 'GET' && succeeded(watched) && watched.access?.relation !== 'privileged'
+      ? `${watched.exchange.service} ${actorKey(watched)}`
+      : null,
   start: () => ({ windowStart: 0, records: 0, usual: 0, reported: false }),
   observe(state, watched, settings) {
     const { exchange, endpoint } = watched;
     let crowd = peers.get(settings);
-    if (crowd === undefined) peers.set(settings, (crowd = new Peers()));
+    if (crowd === undefined) {
+      crowd = new Peers();
+      peers.set(settings, crowd);
+    }
     if (exchange.startedAtMs - state.windowStart > settings.windowMs) {
       if (state.records > 0) {
         crowd.add(state.records);

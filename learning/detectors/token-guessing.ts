@@ -12,7 +12,8 @@ export const tokenGuessing: Detector<State> = {
   id: 'token-guessing',
   title: 'Credentials are guessed',
   settings: { windowMs: 600_000, credentials: 8, repeatMs: 60_000 },
-  keyOf: (watched) => (watched.exchange.principal !== null && statusOf(watched) === 401 ? `${watched.exchange.service} ${watched.exchange.client.ip}` : null),
+  keyOf: (watched) =>
+    watched.exchange.principal !== null && statusOf(watched) === 401 ? `${watched.exchange.service} ${watched.exchange.client.ip}` : null,
   start: () => ({ keys: new DistinctWindow(tokenGuessing.settings.windowMs), reportedAt: Number.NEGATIVE_INFINITY }),
   observe(state, { exchange, endpoint }, settings) {
     state.keys.add(exchange.principal?.key ?? '', exchange.startedAtMs);

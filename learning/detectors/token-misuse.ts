@@ -19,14 +19,21 @@ export const tokenMisuse: Detector<State> = {
     if (!succeeded(watched)) return null;
     const base = { source: { kind: 'detector', id: 'token-misuse' } as const, exchange, endpoint };
     if (String(exchange.principal?.claims?.alg ?? '').toLowerCase() === 'none')
-      return findingOf({ ...base, kind: 'auth.jwt-weak', confidence: 0.95, subject: 'alg-none', explanation: `a token with the algorithm "none" was answered ${exchange.response?.status}` });
+      return findingOf({
+        ...base,
+        kind: 'auth.jwt-weak',
+        confidence: 0.95,
+        subject: 'alg-none',
+        explanation: `a token with the algorithm "none" was answered ${exchange.response?.status}`,
+      });
     // API keys are shared between machines; only sessions of one person are bound to a place.
     if (exchange.principal?.kind !== 'session-cookie' && exchange.principal?.kind !== 'bearer') return null;
     const nowMs = exchange.startedAtMs;
     const now = { place: networkOf(exchange.client.ip), program: header(exchange.request.headers, 'user-agent') ?? '', atMs: nowMs };
     state.places = [...state.places.filter((one) => one.atMs >= nowMs - settings.windowMs), now].slice(-12);
     let turns = 0;
-    for (let i = 1; i < state.places.length; i++) if (state.places[i].place !== state.places[i - 1].place && state.places[i].program !== state.places[i - 1].program) turns++;
+    for (let i = 1; i < state.places.length; i++)
+      if (state.places[i].place !== state.places[i - 1].place && state.places[i].program !== state.places[i - 1].program) turns++;
     if (turns < settings.turns || nowMs - state.reportedAt < settings.repeatMs) return null;
     state.reportedAt = nowMs;
     return findingOf({

@@ -23,15 +23,24 @@ export const unusualFunction: Detector<State> = {
     const person = exchange.principal?.key ?? '';
     if (role === '') return null;
     let roles = population.get(settings);
-    if (roles === undefined) population.set(settings, (roles = new Map()));
+    if (roles === undefined) {
+      roles = new Map();
+      population.set(settings, roles);
+    }
     let everybody = roles.get(`${exchange.service} ${role}`);
-    if (everybody === undefined) roles.set(`${exchange.service} ${role}`, (everybody = new Set()));
+    if (everybody === undefined) {
+      everybody = new Set();
+      roles.set(`${exchange.service} ${role}`, everybody);
+    }
     if (everybody.size < 1000) everybody.add(person);
     if (!succeeded(watched)) return null;
     let entry = state.roles.get(role);
     const unseen = entry === undefined;
     const others = state.uses;
-    if (entry === undefined) state.roles.set(role, (entry = { uses: 0, people: new Set() }));
+    if (entry === undefined) {
+      entry = { uses: 0, people: new Set() };
+      state.roles.set(role, entry);
+    }
     entry.uses++;
     if (entry.people.size < 100) entry.people.add(person);
     state.uses++;

@@ -61,6 +61,10 @@ export class DetectorWatch {
 
   /** States held, by detector. */
   stats(): Record<string, number> {
-    return Object.fromEntries([...this.#running.map((one) => [one.id, one.size()] as const), ['forgotten', this.forgotten], ['failures', this.failures]]);
+    return Object.fromEntries([
+      ...this.#running.map((one) => [one.id, one.size()] as const),
+      ['forgotten', this.forgotten],
+      ['failures', this.failures],
+    ]);
   }
 }

@@ -33,7 +33,16 @@ export function readAnswer(value: unknown, collection: string): AnswerObject[] {
   return objects;
 }
 
-function visit(node: unknown, name: string, inherited: readonly Field[], inList: boolean, isRoot: boolean, depth: number, out: AnswerObject[], budget: { nodes: number }): void {
+function visit(
+  node: unknown,
+  name: string,
+  inherited: readonly Field[],
+  inList: boolean,
+  isRoot: boolean,
+  depth: number,
+  out: AnswerObject[],
+  budget: { nodes: number },
+): void {
   if (typeof node !== 'object' || node === null || depth > 12 || out.length >= MAX_OBJECTS || --budget.nodes < 0) return;
   if (Array.isArray(node)) {
     for (const one of node) visit(one, name, inherited, true, false, depth + 1, out, budget);
@@ -42,20 +51,42 @@ function visit(node: unknown, name: string, inherited: readonly Field[], inList:
   const record = node as Record<string, unknown>;
   const own: Field[] = [];
   collect(record, '', own, 0, budget);
-  const type = typeof record.type === 'string' && record.attributes !== undefined ? foldName(record.type) : typeof record.__typename === 'string' ? foldName(record.__typename) : '';
+  const type =
+    typeof record.type === 'string' && record.attributes !== undefined
+      ? foldName(record.type)
+      : typeof record.__typename === 'string'
+        ? foldName(record.__typename)
+        : '';
   const resource = type !== '' ? type : name;
   const id = idOf(record, resource);
   const keys = Object.keys(record);
   // `{ data: {…} }` and `{ orders: [...], page: 1 }` are wrappings, not objects: what they hold is judged, with their other fields inherited.
   const holds = keys.filter((key) => typeof record[key] === 'object' && record[key] !== null);
-  const wraps = id === null && holds.length > 0 && keys.some((key) => isEnvelope(key) || (Array.isArray(record[key]) && typeof (record[key] as unknown[])[0] === 'object'));
-  if (!wraps && own.length > 0) out.push({ resource, id, fields: inherited.length === 0 ? own : [...own, ...inherited].slice(0, MAX_FIELDS + 16), inList, isRoot });
-  const handDown = own.filter((field) => !field.path.startsWith('^') && !field.path.includes('[]')).slice(0, 16).map((field) => ({ path: `^${field.path}`, value: field.value }));
+  const wraps =
+    id === null &&
+    holds.length > 0 &&
+    keys.some((key) => isEnvelope(key) || (Array.isArray(record[key]) && typeof (record[key] as unknown[])[0] === 'object'));
+  if (!wraps && own.length > 0)
+    out.push({ resource, id, fields: inherited.length === 0 ? own : [...own, ...inherited].slice(0, MAX_FIELDS + 16), inList, isRoot });
+  const handDown = own
+    .filter((field) => !field.path.startsWith('^') && !field.path.includes('[]'))
+    .slice(0, 16)
+    .map((field) => ({ path: `^${field.path}`, value: field.value }));
   for (const key of holds) {
     const child = record[key];
-    const childName = isEnvelope(key) ? resource : key === 'attributes' || key === 'relationships' || key === '_links' ? '' : foldName(key);
-    if (childName === '' || key.startsWith('$')) continue;
-    visit(child, childName, Array.isArray(child) || wraps ? handDown : [], inList && !Array.isArray(child), wraps && isRoot && !Array.isArray(child) && isEnvelope(key), depth + 1, out, budget);
+    // These hold fields of the object itself, which are collected already.
+    if (key === 'attributes' || key === 'relationships' || key === '_links' || key.startsWith('$')) continue;
+    const childName = isEnvelope(key) ? resource : foldName(key);
+    visit(
+      child,
+      childName,
+      Array.isArray(child) || wraps ? handDown : [],
+      inList && !Array.isArray(child),
+      wraps && isRoot && !Array.isArray(child) && isEnvelope(key),
+      depth + 1,
+      out,
+      budget,
+    );
   }
 }
 
@@ -78,12 +109,14 @@ function collect(record: Record<string, unknown>, at: string, out: Field[], dept
         else if (depth < 2 && typeof one === 'object' && one !== null && !Array.isArray(one)) {
           for (const [inner, scalar] of Object.entries(one)) {
             if (!/^(?:_?id|uuid|uid|.*[a-z](?:_id|Id|-id)|user|member|username|email|login|handle)$/.test(inner)) continue;
-            if ((typeof scalar === 'string' && isIdentifier(scalar)) || Number.isSafeInteger(scalar)) out.push({ path: `${step}[].${foldName(inner)}`, value: unlink(String(scalar)) });
+            if ((typeof scalar === 'string' && isIdentifier(scalar)) || Number.isSafeInteger(scalar))
+              out.push({ path: `${step}[].${foldName(inner)}`, value: unlink(String(scalar)) });
             if (out.length >= MAX_FIELDS) return;
           }
         }
       }
-    } else if (typeof value === 'object' && value !== null && depth < 4) collect(value as Record<string, unknown>, step, out, depth + 1, budget);
+    } else if (typeof value === 'object' && value !== null && depth < 4)
+      collect(value as Record<string, unknown>, step, out, depth + 1, budget);
   }
 }
 

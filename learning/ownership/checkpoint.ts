@@ -1,5 +1,5 @@
 import { OwnershipError } from './errors.js';
-import { Table } from './table.js';
+import type { Table } from './table.js';
 
 /** One piece of learned state; `value` null: gone. */
 export interface SavedEntry {
@@ -29,7 +29,10 @@ export class Dirty {
   }
 
   table(table: Table): SavedEntry[] {
-    return [...this.take(this.segments, MAX_SEGMENTS)].map((index) => ({ key: `x|${index}`, value: Buffer.from(table.packed(index).buffer).toString('base64') }));
+    return [...this.take(this.segments, MAX_SEGMENTS)].map((index) => ({
+      key: `x|${index}`,
+      value: Buffer.from(table.packed(index).buffer).toString('base64'),
+    }));
   }
 }
 
@@ -37,5 +40,6 @@ export class Dirty {
 export function loadSegment(table: Table, value: string): void {
   const bytes = Buffer.from(value, 'base64');
   if (bytes.length % 16 !== 0) throw new OwnershipError('WEIR_OWNERSHIP_SAVED', 'a saved piece of the ownership table is cut');
-  for (let at = 0; at < bytes.length; at += 16) table.set(bytes.readUInt32LE(at), bytes.readUInt32LE(at + 4), bytes.readUInt32LE(at + 8), bytes.readUInt32LE(at + 12));
+  for (let at = 0; at < bytes.length; at += 16)
+    table.set(bytes.readUInt32LE(at), bytes.readUInt32LE(at + 4), bytes.readUInt32LE(at + 8), bytes.readUInt32LE(at + 12));
 }

@@ -104,7 +104,11 @@ export interface Tally {
 
 const GROUP = CLASSES.indexOf('group');
 
-export function tallyOf(context: Context, people: People, relate: (context: Context, sample: Sample, person: number, withoutGrants?: boolean) => Relation): Tally {
+export function tallyOf(
+  context: Context,
+  people: People,
+  relate: (context: Context, sample: Sample, person: number, withoutGrants?: boolean) => Relation,
+): Tally {
   const perPerson = new Map<number, { total: number; own: number; counts: number[] }>();
   const trespassers = new Set<number>();
   for (const sample of [...context.samples, ...context.denied]) {
@@ -116,7 +120,10 @@ export function tallyOf(context: Context, people: People, relate: (context: Cont
     const index = relation === 'own' ? -1 : CLASSES.indexOf(relation as AccessClass);
     if (relation !== 'own' && (index < 0 || sample.denied)) continue;
     let entry = perPerson.get(person.id);
-    if (entry === undefined) perPerson.set(person.id, (entry = { total: 0, own: 0, counts: [0, 0, 0, 0, 0] }));
+    if (entry === undefined) {
+      entry = { total: 0, own: 0, counts: [0, 0, 0, 0, 0] };
+      perPerson.set(person.id, entry);
+    }
     entry.total++;
     if (index < 0) entry.own++;
     else entry.counts[index]++;
@@ -165,7 +172,14 @@ export interface RegimeSettings {
   readonly provenDenied: number;
 }
 
-export const REGIME: RegimeSettings = { denyShare: 0.06, allowShare: 0.12, minPeople: 3, provenPeople: 5, provenAccesses: 10, provenDenied: 0.04 };
+export const REGIME: RegimeSettings = {
+  denyShare: 0.06,
+  allowShare: 0.12,
+  minPeople: 3,
+  provenPeople: 5,
+  provenAccesses: 10,
+  provenDenied: 0.04,
+};
 
 const OPEN: Stance = { is: 'open', confidence: 0, proven: false };
 const ALLOW: Stance = { is: 'allow', confidence: 0, proven: false };
@@ -233,7 +247,10 @@ export function saveContext(context: Context, pathOf: (id: number) => string) {
 
 export function loadContext(saved: ReturnType<typeof saveContext>, pathId: (path: string) => number): Context {
   const ids = saved.paths.map(pathId);
-  const sample = (one: (typeof saved.samples)[number]): Sample => ({ ...one, fields: one.fields === null ? null : Uint32Array.from(one.fields, (value, index) => (index % 2 === 0 ? ids[value] : value)) });
+  const sample = (one: (typeof saved.samples)[number]): Sample => ({
+    ...one,
+    fields: one.fields === null ? null : Uint32Array.from(one.fields, (value, index) => (index % 2 === 0 ? ids[value] : value)),
+  });
   const { paths: _, ...rest } = saved;
   return {
     ...rest,

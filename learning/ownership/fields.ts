@@ -11,8 +11,10 @@ interface Count {
   readonly kinds: Map<number, number>;
 }
 
-const OWNER_NAME = /(?:owner|user|author|creator|createdby|customer|client|member|patient|account|holder|buyer|seller|sender|recipient|from|to|assignee|profile|person)(?:\.?(?:id|uuid|uid|ref|email|username|login))?(?:\[\])?$/;
-const GROUP_NAME = /tenant|org|company|team|workspace|clinic|group|department|practice|household|family|branch|site|project|business|merchant|school|bank/;
+const OWNER_NAME =
+  /(?:owner|user|author|creator|createdby|customer|client|member|patient|account|holder|buyer|seller|sender|recipient|from|to|assignee|profile|person)(?:\.?(?:id|uuid|uid|ref|email|username|login))?(?:\[\])?$/;
+const GROUP_NAME =
+  /tenant|org|company|team|workspace|clinic|group|department|practice|household|family|branch|site|project|business|merchant|school|bank/;
 
 /**
  * Finds which fields of a resource's objects say whose they are: a field is an owner if, at some place, most people mostly reach objects in which
@@ -29,7 +31,12 @@ export function typeFields(contexts: readonly Context[], people: People, pathOf:
       const named = OWNER_NAME.test(pathOf(field));
       // While few people are known, a tenant field looks like an owner.
       if (GROUP_NAME.test(pathOf(field)) && (judged.good < 12 || judged.distinct < judged.good * 0.95)) continue;
-      if (judged.good >= (named ? 2 : 3) && judged.good >= judged.observed * 0.5 && judged.distinct >= judged.good * 0.8 && !isEcho(context, field, people)) {
+      if (
+        judged.good >= (named ? 2 : 3) &&
+        judged.good >= judged.observed * 0.5 &&
+        judged.distinct >= judged.good * 0.8 &&
+        !isEcho(context, field, people)
+      ) {
         owners.set(field, judged.kind);
         found.push(field);
       }
@@ -56,9 +63,15 @@ function countMatches(context: Context, people: People): Map<number, Count> {
     if (person === undefined || person.identities.size === 0 || (person.flags & PERSON.privileged) !== 0) continue;
     const add = (field: number, value: number, kind: number | undefined): void => {
       let count = counts.get(field);
-      if (count === undefined) counts.set(field, (count = { people: new Map(), kinds: new Map() }));
+      if (count === undefined) {
+        count = { people: new Map(), kinds: new Map() };
+        counts.set(field, count);
+      }
       let entry = count.people.get(person.id);
-      if (entry === undefined) count.people.set(person.id, (entry = [0, 0, 0]));
+      if (entry === undefined) {
+        entry = [0, 0, 0];
+        count.people.set(person.id, entry);
+      }
       if (kind === undefined) return;
       entry[0]++;
       entry[2] = value;
@@ -131,7 +144,8 @@ function parties(context: Context, counts: Map<number, Count>, owners: readonly 
   const times = new Map<number, number>();
   for (const sample of [...context.samples, ...context.denied]) {
     const person = people.get(sample.person);
-    if (person === undefined || person.identities.size === 0 || sample.fields === null || (person.flags & PERSON.privileged) !== 0) continue;
+    if (person === undefined || person.identities.size === 0 || sample.fields === null || (person.flags & PERSON.privileged) !== 0)
+      continue;
     total++;
     const matched = new Set<number>();
     for (let i = 0; i < sample.fields.length; i += 2) if (person.identities.has(sample.fields[i + 1])) matched.add(sample.fields[i]);
@@ -139,7 +153,10 @@ function parties(context: Context, counts: Map<number, Count>, owners: readonly 
     rest++;
     for (const field of matched) {
       let who = hits.get(field);
-      if (who === undefined) hits.set(field, (who = new Set()));
+      if (who === undefined) {
+        who = new Set();
+        hits.set(field, who);
+      }
       who.add(person.id);
       times.set(field, (times.get(field) ?? 0) + 1);
     }
@@ -159,7 +176,12 @@ function parties(context: Context, counts: Map<number, Count>, owners: readonly 
 }
 
 /** Fields that hold a group of the caller, or that are steady over each owner's objects and shared between owners; these then name groups. */
-function groupFields(context: Context, people: People, owners: ReadonlyMap<number, number>, pathOf: (id: number) => string): Map<number, number> {
+function groupFields(
+  context: Context,
+  people: People,
+  owners: ReadonlyMap<number, number>,
+  pathOf: (id: number) => string,
+): Map<number, number> {
   const match = new Map<number, Map<number, [number, number]>>();
   const own = new Map<number, Map<number, Map<number, number>>>();
   const values = new Map<number, Set<number>>();
@@ -168,7 +190,8 @@ function groupFields(context: Context, people: People, owners: ReadonlyMap<numbe
     const person = people.get(sample.person);
     if (person === undefined || sample.fields === null || (person.flags & PERSON.privileged) !== 0) continue;
     let isOwn = false;
-    for (let i = 0; i < sample.fields.length; i += 2) if (owners.has(sample.fields[i]) && person.identities.has(sample.fields[i + 1])) isOwn = true;
+    for (let i = 0; i < sample.fields.length; i += 2)
+      if (owners.has(sample.fields[i]) && person.identities.has(sample.fields[i + 1])) isOwn = true;
     for (let i = 0; i < sample.fields.length; i += 2) {
       const field = sample.fields[i];
       if (owners.has(field)) continue;
@@ -208,7 +231,13 @@ function groupFields(context: Context, people: People, owners: ReadonlyMap<numbe
     }
     const distinct = new Set(steady.values()).size;
     if (!named && pathOf(field).startsWith('^')) continue;
-    if (judged < (named ? 4 : 6) || steady.size < judged * (named ? 0.8 : 0.95) || distinct < (named ? 2 : 4) || distinct > steady.size * 0.8) continue;
+    if (
+      judged < (named ? 4 : 6) ||
+      steady.size < judged * (named ? 0.8 : 0.95) ||
+      distinct < (named ? 2 : 4) ||
+      distinct > steady.size * 0.8
+    )
+      continue;
     let kind = found.get(field) ?? people.kindOf(`group:${context.service}:${pathOf(field)}`);
     for (const [id, value] of steady) {
       const person = people.get(id);
@@ -221,6 +250,9 @@ function groupFields(context: Context, people: People, owners: ReadonlyMap<numbe
 
 function nested<K, V>(map: Map<K, V>, key: K, make: () => V): V {
   let value = map.get(key);
-  if (value === undefined) map.set(key, (value = make()));
+  if (value === undefined) {
+    value = make();
+    map.set(key, value);
+  }
   return value;
 }

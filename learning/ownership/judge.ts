@@ -34,10 +34,18 @@ export interface Judged {
  *
  * Returns the worst finding over all references; null when the route is unknown or names no object.
  */
-export function judge(known: Knowledge, service: string, reading: RouteReading, caller: Caller, answer: JudgedAnswer | null, settings: JudgeSettings): AccessVerdict | null {
+export function judge(
+  known: Knowledge,
+  service: string,
+  reading: RouteReading,
+  caller: Caller,
+  answer: JudgedAnswer | null,
+  settings: JudgeSettings,
+): AccessVerdict | null {
   const route = known.sheet.routes.get(scoped(service, reading.route));
   if (route === undefined) return null;
-  if ((caller.flags & PERSON.privileged) !== 0) return verdict('privileged', 0, false, null, '', 'this principal sees all objects as its job');
+  if ((caller.flags & PERSON.privileged) !== 0)
+    return verdict('privileged', 0, false, null, '', 'this principal sees all objects as its job');
   let worst: AccessVerdict | null = null;
   const keep = (candidate: AccessVerdict | null): void => {
     if (candidate === null) return;
@@ -57,14 +65,25 @@ export function judge(known: Knowledge, service: string, reading: RouteReading, 
 }
 
 /** Relation of the caller to the object of one reference, from the table and, where there is one, from the answer. */
-export function relationAt(known: Knowledge, service: string, person: number, reference: Reference, rule: SlotRule, resource: ResourceRule | undefined, reading: RouteReading, answer: JudgedAnswer | null): Relation {
+export function relationAt(
+  known: Knowledge,
+  service: string,
+  person: number,
+  reference: Reference,
+  rule: SlotRule,
+  resource: ResourceRule | undefined,
+  reading: RouteReading,
+  answer: JudgedAnswer | null,
+): Relation {
   known.objectKey(service, rule.resource, reference.value);
   const { hi, lo } = known.hash;
   const held = known.relation(person, hi, lo, known.valueHash(reference.value), resource);
   if (answer === null || resource === undefined || held === 'own' || held === 'granted' || held === 'listed') return held;
   const handsOver = reading.method !== 'GET' && reading.method !== 'HEAD';
   for (const object of answer.objects) {
-    const about = object.id === reference.value || (object.isRoot && (object.id === null || reference.place === 'path' || reference.place === 'header'));
+    const about =
+      object.id === reference.value ||
+      (object.isRoot && (object.id === null || reference.place === 'path' || reference.place === 'header'));
     if (!about) continue;
     const told = known.relationOfAnswer(person, object, resource);
     // A write that names the new owner itself is a transfer, not a trespass, unless it was known before whose the object was.
@@ -75,25 +94,63 @@ export function relationAt(known: Knowledge, service: string, person: number, re
 }
 
 function namesOwner(object: AnswerObject, resource: ResourceRule, reading: RouteReading): boolean {
-  return resource.fields.some((rule) => object.fields.some((field) => field.path === rule.path && reading.references.some((one) => one.place === 'body' && one.value === field.value)));
+  return resource.fields.some((rule) =>
+    object.fields.some(
+      (field) => field.path === rule.path && reading.references.some((one) => one.place === 'body' && one.value === field.value),
+    ),
+  );
 }
 
-function ofRelation(relation: Relation, rule: SlotRule, reference: Reference, caller: Caller, settings: JudgeSettings): AccessVerdict | null {
+function ofRelation(
+  relation: Relation,
+  rule: SlotRule,
+  reference: Reference,
+  caller: Caller,
+  settings: JudgeSettings,
+): AccessVerdict | null {
   switch (relation) {
     case 'own':
       return verdict('own', 1, false, locationOf(reference), rule.resource, `the caller owns this ${rule.resource}`);
     case 'unknown':
       if ((caller.flags & PERSON.guessing) !== 0 && rule.stances.foreign.is === 'deny')
-        return verdict('enumeration', 0.8, true, locationOf(reference), rule.resource, `the caller just tried several ${rule.resource} ids that do not exist or were never handed to anybody`);
-      return verdict('unknown', 0, false, locationOf(reference), rule.resource, `nothing is known about the owner of this ${rule.resource}`);
+        return verdict(
+          'enumeration',
+          0.8,
+          true,
+          locationOf(reference),
+          rule.resource,
+          `the caller just tried several ${rule.resource} ids that do not exist or were never handed to anybody`,
+        );
+      return verdict(
+        'unknown',
+        0,
+        false,
+        locationOf(reference),
+        rule.resource,
+        `nothing is known about the owner of this ${rule.resource}`,
+      );
     case 'unidentified': {
       const stance = rule.stances.foreign;
-      return verdict('unknown', stance.is === 'deny' ? 0.3 : 0, false, locationOf(reference), rule.resource, `this ${rule.resource} has an owner, and nothing says who the caller is`);
+      return verdict(
+        'unknown',
+        stance.is === 'deny' ? 0.3 : 0,
+        false,
+        locationOf(reference),
+        rule.resource,
+        `this ${rule.resource} has an owner, and nothing says who the caller is`,
+      );
     }
     case 'ungrouped':
       return rule.stances.group.is === 'deny'
         ? ofClass('foreign', rule, locationOf(reference), caller, settings)
-        : verdict('unknown', 0.3, false, locationOf(reference), rule.resource, `this ${rule.resource} has another owner, who may be of the caller's group`);
+        : verdict(
+            'unknown',
+            0.3,
+            false,
+            locationOf(reference),
+            rule.resource,
+            `this ${rule.resource} has another owner, who may be of the caller's group`,
+          );
     case 'privileged':
       return null;
     default:
@@ -104,14 +161,28 @@ function ofRelation(relation: Relation, rule: SlotRule, reference: Reference, ca
 function ofClass(relation: AccessClass, rule: SlotRule, location: Location, caller: Caller, settings: JudgeSettings): AccessVerdict {
   const stance = rule.stances[relation];
   const public_ = relation === 'unlisted' ? 'unknown' : relation;
-  if (stance.is === 'allow') return verdict(relation === 'foreign' ? 'public' : public_, 0, false, location, rule.resource, `objects of others are commonly reached here`);
+  if (stance.is === 'allow')
+    return verdict(
+      relation === 'foreign' ? 'public' : public_,
+      0,
+      false,
+      location,
+      rule.resource,
+      `objects of others are commonly reached here`,
+    );
   const known = caller.flags & PERSON.established;
   const enforceable = stance.is === 'deny' && stance.proven && stance.confidence >= settings.blockConfidence && known !== 0;
   return verdict(public_, stance.is === 'open' ? 0 : stance.confidence, enforceable, location, rule.resource, sentence(relation, rule));
 }
 
 function sentence(relation: AccessClass, rule: SlotRule): string {
-  const why = { granted: 'was shared with the caller', listed: 'was listed for the caller', group: "belongs to another member of the caller's group", unlisted: 'was only ever listed for others', foreign: 'belongs to somebody else' }[relation];
+  const why = {
+    granted: 'was shared with the caller',
+    listed: 'was listed for the caller',
+    group: "belongs to another member of the caller's group",
+    unlisted: 'was only ever listed for others',
+    foreign: 'belongs to somebody else',
+  }[relation];
   return `this ${rule.resource} ${why}, and ${Math.round(rule.principals)} principals in ${rule.accesses} accesses hardly ever reach such an object here`;
 }
 
@@ -122,11 +193,25 @@ function ofForm(relation: Relation, rule: SlotRule, reference: Reference, caller
   const repeated = reference.repeated && rule.repeats <= 0.02;
   if (!wrapped && !repeated) return null;
   const how = wrapped ? 'wrapped in another structure' : 'given twice with different values';
-  return verdict('foreign', 0.8, (caller.flags & PERSON.established) !== 0, locationOf(reference), rule.resource, `the ${rule.resource} id is ${how}, which none of ${rule.accesses} earlier requests did, and it is not known to be the caller's`);
+  return verdict(
+    'foreign',
+    0.8,
+    (caller.flags & PERSON.established) !== 0,
+    locationOf(reference),
+    rule.resource,
+    `the ${rule.resource} id is ${how}, which none of ${rule.accesses} earlier requests did, and it is not known to be the caller's`,
+  );
 }
 
 /** Objects of others in the answer of a route on which people only get their own. */
-function ofAnswer(known: Knowledge, service: string, rule: SlotRule, caller: Caller, answer: JudgedAnswer, settings: JudgeSettings): AccessVerdict | null {
+function ofAnswer(
+  known: Knowledge,
+  service: string,
+  rule: SlotRule,
+  caller: Caller,
+  answer: JudgedAnswer,
+  settings: JudgeSettings,
+): AccessVerdict | null {
   const resource = known.resource(service, rule.resource);
   if (resource === undefined) return null;
   let foreign = 0;
@@ -150,8 +235,22 @@ function locationOf(reference: Reference): Location {
   return { phase: 'request', in: reference.place, path: reference.name };
 }
 
-function verdict(relation: AccessVerdict['relation'], confidence: number, enforceable: boolean, location: Location | null, resource: string, explanation: string): AccessVerdict {
-  return { relation, confidence, enforceable, location: location ?? { phase: 'request', in: 'connection', path: '' }, resource, explanation };
+function verdict(
+  relation: AccessVerdict['relation'],
+  confidence: number,
+  enforceable: boolean,
+  location: Location | null,
+  resource: string,
+  explanation: string,
+): AccessVerdict {
+  return {
+    relation,
+    confidence,
+    enforceable,
+    location: location ?? { phase: 'request', in: 'connection', path: '' },
+    resource,
+    explanation,
+  };
 }
 
 function score(one: AccessVerdict): number {

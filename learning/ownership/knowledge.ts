@@ -22,7 +22,17 @@ export const PERSON = {
 /** Why a principal may act on an object that is not its own. */
 export const GRANT = { party: 1, granted: 2, listed: 3, weak: 4, creator: 5 } as const;
 
-export type Relation = 'own' | 'granted' | 'listed' | 'group' | 'unlisted' | 'foreign' | 'ungrouped' | 'unidentified' | 'unknown' | 'privileged';
+export type Relation =
+  | 'own'
+  | 'granted'
+  | 'listed'
+  | 'group'
+  | 'unlisted'
+  | 'foreign'
+  | 'ungrouped'
+  | 'unidentified'
+  | 'unknown'
+  | 'privileged';
 
 /** Kind 0: the owner is a principal itself (learned from lists and creations), not a value of a field. */
 export const PERSON_KIND = 0;
@@ -99,7 +109,8 @@ export class Knowledge {
     if (grant === GRANT.party || (grant === GRANT.creator && owner === 0)) return 'own';
     if (grant === GRANT.granted || grant === GRANT.weak) return 'granted';
     // Where no field names an owner, being listed is what makes an object one's own.
-    if (grant === GRANT.listed) return owner === 0 || rule === undefined || !rule.fields.some((field) => field.role === 'owner') ? 'own' : 'listed';
+    if (grant === GRANT.listed)
+      return owner === 0 || rule === undefined || !rule.fields.some((field) => field.role === 'owner') ? 'own' : 'listed';
     return this.stranger(person, owner, kind, group, rule);
   }
 

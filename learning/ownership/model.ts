@@ -1,15 +1,27 @@
 import { type AccessVerdict, bodyText, type Finding, findingOf, type Observation, type Principal } from '../../exchange/index.js';
-import { type AnswerObject, type Field } from './answer.js';
-import { addSample, addTally, type Context, loadContext, newContext, REGIME, saveContext, type RegimeSettings, type Sample, stancesOf, tallyOf } from './contexts.js';
-import { typeFields } from './fields.js';
+import type { AnswerObject, Field } from './answer.js';
 import { Dirty, loadSegment, MAX_PIECES, type SavedEntry } from './checkpoint.js';
+import {
+  addSample,
+  addTally,
+  type Context,
+  loadContext,
+  newContext,
+  REGIME,
+  type RegimeSettings,
+  type Sample,
+  saveContext,
+  stancesOf,
+  tallyOf,
+} from './contexts.js';
 import { OwnershipError } from './errors.js';
+import { typeFields } from './fields.js';
 import { KeyedHash } from './hash.js';
 import { type Caller, JUDGE, type JudgedAnswer, type JudgeSettings, judge, relationAt } from './judge.js';
-import { GRANT, Knowledge, PERSON, type Relation, SPACE } from './knowledge.js';
+import { GRANT, Knowledge, PERSON, type Relation } from './knowledge.js';
 import { Objects } from './objects.js';
 import { namedKind, People, type Person } from './people.js';
-import { type Reference, readRequest, type RouteReading } from './references.js';
+import { type Reference, type RouteReading, readRequest } from './references.js';
 import { foldRoute } from './routes.js';
 import { isGloballyUnique, shapeOf } from './shape.js';
 import { type AccessClass, type ResourceRule, type RouteRule, type SheetChange, type SlotRule, scoped } from './sheet.js';
@@ -177,10 +189,13 @@ export class OwnershipModel {
         else if (key.startsWith('place|')) this.#loadContext(value);
         else this.known.sheet.apply(JSON.parse(value) as SheetChange);
       } catch (error) {
-        throw error instanceof OwnershipError ? error : new OwnershipError('WEIR_OWNERSHIP_SAVED', `the learned ownership under "${key.slice(0, 80)}" cannot be read`);
+        throw error instanceof OwnershipError
+          ? error
+          : new OwnershipError('WEIR_OWNERSHIP_SAVED', `the learned ownership under "${key.slice(0, 80)}" cannot be read`);
       }
     }
-    for (const context of this.#contexts.values()) context.rule = this.known.sheet.routes.get(scoped(context.service, context.route))?.slots[context.slot] ?? null;
+    for (const context of this.#contexts.values())
+      context.rule = this.known.sheet.routes.get(scoped(context.service, context.route))?.slots[context.slot] ?? null;
   }
 
   #save(piece: string): string | null {
@@ -229,7 +244,8 @@ export class OwnershipModel {
 
   #change(change: SheetChange): void {
     this.known.sheet.apply(change);
-    const name = 'route' in change ? `route|${change.route}` : 'resource' in change ? `resource|${change.resource}` : `claim|${change.claim}`;
+    const name =
+      'route' in change ? `route|${change.route}` : 'resource' in change ? `resource|${change.resource}` : `claim|${change.claim}`;
     this.#ruleLog.set(name, change);
     this.#dirty.pieces.add(name);
   }
@@ -239,7 +255,13 @@ export class OwnershipModel {
     const { request, response } = exchange;
     const bodyless = request.body.bytes.length === 0;
     const reading = readRequest(
-      { method: request.method, template: endpoint.template, target: request.target, headers: request.headers, bodyText: bodyless ? null : bodyText(request.headers, request.body, MAX_BODY) },
+      {
+        method: request.method,
+        template: endpoint.template,
+        target: request.target,
+        headers: request.headers,
+        bodyText: bodyless ? null : bodyText(request.headers, request.body, MAX_BODY),
+      },
       exchange.principal?.carrier ?? '',
     );
     const status = response?.status ?? 0;
@@ -263,7 +285,8 @@ export class OwnershipModel {
       if (pending.registered) this.people.setFlags(person, PERSON.established);
     }
     if (isNew && principal.claims !== undefined) person = this.#readClaims(principal, person, service);
-    else if (isNew && principal.label !== '' && principal.kind !== 'jwt' && !principal.label.includes('…')) person = this.people.tell(`name:${principal.kind}`, 'username', person, principal.label, true);
+    else if (isNew && principal.label !== '' && principal.kind !== 'jwt' && !principal.label.includes('…'))
+      person = this.people.tell(`name:${principal.kind}`, 'username', person, principal.label, true);
     return person;
   }
 
@@ -275,7 +298,8 @@ export class OwnershipModel {
         at.roles = `${at.roles} ${JSON.stringify(claim)}`.slice(0, 200);
         if (!/group/i.test(name)) continue;
       }
-      if (typeof claim === 'string' || typeof claim === 'number') at = this.people.tell(`claim:${service}:${name}`, name.toLowerCase(), at, String(claim), true);
+      if (typeof claim === 'string' || typeof claim === 'number')
+        at = this.people.tell(`claim:${service}:${name}`, name.toLowerCase(), at, String(claim), true);
     }
     return at;
   }
@@ -290,12 +314,31 @@ export class OwnershipModel {
   #finding(read: Reading, verdict: AccessVerdict | null): Finding | null {
     if (verdict !== null && verdict.confidence === 0.3 && read.person !== null) {
       const { owners, top } = this.people.scatter(read.person);
-      if (owners >= 4 && top < 0.5) verdict = { ...verdict, relation: 'foreign', confidence: 0.6, explanation: `this caller has no name, and reached ${verdict.resource} objects of ${owners} owners, the most frequent one in ${Math.round(top * 100)} % of the cases` };
+      if (owners >= 4 && top < 0.5)
+        verdict = {
+          ...verdict,
+          relation: 'foreign',
+          confidence: 0.6,
+          explanation: `this caller has no name, and reached ${verdict.resource} objects of ${owners} owners, the most frequent one in ${Math.round(top * 100)} % of the cases`,
+        };
     }
-    if (verdict === null || verdict.relation === 'own' || verdict.relation === 'privileged' || verdict.confidence < this.#settings.alertConfidence) return null;
+    if (
+      verdict === null ||
+      verdict.relation === 'own' ||
+      verdict.relation === 'privileged' ||
+      verdict.confidence < this.#settings.alertConfidence
+    )
+      return null;
     const { exchange, endpoint } = read.observation;
     const write = !SAFE.has(read.reading.method);
-    const kind = verdict.explanation.includes('wrapped') || verdict.explanation.includes('twice') ? 'bola.polluted-id' : write ? 'bola.foreign-write' : verdict.location.in === 'path' ? 'bola.foreign-object' : 'bola.swapped-id';
+    const kind =
+      verdict.explanation.includes('wrapped') || verdict.explanation.includes('twice')
+        ? 'bola.polluted-id'
+        : write
+          ? 'bola.foreign-write'
+          : verdict.location.in === 'path'
+            ? 'bola.foreign-object'
+            : 'bola.swapped-id';
     return findingOf({
       kind,
       source: { kind: 'detector', id: 'foreign-object' },
@@ -313,7 +356,8 @@ export class OwnershipModel {
 
   #learn(read: Reading, verdict: AccessVerdict | null): void {
     if (read.observation.exchange.outcome.action === 'blocked' && read.observation.exchange.outcome.phase === 'request') {
-      if (read.person !== null && (read.person.flags & PERSON.privileged) === 0) this.#learnAccesses({ ...read, objects: [] }, read.person, true);
+      if (read.person !== null && (read.person.flags & PERSON.privileged) === 0)
+        this.#learnAccesses({ ...read, objects: [] }, read.person, true);
       return;
     }
     if (read.person !== null) this.#learnMisses(read, read.person);
@@ -361,17 +405,24 @@ export class OwnershipModel {
     if (handed.length > 0) {
       const told: Told[] = [];
       const tell = (place: string, path: string, text: string): void => {
-        if (text.length <= 100 && !/token|key|secret|pass|expire|type$/i.test(path)) told.push({ source: `${place}:${exchange.service}:${read.reading.route}:${path}`, path, text });
+        if (text.length <= 100 && !/token|key|secret|pass|expire|type$/i.test(path))
+          told.push({ source: `${place}:${exchange.service}:${read.reading.route}:${path}`, path, text });
       };
       for (const field of fields) if (!field.path.startsWith('^')) tell('answer', field.path, field.value);
-      for (const reference of read.reading.references) if (reference.place === 'body') tell('asked', reference.name.toLowerCase(), reference.value);
+      for (const reference of read.reading.references)
+        if (reference.place === 'body') tell('asked', reference.name.toLowerCase(), reference.value);
       for (const principal of handed) {
         if (exchange.principal?.key === principal.key) continue;
         if (this.people.isKnown(principal.key)) continue;
-        this.#signIns.expect(principal.key, { told, by: read.person?.id ?? 0, registered: /regist|sign-?up|join|enrol|create-?account|\/(?:users|accounts|members|customers)$/.test(read.reading.route) });
+        this.#signIns.expect(principal.key, {
+          told,
+          by: read.person?.id ?? 0,
+          registered: /regist|sign-?up|join|enrol|create-?account|\/(?:users|accounts|members|customers)$/.test(read.reading.route),
+        });
       }
     }
-    if (read.person === null || method !== 'GET' || read.reading.references.some((one) => one.place === 'path' || one.place === 'query')) return;
+    if (read.person === null || method !== 'GET' || read.reading.references.some((one) => one.place === 'path' || one.place === 'query'))
+      return;
     const roots = read.objects.filter((object) => object.isRoot && !object.inList);
     if (roots.length !== 1 || read.objects.some((object) => object.inList)) return;
     let person = read.person;
@@ -396,13 +447,21 @@ export class OwnershipModel {
       const about = subjectOf(read.objects, reference);
       const fields = about !== null ? this.#objects.snapshot(about) : this.#objects.fieldsOf(hi, lo);
       const held = this.#objects.fieldsOf(hi, lo);
-      const sample = { person: person.id, hi, lo, value: this.known.valueHash(reference.value), fields: mutates && held !== null ? held : fields, denied: false };
+      const sample = {
+        person: person.id,
+        hi,
+        lo,
+        value: this.known.valueHash(reference.value),
+        fields: mutates && held !== null ? held : fields,
+        denied: false,
+      };
       const relation = this.#relate(context, sample, person.id);
       // Whose access it was may come out later: somebody without a name is held against the regime as a stranger would be.
       const stance = context.rule?.stances[relation === 'unidentified' || relation === 'ungrouped' ? 'foreign' : (relation as AccessClass)];
       addSample(context, { ...sample, denied: denied || (stance?.is === 'deny' && stance.proven) });
       if (relation === 'own') this.#owns(person, this.known.resource(service, context.resource));
-      else if (relation === 'unidentified' && context.rule?.stances.foreign.is === 'deny') this.people.voteByOpening(person, this.#ownersIn(context, sample));
+      else if (relation === 'unidentified' && context.rule?.stances.foreign.is === 'deny')
+        this.people.voteByOpening(person, this.#ownersIn(context, sample));
       if (context.uses >= context.nextCheck) this.#review(context);
     }
     const lists = read.objects.filter((object) => object.id !== null && (object.inList || object.isRoot));
@@ -435,7 +494,9 @@ export class OwnershipModel {
   #learnObjects(read: Reading, person: Person | null, denied: boolean): void {
     const service = read.observation.exchange.service;
     const { reading } = read;
-    const pathReference = reading.references.findLast((one) => one.place === 'path') ?? reading.references.find((one) => one.place === 'query' || one.place === 'header' || one.place === 'body');
+    const pathReference =
+      reading.references.findLast((one) => one.place === 'path') ??
+      reading.references.find((one) => one.place === 'query' || one.place === 'header' || one.place === 'body');
     const idFree = !reading.references.some((one) => one.place === 'path');
     if (person !== null && (idFree || read.status === 201) && !denied && read.objects.length > 0) this.#voteByList(read, person);
     for (const object of read.objects) {
@@ -527,7 +588,10 @@ export class OwnershipModel {
     const owner = this.known.table.a;
     const signature = `${read.observation.exchange.service} ${read.reading.route} ${read.reading.answerSlot}`;
     let seenBy = this.#broadLists.get(signature);
-    if (seenBy === undefined) this.#broadLists.set(signature, (seenBy = new Set()));
+    if (seenBy === undefined) {
+      seenBy = new Set();
+      this.#broadLists.set(signature, seenBy);
+    }
     if (seenBy.size < 1000) seenBy.add(person.id);
     const common = Math.max(3, this.people.size * 0.1);
     if (seenBy.size > common) {
@@ -557,7 +621,10 @@ export class OwnershipModel {
   #listed(service: string, route: string, person: Person, hi: number, lo: number): void {
     const key = scoped(service, route);
     let list = this.#lists.get(key);
-    if (list === undefined) this.#lists.set(key, (list = { first: new Map(), conflicts: 0, mine: false, people: new Set() }));
+    if (list === undefined) {
+      list = { first: new Map(), conflicts: 0, mine: false, people: new Set() };
+      this.#lists.set(key, list);
+    }
     const object = (hi >>> 11) * 4294967296 + (lo >>> 0);
     const before = list.first.get(object);
     if (before === undefined) {
@@ -582,7 +649,8 @@ export class OwnershipModel {
     const answer: JudgedAnswer = { status: read.status, objects: [] };
     this.known.objectKey(service, resourceName, subject.value);
     const { hi, lo } = this.known.hash;
-    const relation: Relation = rule === undefined ? 'unknown' : relationAt(this.known, service, person.id, subject, rule, resource, reading, answer);
+    const relation: Relation =
+      rule === undefined ? 'unknown' : relationAt(this.known, service, person.id, subject, rule, resource, reading, answer);
     if (relation === 'foreign') return;
     for (const reference of reading.references) {
       if (reference.place !== 'body' || reference.value === subject.value) continue;
@@ -619,12 +687,20 @@ export class OwnershipModel {
     const seenAs = this.#idIndex.get(this.known.valueHash(reference.value));
     if (context === undefined) {
       // Outside the path nearly everything is no reference: a place counts once its values are ids that answers have shown.
-      if (reference.place !== 'path' && seenAs === undefined && this.people.holder(this.known.valueHash(reference.value), namedKind(reference.value)) === undefined) return null;
+      if (
+        reference.place !== 'path' &&
+        seenAs === undefined &&
+        this.people.holder(this.known.valueHash(reference.value), namedKind(reference.value)) === undefined
+      )
+        return null;
       context = this.#context(service, reading.route, reference.slot, reference.hint, mutates);
     }
     if (seenAs !== undefined && context.votes.size < 6) {
       const weight = isGloballyUnique(reference.value) ? 1 : 0.1;
-      const resource = reference.hint !== '' && (seenAs.includes(reference.hint) || this.#ofResource.has(scoped(service, reference.hint))) ? reference.hint : seenAs[0];
+      const resource =
+        reference.hint !== '' && (seenAs.includes(reference.hint) || this.#ofResource.has(scoped(service, reference.hint)))
+          ? reference.hint
+          : seenAs[0];
       context.votes.set(resource, (context.votes.get(resource) ?? 0) + weight);
     }
     if (context.shapes.size < 6) context.shapes.add(shapeOf(reference.value));
@@ -645,7 +721,10 @@ export class OwnershipModel {
   #joinResource(context: Context): void {
     const name = scoped(context.service, context.resource);
     let members = this.#ofResource.get(name);
-    if (members === undefined) this.#ofResource.set(name, (members = new Set()));
+    if (members === undefined) {
+      members = new Set();
+      this.#ofResource.set(name, members);
+    }
     members.add(context);
   }
 
@@ -695,7 +774,8 @@ export class OwnershipModel {
       addTally(tally, tallyOf(other, this.people, this.#relate), 0.5);
     }
     const stances = stancesOf(tally, context.people.size, context.mutates, this.#settings.regime);
-    if (stances.foreign.is === 'open' && isForStaff(context)) stances.foreign = { is: 'deny', confidence: 0.75, proven: context.staffUses >= 12 && context.staff.size >= 3 };
+    if (stances.foreign.is === 'open' && isForStaff(context))
+      stances.foreign = { is: 'deny', confidence: 0.75, proven: context.staffUses >= 12 && context.staff.size >= 3 };
     const rule: SlotRule = {
       resource: context.resource,
       stances,
@@ -718,10 +798,12 @@ export class OwnershipModel {
     for (const field of this.known.resource(context.service, context.resource)?.fields ?? []) {
       if (field.role !== 'owner' || sample.fields === null) continue;
       for (let i = 0; i < sample.fields.length; i += 2) {
-        if (this.#objects.pathOf(sample.fields[i]) === field.path && !out.includes(sample.fields[i + 1])) out.push(sample.fields[i + 1], field.kind);
+        if (this.#objects.pathOf(sample.fields[i]) === field.path && !out.includes(sample.fields[i + 1]))
+          out.push(sample.fields[i + 1], field.kind);
       }
     }
-    if (out.length === 0 && this.known.table.get(sample.hi, sample.lo) && this.known.table.a !== 0) out.push(this.known.table.a, this.known.table.b & 0xff);
+    if (out.length === 0 && this.known.table.get(sample.hi, sample.lo) && this.known.table.a !== 0)
+      out.push(this.known.table.a, this.known.table.b & 0xff);
     return out;
   }
 
@@ -733,7 +815,8 @@ export class OwnershipModel {
     for (const field of rule.fields) {
       if (field.role !== 'owner') continue;
       for (let i = 0; i < sample.fields.length; i += 2) {
-        if (this.#objects.pathOf(sample.fields[i]) === field.path && this.known.holds(person, sample.fields[i + 1], field.kind)) return 'own';
+        if (this.#objects.pathOf(sample.fields[i]) === field.path && this.known.holds(person, sample.fields[i + 1], field.kind))
+          return 'own';
       }
     }
     return held;
@@ -749,7 +832,11 @@ function isForStaff(context: Context): boolean {
 function isCreation(read: Reading): boolean {
   if (SAFE.has(read.reading.method)) return false;
   const object = read.objects.find((one) => one.id !== null);
-  return object !== undefined && !object.inList && (read.status === 201 || !read.reading.references.some((one) => one.value === object.id || one.place === 'path'));
+  return (
+    object !== undefined &&
+    !object.inList &&
+    (read.status === 201 || !read.reading.references.some((one) => one.value === object.id || one.place === 'path'))
+  );
 }
 
 const contextKey = (service: string, route: string, slot: string): string => `${service}\u001f${route}\u001f${slot}`;
@@ -757,7 +844,8 @@ const contextKey = (service: string, route: string, slot: string): string => `${
 /** The object of an answer that a reference is about. */
 function subjectOf(objects: readonly AnswerObject[], reference: Reference): AnswerObject | null {
   for (const object of objects) if (object.id === reference.value) return object;
-  if (reference.place === 'path' || reference.place === 'header' || reference.place === 'query') for (const object of objects) if (object.isRoot && !object.inList) return object;
+  if (reference.place === 'path' || reference.place === 'header' || reference.place === 'query')
+    for (const object of objects) if (object.isRoot && !object.inList) return object;
   return null;
 }
 

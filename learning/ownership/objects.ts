@@ -74,7 +74,10 @@ export class Objects {
     } else {
       this.#details.set(key, { hi, lo, resource, fields });
       let members = this.#byResource.get(resource);
-      if (members === undefined) this.#byResource.set(resource, (members = new Set()));
+      if (members === undefined) {
+        members = new Set();
+        this.#byResource.set(resource, members);
+      }
       members.add(key);
       if (this.#details.size > MAX_DETAILS) this.#forgetOldest();
     }

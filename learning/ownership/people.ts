@@ -71,8 +71,10 @@ const MAX_PEOPLE = 120_000;
 const MAX_SOURCE_PEOPLE = 4000;
 const MAX_SOURCES = 4000;
 const GROUP_BITS = 0xffffff;
-const IDENTITY_NAME = /(?:^|[.^])(?:sub|id|uid|uuid|userid|user|username|login|email|mail|memberid|customerid|patientid|handle|preferredusername|oid)$/;
-const GROUP_NAME = /tenant|org|company|team|workspace|clinic|group|department|branch|realm|role|scope|plan|region|country|locale|currency|status|type|lang|site|aud|iss|azp|clientid/;
+const IDENTITY_NAME =
+  /(?:^|[.^])(?:sub|id|uid|uuid|userid|user|username|login|email|mail|memberid|customerid|patientid|handle|preferredusername|oid)$/;
+const GROUP_NAME =
+  /tenant|org|company|team|workspace|clinic|group|department|branch|realm|role|scope|plan|region|country|locale|currency|status|type|lang|site|aud|iss|azp|clientid/;
 
 /**
  * Who is who: joins credentials to people, and learns which values name a person and which a group, from claims, sign-in and refresh answers,
@@ -192,7 +194,18 @@ export class People {
     if (source === undefined) {
       if (this.#sources.size >= MAX_SOURCES) return person;
       const prior: Prior = IDENTITY_NAME.test(path) ? 'identity' : GROUP_NAME.test(path) ? 'group' : 'none';
-      source = { key: sourceKey, kind: this.kindOf(sourceKey), groupKind: 0, unique: new Map(), prior, values: new Map(), distinct: new Map(), inconsistent: 0, role: 'off', nextCheck: 2 };
+      source = {
+        key: sourceKey,
+        kind: this.kindOf(sourceKey),
+        groupKind: 0,
+        unique: new Map(),
+        prior,
+        values: new Map(),
+        distinct: new Map(),
+        inconsistent: 0,
+        role: 'off',
+        nextCheck: 2,
+      };
       this.#sources.set(sourceKey, source);
       if (prior === 'identity') source.role = 'identity';
     }
@@ -205,7 +218,8 @@ export class People {
         }
       }
     }
-    if ((isGloballyUnique(text) || source.prior === 'identity') && source.unique.size < MAX_SOURCE_PEOPLE * 2) source.unique.set(value, namedKind(text));
+    if ((isGloballyUnique(text) || source.prior === 'identity') && source.unique.size < MAX_SOURCE_PEOPLE * 2)
+      source.unique.set(value, namedKind(text));
     const before = source.values.get(person.id);
     if (before === undefined) {
       if (source.values.size >= MAX_SOURCE_PEOPLE) {
@@ -352,22 +366,55 @@ export class People {
   save(piece: string): string | null {
     if (piece.startsWith('s|')) {
       const source = this.#sources.get(piece.slice(2));
-      return source === undefined ? null : JSON.stringify({ ...source, values: [...source.values].slice(-1000), distinct: [...source.distinct].slice(-1000), unique: [...source.unique].slice(-1000) });
+      return source === undefined
+        ? null
+        : JSON.stringify({
+            ...source,
+            values: [...source.values].slice(-1000),
+            distinct: [...source.distinct].slice(-1000),
+            unique: [...source.unique].slice(-1000),
+          });
     }
     const person = this.all.get(Number(piece.slice(2)));
     if (person === undefined) return null;
-    return JSON.stringify({ ...person, identities: [...person.identities], groups: [...person.groups], opened: [...person.opened], listed: [...person.listed], foreignOwners: [...person.foreignOwners], grants: person.grants.slice(-300) });
+    return JSON.stringify({
+      ...person,
+      identities: [...person.identities],
+      groups: [...person.groups],
+      opened: [...person.opened],
+      listed: [...person.listed],
+      foreignOwners: [...person.foreignOwners],
+      grants: person.grants.slice(-300),
+    });
   }
 
   load(piece: string, value: string): void {
     if (piece.startsWith('s|')) {
       const saved = JSON.parse(value) as Source & { values: [number, number][]; distinct: [number, number][]; unique: [number, number][] };
-      this.#sources.set(piece.slice(2), { ...saved, values: new Map(saved.values), distinct: new Map(saved.distinct), unique: new Map(saved.unique) });
+      this.#sources.set(piece.slice(2), {
+        ...saved,
+        values: new Map(saved.values),
+        distinct: new Map(saved.distinct),
+        unique: new Map(saved.unique),
+      });
       this.#kinds.set(saved.key, saved.kind);
       return;
     }
-    const saved = JSON.parse(value) as Person & { identities: [number, number][]; groups: [number, number][]; opened: [number, [number, number]][]; listed: [number, [number, number]][]; foreignOwners: number[] };
-    this.all.set(saved.id, { ...saved, identities: new Map(saved.identities), groups: new Map(saved.groups), opened: new Map(saved.opened), listed: new Map(saved.listed), foreignOwners: new Set(saved.foreignOwners) });
+    const saved = JSON.parse(value) as Person & {
+      identities: [number, number][];
+      groups: [number, number][];
+      opened: [number, [number, number]][];
+      listed: [number, [number, number]][];
+      foreignOwners: number[];
+    };
+    this.all.set(saved.id, {
+      ...saved,
+      identities: new Map(saved.identities),
+      groups: new Map(saved.groups),
+      opened: new Map(saved.opened),
+      listed: new Map(saved.listed),
+      foreignOwners: new Set(saved.foreignOwners),
+    });
     for (const alias of saved.aliases) this.#canon.set(alias, saved.id);
     this.#nextPerson = Math.max(this.#nextPerson, saved.id + 1, ...saved.aliases.map((alias) => alias + 1));
   }
@@ -394,7 +441,8 @@ export class People {
     const steady = source.inconsistent <= people * 0.5;
     let role: Source['role'] = 'off';
     if (!steady) role = 'off';
-    else if (share >= 0.9 && (people >= 4 || source.prior === 'identity')) role = source.prior === 'group' && people < 12 ? 'off' : 'identity';
+    else if (share >= 0.9 && (people >= 4 || source.prior === 'identity'))
+      role = source.prior === 'group' && people < 12 ? 'off' : 'identity';
     else if (source.prior === 'identity' && (people < 8 || share >= 0.5)) role = 'identity';
     else if (people >= 4 && share < 0.75 && source.distinct.size >= 2) role = 'group';
     if (role === source.role) return;
@@ -413,7 +461,8 @@ export class People {
   #assign(person: Person, value: number, source: Source): void {
     if (source.role === 'identity' && person.guessed.includes(value)) person.guessed = [];
     if (source.role === 'identity') this.addIdentity(person, value, source.unique.get(value) ?? source.kind);
-    else if (source.role === 'group') source.groupKind = this.addGroup(person, value, source.groupKind === 0 ? this.kindOf(`group:${source.key}`) : source.groupKind);
+    else if (source.role === 'group')
+      source.groupKind = this.addGroup(person, value, source.groupKind === 0 ? this.kindOf(`group:${source.key}`) : source.groupKind);
   }
 
   #writeKey(key: string, person: Person): void {

@@ -62,7 +62,15 @@ export function readRequest(request: RequestFacts, carrier: string): RouteReadin
   const references: Reference[] = [];
   const seen = new Map<string, string>();
   const repeatedSlots = new Set<string>();
-  const add = (place: Reference['place'], slotName: string, name: string, value: string, hint: string, wrapping: string, listed: boolean): void => {
+  const add = (
+    place: Reference['place'],
+    slotName: string,
+    name: string,
+    value: string,
+    hint: string,
+    wrapping: string,
+    listed: boolean,
+  ): void => {
     if (references.length >= MAX_REFERENCES || !isIdentifier(value)) return;
     const slot = `${place}:${slotName}`;
     const before = seen.get(slot);
@@ -91,18 +99,42 @@ export function readRequest(request: RequestFacts, carrier: string): RouteReadin
     add('cookie', name, name, value, referentOf(name) || collection, '', false);
   }
   if (request.bodyText !== null && request.bodyText !== '') readBody(request, collection, add);
-  const marked = repeatedSlots.size === 0 ? references : references.map((one) => (repeatedSlots.has(one.slot) ? { ...one, repeated: true } : one));
-  return { route: `${method === 'HEAD' ? 'GET' : method} ${route}`, collection, references: marked, answerSlot: answerSlotOf(references), method };
+  const marked =
+    repeatedSlots.size === 0 ? references : references.map((one) => (repeatedSlots.has(one.slot) ? { ...one, repeated: true } : one));
+  return {
+    route: `${method === 'HEAD' ? 'GET' : method} ${route}`,
+    collection,
+    references: marked,
+    answerSlot: answerSlotOf(references),
+    method,
+  };
 }
 
 /** Word-valued query parameters choose what is listed (`scope=team`, `filter=mine`); numbers, ids and free text only page or search in it. */
 function answerSlotOf(references: readonly Reference[]): string {
-  const words = references.filter((one) => one.place === 'query' && /^[a-z][a-z_-]{1,15}$/i.test(one.value) && !/^(?:q|query|search|sort|order|sortby|orderby|lang|locale|field|fields|expand|include|name|title)$/i.test(one.name));
+  const words = references.filter(
+    (one) =>
+      one.place === 'query' &&
+      /^[a-z][a-z_-]{1,15}$/i.test(one.value) &&
+      !/^(?:q|query|search|sort|order|sortby|orderby|lang|locale|field|fields|expand|include|name|title)$/i.test(one.name),
+  );
   if (words.length === 0) return 'answer';
-  return `answer?${words.map((one) => `${one.name}=${one.value}`.toLowerCase()).sort().slice(0, 3).join('&')}`;
+  return `answer?${words
+    .map((one) => `${one.name}=${one.value}`.toLowerCase())
+    .sort()
+    .slice(0, 3)
+    .join('&')}`;
 }
 
-type Add = (place: Reference['place'], slotName: string, name: string, value: string, hint: string, wrapping: string, listed: boolean) => void;
+type Add = (
+  place: Reference['place'],
+  slotName: string,
+  name: string,
+  value: string,
+  hint: string,
+  wrapping: string,
+  listed: boolean,
+) => void;
 
 /** `POST` with a method override is what the override says (a common way around method-based checks). */
 function effectiveMethod(request: RequestFacts, query: string): string {
@@ -184,7 +216,8 @@ function readBody(request: RequestFacts, collection: string, add: Add): void {
     if (typeof node === 'string') {
       if (name === 'query' && /[{(]/.test(node)) readGraphql(node, add);
       else if (!CREDENTIAL_NAME.test(name)) add('body', at, name, node, referentOf(name) || collection, wrapping, inList);
-    } else if (typeof node === 'number' && Number.isSafeInteger(node)) add('body', at, name, String(node), referentOf(name) || collection, wrapping, inList);
+    } else if (typeof node === 'number' && Number.isSafeInteger(node))
+      add('body', at, name, String(node), referentOf(name) || collection, wrapping, inList);
     else if (Array.isArray(node)) for (const one of node.slice(0, 100)) walk(one, at, name, `${wrapping}[`, depth + 1, true);
     else if (typeof node === 'object' && node !== null) {
       for (const [key, child] of Object.entries(node)) {
@@ -205,7 +238,15 @@ function readGraphql(document: string, add: Add): void {
   for (const field of document.slice(0, 20_000).matchAll(/([A-Za-z_]\w*)\s*\(([^()]{1,2000})\)/g)) {
     for (const argument of field[2].matchAll(/([A-Za-z_]\w*)\s*:\s*(?:"([^"]{1,200})"|(-?\d{1,20})\b)/g)) {
       const name = argument[1];
-      add('body', `gql:${foldName(field[1])}.${foldName(name)}`, name, argument[2] ?? argument[3], referentOf(name) || foldName(field[1]), '', true);
+      add(
+        'body',
+        `gql:${foldName(field[1])}.${foldName(name)}`,
+        name,
+        argument[2] ?? argument[3],
+        referentOf(name) || foldName(field[1]),
+        '',
+        true,
+      );
     }
   }
 }

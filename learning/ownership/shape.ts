@@ -10,7 +10,7 @@ export function foldName(name: string): string {
   const known = folded.get(name);
   if (known !== undefined) return known;
   const plain = name.toLowerCase().replace(/[^a-z0-9]/g, '');
-  let single = plain;
+  let single = plain === 'ids' ? 'id' : plain;
   if (plain.length > 3) {
     if (plain.endsWith('ies')) single = `${plain.slice(0, -3)}y`;
     else if (/(?:ss|x|ch|sh)es$/.test(plain)) single = plain.slice(0, -2);
@@ -93,6 +93,7 @@ export function unlink(value: string): string {
     const last = path.slice(path.lastIndexOf('/') + 1);
     return last === '' ? value : last;
   }
-  if (value.startsWith('urn:') || value.startsWith('gid://')) return value.slice(Math.max(value.lastIndexOf(':'), value.lastIndexOf('/')) + 1);
+  if (value.startsWith('urn:') || value.startsWith('gid://'))
+    return value.slice(Math.max(value.lastIndexOf(':'), value.lastIndexOf('/')) + 1);
   return value;
 }

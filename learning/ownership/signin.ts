@@ -47,7 +47,8 @@ export class SignIns {
     const unsafe = method !== 'GET' && method !== 'HEAD';
     for (const field of fields) {
       if (field.value.length < 12 || !/^[\w.~:%+/=-]+$/.test(field.value)) continue;
-      if (unsafe ? field.value.length >= 16 || TOKEN_NAME.test(field.path) : TOKEN_NAME.test(field.path)) add(this.#reader.read(['authorization', `Bearer ${field.value}`], '/'));
+      if (unsafe ? field.value.length >= 16 || TOKEN_NAME.test(field.path) : TOKEN_NAME.test(field.path))
+        add(this.#reader.read(['authorization', `Bearer ${field.value}`], '/'));
     }
     return found;
   }

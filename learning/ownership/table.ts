@@ -45,8 +45,10 @@ export class Table {
   set(hi: number, lo: number, a: number, b: number): boolean {
     const index = hi >>> 22;
     let segment = this.#segments[index];
-    if (segment === undefined) segment = this.#segments[index] = new Uint32Array(8 * WORDS);
-    else if (this.#counts[index] + 1 > (segment.length / WORDS) * MAX_LOAD) segment = this.#grow(index, segment);
+    if (segment === undefined) {
+      segment = new Uint32Array(8 * WORDS);
+      this.#segments[index] = segment;
+    } else if (this.#counts[index] + 1 > (segment.length / WORDS) * MAX_LOAD) segment = this.#grow(index, segment);
     const places = segment.length / WORDS;
     const low = lo >>> 0 || 1;
     const high = hi >>> 0;

@@ -73,7 +73,10 @@ export class OwnershipView {
     const slots = Object.entries(rule.slots);
     return {
       requestBody: slots.some(([slot]) => slot.startsWith('body:')),
-      responseBody: slots.some(([, slot]) => Object.values(slot.stances).some((stance) => stance.is === 'deny') && this.#known.resource(service, slot.resource) !== undefined),
+      responseBody: slots.some(
+        ([, slot]) =>
+          Object.values(slot.stances).some((stance) => stance.is === 'deny') && this.#known.resource(service, slot.resource) !== undefined,
+      ),
     };
   }
 
@@ -112,7 +115,9 @@ export class OwnershipView {
       judged = { status: answer.status, objects: answerObjects(text, reading.collection) };
     }
     const verdict = judge(known, request.service, reading, caller, judged, this.#settings);
-    return verdict?.enforceable === true && this.#wasJustNamed(request.service, reading, caller.person) ? { ...verdict, enforceable: false } : verdict;
+    return verdict?.enforceable === true && this.#wasJustNamed(request.service, reading, caller.person)
+      ? { ...verdict, enforceable: false }
+      : verdict;
   }
 
   /** Notes which values a write names beside an object: a share or a transfer takes effect here before the engine has learned of it. */
@@ -121,7 +126,9 @@ export class OwnershipView {
     if (subject === undefined) return;
     const key = this.#known.hash.number(SPACE.object, `${service} ${subject.value}`);
     const values = this.#recent.get(key) ?? [];
-    for (const reference of reading.references) if (reference !== subject && reference.place === 'body') values.push(this.#known.valueHash(reference.value), namedKind(reference.value));
+    for (const reference of reading.references)
+      if (reference !== subject && reference.place === 'body')
+        values.push(this.#known.valueHash(reference.value), namedKind(reference.value));
     if (values.length === 0) return;
     this.#recent.delete(key);
     this.#recent.set(key, values.slice(-32));
@@ -132,7 +139,8 @@ export class OwnershipView {
     if (this.#recent.size === 0) return false;
     for (const reference of reading.references) {
       const values = this.#recent.get(this.#known.hash.number(SPACE.object, `${service} ${reference.value}`));
-      for (let i = 0; values !== undefined && i < values.length; i += 2) if (this.#known.holds(person, values[i], values[i + 1])) return true;
+      for (let i = 0; values !== undefined && i < values.length; i += 2)
+        if (this.#known.holds(person, values[i], values[i + 1])) return true;
     }
     return false;
   }

@@ -38,11 +38,17 @@ export function encodeDelta(delta: Delta): Uint8Array {
 /** Applies a chunk; a snapshot's first chunk gives a new, empty {@link Knowledge} first. Throws {@link OwnershipError} on foreign or damaged bytes. */
 export function applyDelta(known: Knowledge, bytes: Uint8Array): Knowledge {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (bytes.length < HEADER + 4 || view.getUint32(0, true) !== MAGIC) throw new OwnershipError('WEIR_OWNERSHIP_CHUNK', 'these bytes are not an ownership chunk');
-  if (view.getUint8(4) !== VERSION) throw new OwnershipError('WEIR_OWNERSHIP_VERSION', `ownership chunk of version ${view.getUint8(4)}, this process reads version ${VERSION}`);
+  if (bytes.length < HEADER + 4 || view.getUint32(0, true) !== MAGIC)
+    throw new OwnershipError('WEIR_OWNERSHIP_CHUNK', 'these bytes are not an ownership chunk');
+  if (view.getUint8(4) !== VERSION)
+    throw new OwnershipError(
+      'WEIR_OWNERSHIP_VERSION',
+      `ownership chunk of version ${view.getUint8(4)}, this process reads version ${VERSION}`,
+    );
   const count = view.getUint32(16, true);
   const rulesAt = HEADER + count * ENTRY_WORDS * 4;
-  if (rulesAt + 4 > bytes.length || rulesAt + 4 + view.getUint32(rulesAt, true) !== bytes.length) throw new OwnershipError('WEIR_OWNERSHIP_CHUNK', 'the ownership chunk is cut or damaged');
+  if (rulesAt + 4 > bytes.length || rulesAt + 4 + view.getUint32(rulesAt, true) !== bytes.length)
+    throw new OwnershipError('WEIR_OWNERSHIP_CHUNK', 'the ownership chunk is cut or damaged');
   const changes = JSON.parse(new TextDecoder().decode(bytes.subarray(rulesAt + 4))) as SheetChange[];
   const into = (view.getUint8(5) & 1) === 1 ? new Knowledge(new KeyedHash(bytes.slice(8, 16))) : known;
   for (let i = 0, at = HEADER; i < count; i++, at += ENTRY_WORDS * 4) {

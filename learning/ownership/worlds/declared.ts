@@ -4,7 +4,10 @@
 import { base62, hex, type Json, jwt, type Resource, uuid, type World } from './kit.js';
 
 const bearer = (token: string): Record<string, string> => ({ authorization: `Bearer ${token}` });
-const opaque = (prefix: string, n = 32) => (user: { id: string }, i: number, seed: string): string => prefix + hex(`${seed}${user.id}token${i}`, n);
+const opaque =
+  (prefix: string, n = 32) =>
+  (user: { id: string }, i: number, seed: string): string =>
+    prefix + hex(`${seed}${user.id}token${i}`, n);
 const body = (name: string) => (): Json => ({ [name]: 'changed' });
 
 /** Multi-tenant SaaS: session cookies, slugs for tenants, projects shared within a tenant, snake case, owners named by id in nested objects. */
@@ -17,14 +20,64 @@ const saas: World = {
   groupId: (n) => `acme-${['north', 'south', 'east', 'west', 'hill', 'lake', 'wood', 'rock', 'moor', 'glen', 'dale', 'fen', 'bay'][n]}`,
   token: opaque('', 40),
   credential: (token) => ({ cookie: `lang=en; sid=${token}` }),
-  signIn: { template: '/auth/session', share: 0.3, body: (user) => ({ email: user.email, password: 'pw' }), answer: (user, token) => ({ body: { ok: true, user: { id: user.id, display_name: user.name, workspace: user.group } }, headers: { 'set-cookie': `sid=${token}; Path=/; HttpOnly` } }) },
+  signIn: {
+    template: '/auth/session',
+    share: 0.3,
+    body: (user) => ({ email: user.email, password: 'pw' }),
+    answer: (user, token) => ({
+      body: { ok: true, user: { id: user.id, display_name: user.name, workspace: user.group } },
+      headers: { 'set-cookie': `sid=${token}; Path=/; HttpOnly` },
+    }),
+  },
   me: { template: '/api/whoami', answer: (user) => ({ user: { id: user.id, email: user.email, workspace: { slug: user.group } } }) },
   one: (_, one) => ({ data: one, meta: { version: 3 } }),
   many: (_, all) => ({ data: all, meta: { count: all.length, next: null } }),
   resources: [
-    { name: 'projects', id: (n, _, seed) => uuid(`${seed}prj${n}`), per: [1, 3], reads: 'group', view: (t) => ({ id: t.id, title: 'p', created_by: { id: t.owner.id, name: t.owner.name }, workspace_slug: t.group }), list: '/api/workspaces/{group}/projects?mine=yes', listGroup: '/api/workspaces/{group}/projects', listAll: '/api/admin/projects', open: [{ method: 'GET', template: '/api/workspaces/{group}/projects/{id}' }, { method: 'GET', template: '/api/projects/{id}' }], write: [{ method: 'PATCH', template: '/api/projects/{id}', body: body('title') }, { method: 'DELETE', template: '/api/projects/{id}', answers: 'nothing' }], create: { method: 'POST', template: '/api/projects' } },
-    { name: 'drafts', id: (n) => String(40_000 + n), per: [3, 7], reads: 'owner', view: (t) => ({ id: Number(t.id), text: 'd', author_id: t.owner.id }), list: '/api/drafts', listAll: '/api/admin/drafts', open: [{ method: 'GET', template: '/api/drafts/{id}' }, { method: 'GET', template: '/api/drafts/{id}/preview', answers: 'ack' }], write: [{ method: 'PUT', template: '/api/drafts/{id}', body: body('text') }], create: { method: 'POST', template: '/api/drafts' }, share: { method: 'POST', template: '/api/drafts/{id}/collaborators', answers: 'ack' } },
-    { name: 'exports', id: (n, _, seed) => hex(`${seed}ex${n}`, 24), per: [1, 3], reads: 'owner', view: (t) => ({ export_id: t.id, requested_by: t.owner.email, state: t.status }), list: '/api/exports', open: [{ method: 'GET', template: '/api/export', in: 'query', name: 'export_id' }], write: [] },
+    {
+      name: 'projects',
+      id: (n, _, seed) => uuid(`${seed}prj${n}`),
+      per: [1, 3],
+      reads: 'group',
+      view: (t) => ({ id: t.id, title: 'p', created_by: { id: t.owner.id, name: t.owner.name }, workspace_slug: t.group }),
+      list: '/api/workspaces/{group}/projects?mine=yes',
+      listGroup: '/api/workspaces/{group}/projects',
+      listAll: '/api/admin/projects',
+      open: [
+        { method: 'GET', template: '/api/workspaces/{group}/projects/{id}' },
+        { method: 'GET', template: '/api/projects/{id}' },
+      ],
+      write: [
+        { method: 'PATCH', template: '/api/projects/{id}', body: body('title') },
+        { method: 'DELETE', template: '/api/projects/{id}', answers: 'nothing' },
+      ],
+      create: { method: 'POST', template: '/api/projects' },
+    },
+    {
+      name: 'drafts',
+      id: (n) => String(40_000 + n),
+      per: [3, 7],
+      reads: 'owner',
+      view: (t) => ({ id: Number(t.id), text: 'd', author_id: t.owner.id }),
+      list: '/api/drafts',
+      listAll: '/api/admin/drafts',
+      open: [
+        { method: 'GET', template: '/api/drafts/{id}' },
+        { method: 'GET', template: '/api/drafts/{id}/preview', answers: 'ack' },
+      ],
+      write: [{ method: 'PUT', template: '/api/drafts/{id}', body: body('text') }],
+      create: { method: 'POST', template: '/api/drafts' },
+      share: { method: 'POST', template: '/api/drafts/{id}/collaborators', answers: 'ack' },
+    },
+    {
+      name: 'exports',
+      id: (n, _, seed) => hex(`${seed}ex${n}`, 24),
+      per: [1, 3],
+      reads: 'owner',
+      view: (t) => ({ export_id: t.id, requested_by: t.owner.email, state: t.status }),
+      list: '/api/exports',
+      open: [{ method: 'GET', template: '/api/export', in: 'query', name: 'export_id' }],
+      write: [],
+    },
   ] satisfies Resource[],
 };
 
@@ -38,14 +91,58 @@ const social: World = {
   groupId: (n) => `g${n}`,
   token: opaque('tk.', 36),
   credential: bearer,
-  signIn: { template: '/v2/login', share: 0.35, body: (user) => ({ handle: user.name, secret: 'x' }), answer: (user, token) => ({ body: { accessToken: token, expiresIn: 900, profile: { userId: Number(user.id), handle: user.name } } }) },
+  signIn: {
+    template: '/v2/login',
+    share: 0.35,
+    body: (user) => ({ handle: user.name, secret: 'x' }),
+    answer: (user, token) => ({ body: { accessToken: token, expiresIn: 900, profile: { userId: Number(user.id), handle: user.name } } }),
+  },
   refresh: { template: '/v2/token/refresh', answer: (token) => ({ accessToken: token, expiresIn: 900 }) },
   one: (name, one) => ({ [name.replace(/s$/, '')]: one }),
   many: (name, all) => ({ [name]: all, cursor: null }),
   resources: [
-    { name: 'conversations', id: (n, _, seed) => base62(`${seed}c${n}`, 16), per: [2, 4], reads: 'owner', hasOther: true, view: (t) => ({ id: t.id, participants: [{ userId: Number(t.owner.id) }, { userId: Number(t.other?.id) }], lastText: 'hi' }), list: '/v2/conversations', open: [{ method: 'GET', template: '/v2/conversations/{id}' }, { method: 'POST', template: '/v2/messages/search', in: 'body', name: 'conversationId' }], write: [{ method: 'POST', template: '/v2/conversations/{id}/messages', body: body('text'), answers: 'ack' }] },
-    { name: 'posts', id: (n) => String(880_000 + n), per: [2, 5], reads: 'public', view: (t) => ({ postId: Number(t.id), text: 't', author: { userId: Number(t.owner.id), handle: t.owner.name } }), listPublic: '/v2/feed', open: [{ method: 'GET', template: '/v2/posts/{id}' }], write: [{ method: 'PATCH', template: '/v2/posts/{id}', body: body('text') }, { method: 'DELETE', template: '/v2/posts/{id}', answers: 'nothing' }], create: { method: 'POST', template: '/v2/posts' } },
-    { name: 'albums', id: (n, _, seed) => base62(`${seed}al${n}`, 11), per: [2, 4], reads: 'owner', view: (t) => ({ id: t.id, ownerHandle: t.owner.name, ownerId: Number(t.owner.id), count: 4 }), list: '/v2/me/albums', listShared: '/v2/me/albums/shared', listAll: '/v2/moderation/albums', open: [{ method: 'GET', template: '/v2/albums/{id}' }], write: [{ method: 'PUT', template: '/v2/albums/{id}', body: body('title') }], share: { method: 'POST', template: '/v2/albums/{id}/viewers', answers: 'ack' }, create: { method: 'POST', template: '/v2/albums' } },
+    {
+      name: 'conversations',
+      id: (n, _, seed) => base62(`${seed}c${n}`, 16),
+      per: [2, 4],
+      reads: 'owner',
+      hasOther: true,
+      view: (t) => ({ id: t.id, participants: [{ userId: Number(t.owner.id) }, { userId: Number(t.other?.id) }], lastText: 'hi' }),
+      list: '/v2/conversations',
+      open: [
+        { method: 'GET', template: '/v2/conversations/{id}' },
+        { method: 'POST', template: '/v2/messages/search', in: 'body', name: 'conversationId' },
+      ],
+      write: [{ method: 'POST', template: '/v2/conversations/{id}/messages', body: body('text'), answers: 'ack' }],
+    },
+    {
+      name: 'posts',
+      id: (n) => String(880_000 + n),
+      per: [2, 5],
+      reads: 'public',
+      view: (t) => ({ postId: Number(t.id), text: 't', author: { userId: Number(t.owner.id), handle: t.owner.name } }),
+      listPublic: '/v2/feed',
+      open: [{ method: 'GET', template: '/v2/posts/{id}' }],
+      write: [
+        { method: 'PATCH', template: '/v2/posts/{id}', body: body('text') },
+        { method: 'DELETE', template: '/v2/posts/{id}', answers: 'nothing' },
+      ],
+      create: { method: 'POST', template: '/v2/posts' },
+    },
+    {
+      name: 'albums',
+      id: (n, _, seed) => base62(`${seed}al${n}`, 11),
+      per: [2, 4],
+      reads: 'owner',
+      view: (t) => ({ id: t.id, ownerHandle: t.owner.name, ownerId: Number(t.owner.id), count: 4 }),
+      list: '/v2/me/albums',
+      listShared: '/v2/me/albums/shared',
+      listAll: '/v2/moderation/albums',
+      open: [{ method: 'GET', template: '/v2/albums/{id}' }],
+      write: [{ method: 'PUT', template: '/v2/albums/{id}', body: body('title') }],
+      share: { method: 'POST', template: '/v2/albums/{id}/viewers', answers: 'ack' },
+      create: { method: 'POST', template: '/v2/albums' },
+    },
   ],
 };
 
@@ -59,14 +156,63 @@ const bank: World = {
   groupId: (n) => `branch-${n}`,
   token: opaque('key_', 28),
   credential: (token) => ({ 'x-api-key': token }),
-  signIn: { template: '/onboarding/keys', share: 0.12, body: (user) => ({ customer: user.id, pin: '0000' }), answer: (user, token) => ({ body: { apiKey: token, customerNo: user.id } }) },
+  signIn: {
+    template: '/onboarding/keys',
+    share: 0.12,
+    body: (user) => ({ customer: user.id, pin: '0000' }),
+    answer: (user, token) => ({ body: { apiKey: token, customerNo: user.id } }),
+  },
   me: { template: '/customer', answer: (user) => ({ customerNo: user.id, branch: user.group, name: user.name }) },
   one: (_, one) => one,
   many: (_, all) => ({ items: all, total: all.length }),
   resources: [
-    { name: 'accounts', id: (n, owner) => `DE${20 + (n % 70)}5001${String(owner.serial).padStart(4, '0')}${String(n).padStart(6, '0')}`, per: [1, 3], reads: 'owner', view: (t) => ({ iban: t.id, id: t.id, holder: t.owner.id, balance: 10 }), list: '/accounts', listAll: '/backoffice/accounts', open: [{ method: 'GET', template: '/accounts/{id}' }, { method: 'GET', template: '/statements', in: 'header', name: 'x-account', answers: 'ack' }, { method: 'GET', template: '/balance', in: 'query', name: 'account', answers: 'ack' }], write: [{ method: 'POST', template: '/payments', in: 'body', name: 'debtorAccount', body: (_, dice) => ({ amount: dice.int(900), creditorIban: `DE99000${dice.int(99999)}` }), answers: 'ack' }] },
-    { name: 'cards', id: (n, _, seed) => `crd-${hex(`${seed}card${n}`, 10)}`, per: [1, 2], reads: 'owner', view: (t) => ({ cardRef: t.id, status: t.status, customer: { number: t.owner.id } }), list: '/cards', open: [{ method: 'GET', template: '/cards/{id}' }, { method: 'POST', template: '/cards/reveal', in: 'body', name: 'cardRef' }], write: [{ method: 'POST', template: '/cards/{id}/freeze', answers: 'ack' }] },
-    { name: 'letters', id: (n) => String(n * 7), per: [3, 8], reads: 'owner', view: (t) => ({ id: Number(t.id), subject: 's', pages: 2 }), list: '/letters', open: [{ method: 'GET', template: '/letters/{id}' }], write: [{ method: 'DELETE', template: '/letters/{id}', answers: 'nothing' }] },
+    {
+      name: 'accounts',
+      id: (n, owner) => `DE${20 + (n % 70)}5001${String(owner.serial).padStart(4, '0')}${String(n).padStart(6, '0')}`,
+      per: [1, 3],
+      reads: 'owner',
+      view: (t) => ({ iban: t.id, id: t.id, holder: t.owner.id, balance: 10 }),
+      list: '/accounts',
+      listAll: '/backoffice/accounts',
+      open: [
+        { method: 'GET', template: '/accounts/{id}' },
+        { method: 'GET', template: '/statements', in: 'header', name: 'x-account', answers: 'ack' },
+        { method: 'GET', template: '/balance', in: 'query', name: 'account', answers: 'ack' },
+      ],
+      write: [
+        {
+          method: 'POST',
+          template: '/payments',
+          in: 'body',
+          name: 'debtorAccount',
+          body: (_, dice) => ({ amount: dice.int(900), creditorIban: `DE99000${dice.int(99999)}` }),
+          answers: 'ack',
+        },
+      ],
+    },
+    {
+      name: 'cards',
+      id: (n, _, seed) => `crd-${hex(`${seed}card${n}`, 10)}`,
+      per: [1, 2],
+      reads: 'owner',
+      view: (t) => ({ cardRef: t.id, status: t.status, customer: { number: t.owner.id } }),
+      list: '/cards',
+      open: [
+        { method: 'GET', template: '/cards/{id}' },
+        { method: 'POST', template: '/cards/reveal', in: 'body', name: 'cardRef' },
+      ],
+      write: [{ method: 'POST', template: '/cards/{id}/freeze', answers: 'ack' }],
+    },
+    {
+      name: 'letters',
+      id: (n) => String(n * 7),
+      per: [3, 8],
+      reads: 'owner',
+      view: (t) => ({ id: Number(t.id), subject: 's', pages: 2 }),
+      list: '/letters',
+      open: [{ method: 'GET', template: '/letters/{id}' }],
+      write: [{ method: 'DELETE', template: '/letters/{id}', answers: 'nothing' }],
+    },
   ],
 };
 
@@ -78,15 +224,75 @@ const market: World = {
   staff: 2,
   userId: (n) => String(300 + n),
   groupId: (n) => `r${n}`,
-  token: (user) => jwt({ iss: 'idp', sub: `auth0|${hex(user.id, 12)}`, uid: Number(user.id), scope: user.role === 'staff' ? 'ops' : 'shop' }),
+  token: (user) =>
+    jwt({ iss: 'idp', sub: `auth0|${hex(user.id, 12)}`, uid: Number(user.id), scope: user.role === 'staff' ? 'ops' : 'shop' }),
   credential: bearer,
-  signIn: { template: '/api/login', share: 0.15, body: (user) => ({ email: user.email, password: 'x' }), answer: (user, token) => ({ body: { data: { type: 'sessions', id: hex(token, 10), attributes: { token }, relationships: { user: { data: { type: 'users', id: user.id } } } } } }) },
+  signIn: {
+    template: '/api/login',
+    share: 0.15,
+    body: (user) => ({ email: user.email, password: 'x' }),
+    answer: (user, token) => ({
+      body: {
+        data: {
+          type: 'sessions',
+          id: hex(token, 10),
+          attributes: { token },
+          relationships: { user: { data: { type: 'users', id: user.id } } },
+        },
+      },
+    }),
+  },
   one: (_, one) => ({ data: one }),
   many: (_, all) => ({ data: all, links: { next: null } }),
   resources: [
-    { name: 'orders', id: (n) => String(n), per: [3, 6], reads: 'owner', hasOther: true, view: (t) => ({ type: 'orders', id: t.id, attributes: { state: t.status, total: 12 }, relationships: { buyer: { data: { type: 'users', id: t.owner.id } }, seller: { data: { type: 'users', id: String(t.other?.id) } } } }), list: '/api/orders', listAll: '/api/ops/orders', open: [{ method: 'GET', template: '/api/orders/{id}' }], write: [{ method: 'PATCH', template: '/api/orders/{id}', body: body('note') }], create: { method: 'POST', template: '/api/orders' } },
-    { name: 'listings', id: (n) => String(n), per: [1, 3], reads: 'public', view: (t) => ({ type: 'listings', id: t.id, attributes: { price: 3 }, relationships: { seller: { data: { type: 'users', id: t.owner.id } } } }), listPublic: '/api/listings', open: [{ method: 'GET', template: '/api/listings/{id}' }], write: [{ method: 'PATCH', template: '/api/listings/{id}', body: body('price') }, { method: 'DELETE', template: '/api/listings/{id}', answers: 'nothing' }], create: { method: 'POST', template: '/api/listings' }, transfer: { method: 'POST', template: '/api/listings/{id}/transfer' } },
-    { name: 'addresses', id: (n) => String(n), per: [1, 3], reads: 'owner', view: (t) => ({ type: 'addresses', id: t.id, attributes: { street: 's', userId: Number(t.owner.id) } }), list: '/api/users/{owner}/addresses', open: [{ method: 'GET', template: '/api/users/{owner}/addresses/{id}' }], write: [{ method: 'PATCH', template: '/api/users/{owner}/addresses/{id}', body: body('street') }] },
+    {
+      name: 'orders',
+      id: (n) => String(n),
+      per: [3, 6],
+      reads: 'owner',
+      hasOther: true,
+      view: (t) => ({
+        type: 'orders',
+        id: t.id,
+        attributes: { state: t.status, total: 12 },
+        relationships: { buyer: { data: { type: 'users', id: t.owner.id } }, seller: { data: { type: 'users', id: String(t.other?.id) } } },
+      }),
+      list: '/api/orders',
+      listAll: '/api/ops/orders',
+      open: [{ method: 'GET', template: '/api/orders/{id}' }],
+      write: [{ method: 'PATCH', template: '/api/orders/{id}', body: body('note') }],
+      create: { method: 'POST', template: '/api/orders' },
+    },
+    {
+      name: 'listings',
+      id: (n) => String(n),
+      per: [1, 3],
+      reads: 'public',
+      view: (t) => ({
+        type: 'listings',
+        id: t.id,
+        attributes: { price: 3 },
+        relationships: { seller: { data: { type: 'users', id: t.owner.id } } },
+      }),
+      listPublic: '/api/listings',
+      open: [{ method: 'GET', template: '/api/listings/{id}' }],
+      write: [
+        { method: 'PATCH', template: '/api/listings/{id}', body: body('price') },
+        { method: 'DELETE', template: '/api/listings/{id}', answers: 'nothing' },
+      ],
+      create: { method: 'POST', template: '/api/listings' },
+      transfer: { method: 'POST', template: '/api/listings/{id}/transfer' },
+    },
+    {
+      name: 'addresses',
+      id: (n) => String(n),
+      per: [1, 3],
+      reads: 'owner',
+      view: (t) => ({ type: 'addresses', id: t.id, attributes: { street: 's', userId: Number(t.owner.id) } }),
+      list: '/api/users/{owner}/addresses',
+      open: [{ method: 'GET', template: '/api/users/{owner}/addresses/{id}' }],
+      write: [{ method: 'PATCH', template: '/api/users/{owner}/addresses/{id}', body: body('street') }],
+    },
   ],
 };
 
@@ -105,9 +311,46 @@ const clinic: World = {
   one: (_, one) => one,
   many: (name, all) => ({ _embedded: { [name]: all }, total: all.length }),
   resources: [
-    { name: 'appointments', id: (n, _, seed) => `APT-${hex(`${seed}${n}`, 8).toUpperCase()}`, per: [2, 4], reads: 'owner', view: (t) => ({ 'appointment-id': t.id, slot: 'am', _links: { self: { href: `/appointments/${t.id}` }, patient: { href: `/patients/${t.owner.id}` } } }), list: '/appointments', listAll: '/appointments?scope=practice', open: [{ method: 'GET', template: '/appointments/{id}' }], write: [{ method: 'PUT', template: '/appointments/{id}', body: body('slot') }, { method: 'DELETE', template: '/appointments/{id}', answers: 'nothing' }], create: { method: 'POST', template: '/appointments' } },
-    { name: 'results', id: (n, owner) => `${owner.serial}-${n}`, per: [2, 5], reads: 'owner', view: (t) => ({ ref: t.id, value: 4, practice: t.group }), list: '/patients/{owner}/results', open: [{ method: 'GET', template: '/patients/{owner}/results/{id}' }], write: [], share: { method: 'POST', template: '/patients/{owner}/results/{id}/share', answers: 'ack' } },
-    { name: 'notices', id: (n) => String(n), per: [1, 2], reads: 'group', view: (t) => ({ id: Number(t.id), practice: t.group, text: 'n' }), listGroup: '/practices/{group}/notices', open: [{ method: 'GET', template: '/notices', in: 'query', name: 'notice-id' }], write: [] },
+    {
+      name: 'appointments',
+      id: (n, _, seed) => `APT-${hex(`${seed}${n}`, 8).toUpperCase()}`,
+      per: [2, 4],
+      reads: 'owner',
+      view: (t) => ({
+        'appointment-id': t.id,
+        slot: 'am',
+        _links: { self: { href: `/appointments/${t.id}` }, patient: { href: `/patients/${t.owner.id}` } },
+      }),
+      list: '/appointments',
+      listAll: '/appointments?scope=practice',
+      open: [{ method: 'GET', template: '/appointments/{id}' }],
+      write: [
+        { method: 'PUT', template: '/appointments/{id}', body: body('slot') },
+        { method: 'DELETE', template: '/appointments/{id}', answers: 'nothing' },
+      ],
+      create: { method: 'POST', template: '/appointments' },
+    },
+    {
+      name: 'results',
+      id: (n, owner) => `${owner.serial}-${n}`,
+      per: [2, 5],
+      reads: 'owner',
+      view: (t) => ({ ref: t.id, value: 4, practice: t.group }),
+      list: '/patients/{owner}/results',
+      open: [{ method: 'GET', template: '/patients/{owner}/results/{id}' }],
+      write: [],
+      share: { method: 'POST', template: '/patients/{owner}/results/{id}/share', answers: 'ack' },
+    },
+    {
+      name: 'notices',
+      id: (n) => String(n),
+      per: [1, 2],
+      reads: 'group',
+      view: (t) => ({ id: Number(t.id), practice: t.group, text: 'n' }),
+      listGroup: '/practices/{group}/notices',
+      open: [{ method: 'GET', template: '/notices', in: 'query', name: 'notice-id' }],
+      write: [],
+    },
   ],
 };
 
@@ -121,12 +364,44 @@ const files: World = {
   groupId: (n) => `dept${n}`,
   token: (user, _, seed) => base62(`${seed}${user.id}pat`, 30),
   credential: (token) => ({ 'x-auth-token': token }),
-  signIn: { template: '/oauth/token', share: 0.02, body: (user) => ({ code: hex(user.id, 20) }), answer: (_, token) => ({ body: { access_token: token, token_type: 'x' } }) },
+  signIn: {
+    template: '/oauth/token',
+    share: 0.02,
+    body: (user) => ({ code: hex(user.id, 20) }),
+    answer: (_, token) => ({ body: { access_token: token, token_type: 'x' } }),
+  },
   one: (name, one) => ({ response: { [name]: one }, status: 'success' }),
   many: (name, all) => ({ response: { [name]: all }, status: 'success' }),
   resources: [
-    { name: 'files', id: (n) => Buffer.from(`file:${n}`).toString('base64url'), per: [4, 8], reads: 'owner', view: (t) => ({ fid: t.id, id: t.id, owner: t.owner.id, bytes: 99 }), list: '/rpc/files.list', listShared: '/rpc/files.shared', listAll: '/rpc/audit.files', open: [{ method: 'POST', template: '/rpc/files.get', in: 'body', name: 'fid' }, { method: 'GET', template: '/download/{id}', answers: 'ack' }], write: [{ method: 'POST', template: '/rpc/files.rename', in: 'body', name: 'fid', body: body('name'), answers: 'one' }, { method: 'POST', template: '/rpc/files.trash', in: 'body', name: 'fid', answers: 'ack' }], share: { method: 'POST', template: '/rpc/files.share', in: 'body', name: 'fid', answers: 'ack' } },
-    { name: 'folders', id: (n) => `f${n}x`, per: [1, 2], reads: 'group', view: (t) => ({ id: t.id, department: t.group, made_by: t.owner.id }), listGroup: '/rpc/folders.list', open: [{ method: 'GET', template: '/rpc/folders.get', in: 'query', name: 'folder' }], write: [{ method: 'POST', template: '/rpc/folders.rename', in: 'body', name: 'folder', body: body('name') }] },
+    {
+      name: 'files',
+      id: (n) => Buffer.from(`file:${n}`).toString('base64url'),
+      per: [4, 8],
+      reads: 'owner',
+      view: (t) => ({ fid: t.id, id: t.id, owner: t.owner.id, bytes: 99 }),
+      list: '/rpc/files.list',
+      listShared: '/rpc/files.shared',
+      listAll: '/rpc/audit.files',
+      open: [
+        { method: 'POST', template: '/rpc/files.get', in: 'body', name: 'fid' },
+        { method: 'GET', template: '/download/{id}', answers: 'ack' },
+      ],
+      write: [
+        { method: 'POST', template: '/rpc/files.rename', in: 'body', name: 'fid', body: body('name'), answers: 'one' },
+        { method: 'POST', template: '/rpc/files.trash', in: 'body', name: 'fid', answers: 'ack' },
+      ],
+      share: { method: 'POST', template: '/rpc/files.share', in: 'body', name: 'fid', answers: 'ack' },
+    },
+    {
+      name: 'folders',
+      id: (n) => `f${n}x`,
+      per: [1, 2],
+      reads: 'group',
+      view: (t) => ({ id: t.id, department: t.group, made_by: t.owner.id }),
+      listGroup: '/rpc/folders.list',
+      open: [{ method: 'GET', template: '/rpc/folders.get', in: 'query', name: 'folder' }],
+      write: [{ method: 'POST', template: '/rpc/folders.rename', in: 'body', name: 'folder', body: body('name') }],
+    },
   ],
 };
 

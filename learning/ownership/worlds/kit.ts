@@ -3,7 +3,7 @@
  * who may do what, plays seeded benign and attack traffic against it, and gives labelled exchanges. Nothing here knows how learning works.
  */
 import { createHash, createHmac } from 'node:crypto';
-import { bodyOf, emptyBody, type Exchange, headersOf, PrincipalReader } from '../../../exchange/index.js';
+import { bodyOf, type Exchange, emptyBody, headersOf, PrincipalReader } from '../../../exchange/index.js';
 import type { Labelled } from './replay.js';
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
@@ -42,7 +42,11 @@ export class Dice {
 
 export const hex = (text: string, n: number): string => createHash('sha256').update(text).digest('hex').slice(0, n);
 export const uuid = (text: string): string => hex(text, 32).replace(/^(.{8})(.{4}).(.{3})(.{4})(.{12}).*$/, '$1-$2-4$3-$4-$5');
-export const base62 = (text: string, n: number): string => [...createHash('sha256').update(text).digest()].map((byte) => '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'[byte % 62]).join('').slice(0, n);
+export const base62 = (text: string, n: number): string =>
+  [...createHash('sha256').update(text).digest()]
+    .map((byte) => '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'[byte % 62])
+    .join('')
+    .slice(0, n);
 export const jwt = (claims: Json): string => {
   const head = `${Buffer.from('{"alg":"HS256"}').toString('base64url')}.${Buffer.from(JSON.stringify(claims)).toString('base64url')}`;
   return `${head}.${createHmac('sha256', 'world').update(head).digest('base64url')}`;
@@ -116,7 +120,12 @@ export interface World {
   readonly token: (user: User, n: number, seed: string) => string;
   readonly credential: (token: string) => Record<string, string>;
   /** Share of sessions that begin with a sign-in. */
-  readonly signIn: { readonly template: string; readonly share: number; readonly body: (user: User) => Json; readonly answer: (user: User, token: string) => { readonly body: Json; readonly headers?: Record<string, string> } };
+  readonly signIn: {
+    readonly template: string;
+    readonly share: number;
+    readonly body: (user: User) => Json;
+    readonly answer: (user: User, token: string) => { readonly body: Json; readonly headers?: Record<string, string> };
+  };
   readonly refresh?: { readonly template: string; readonly answer: (token: string) => Json };
   readonly me?: { readonly template: string; readonly answer: (user: User) => Json };
   readonly one: (resource: string, body: Json) => Json;
@@ -152,7 +161,10 @@ class Stage {
   serial = 0;
   readonly evil = new Set<User>();
 
-  constructor(readonly world: World, readonly options: PlayOptions) {
+  constructor(
+    readonly world: World,
+    readonly options: PlayOptions,
+  ) {
     this.dice = new Dice(`${world.name}/${options.seed}`);
     for (let i = 0; i < world.users; i++) this.users.push(this.makeUser('user'));
     for (let i = 0; i < world.staff; i++) this.staff.push(this.makeUser('staff'));
@@ -166,14 +178,33 @@ class Stage {
 
   makeUser(role: User['role']): User {
     const serial = this.users.length + this.staff.length + 1;
-    const user: User = { serial, id: this.world.userId(serial, this.options.seed), name: `n${hex(`${serial}`, 4)}`, email: `u${serial}@mail.test`, group: this.world.groupId(role === 'staff' ? 0 : 1 + this.dice.int(this.world.groups)), role, ip: this.dice.chance(0.3) ? '203.0.113.9' : `198.51.${100 + (serial >> 8)}.${serial & 255}`, token: '', tokens: 0 };
+    const user: User = {
+      serial,
+      id: this.world.userId(serial, this.options.seed),
+      name: `n${hex(`${serial}`, 4)}`,
+      email: `u${serial}@mail.test`,
+      group: this.world.groupId(role === 'staff' ? 0 : 1 + this.dice.int(this.world.groups)),
+      role,
+      ip: this.dice.chance(0.3) ? '203.0.113.9' : `198.51.${100 + (serial >> 8)}.${serial & 255}`,
+      token: '',
+      tokens: 0,
+    };
     user.token = this.world.token(user, user.tokens++, this.options.seed);
     return user;
   }
 
   make(resource: Resource, owner: User): Thing {
     const serial = 1000 + ++this.serial;
-    const thing: Thing = { id: resource.id(serial, owner, this.options.seed), resource: resource.name, owner, other: resource.hasOther ? this.dice.pick(this.users) : null, group: owner.group, grants: new Set(), serial, status: this.dice.pick(['open', 'done', 'new']) };
+    const thing: Thing = {
+      id: resource.id(serial, owner, this.options.seed),
+      resource: resource.name,
+      owner,
+      other: resource.hasOther ? this.dice.pick(this.users) : null,
+      group: owner.group,
+      grants: new Set(),
+      serial,
+      status: this.dice.pick(['open', 'done', 'new']),
+    };
     this.things.get(resource.name)?.push(thing);
     return thing;
   }
@@ -183,14 +214,39 @@ class Stage {
   }
 
   mayRead(user: User, resource: Resource, thing: Thing): boolean {
-    return user.role === 'staff' || thing.owner === user || thing.other === user || thing.grants.has(user) || resource.reads === 'public' || (resource.reads === 'group' && thing.group === user.group);
+    return (
+      user.role === 'staff' ||
+      thing.owner === user ||
+      thing.other === user ||
+      thing.grants.has(user) ||
+      resource.reads === 'public' ||
+      (resource.reads === 'group' && thing.group === user.group)
+    );
   }
 
-  send(user: User | null, method: string, template: string, target: string, extra: { headers?: Record<string, string>; body?: Json; label: Labelled['attack']; cls: string }, status: number, answer: Json | undefined, answerHeaders: Record<string, string> = {}): Sent {
+  send(
+    user: User | null,
+    method: string,
+    template: string,
+    target: string,
+    extra: { headers?: Record<string, string>; body?: Json; label: Labelled['attack']; cls: string },
+    status: number,
+    answer: Json | undefined,
+    answerHeaders: Record<string, string> = {},
+  ): Sent {
     const id = uuid(`${this.world.name}${this.options.seed}${this.entries.length}`);
     this.nowMs += 200 + this.dice.int(600);
-    const request = headersOf({ host: 'api.test', accept: 'application/json', 'user-agent': 'app/1', ...(user === null ? {} : this.world.credential(user.token)), ...(extra.body === undefined ? {} : { 'content-type': 'application/json' }), ...extra.headers, 'x-request-id': id });
-    const bytes = (value: Json | undefined): Exchange['request']['body'] => (value === undefined ? emptyBody : bodyOf(new TextEncoder().encode(JSON.stringify(value))));
+    const request = headersOf({
+      host: 'api.test',
+      accept: 'application/json',
+      'user-agent': 'app/1',
+      ...(user === null ? {} : this.world.credential(user.token)),
+      ...(extra.body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...extra.headers,
+      'x-request-id': id,
+    });
+    const bytes = (value: Json | undefined): Exchange['request']['body'] =>
+      value === undefined ? emptyBody : bodyOf(new TextEncoder().encode(JSON.stringify(value)));
     this.entries.push({
       template,
       parameters: [],
@@ -207,8 +263,23 @@ class Stage {
         startedAtMs: this.nowMs,
         durationMs: 3,
         upstreamMs: 2,
-        request: { method, scheme: 'http', host: 'api.test', target, httpVersion: '1.1', headers: request, body: bytes(extra.body), trailers: [] },
-        response: { status, httpVersion: '1.1', headers: headersOf({ 'content-type': 'application/json', ...answerHeaders }), body: bytes(answer), trailers: [] },
+        request: {
+          method,
+          scheme: 'http',
+          host: 'api.test',
+          target,
+          httpVersion: '1.1',
+          headers: request,
+          body: bytes(extra.body),
+          trailers: [],
+        },
+        response: {
+          status,
+          httpVersion: '1.1',
+          headers: headersOf({ 'content-type': 'application/json', ...answerHeaders }),
+          body: bytes(answer),
+          trailers: [],
+        },
         principal: this.reader.read(request, target),
         outcome: { action: 'passed', mode: 'enforce', phase: null, acts: [] },
         tags: [],
@@ -219,7 +290,14 @@ class Stage {
   }
 
   /** Sends a form for a thing (null: an id that does not exist). `nest` overrides whose id stands in `{owner}`. */
-  sendForm(user: User, form: Form, thing: Thing | null, cls: string, label: Labelled['attack'], over: { id?: string; nest?: string; body?: Json; query?: string } = {}): Sent {
+  sendForm(
+    user: User,
+    form: Form,
+    thing: Thing | null,
+    cls: string,
+    label: Labelled['attack'],
+    over: { id?: string; nest?: string; body?: Json; query?: string } = {},
+  ): Sent {
     const id = over.id ?? thing?.id ?? 'missing';
     const owner = over.nest ?? (thing === null ? user.id : form.template.includes('{group}') ? thing.group : thing.owner.id);
     let target = form.template.replace('{id}', encodeURIComponent(id)).replace(/\{(?:owner|group)\}/, encodeURIComponent(owner));
@@ -228,9 +306,25 @@ class Stage {
     const name = form.name ?? 'id';
     if (form.in === 'query') target += `?${over.query ?? `${name}=${encodeURIComponent(id)}`}`;
     else if (form.in === 'header') headers[name] = id;
-    else if (form.in === 'body') body = over.body ?? { ...((body as Record<string, Json>) ?? {}), [name]: form.many ? [this.jsonId(id)] : this.jsonId(id) };
-    const answer = thing === null ? { error: 'not found' } : form.answers === 'nothing' ? undefined : form.answers === 'ack' ? { ok: true } : this.world.one(thing.resource, this.view(thing));
-    return this.send(user, form.method, form.template, target, { headers, ...(body === undefined ? {} : { body }), label, cls }, thing === null ? 404 : form.answers === 'nothing' ? 204 : 200, answer);
+    else if (form.in === 'body')
+      body = over.body ?? { ...((body as Record<string, Json>) ?? {}), [name]: form.many ? [this.jsonId(id)] : this.jsonId(id) };
+    const answer =
+      thing === null
+        ? { error: 'not found' }
+        : form.answers === 'nothing'
+          ? undefined
+          : form.answers === 'ack'
+            ? { ok: true }
+            : this.world.one(thing.resource, this.view(thing));
+    return this.send(
+      user,
+      form.method,
+      form.template,
+      target,
+      { headers, ...(body === undefined ? {} : { body }), label, cls },
+      thing === null ? 404 : form.answers === 'nothing' ? 204 : 200,
+      answer,
+    );
   }
 
   jsonId(id: string): Json {
@@ -247,14 +341,34 @@ class Stage {
 
   sendList(user: User, template: string, things: readonly Thing[], cls: string, label: Labelled['attack'] = null): void {
     const target = template.replace(/\{owner\}/, encodeURIComponent(user.id)).replace(/\{group\}/, encodeURIComponent(user.group));
-    this.send(user, 'GET', template.split('?')[0], target, { label, cls }, 200, this.world.many(things[0]?.resource ?? 'items', things.slice(-12).map((thing) => this.view(thing))));
+    this.send(
+      user,
+      'GET',
+      template.split('?')[0],
+      target,
+      { label, cls },
+      200,
+      this.world.many(
+        things[0]?.resource ?? 'items',
+        things.slice(-12).map((thing) => this.view(thing)),
+      ),
+    );
   }
 
   signIn(user: User, cls: string): void {
     const { signIn } = this.world;
     user.token = this.world.token(user, user.tokens++, this.options.seed);
     const answer = signIn.answer(user, user.token);
-    this.send(null, 'POST', signIn.template, signIn.template, { body: signIn.body(user), label: null, cls }, 200, answer.body, answer.headers);
+    this.send(
+      null,
+      'POST',
+      signIn.template,
+      signIn.template,
+      { body: signIn.body(user), label: null, cls },
+      200,
+      answer.body,
+      answer.headers,
+    );
   }
 
   *session(user: User): Generator<void> {
@@ -263,7 +377,15 @@ class Stage {
     if (dice.chance(world.signIn.share)) {
       if (world.refresh !== undefined && dice.chance(0.4)) {
         const next = world.token(user, user.tokens++, this.options.seed);
-        this.send(user, 'POST', world.refresh.template, world.refresh.template, { label: null, cls: 'rotation' }, 200, world.refresh.answer(next));
+        this.send(
+          user,
+          'POST',
+          world.refresh.template,
+          world.refresh.template,
+          { label: null, cls: 'rotation' },
+          200,
+          world.refresh.answer(next),
+        );
         user.token = next;
       } else this.signIn(user, 'rotation');
       yield;
@@ -290,7 +412,15 @@ class Stage {
         }
       } else if (what < 58 && resource.create !== undefined) {
         const thing = this.make(resource, user);
-        this.send(user, resource.create.method, resource.create.template, resource.create.template.replace('{owner}', user.id).replace('{group}', user.group), { body: { title: 'x' }, label: null, cls: 'new-object' }, 201, world.one(resource.name, this.view(thing)));
+        this.send(
+          user,
+          resource.create.method,
+          resource.create.template,
+          resource.create.template.replace('{owner}', user.id).replace('{group}', user.group),
+          { body: { title: 'x' }, label: null, cls: 'new-object' },
+          201,
+          world.one(resource.name, this.view(thing)),
+        );
         yield;
         this.sendForm(user, dice.pick(resource.open), thing, 'new-object', null);
         yield;
@@ -319,10 +449,25 @@ class Stage {
         const thing = dice.pick(own);
         const friend = dice.pick(this.users);
         if (friend === user) continue;
-        this.sendForm(user, { ...resource.share, body: () => resource.share?.body?.({ ...thing, owner: friend }, dice) ?? { userId: this.jsonId(friend.id) } }, thing, 'shared', null);
+        this.sendForm(
+          user,
+          {
+            ...resource.share,
+            body: () => resource.share?.body?.({ ...thing, owner: friend }, dice) ?? { userId: this.jsonId(friend.id) },
+          },
+          thing,
+          'shared',
+          null,
+        );
         thing.grants.add(friend);
         yield;
-        if (resource.listShared !== undefined && dice.chance(0.6)) this.sendList(friend, resource.listShared, (this.things.get(resource.name) ?? []).filter((one) => one.grants.has(friend)), 'shared');
+        if (resource.listShared !== undefined && dice.chance(0.6))
+          this.sendList(
+            friend,
+            resource.listShared,
+            (this.things.get(resource.name) ?? []).filter((one) => one.grants.has(friend)),
+            'shared',
+          );
         yield;
         this.sendForm(friend, dice.pick(resource.open), thing, 'shared', null);
         yield;
@@ -331,7 +476,9 @@ class Stage {
         const next = dice.pick(this.users);
         if (next === user) continue;
         thing.owner = next;
-        this.sendForm(user, { ...resource.transfer, body: () => ({ newOwner: this.jsonId(next.id) }) }, thing, 'transfer', null, { nest: user.id });
+        this.sendForm(user, { ...resource.transfer, body: () => ({ newOwner: this.jsonId(next.id) }) }, thing, 'transfer', null, {
+          nest: user.id,
+        });
         yield;
         if (thing.owner === next) this.sendForm(next, dice.pick(resource.open), thing, 'transfer', null);
         yield;
@@ -365,7 +512,12 @@ class Stage {
     const live: Generator<void>[] = [];
     const waiting = this.campaigns();
     while (this.benign < this.options.benign) {
-      while (live.length < 6) live.push(this.staff.length > 0 && this.dice.chance(0.04) ? this.staffSession() : this.session(this.users[Math.floor(this.users.length * this.dice.next() ** 1.5)]));
+      while (live.length < 6)
+        live.push(
+          this.staff.length > 0 && this.dice.chance(0.04)
+            ? this.staffSession()
+            : this.session(this.users[Math.floor(this.users.length * this.dice.next() ** 1.5)]),
+        );
       for (let i = waiting.length - 1; i >= 0; i--) if (waiting[i].at <= this.benign) live.push(waiting.splice(i, 1)[0].run);
       const index = this.dice.int(live.length);
       if (live[index].next().done === true) live.splice(index, 1);
@@ -397,7 +549,10 @@ class Stage {
   }
 
   victims(user: User, resource: Resource, n: number, write = false): Thing[] {
-    return this.dice.sample((this.things.get(resource.name) ?? []).filter((thing) => thing.owner !== user && (write || !this.mayRead(user, resource, thing))), n);
+    return this.dice.sample(
+      (this.things.get(resource.name) ?? []).filter((thing) => thing.owner !== user && (write || !this.mayRead(user, resource, thing))),
+      n,
+    );
   }
 
   /** A resource that is not public and can be opened. */
@@ -423,13 +578,15 @@ interface Attack {
   readonly run: (stage: Stage, label: Label) => Generator<void>;
 }
 
-const placed = (place: string) => (world: World) => world.resources.some((one) => one.reads !== 'public' && one.open.concat(one.write).some((form) => (form.in ?? 'path') === place));
+const placed = (place: string) => (world: World) =>
+  world.resources.some((one) => one.reads !== 'public' && one.open.concat(one.write).some((form) => (form.in ?? 'path') === place));
 
 function* opens(stage: Stage, user: User, label: Label, n: number, gap = 3): Generator<void> {
   for (let i = 0; i < n; i++) {
     const resource = stage.target();
     if (resource === null) return;
-    for (const thing of stage.victims(user, resource, 1)) if (!stage.mayRead(user, resource, thing)) stage.sendForm(user, stage.dice.pick(resource.open), thing, '', label());
+    for (const thing of stage.victims(user, resource, 1))
+      if (!stage.mayRead(user, resource, thing)) stage.sendForm(user, stage.dice.pick(resource.open), thing, '', label());
     for (let wait = 0; wait < gap; wait++) yield;
   }
 }
@@ -477,7 +634,9 @@ const ATTACKS: Record<string, Attack> = {
       if (resource === null) return;
       for (let i = 0; i < 25; i++) {
         const hit = stage.dice.chance(0.15) ? stage.victims(user, resource, 1)[0] : undefined;
-        stage.sendForm(user, resource.open[0], hit ?? null, '', label(), { id: hit?.id ?? resource.id(500_000 + stage.dice.int(90_000), user, 'guess') });
+        stage.sendForm(user, resource.open[0], hit ?? null, '', label(), {
+          id: hit?.id ?? resource.id(500_000 + stage.dice.int(90_000), user, 'guess'),
+        });
         yield;
       }
     },
@@ -503,7 +662,8 @@ const ATTACKS: Record<string, Attack> = {
       const user = stage.villain();
       for (let i = 0; i < 5; i++) {
         const resource = stage.dice.pick(stage.world.resources.filter((one) => one.write.length > 0));
-        for (const thing of stage.victims(user, resource, 1, true)) stage.sendForm(user, stage.dice.pick(resource.write), thing, '', label());
+        for (const thing of stage.victims(user, resource, 1, true))
+          stage.sendForm(user, stage.dice.pick(resource.write), thing, '', label());
         yield;
         yield;
       }
@@ -548,7 +708,9 @@ const ATTACKS: Record<string, Attack> = {
       const form = resource.open.find((one) => one.in === 'query') as Form;
       const own = stage.of(resource, user)[0];
       for (const thing of stage.victims(user, resource, 4)) {
-        stage.sendForm(user, form, thing, '', label(), { query: `${form.name ?? 'id'}=${own?.id ?? '1'}&${form.name ?? 'id'}=${thing.id}` });
+        stage.sendForm(user, form, thing, '', label(), {
+          query: `${form.name ?? 'id'}=${own?.id ?? '1'}&${form.name ?? 'id'}=${thing.id}`,
+        });
         yield;
       }
     },

@@ -32,11 +32,19 @@ export interface ReplayResult {
   readonly model: OwnershipModel;
   /** The engine's verdict for each exchange. */
   readonly verdicts: readonly (AccessVerdict | null)[];
-  readonly flagged: { readonly entry: Labelled; readonly blocked: 'request' | 'response' | null; readonly alerted: boolean; readonly explanation: string }[];
+  readonly flagged: {
+    readonly entry: Labelled;
+    readonly blocked: 'request' | 'response' | null;
+    readonly alerted: boolean;
+    readonly explanation: string;
+  }[];
 }
 
 /** `lag`: exchanges between what the engine knows and what the gateway has. Figures count from the first exchange `from`. */
-export function replay(entries: readonly Labelled[], options: { readonly from: number; readonly lag?: number; readonly secret?: string } = { from: 0 }): ReplayResult {
+export function replay(
+  entries: readonly Labelled[],
+  options: { readonly from: number; readonly lag?: number; readonly secret?: string } = { from: 0 },
+): ReplayResult {
   const secret = options.secret ?? 'worlds';
   const model = new OwnershipModel({ secret, seed: Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8) });
   const view = new OwnershipView();
@@ -84,13 +92,21 @@ export function replay(entries: readonly Labelled[], options: { readonly from: n
     if (blocked === 'request') byRequest.add(index);
     if (blocked !== null) enforced.add(index);
     if (finding !== null || blocked !== null) alerted.add(index);
-    if (finding !== null || blocked !== null) flagged.push({ entry, blocked, alerted: finding !== null, explanation: finding?.explanation ?? explanation });
+    if (finding !== null || blocked !== null)
+      flagged.push({ entry, blocked, alerted: finding !== null, explanation: finding?.explanation ?? explanation });
     if (index % lag === lag - 1) {
       const delta = model.deltas();
       if (delta !== null) view.apply(delta);
     }
   });
-  return { request: score(entries, byRequest, options.from), enforce: score(entries, enforced, options.from), alert: score(entries, alerted, options.from), model, verdicts, flagged };
+  return {
+    request: score(entries, byRequest, options.from),
+    enforce: score(entries, enforced, options.from),
+    alert: score(entries, alerted, options.from),
+    model,
+    verdicts,
+    flagged,
+  };
 }
 
 /** Macro: the mean over attack kinds of the share of their requests that were caught; k10: campaigns caught within their first ten requests. */
@@ -106,7 +122,8 @@ export function score(entries: readonly Labelled[], positive: ReadonlySet<number
     const hit = positive.has(index);
     if (entry.attack !== null) {
       if (!entry.attack.scored) return;
-      const kind = (kinds[entry.attack.kind] ??= [0, 0]);
+      kinds[entry.attack.kind] ??= [0, 0];
+      const kind = kinds[entry.attack.kind];
       kind[1]++;
       attacks++;
       if (hit) {
@@ -114,12 +131,16 @@ export function score(entries: readonly Labelled[], positive: ReadonlySet<number
         caught++;
       }
       let campaign = campaigns.get(entry.attack.campaign);
-      if (campaign === undefined) campaigns.set(entry.attack.campaign, (campaign = { n: 0, first: 0 }));
+      if (campaign === undefined) {
+        campaign = { n: 0, first: 0 };
+        campaigns.set(entry.attack.campaign, campaign);
+      }
       campaign.n++;
       if (hit && campaign.first === 0) campaign.first = campaign.n;
     } else {
       if (index < from) return;
-      const cls = (classes[entry.cls] ??= [0, 0]);
+      classes[entry.cls] ??= [0, 0];
+      const cls = classes[entry.cls];
       cls[1]++;
       if (hit) cls[0]++;
       if (entry.cls === 'attacker-own') return;

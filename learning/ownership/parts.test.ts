@@ -1,0 +1,186 @@
+import fc from 'fast-check';
+import t from 'tap';
+import { readAnswer } from './answer.js';
+import { KeyedHash } from './hash.js';
+import { readRequest } from './references.js';
+import { foldRoute } from './routes.js';
+import { foldName, isGloballyUnique, looksLikeValue, referentOf, unlink } from './shape.js';
+import { Table } from './table.js';
+import { OwnershipView } from './view.js';
+import { encodeDelta } from './wire.js';
+
+t.test('the table holds what a Map holds', async () => {
+  fc.assert(
+    fc.property(fc.array(fc.tuple(fc.constantFrom('set', 'delete'), fc.nat(60), fc.nat(1000)), { maxLength: 400 }), (steps) => {
+      const table = new Table();
+      const map = new Map<number, number>();
+      // Few keys in one segment, so that probing, growth and closing gaps are all exercised.
+      for (const [what, key, value] of steps) {
+        const lo = Math.imul(key + 1, 71_582_788) >>> 0;
+        if (what === 'set') {
+          table.set(7, lo, value, 1);
+          map.set(lo, value);
+        } else if (table.delete(7, lo) !== map.delete(lo)) return false;
+      }
+      for (const [lo, value] of map) if (!table.get(7, lo) || table.a !== value) return false;
+      return table.size === map.size;
+    }),
+  );
+});
+
+t.test('a full table stays under 24 bytes an entry', async (t) => {
+  const table = new Table();
+  const hash = new KeyedHash(Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8));
+  for (let i = 0; i < 300_000; i++) {
+    hash.words(2, i, 0, 0);
+    table.set(hash.hi, hash.lo, i, 1);
+  }
+  t.equal(table.size, 300_000);
+  t.ok(table.bytes / table.size <= 24, `${table.bytes / table.size} bytes`);
+});
+
+t.test('the hash depends on key, space and every character', async (t) => {
+  const one = new KeyedHash(Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8));
+  const two = new KeyedHash(Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 9));
+  const seen = new Set<number>();
+  for (const text of ['', 'a', 'b', 'ab', 'ba', 'abc', 'abd', 'a'.repeat(40), 'a'.repeat(41)]) {
+    seen.add(one.number(1, text));
+    seen.add(one.number(2, text));
+    seen.add(two.number(1, text));
+  }
+  t.equal(seen.size, 27);
+});
+
+t.test('names and values', async (t) => {
+  for (const [name, folded] of [
+    ['order_ids', 'orderid'],
+    ['orderIds', 'orderid'],
+    ['Addresses', 'address'],
+    ['categories', 'category'],
+    ['status', 'status'],
+  ])
+    t.equal(foldName(name), folded, name);
+  for (const [name, referent] of [
+    ['orderId', 'order'],
+    ['order_ref', 'order'],
+    ['ids[]', ''],
+    ['id', ''],
+    ['accountNumber', 'account'],
+  ])
+    t.equal(referentOf(name), referent, name);
+  for (const value of ['7d0f4a3e-93a0-4a38-9d21-0c1a2b3c4d5e', 'usr_1zpSjxEVPOAyhZ', 'INV-2024-00101', 'a@b.test', '1700000000000'])
+    t.ok(isGloballyUnique(value), value);
+  for (const value of ['17', 'open', 'amber-birch', '2024']) t.notOk(isGloballyUnique(value), value);
+  for (const value of ['10001', '7d0f4a3e-93a0-4a38-9d21-0c1a2b3c4d5e', 'acct-0012-7']) t.ok(looksLikeValue(value), value);
+  for (const value of ['orders', 'v1', 'oauth2', 'two-factor']) t.notOk(looksLikeValue(value), value);
+  for (const [link, id] of [
+    ['/users/42', '42'],
+    ['https://h.test/users/42?x=1', '42'],
+    ['urn:x:user:42', '42'],
+    ['plain', 'plain'],
+  ])
+    t.equal(unlink(link), id);
+});
+
+t.test('routes fold parameters and literal ids', async (t) => {
+  for (const [method, template, route] of [
+    ['GET', '/orders/{orderId}', 'GET /orders/{}'],
+    ['HEAD', '/orders/10001', 'GET /orders/{}'],
+    ['get', '/api/v1/Users/{id}/orders/', 'GET /api/v1/users/{}/orders'],
+  ])
+    t.equal(foldRoute(method, template), route);
+});
+
+t.test('references of requests', async (t) => {
+  const read = (method: string, template: string | null, target: string, headers: string[] = [], bodyText: string | null = null) =>
+    readRequest({ method, template, target, headers, bodyText }, 'header:x-key');
+  const table: [string, ReturnType<typeof read>, string[]][] = [
+    ['path', read('GET', '/orders/{id}', '/orders/17'), ['path:0=17']],
+    ['nested path without a template', read('GET', null, '/users/12/orders/17'), ['path:0=12', 'path:1=17']],
+    ['in a segment', read('GET', '/report-{id}.pdf', '/report-17.pdf'), ['path:0=17']],
+    ['encoded', read('GET', '/files/{id}', '/files/a%2Fb'), ['path:0=a/b']],
+    ['query, several ids in one value', read('GET', '/x', '/x?ids=1,2'), ['query:id=1', 'query:id=2']],
+    [
+      'header, not the credential',
+      read('GET', '/x', '/x', ['x-account-id', 'A1', 'x-key', 'secret', 'accept', '*/*']),
+      ['header:x-account-id=A1'],
+    ],
+    [
+      'JSON body',
+      read('POST', '/t', '/t', ['content-type', 'application/json'], '{"from":"a1","lines":[{"sku":5}]}'),
+      ['body:from=a1', 'body:line.sku=5'],
+    ],
+    ['form body', read('POST', '/t', '/t', ['content-type', 'application/x-www-form-urlencoded'], 'from=a1&password=x'), ['body:from=a1']],
+    [
+      'GraphQL arguments',
+      read('POST', '/graphql', '/graphql', ['content-type', 'application/json'], '{"query":"{ order(id: \\"x9\\") { id } }"}'),
+      ['body:gql:order.id=x9'],
+    ],
+    ['broken body', read('POST', '/t', '/t', ['content-type', 'application/json'], '{"from":'), []],
+    [
+      'wrapped id stays at its place',
+      read('POST', '/t', '/t', ['content-type', 'application/json'], '{"messageId":{"id":{"id":"m1"}}}'),
+      ['body:messageid=m1'],
+    ],
+  ];
+  for (const [name, reading, expected] of table)
+    t.same(
+      reading.references.map((one) => `${one.slot}=${one.value}`),
+      expected,
+      name,
+    );
+  t.ok(
+    read('GET', '/i', '/i?id=1&id=2').references.every((one) => one.repeated),
+    'repeated with different values',
+  );
+  t.notOk(
+    read('GET', '/i', '/i?id=1&id=1').references.some((one) => one.repeated),
+    'the same value twice is no pollution',
+  );
+  t.equal(
+    read('POST', '/o/{id}', '/o/1', ['x-http-method-override', 'DELETE']).route,
+    'DELETE /o/{}',
+    'the method that the upstream will see',
+  );
+  t.equal(read('GET', '/d', '/d?scope=team&page=2').answerSlot, 'answer?scope=team');
+});
+
+t.test('objects of answers', async (t) => {
+  const objects = (value: unknown, collection = 'order') =>
+    readAnswer(value, collection).map((one) => `${one.resource}:${one.id}${one.isRoot ? ' root' : ''}${one.inList ? ' list' : ''}`);
+  t.same(objects({ id: 1, userId: 2 }), ['order:1 root']);
+  t.same(objects({ data: { id: 1 } }), ['order:1 root']);
+  t.same(objects({ orders: [{ id: 1 }, { id: 2 }], page: 1 }), ['order:1 list', 'order:2 list']);
+  t.same(objects({ data: [{ type: 'orders', id: '1', attributes: { a: 1 } }] }), ['order:1 list']);
+  t.same(objects({ _embedded: { orders: [{ order_id: 7 }] } }, ''), ['order:7 list']);
+  const api = readAnswer({ data: { type: 'orders', id: '1', relationships: { owner: { data: { type: 'users', id: '9' } } } } }, 'order')[0];
+  t.ok(
+    api.fields.some((one) => one.path.endsWith('owner.id') && one.value === '9'),
+    'JSON:API relationship',
+  );
+  const hal = readAnswer({ id: 1, _links: { patient: { href: '/patients/9' } } }, 'x')[0];
+  t.ok(
+    hal.fields.some((one) => one.path.includes('patient') && one.value === '9'),
+    'HAL link',
+  );
+  t.same(objects('text'), []);
+});
+
+t.test('views refuse foreign bytes by name', async (t) => {
+  const view = new OwnershipView();
+  t.throws(() => view.apply(new Uint8Array(40)), { code: 'WEIR_OWNERSHIP_CHUNK' });
+  const good = encodeDelta({ snapshot: true, seed: new Uint8Array(8), entries: Uint32Array.of(1, 2, 3, 4, 1), changes: [] });
+  t.throws(() => view.apply(good.subarray(0, good.length - 1)), { code: 'WEIR_OWNERSHIP_CHUNK' });
+  good[4] = 9;
+  t.throws(() => view.apply(good), { code: 'WEIR_OWNERSHIP_VERSION' });
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+      try {
+        view.apply(bytes);
+      } catch (error) {
+        return (error as { code?: string }).code?.startsWith('WEIR_OWNERSHIP') === true;
+      }
+      return true;
+    }),
+  );
+});
