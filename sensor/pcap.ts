@@ -49,7 +49,7 @@ export async function readPcap(
   if ((options.workers ?? 0) > 0) {
     const shards = new Shards(options.workers ?? 0, options, (exchange, vni) => give(assigned(exchange, vni, observer, ports)));
     const result = await readInto(shards, input, options);
-    return { ...result, exchanges };
+    return { ...result, exchanges, counters: { ...result.counters, exchanges } };
   }
   const result = await readPairs(
     input,
@@ -59,7 +59,7 @@ export async function readPcap(
     },
     options,
   );
-  return { ...result, exchanges };
+  return { ...result, exchanges, counters: { ...result.counters, exchanges } };
 }
 
 /** As `readPcap`, with pairs as they stood on the wire: unpaired answers too, targets unchanged. On this thread. */
