@@ -12,19 +12,18 @@ const cpuMs = (): number => {
 };
 const total = Number(process.argv[2] ?? 60_000);
 
+/** Twenty-five resources a service, named as people name them. */
+const NAMES =
+  'orders users invoices tickets baskets ledgers parcels vouchers claims policies devices sensors tenants projects releases branches commits reviews comments labels events owners quotas grants aliases'.split(
+    ' ',
+  );
+
 /** 2 KB of JSON whose fields depend on the resource. */
-function answer(resource: number, id: number): Uint8Array {
-  const kind = Math.floor(resource / 20);
+function answer(kind: number, id: number): Uint8Array {
   const items = Array.from({ length: 12 }, (_, index) => ({
     id: id * 12 + index,
     ...Object.fromEntries(
-      [0, 1, 2, 3].map((field) => [
-        `${nameOf(kind)
-          .split('/')
-          .slice(0, field + 1)
-          .join('_')}_${field}`,
-        `value ${(id * 7919 + index) % 1000}`,
-      ]),
+      [0, 1, 2].map((field) => [`${NAMES[kind]}_${NAMES[(kind + field) % 25]}`, `value ${(id * 7919 + index) % 1000}`]),
     ),
     createdAt: new Date(1.7e12 + id * 1000).toISOString(),
     amount: (id % 500) + 0.5,
@@ -33,35 +32,22 @@ function answer(resource: number, id: number): Uint8Array {
   return Buffer.from(JSON.stringify({ items, total: 12, page: 1 }));
 }
 
-const WORDS =
-  'order user invoice ticket basket ledger parcel voucher claim policy device sensor tenant project release branch commit review comment label'.split(
-    ' ',
-  );
-const SECOND =
-  'line note entry draft item record rule batch event owner member status report audit quota limit scope grant token alias'.split(' ');
-const THIRD = 'daily active open paid late void spare joint local remote main base prime north south inner outer upper lower full'.split(
-  ' ',
-);
-
-/** A different name for each resource, as people name them. */
-const nameOf = (resource: number): string =>
-  `${WORDS[resource % 20]}s/${SECOND[Math.floor(resource / 20) % 20]}s${resource < 400 ? '' : `/${THIRD[Math.floor(resource / 400) % 20]}`}`;
-
 function exchanges(endpoints: number, principals: number, count: number): Exchange[] {
   const list: Exchange[] = [];
   for (let index = 0; index < count; index++) {
     const resource = (index * 7919) % endpoints;
     const id = (index * 104_729) % 1_000_000;
     const caller = (index * 15_485_863) % principals;
-    const own = nameOf(Math.floor(resource / 20));
-    const path = resource % 40 < 20 ? `/api/v1/${own}/${id}` : `/api/v1/${own}?page=${id % 50}&limit=20`;
+    const kind = Math.floor(resource / 2) % 25;
+    const own = NAMES[kind];
+    const path = resource % 2 === 0 ? `/api/v1/${own}/${id}` : `/api/v1/${own}?page=${id % 50}&limit=20`;
     const startedAtMs = 1.7e12 + index;
     list.push({
       id: newId(startedAtMs),
       requestId: `r${index}`,
       kind: 'http',
       observer: { kind: 'gateway', id: 'bench' },
-      service: `service${resource % 20}`,
+      service: `service${Math.floor(resource / 50)}`,
       client: { ip: `10.${(caller >> 16) & 255}.${(caller >> 8) & 255}.${caller & 255}`, port: 1 },
       server: { ip: '10.0.0.1', port: 80 },
       startedAtMs,
@@ -96,7 +82,7 @@ function exchanges(endpoints: number, principals: number, count: number): Exchan
         status: 200,
         httpVersion: '1.1',
         headers: ['Content-Type', 'application/json', 'Cache-Control', 'no-store'],
-        body: bodyOf(answer(resource, id)),
+        body: bodyOf(answer(kind, id)),
         trailers: [],
       },
       principal: { key: `p_${caller}`, kind: 'bearer', carrier: 'header:authorization', label: '' },

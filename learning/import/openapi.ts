@@ -19,7 +19,6 @@ export async function readOpenApi(source: Source): Promise<ApiDocument> {
       `version "${version}" of OpenAPI is not supported`,
       source.placeOf(['openapi' in root ? 'openapi' : 'swagger']),
     );
-  await validate(source, root);
   const paths = isObject(root.paths) ? root.paths : {};
   const base = basePath(root);
   const operations: DocumentedOperation[] = [];
@@ -33,6 +32,8 @@ export async function readOpenApi(source: Source): Promise<ApiDocument> {
       if (isObject(operation)) operations.push(readOperation(source, root, base + path, method, item, operation, ['paths', path, method]));
     }
   }
+  // References and templates are read first: what the schema says of them has no place.
+  await validate(source, root);
   const info = isObject(root.info) ? root.info : {};
   return {
     name: `openapi:${source.file.split('/').pop() ?? source.file}`,
@@ -55,11 +56,12 @@ async function validate(source: Source, root: PlainObject): Promise<void> {
     .slice(1)
     .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'))
     .map((part) => (/^\d+$/.test(part) ? Number(part) : part));
+  const named = 'additionalProperty' in error.params ? [String(error.params.additionalProperty)] : [];
   const extra = 'additionalProperty' in error.params ? ` "${String(error.params.additionalProperty)}"` : '';
   throw importError(
     'IMPORT_INVALID_DOCUMENT',
     `${path.length === 0 ? 'document' : path.join('.')}: ${error.message ?? 'is not valid'}${extra}`,
-    source.placeOf(path),
+    source.placeOf([...path, ...named]),
   );
 }
 

@@ -1,4 +1,4 @@
-import { type Document, LineCounter, parseDocument } from 'yaml';
+import { type Document, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument } from 'yaml';
 import { importError } from './errors.js';
 
 export type Plain = null | boolean | number | string | Plain[] | { [key: string]: Plain };
@@ -24,9 +24,9 @@ export function readSource(text: string, file: string): Source {
   const placeOf = (path: readonly (string | number)[]): { file: string; line: number; column: number } => {
     const { document: tree, lines } = document();
     for (let length = path.length; length > 0; length--) {
-      const node = tree.getIn(path.slice(0, length), true) as { range?: readonly number[] } | undefined;
-      if (node?.range !== undefined) {
-        const { line, col } = lines.linePos(node.range[0]);
+      const offset = offsetOf(tree, path.slice(0, length));
+      if (offset !== null) {
+        const { line, col } = lines.linePos(offset);
         return { file, line, column: col };
       }
     }
@@ -53,6 +53,18 @@ export function readSource(text: string, file: string): Source {
       cause,
     );
   }
+}
+
+/** Where a member begins: at its name in a mapping, at its value in a list. */
+function offsetOf(tree: Document, path: readonly (string | number)[]): number | null {
+  const parent: unknown = path.length === 1 ? tree.contents : tree.getIn(path.slice(0, -1), true);
+  const last = path[path.length - 1];
+  if (isMap(parent)) {
+    const pair = parent.items.find((one) => isScalar(one.key) && String(one.key.value) === String(last));
+    return pair !== undefined && isScalar(pair.key) ? (pair.key.range?.[0] ?? null) : null;
+  }
+  const item: unknown = isSeq(parent) ? parent.items[Number(last)] : null;
+  return isNode(item) ? (item.range?.[0] ?? null) : null;
 }
 
 function parse(text: string): { document: Document; lines: LineCounter } {

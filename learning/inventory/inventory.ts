@@ -38,7 +38,7 @@ import type { CheckpointEntry, InventoryDelta, InventoryOptions, InventoryStats,
 const DEFAULTS = {
   warmUpCalls: 500,
   warmUpMs: 3_600_000,
-  learnAll: 60,
+  learnAll: 30,
   sampleEvery: 16,
   maxEndpoints: 25_000,
   zombieAfterMs: 30 * 86_400_000,

@@ -30,7 +30,7 @@ export interface BodySchema {
 const DEEPEST = 16;
 const MEMBERS = 120;
 const NODES = 600;
-const ITEMS_LOOKED_AT = 20;
+const ITEMS_LOOKED_AT = 6;
 
 const newNode = (nowMs: number): SchemaNode => ({
   seen: 0,

@@ -18,6 +18,9 @@ export interface ValueFacts {
 }
 
 const ENUM_VALUES = 16;
+/** Formats are looked for in the first values, then in some: the expressions cost more than all the rest. */
+const FORMATS_ALL = 48;
+const FORMATS_EVERY = 16;
 const ENUM_WORD = /^[A-Za-z][A-Za-z0-9_.:-]{0,31}$/;
 const FORMAT_OF: Readonly<Record<string, string>> = {
   uuid: 'uuid',
@@ -56,7 +59,8 @@ export function learnValue(facts: ValueFacts, value: Scalar): boolean {
   } else if (typeof value === 'string') {
     if (facts.minLength === null || value.length < facts.minLength) facts.minLength = value.length;
     if (facts.maxLength === null || value.length > facts.maxLength) facts.maxLength = value.length;
-    if (value !== '') fresh = count(facts.formats, formatOf(value)) || fresh;
+    if (value !== '' && (facts.seen <= FORMATS_ALL || facts.seen % FORMATS_EVERY === 0))
+      fresh = count(facts.formats, formatOf(value)) || fresh;
   }
   if (facts.values !== null && value !== null) learnEnum(facts, String(value));
   return fresh;
@@ -119,7 +123,8 @@ export function enumOf(facts: ValueFacts): string[] | null {
 
 /** The format that nearly all strings have; null when there is none. */
 export function dominantFormat(facts: ValueFacts): string | null {
-  const strings = facts.types.get('string') ?? 0;
+  let strings = 0;
+  for (const seen of facts.formats.values()) strings += seen;
   for (const [format, seen] of facts.formats) if (format !== '' && seen >= strings * 0.95) return format;
   return null;
 }
