@@ -44,6 +44,7 @@ export function typeFields(contexts: readonly Context[], people: People, pathOf:
     for (const [field, kind] of parties(context, counts, found, people)) if (!isEcho(context, field, people)) owners.set(field, kind);
     for (const [field, kind] of groupFields(context, people, owners, pathOf)) groups.set(field, kind);
   }
+  if (owners.size === 0 && groups.size === 0) for (const context of contexts) nameByDominance(context, people, pathOf);
   const rules: FieldRule[] = [];
   for (const [field, kind] of owners) rules.push({ path: pathOf(field), role: 'owner', kind });
   for (const [field, kind] of groups) if (!owners.has(field)) rules.push({ path: pathOf(field), role: 'group', kind });
@@ -96,6 +97,41 @@ function countMatches(context: Context, people: People): Map<number, Count> {
     }
   }
   return counts;
+}
+
+/**
+ * Nobody here has a name yet (no claims, no sign-in, no `/me`). If nearly everybody's objects show one value each in the same field, and the values differ
+ * between people, then these values are the names. They count as identities from now on; the field is typed by them at the next evaluation.
+ */
+function nameByDominance(context: Context, people: People, pathOf: (id: number) => string): void {
+  const perField = new Map<number, Map<number, Map<number, number>>>();
+  for (const sample of context.samples) {
+    const person = people.get(sample.person);
+    if (person === undefined || sample.fields === null || (person.flags & PERSON.privileged) !== 0) continue;
+    for (let i = 0; i < sample.fields.length; i += 2) {
+      const perPerson = nested(perField, sample.fields[i], () => new Map<number, Map<number, number>>());
+      const values = nested(perPerson, person.id, () => new Map<number, number>());
+      values.set(sample.fields[i + 1], (values.get(sample.fields[i + 1]) ?? 0) + 1);
+    }
+  }
+  for (const [field, perPerson] of perField) {
+    let judged = 0;
+    const steady = new Map<number, number>();
+    for (const [id, values] of perPerson) {
+      const total = [...values.values()].reduce((a, b) => a + b, 0);
+      if (total < 3) continue;
+      judged++;
+      for (const [value, times] of values) if (times >= total * 0.8) steady.set(id, value);
+    }
+    const named = OWNER_NAME.test(pathOf(field));
+    if (GROUP_NAME.test(pathOf(field)) || judged < (named ? 5 : 8) || steady.size < judged * 0.7) continue;
+    if (new Set(steady.values()).size < steady.size * 0.9) continue;
+    const kind = people.kindOf(`dominant:${context.service}:${pathOf(field)}`);
+    for (const [id, value] of steady) {
+      const person = people.get(id);
+      if (person !== undefined && person.identities.size === 0) people.addIdentity(person, value, kind);
+    }
+  }
 }
 
 function judge(count: Count): { good: number; observed: number; distinct: number; kind: number } {

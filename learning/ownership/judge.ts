@@ -60,7 +60,7 @@ export function judge(
     keep(ofForm(relation, rule, reference, caller));
   }
   const list = route.slots[reading.answerSlot];
-  if (answer !== null && list !== undefined && answer.status < 300) keep(ofAnswer(known, service, list, caller, answer, settings));
+  if (answer !== null && list !== undefined && answer.status < 300) keep(ofAnswer(known, service, reading, list, caller, answer, settings));
   return worst;
 }
 
@@ -207,6 +207,7 @@ function ofForm(relation: Relation, rule: SlotRule, reference: Reference, caller
 function ofAnswer(
   known: Knowledge,
   service: string,
+  reading: RouteReading,
   rule: SlotRule,
   caller: Caller,
   answer: JudgedAnswer,
@@ -217,7 +218,7 @@ function ofAnswer(
   let foreign = 0;
   let total = 0;
   for (const object of answer.objects) {
-    if (object.resource !== rule.resource || object.id === null) continue;
+    if (object.resource !== rule.resource || object.id === null || reading.references.some((one) => one.value === object.id)) continue;
     const told = known.relationOfAnswer(caller.person, object, resource);
     if (told === null) continue;
     total++;

@@ -85,6 +85,8 @@ export class OwnershipModel {
   readonly #settings: OwnershipSettings;
   readonly #contexts = new Map<string, Context>();
   readonly #ofResource = new Map<string, Set<Context>>();
+  /** Resources that answers have shown under that name. */
+  readonly #shown = new Set<string>();
   readonly #idIndex = new Map<number, string[]>();
   readonly #waitingGrants = new Map<number, number[]>();
   readonly #lists = new Map<string, { first: Map<number, number>; conflicts: number; mine: boolean; people: Set<number> }>();
@@ -464,7 +466,7 @@ export class OwnershipModel {
         this.people.voteByOpening(person, this.#ownersIn(context, sample));
       if (context.uses >= context.nextCheck) this.#review(context);
     }
-    const lists = read.objects.filter((object) => object.id !== null && (object.inList || object.isRoot));
+    const lists = read.objects.filter((object) => object.id !== null && (object.inList || object.isRoot) && !isNamed(reading, object));
     if (lists.length === 0 || (reading.references.some((one) => one.place === 'path') && read.status !== 201)) return;
     const resource = lists[0].resource;
     const created = isCreation(read);
@@ -507,7 +509,8 @@ export class OwnershipModel {
         const { hi, lo } = this.known.hash;
         this.#objects.learn(hi, lo, scoped(service, object.resource), fields, rule);
         this.#index(object.id, object.resource);
-        if (person !== null && (object.inList || object.isRoot) && idFree) {
+        if (this.#shown.size < 20_000) this.#shown.add(scoped(service, object.resource));
+        if (person !== null && (object.inList || object.isRoot) && idFree && !isNamed(reading, object)) {
           if (!denied) this.#handOut(read, person, object, hi, lo);
           else if (person.owned === 0) this.#broad(read, person, hi, lo);
         }
@@ -557,7 +560,7 @@ export class OwnershipModel {
     const named = new Map<number, [kind: number, times: number]>();
     let objects = 0;
     for (const object of read.objects) {
-      if (object.id === null || object.resource !== context.resource || rule === undefined) continue;
+      if (object.id === null || object.resource !== context.resource || rule === undefined || isNamed(read.reading, object)) continue;
       const seen = new Set<number>();
       for (const field of rule.fields) {
         if (field.role !== 'owner' || field.path === '@') continue;
@@ -698,7 +701,7 @@ export class OwnershipModel {
     if (seenAs !== undefined && context.votes.size < 6) {
       const weight = isGloballyUnique(reference.value) ? 1 : 0.1;
       const resource =
-        reference.hint !== '' && (seenAs.includes(reference.hint) || this.#ofResource.has(scoped(service, reference.hint)))
+        reference.hint !== '' && (seenAs.includes(reference.hint) || this.#shown.has(scoped(service, reference.hint)))
           ? reference.hint
           : seenAs[0];
       context.votes.set(resource, (context.votes.get(resource) ?? 0) + weight);
@@ -826,6 +829,11 @@ export class OwnershipModel {
 /** Only those who see everything come here: ordinary people hardly ever do. */
 function isForStaff(context: Context): boolean {
   return context.staff.size >= 2 && context.staffUses >= 8 && context.people.size <= Math.max(1, context.staff.size * 0.5);
+}
+
+/** The request named this object itself: the answer lists nothing. */
+function isNamed(reading: RouteReading, object: AnswerObject): boolean {
+  return reading.references.some((one) => one.value === object.id);
 }
 
 /** A write that answered with one object whose id the request did not name. */
