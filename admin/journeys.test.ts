@@ -205,6 +205,12 @@ t.test('a policy is written, refused, corrected, switched, reverted', async (t) 
   t.match((await admin('POST', '/policy-replay', { text: 'policy: p\n' })).json, { examined: 2, complete: true });
   t.equal((await admin('DELETE', '/policies/p')).status, 204);
   t.same(world.ports.published.get('policies'), []);
+  t.match((await admin('PUT', '/policies/forbidden-data/mode', { mode: 'enforce', percentage: 10 })).json, {
+    mode: 'enforce',
+    percentage: 10,
+    readOnly: true,
+  });
+  t.match((await admin('PUT', '/policies/forbidden-data/mode', { mode: 'inherit' })).json, { mode: 'inherit' });
   t.match(await admin('DELETE', '/policies/forbidden-data'), { status: 409, json: { code: 'ADMIN_READ_ONLY' } });
 });
 

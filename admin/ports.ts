@@ -80,6 +80,12 @@ export interface PoliciesPort {
   schema(): unknown;
   /** The same text with another mode (and roll-out percentage), comments and layout kept. */
   withMode(text: string, mode: PolicyModeName, percentage: number | null): string;
+  /** Another mode for a policy whose text comes from a file, kept beside the text; null takes the file's own again. Absent: such modes cannot be switched. */
+  overrideMode?(
+    name: string,
+    override: { readonly mode: PolicyModeName; readonly percentage: number | null } | null,
+    by: string,
+  ): Promise<void>;
   /** The texts of all UI policies, as they must be in force from now on. Resolves when shared with the gateways. */
   publish(texts: readonly { readonly name: string; readonly text: string }[]): Promise<void>;
   /** Evaluates a text on kept exchanges (encoded, newest first), as enforce would. */

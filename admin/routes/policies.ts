@@ -186,14 +186,21 @@ export const policyRoutes: readonly Route[] = [
     id: 'policies.setMode',
     method: 'PUT',
     path: '/policies/:name/mode',
-    summary: 'Observe, enforce (for a percentage of clients) or switch off, without touching the rest of the text',
+    summary:
+      'Observe, enforce (for a percentage of exchanges), switch off; inherit takes what file or service says. Works on policies from files too',
     role: 'admin',
     params: nameParams,
     body: z.strictObject({ mode: policyMode, percentage: z.number().min(0).max(100).nullable().default(null) }),
     answer: policy,
     async handle({ params, body }, call, context) {
       const found = await policyByName(context, params.name);
-      const changed = port(context, 'policies').withMode(found.text, body.mode, body.percentage);
+      const policies = port(context, 'policies');
+      if (found.origin !== 'ui' && policies.overrideMode !== undefined) {
+        await policies.overrideMode(params.name, body.mode === 'inherit' ? null : body, call.caller.name);
+        context.live.tell('policies', 'mode', params.name);
+        return policyByName(context, params.name);
+      }
+      const changed = policies.withMode(found.text, body.mode, body.percentage);
       await write(context, call, params.name, changed, `mode ${body.mode}${body.percentage === null ? '' : ` for ${body.percentage} %`}`);
       return policyByName(context, params.name);
     },

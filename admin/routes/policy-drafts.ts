@@ -80,18 +80,12 @@ function patchRules(issue: Issue): { readonly rules: readonly Rule[]; readonly e
           .map((one) => one.location.path),
       ),
     ];
+    const reported = types.length > 0 ? { data: { types } } : { any: fields.map((path) => ({ body: { path: `$.${path}` } })) };
+    const when = types.length + fields.length > 0 ? reported : { data: { sensitivity: ['high', 'critical'] } };
+    const only = types.length === 0 && fields.length > 0 ? { fields: fields.map((path) => `$.${path}`) } : {};
     return {
-      rules: [
-        {
-          rule: 'redact',
-          phase: 'response',
-          when: types.length > 0 ? { data: { types } } : { any: fields.map((path) => ({ body: { path: `$.${path}` } })) },
-          action: {
-            redact: { style: 'shape', ...(types.length === 0 && fields.length > 0 ? { fields: fields.map((path) => `$.${path}`) } : {}) },
-          },
-        },
-      ],
-      explanation: `Hides ${types.length > 0 ? types.join(', ') : 'the reported fields'} in answers of ${where}; the shape stays, so clients go on working.`,
+      rules: [{ rule: 'redact', phase: 'response', when, action: { redact: { style: 'shape', ...only } } }],
+      explanation: `Hides ${types.length > 0 ? types.join(', ') : fields.length > 0 ? 'the reported fields' : 'highly sensitive data'} in answers of ${where}; the shape stays, so clients go on working.`,
     };
   }
   if (family === 'attack') {

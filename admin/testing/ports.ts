@@ -1,6 +1,6 @@
 /** Ports that keep everything in memory: small, but they do what the ports promise. For the tests of this folder. */
 import { shortHash, WeirError } from '../../exchange/index.js';
-import type { AllowView, BlockView, FeedView, Ports, SelfTestView, SensorSettingView, ServiceMode } from '../index.js';
+import type { AllowView, BlockView, FeedView, PolicyView, Ports, SelfTestView, SensorSettingView, ServiceMode } from '../index.js';
 
 export interface MemoryPorts extends Required<Omit<Ports, 'unmask'>> {
   readonly published: Map<string, unknown>;
@@ -17,6 +17,7 @@ export function memoryPorts(): MemoryPorts {
   const templateCalls: string[] = [];
   const selfTests = new Map<string, SelfTestView>();
   const sensor: { now: SensorSettingView } = { now: { sources: [] } };
+  const overrides = new Map<string, Pick<PolicyView, 'mode' | 'percentage'>>();
   const note =
     (name: string) =>
     async (...args: readonly unknown[]) => {
@@ -112,7 +113,7 @@ export function memoryPorts(): MemoryPorts {
     },
     policies: {
       list: () => [
-        policyView('forbidden-data', 'library', 'policies/library/forbidden-data.yaml'),
+        { ...policyView('forbidden-data', 'library', 'policies/library/forbidden-data.yaml'), ...overrides.get('forbidden-data') },
         ...uiPolicies().map((one) => policyView(one.name, 'ui', '')),
       ],
       text: (name) =>
@@ -142,6 +143,10 @@ export function memoryPorts(): MemoryPorts {
       },
       schema: () => ({ type: 'object' }),
       withMode: (text, mode) => `${text.replace(/^mode: .*\n/m, '')}mode: ${mode}\n`,
+      async overrideMode(name, override) {
+        if (override === null) overrides.delete(name);
+        else overrides.set(name, override);
+      },
       async publish(texts) {
         published.set('policies', texts);
       },
