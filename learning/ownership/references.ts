@@ -55,6 +55,20 @@ const PLAIN_HEADERS = new Set(
 );
 const CREDENTIAL_NAME = /token|api-?key|auth|secret|signature|session|csrf|nonce|password|passwd|^sid$/i;
 
+const MAX_HEADER_NAMES = 2000;
+const headerNames = new Map<string, string | null>();
+
+/** Lower-case name of a header that may carry an object, or `cookie`; null for standard headers and credentials. Remembered by spelling. */
+function ownHeader(spelling: string): string | null {
+  const known = headerNames.get(spelling);
+  if (known !== undefined) return known;
+  const name = spelling.toLowerCase();
+  const own = name === 'cookie' || !(PLAIN_HEADERS.has(name) || name.startsWith('sec-') || CREDENTIAL_NAME.test(name)) ? name : null;
+  if (headerNames.size >= MAX_HEADER_NAMES) headerNames.clear();
+  headerNames.set(spelling, own);
+  return own;
+}
+
 /** Reads route and object references of one request. Never throws; a malformed body gives no body references. */
 export function readRequest(request: RequestFacts, carrier: string): RouteReading {
   const { path, query } = splitTarget(request.target);
@@ -89,12 +103,15 @@ export function readRequest(request: RequestFacts, carrier: string): RouteReadin
       for (const part of parts) add('query', foldName(bare), bare, part.trim(), hint, '', parts.length > 1 || bare !== name);
     }
   }
+  let hasCookies = false;
   for (let i = 0; i < request.headers.length; i += 2) {
-    const name = request.headers[i].toLowerCase();
-    if (PLAIN_HEADERS.has(name) || carrier === `header:${name}` || name.startsWith('sec-') || CREDENTIAL_NAME.test(name)) continue;
-    add('header', name, name, request.headers[i + 1], referentOf(name.replace(/^x-/, '')) || collection, '', false);
+    const name = ownHeader(request.headers[i]);
+    if (name === null) continue;
+    if (name === 'cookie') hasCookies = true;
+    else if (carrier !== `header:${name}`)
+      add('header', name, name, request.headers[i + 1], referentOf(name.replace(/^x-/, '')) || collection, '', false);
   }
-  for (const [name, value] of cookies(request.headers)) {
+  for (const [name, value] of hasCookies ? cookies(request.headers) : []) {
     if (carrier === `cookie:${name}` || CREDENTIAL_NAME.test(name)) continue;
     add('cookie', name, name, value, referentOf(name) || collection, '', false);
   }
