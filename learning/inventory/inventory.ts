@@ -11,30 +11,23 @@ import { type ApiDocument, bareTemplate } from '../import/index.js';
 import type { Explanation, Pin } from '../templating/index.js';
 import { cleanSegments, segmentKey } from '../templating/index.js';
 import { answerKeys, bodiesOf, type ExchangeBodies } from './bodies.js';
-import {
-  deprecatedFinding,
-  newDataFinding,
-  newEndpointFinding,
-  newParameterFinding,
-  scanningFinding,
-  silenceFinding,
-  silentFor,
-  weakAuthFinding,
-} from './changes.js';
+import { newEndpointFinding, scanningFinding, silenceFinding, silentFor } from './changes.js';
 import { checkpointOf, restoreInto } from './checkpoint.js';
-import { announcesEnd } from './credentials.js';
-import { documentedEndpoints, documentFindings } from './documented.js';
+import { documentedEndpoints } from './documented.js';
+import { checkTemplate, mergedTemplate, splitTemplate } from './edits.js';
 import { type EndpointState, mergeEndpoints, newEndpoint } from './endpoint.js';
 import { inventoryError } from './errors.js';
-import { learnExchange, type News } from './learn.js';
+import { ChangeJudge } from './judge.js';
+import { learnExchange } from './learn.js';
 import { operationOf } from './operations.js';
 import { Pending } from './pending.js';
 import { endpointWrite, tagsOf } from './row.js';
 import { ScanningWatch } from './scanning.js';
 import { newService, type ServiceState } from './service.js';
-import { countDistinct } from './sketch.js';
 import type { CheckpointEntry, InventoryDelta, InventoryOptions, InventoryStats, TemplateForGateway } from './types.js';
 
+/** Lines of history that one drain hands out at most. */
+const HISTORY_AT_ONCE = 5000;
 const DEFAULTS = {
   warmUpCalls: 500,
   warmUpMs: 3_600_000,
@@ -45,8 +38,6 @@ const DEFAULTS = {
   rowEveryMs: 5_000,
   scanningAt: 60,
 };
-const SETTLED_CALLS = 50;
-const PARAMETER_FINDINGS_AN_HOUR = 3;
 
 /**
  * Learns, one exchange at a time, which endpoints there are and what is normal for each. Values in, values out: `observe` never waits; `drain` says what to
@@ -65,9 +56,8 @@ export class Inventory {
   private readonly dirty = new Set<string>();
   /** New endpoints wait for the next decision of the templates before they are called new. */
   private readonly newcomers = new Map<string, { exchange: Exchange; known: number; calls: number }>();
-  private readonly parameterFindings = new Map<string, { hour: number; count: number }>();
   private readonly scanners: ScanningWatch;
-  private readonly strangers: ScanningWatch;
+  private readonly judge: ChangeJudge;
   private readonly removed = new Set<string>();
   private version = 0;
   private exchanges = 0;
@@ -80,7 +70,11 @@ export class Inventory {
   constructor(options: InventoryOptions = {}) {
     this.options = { ...DEFAULTS, ...options };
     this.scanners = new ScanningWatch(this.options.scanningAt);
-    this.strangers = new ScanningWatch(this.options.scanningAt);
+    this.judge = new ChangeJudge(
+      this.options.scanningAt,
+      (finding) => this.findings.push(finding),
+      (change) => this.note(change),
+    );
   }
 
   /** Learns one exchange. `bodies` is shared with whoever else parses them. */
@@ -98,7 +92,7 @@ export class Inventory {
     const template = placed === null ? null : placed.template + (operation === null ? '' : `#${operation}`);
     const state = template === null ? null : this.endpoint(service, exchange, method, template, path, good);
     this.pending.count(exchange, state?.ref.id ?? null);
-    if (state === null) return this.nowhere(exchange, service, method, path, placed?.parameters ?? [], dataHits);
+    if (state === null) return this.nowhere(exchange, good, path, placed?.parameters ?? [], dataHits);
     const { news, learned } = learnExchange(
       state,
       exchange,
@@ -122,7 +116,8 @@ export class Inventory {
         hit.count,
       );
     this.dirty.add(state.ref.id);
-    if (good || news.anonymous) this.judge(service, state, exchange, news, good, bodies);
+    if (good || news.anonymous)
+      this.judge.judge(service, state, exchange, news, { good, bodies, warm: this.warm(service, exchange.startedAtMs) });
     if (service.templates.due) this.decide(service);
     return {
       exchange,
@@ -168,7 +163,7 @@ export class Inventory {
     this.add(service, state);
     if (this.warm(service, exchange.startedAtMs) && this.newcomers.size < 500)
       this.newcomers.set(state.ref.id, { exchange, known: service.endpoints.size - 1, calls: service.calls - 1 });
-    this.pending.history.push({
+    this.note({
       endpointId: state.ref.id,
       service: service.name,
       atMs: exchange.startedAtMs,
@@ -189,137 +184,39 @@ export class Inventory {
     if (service.document !== null) documentedEndpoints(service.document, [state]);
   }
 
+  private note(change: InventoryDelta['history'][number]): void {
+    if (this.pending.history.length < HISTORY_AT_ONCE) this.pending.history.push(change);
+  }
+
   private warm(service: ServiceState, nowMs: number): boolean {
     return service.calls > this.options.warmUpCalls && nowMs - service.firstSeenMs >= this.options.warmUpMs;
   }
 
   private nowhere(
     exchange: Exchange,
-    service: ServiceState,
-    method: string,
+    good: boolean,
     path: string,
     parameters: readonly string[],
     dataHits: readonly DataHit[],
   ): Observation {
     this.unmatched++;
     const scanning = this.scanners.miss(exchange, path);
-    if (scanning !== null) this.findings.push(scanningFinding(exchange, 'abuse.scanner', 'paths that do not exist', scanning));
+    if (scanning !== null) {
+      const [kind, what] = good
+        ? (['abuse.learner', 'paths that are answered whatever they are'] as const)
+        : (['abuse.scanner', 'paths that do not exist'] as const);
+      this.findings.push(scanningFinding(exchange, kind, what, scanning));
+    }
     const shape = cleanSegments(path)
       .slice(0, 40)
       .map((segment) => (segmentKey(segment).shape === null ? segment.slice(0, 120) : '{id}'))
       .join('/');
-    return { exchange, endpoint: endpointRef(service.name, method, `/${shape}`), pathParameters: parameters, dataHits };
-  }
-
-  private judge(service: ServiceState, state: EndpointState, exchange: Exchange, news: News, good: boolean, bodies: ExchangeBodies): void {
-    const nowMs = exchange.startedAtMs;
-    const { counts } = state;
-    const warm = this.warm(service, nowMs) && counts.requests > SETTLED_CALLS;
-    const status = exchange.response?.status ?? 0;
-    if (news.anonymous && status >= 200 && status < 300 && !['OPTIONS', 'HEAD'].includes(exchange.request.method))
-      this.judgeAnonymous(state, exchange);
-    if (!good) return;
-    if (counts.requests > SETTLED_CALLS) {
-      for (const name of [
-        ...news.overflow,
-        ...news.parameters.filter((one) => one.in === 'query' || one.in === 'body').map((one) => one.name),
-      ]) {
-        const scanning = this.strangers.miss(exchange, name);
-        if (scanning !== null)
-          this.findings.push(scanningFinding(exchange, 'abuse.learner', 'parameters, headers or cookies that nobody else sends', scanning));
-      }
-    }
-    for (const { in: place, name } of news.parameters) {
-      if (counts.requests <= SETTLED_CALLS) continue;
-      if (!this.mayReport(state, nowMs)) break;
-      this.change(state, nowMs, 'new-parameter', `${place} parameter ${name} was first seen`, null, name);
-      if (warm) this.findings.push(newParameterFinding(exchange, state, place, name));
-    }
-    for (const hit of news.data) {
-      const { path } = hit.location;
-      this.change(state, nowMs, 'new-data', `answers hold ${hit.type} at ${path}`, null, `${hit.type} at ${path}`);
-      if (!warm || hit.confidence < 0.6) continue;
-      const before = [...state.data]
-        .filter(([key, one]) => key.startsWith('response|') && one.firstSeenMs < nowMs)
-        .map(([key]) => `${key.split('|')[3]} at ${key.split('|')[2]}`);
-      this.findings.push(newDataFinding(exchange, state, hit, counts.requests - 1, before.slice(0, 5)));
-    }
-    if (!state.deprecated && announcesEnd(exchange)) {
-      state.deprecated = true;
-      state.revision++;
-    }
-    if (state.deprecated && !this.raisedWithin(state, 'deprecated', nowMs, 86_400_000))
-      this.findings.push(
-        deprecatedFinding(
-          exchange,
-          state,
-          state.documented ? 'its description calls it deprecated' : 'its answers announce the end of its life',
-        ),
-      );
-    else if (counts.requests % 64 === 2) this.judgeVersion(service, state, exchange);
-    if (service.document !== null)
-      this.findings.push(
-        ...documentFindings(service.document, state, exchange, bodies, (kind, everyMs) => this.raisedWithin(state, kind, nowMs, everyMs)),
-      );
-  }
-
-  private judgeAnonymous(state: EndpointState, exchange: Exchange): void {
-    const { counts } = state;
-    if (
-      counts.authenticatedOk < 10 ||
-      counts.anonymousOk > Math.max(1, counts.authenticatedOk * 0.05) ||
-      countDistinct(state.principals) < 2
-    )
-      return;
-    const sensitive = [...state.data.keys()].some((key) => key.startsWith('response|'));
-    const confidence = counts.anonymousRefused > 0 ? 0.95 : sensitive ? 0.8 : 0.55;
-    if (counts.anonymousOk === 1)
-      this.change(state, exchange.startedAtMs, 'auth-weakened', 'a request without credentials was answered', true, false);
-    if (confidence > 0.6 || !this.raisedWithin(state, 'auth', exchange.startedAtMs, 86_400_000))
-      this.findings.push(weakAuthFinding(exchange, state, confidence));
-  }
-
-  /** `/v1/orders` in use while `/v2/orders` exists and carries more. */
-  private judgeVersion(service: ServiceState, state: EndpointState, exchange: Exchange): void {
-    const version = /\/v(\d+)(?=\/)/.exec(state.ref.template);
-    if (version === null) return;
-    for (let next = Number(version[1]) + 1; next <= Number(version[1]) + 3; next++) {
-      const newer = service.endpoints.get(`${state.ref.method} ${state.ref.template.replace(version[0], `/v${next}`)}`);
-      if (newer === undefined || newer.counts.requests < state.counts.requests) continue;
-      if (this.raisedWithin(state, 'deprecated', exchange.startedAtMs, 86_400_000)) return;
-      this.findings.push(deprecatedFinding(exchange, state, `v${next} of it answered ${newer.counts.requests} requests`));
-      return;
-    }
-  }
-
-  private mayReport(state: EndpointState, nowMs: number): boolean {
-    const hour = Math.floor(nowMs / 3_600_000);
-    const known = this.parameterFindings.get(state.ref.id);
-    if (known === undefined || known.hour !== hour) {
-      this.parameterFindings.set(state.ref.id, { hour, count: 1 });
-      return true;
-    }
-    return ++known.count <= PARAMETER_FINDINGS_AN_HOUR;
-  }
-
-  private raisedWithin(state: EndpointState, kind: string, nowMs: number, everyMs: number): boolean {
-    const last = state.raised.get(kind);
-    if (last !== undefined && nowMs - last < everyMs) return true;
-    state.raised.set(kind, nowMs);
-    state.revision++;
-    return false;
-  }
-
-  private change(
-    state: EndpointState,
-    atMs: number,
-    kind: string,
-    text: string,
-    before: string | boolean | null,
-    after: string | boolean | null,
-  ): void {
-    if (this.pending.history.length < 5000)
-      this.pending.history.push({ endpointId: state.ref.id, service: state.ref.service, atMs, kind, text, before, after });
+    return {
+      exchange,
+      endpoint: endpointRef(exchange.service, exchange.request.method, `/${shape}`),
+      pathParameters: parameters,
+      dataHits,
+    };
   }
 
   /** Decides the templates of a service again and lets endpoints follow. */
@@ -439,7 +336,7 @@ export class Inventory {
         if (
           silentMs < this.options.zombieAfterMs ||
           state.counts.requests < 20 ||
-          this.raisedWithin(state, 'zombie', nowMs, this.options.zombieAfterMs)
+          this.judge.raisedWithin(state, 'zombie', nowMs, this.options.zombieAfterMs)
         )
           continue;
         const text = `${state.ref.method} ${state.ref.template} was called ${state.counts.requests} times and then not at all for ${silentFor(silentMs)}.`;
@@ -504,24 +401,12 @@ export class Inventory {
 
   /** Makes one value of a parameter an endpoint of its own: `split('shop', '/users/{userId}', 1, 'export', 'user:ada')`. Segments count from 0. */
   split(service: string, template: string, segment: number, value: string, source: string): void {
-    const segments = cleanSegments(template);
-    if (segments[segment]?.includes('{') !== true || value === '')
-      throw inventoryError('INVENTORY_CANNOT_SPLIT', `segment ${segment} of ${template} is not a parameter`);
-    this.pin(service, `/${segments.map((text, index) => (index === segment ? encodeURIComponent(value) : text)).join('/')}`, source);
+    this.pin(service, splitTemplate(template, segment, value), source);
   }
 
   /** Makes endpoints one: segments in which they differ become parameters. Returns the template. */
   merge(service: string, templates: readonly string[], source: string): string {
-    const split = templates.map(cleanSegments);
-    if (split.length < 2 || split.some((one) => one.length !== split[0].length))
-      throw inventoryError('INVENTORY_CANNOT_MERGE', `${templates.join(', ')} differ in length`);
-    let number = 0;
-    const merged = split[0].map((text, index) => {
-      if (split.every((one) => one[index] === text)) return text;
-      number++;
-      return `{id${number > 1 ? number : ''}}`;
-    });
-    const template = `/${merged.join('/')}`;
+    const template = mergedTemplate(templates);
     this.pin(service, template, source);
     return template;
   }
@@ -617,15 +502,4 @@ export class Inventory {
 export function splitOperation(template: string): [base: string, operation: string | null] {
   const mark = template.indexOf('#');
   return mark < 0 ? [template, null] : [template.slice(0, mark), template.slice(mark + 1)];
-}
-
-function checkTemplate(template: string): void {
-  const names = templateParameters(template);
-  const bad =
-    !template.startsWith('/') ||
-    template.includes('?') ||
-    names.some((name) => name === '') ||
-    new Set(names).size !== names.length ||
-    /[{}]/.test(template.replace(/\{[^{}]*\}/g, ''));
-  if (bad) throw inventoryError('INVENTORY_BAD_TEMPLATE', `"${template}" is not a path template`);
 }
