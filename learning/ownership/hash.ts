@@ -1,6 +1,6 @@
 /**
- * Keyed 64-bit hash of short texts: HalfSipHash-2-4 with a 64-bit tag (Aumasson & Bernstein, "SipHash: a fast short-input PRF", 2012;
- * reference halfsiphash.c), over UTF-16 code units.
+ * Keyed 64-bit hash of short texts: HalfSipHash-1-3 with a 64-bit tag (Aumasson & Bernstein, "SipHash: a fast short-input PRF", 2012;
+ * reference halfsiphash.c; 1-3 rounds as hash tables of Rust and Python use them), over UTF-16 code units.
  *
  * Keyed, because clients choose ids: without the key nobody can search for two ids that fall on one entry of the ownership table.
  */
@@ -55,23 +55,21 @@ export class KeyedHash {
       else if (words) m = i === 1 ? a : i === 2 ? b : c;
       else m = value.charCodeAt(2 * i - 2) | (value.charCodeAt(2 * i - 1) << 16);
       v3 ^= m;
-      for (let r = 0; r < 2; r++) {
-        v0 = (v0 + v1) | 0;
-        v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0;
-        v0 = (v0 << 16) | (v0 >>> 16);
-        v2 = (v2 + v3) | 0;
-        v3 = ((v3 << 8) | (v3 >>> 24)) ^ v2;
-        v0 = (v0 + v3) | 0;
-        v3 = ((v3 << 7) | (v3 >>> 25)) ^ v0;
-        v2 = (v2 + v1) | 0;
-        v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2;
-        v2 = (v2 << 16) | (v2 >>> 16);
-      }
+      v0 = (v0 + v1) | 0;
+      v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0;
+      v0 = (v0 << 16) | (v0 >>> 16);
+      v2 = (v2 + v3) | 0;
+      v3 = ((v3 << 8) | (v3 >>> 24)) ^ v2;
+      v0 = (v0 + v3) | 0;
+      v3 = ((v3 << 7) | (v3 >>> 25)) ^ v0;
+      v2 = (v2 + v1) | 0;
+      v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2;
+      v2 = (v2 << 16) | (v2 >>> 16);
       v0 ^= m;
     }
     v2 ^= 0xee;
     for (let tag = 0; tag < 2; tag++) {
-      for (let r = 0; r < 4; r++) {
+      for (let r = 0; r < 3; r++) {
         v0 = (v0 + v1) | 0;
         v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0;
         v0 = (v0 << 16) | (v0 >>> 16);

@@ -167,6 +167,17 @@ function effectiveMethod(request: RequestFacts, query: string): string {
 
 function readPath(path: string, template: string | null, add: Add): { route: string; collection: string } {
   const raw = path.split('/').filter((segment) => segment !== '' && segment !== '.');
+  if (template !== null) {
+    const known = planOf(template);
+    if (known.length === raw.length) {
+      for (let i = 0; i < known.parameters.length; i++) {
+        const { at, owner, shape } = known.parameters[i];
+        const segment = decodeSegment(raw[at].includes(';') ? raw[at].split(';', 1)[0] : raw[at]);
+        addValues(add, String(i), innerValue(shape, segment), owner);
+      }
+      return known;
+    }
+  }
   const plan = template === null ? null : template.split('/').filter((segment) => segment !== '');
   const aligned = plan !== null && plan.length === raw.length ? plan : null;
   const out: string[] = [];
@@ -184,12 +195,50 @@ function readPath(path: string, template: string | null, add: Add): { route: str
       continue;
     }
     const inner = shape === null ? segment : innerValue(shape, segment);
-    const parts = inner.includes(',') ? inner.split(',') : [inner];
-    for (const part of parts) add('path', String(index), String(index), unwrapped(part), owner, '', parts.length > 1);
+    addValues(add, String(index), inner, owner);
     out.push('{}');
     index++;
   }
   return { route: `/${out.join('/')}`, collection: last };
+}
+
+interface PathPlan {
+  readonly route: string;
+  readonly collection: string;
+  /** Segments of the template, and which of them are parameters. */
+  readonly length: number;
+  readonly parameters: readonly { readonly at: number; readonly owner: string; readonly shape: string }[];
+}
+
+const MAX_PLANS = 50_000;
+const plans = new Map<string, PathPlan>();
+
+/** What a template says about its paths, worked out once. */
+function planOf(template: string): PathPlan {
+  const known = plans.get(template);
+  if (known !== undefined) return known;
+  const segments = template.split('/').filter((segment) => segment !== '' && segment !== '.');
+  const parameters: { at: number; owner: string; shape: string }[] = [];
+  const out: string[] = [];
+  let owner = '';
+  segments.forEach((shape, at) => {
+    if (shape.includes('{') || looksLikeValue(shape)) {
+      parameters.push({ at, owner, shape });
+      out.push('{}');
+    } else {
+      owner = foldName(decodeSegment(shape));
+      out.push(shape.toLowerCase());
+    }
+  });
+  const plan: PathPlan = { route: `/${out.join('/')}`, collection: owner, length: segments.length, parameters };
+  if (plans.size >= MAX_PLANS) plans.clear();
+  plans.set(template, plan);
+  return plan;
+}
+
+function addValues(add: Add, index: string, value: string, owner: string): void {
+  if (!value.includes(',')) add('path', index, index, unwrapped(value), owner, '', false);
+  else for (const part of value.split(',')) add('path', index, index, unwrapped(part), owner, '', true);
 }
 
 /** `/report-{id}.pdf` matched with `report-17.pdf` → `17`; a plain `{id}` gives the whole segment. */
