@@ -450,7 +450,7 @@ t.test('a restart continues where it was', async (t) => {
 
 t.test('traffic made to hurt the learner', async (t) => {
   const deep = `${'['.repeat(10_000)}${']'.repeat(10_000)}`;
-  const wide = JSON.stringify(Object.fromEntries(Array.from({ length: 200_000 }, (_, n) => [`key${n}abcdefghijklmnopqrstuvwxyz`, n])));
+  const wide = `[${'{"a":1,"b":"xxxxxxxxxxxx"},'.repeat(400_000)}1]`;
   const inventory = new Inventory({ maxEndpoints: 500 });
   for (let n = 0; n < 200; n++) inventory.observe(exchange({ target: '/search?q=a', headers: bearer('ada'), answer: { hits: [] } }));
   const table: [string, Sketch][] = [
@@ -474,14 +474,14 @@ t.test('traffic made to hurt the learner', async (t) => {
   t.ok(unreadable['request-invalid'] >= 1);
   t.ok(unreadable['request-mislabelled'] >= 1);
 
-  for (let n = 0; n < 3000; n++)
+  for (let n = 0; n < 1200; n++)
     inventory.observe(exchange({ target: `/search?q=a&p${n}=1`, headers: { cookie: `c${n}=1`, ...bearer('eve') }, ip: '198.51.100.66' }));
-  for (let n = 0; n < 20_000; n++)
+  for (let n = 0; n < 8_000; n++)
     inventory.observe(exchange({ target: `/spa/${n.toString(36)}q/${(n * 7919).toString(36)}z`, ip: '198.51.100.77' }));
   inventory.settle();
   const search = named(inventory, 'GET /search');
   t.ok(search.parameters.size <= 200);
-  t.ok(search.droppedParameters > 2000, 'what is not kept is counted');
+  t.ok(search.droppedParameters > 800, 'what is not kept is counted');
   t.ok(inventory.endpoints().length <= 500, `${inventory.endpoints().length} endpoints`);
   const findings = inventory.drain().findings.filter((finding) => finding.kind === 'abuse.learner');
   t.ok(findings.length >= 1 && findings.every((finding) => finding.client === '198.51.100.66'), 'the flood of names is reported');
