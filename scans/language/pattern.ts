@@ -39,7 +39,7 @@ function make(pattern: string): Pattern | string {
         if (!matcher.find()) return null;
         return Array.from({ length: matcher.groupCount() + 1 }, (_, group) => matcher.group(group) ?? '');
       },
-      replace: (text, by) => re2.matcher(text).replaceAll(by),
+      replace: (text: string, by: string) => re2.matcher(text).replaceAll(by),
     };
   } catch (cause) {
     if (!/\(\?<?[=!>]|\\[1-9]|[*+?}]\+/.test(pattern)) return cause instanceof Error ? cause.message : String(cause);
@@ -58,7 +58,7 @@ function make(pattern: string): Pattern | string {
     return {
       test: (text) => native.test(cut(text)),
       exec: (text) => native.exec(cut(text)),
-      replace: (text, by) => cut(text).replace(all, by) + text.slice(NATIVE_INPUT_LIMIT),
+      replace: (text: string, by: string) => cut(text).replace(all, by) + text.slice(NATIVE_INPUT_LIMIT),
     };
   } catch (cause) {
     return cause instanceof Error ? cause.message : String(cause);

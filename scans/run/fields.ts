@@ -1,0 +1,108 @@
+/** One leaf of a JSON document or form. `name` is the last member name on the way, `path` the whole way with dots, array places left out. */
+export interface Field {
+  readonly name: string;
+  readonly path: string;
+  readonly value: unknown;
+}
+
+const FIELD_LIMIT = 20_000;
+
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+
+/** A body as a value: JSON, else a form, else null. */
+export function parseBody(body: string): Json | null {
+  const text = body.trim();
+  if (text === '') return null;
+  if (text[0] === '{' || text[0] === '[') {
+    try {
+      return JSON.parse(text) as Json;
+    } catch {
+      return null;
+    }
+  }
+  return /^[\w.[\]%+-]+=[^\s]*$/.test(text) ? Object.fromEntries(new URLSearchParams(text)) : null;
+}
+
+export const isJsonBody = (body: string): boolean => /^\s*[[{]/.test(body);
+
+/** Leaves first to last; containers appear too, so that keys of objects can be selected. */
+export function fieldsOf(value: unknown): readonly Field[] {
+  const found: Field[] = [];
+  const stack: { value: unknown; name: string; path: string }[] = [{ value, name: '', path: '' }];
+  while (stack.length > 0 && found.length < FIELD_LIMIT) {
+    const top = stack.pop()!;
+    if (top.name !== '' && (typeof top.value !== 'object' || top.value === null)) found.push(top);
+    if (typeof top.value !== 'object' || top.value === null) continue;
+    const entries = Array.isArray(top.value)
+      ? top.value.map((item) => ({ value: item as unknown, name: top.name, path: top.path }))
+      : Object.entries(top.value).map(([name, item]) => ({
+          value: item as unknown,
+          name,
+          path: top.path === '' ? name : `${top.path}.${name}`,
+        }));
+    if (!Array.isArray(top.value) && top.name !== '') found.push(top);
+    for (const entry of entries.reverse()) stack.push(entry);
+  }
+  return found;
+}
+
+/** Changes every member called `name` (or with that dotted path). `change` gives undefined to remove it. @returns how many were changed */
+export function changeFields(value: Json, name: string, change: (before: Json) => Json | undefined, path = ''): number {
+  if (Array.isArray(value)) return value.reduce<number>((sum, item) => sum + changeFields(item, name, change, path), 0);
+  if (value === null || typeof value !== 'object') return 0;
+  let count = 0;
+  for (const [key, item] of Object.entries(value)) {
+    const here = path === '' ? key : `${path}.${key}`;
+    if (key !== name && here !== name) {
+      count += changeFields(item, name, change, here);
+      continue;
+    }
+    const next = change(item);
+    if (next === undefined) delete value[key];
+    else value[key] = next;
+    count++;
+  }
+  return count;
+}
+
+const byPath = (value: unknown, mark: (value: unknown) => string): Map<string, Set<string>> => {
+  const map = new Map<string, Set<string>>();
+  for (const field of fieldsOf(value)) {
+    if (typeof field.value === 'object' && field.value !== null) continue;
+    const set = map.get(field.path) ?? new Set();
+    map.set(field.path, set.add(mark(field.value)));
+  }
+  return map;
+};
+
+/** Share in percent of the flattened keys whose set of values is the same in both; without JSON: 100 if equal, else the share of equal lines. */
+export function percentageMatch(original: string, other: string): number {
+  if (original === other) return 100;
+  if (original === '' || other === '') return 0;
+  const [a, b] = [parseBody(original), parseBody(other)];
+  if (a === null || b === null) {
+    const lines = new Set(original.split('\n'));
+    const others = other.split('\n');
+    return Math.floor((100 * others.filter((line) => lines.has(line)).length) / Math.max(lines.size, others.length));
+  }
+  return share(byPath(a, String), byPath(b, String));
+}
+
+/** The same of structure: paths and types. */
+export function schemaMatch(original: string, other: string): number {
+  const [a, b] = [parseBody(original), parseBody(other)];
+  if (a === null || b === null) return original === other ? 100 : 0;
+  const kind = (value: unknown) => (value === null ? 'null' : typeof value);
+  return share(byPath(a, kind), byPath(b, kind));
+}
+
+function share(a: Map<string, Set<string>>, b: Map<string, Set<string>>): number {
+  const keys = new Set([...a.keys(), ...b.keys()]);
+  if (keys.size === 0) return 100;
+  let same = 0;
+  for (const key of keys) {
+    const [left, right] = [a.get(key), b.get(key)];
+    if (left !== undefined && right !== undefined && left.size === right.size && [...left].every((value) => right.has(value))) same++;
+  }
+  return Math.floor((100 * same) / keys.size);
+}
