@@ -43,7 +43,16 @@ export const configSchema = z.strictObject({
       externalUrl: url.optional(),
     })
     .prefault({}),
-  stream: z.strictObject({ redis: z.string().optional(), maxEntries: z.number().int().positive().default(200_000) }).prefault({}),
+  stream: z
+    .strictObject({
+      redis: z.string().optional(),
+      maxMb: z
+        .number()
+        .positive()
+        .default(512)
+        .describe('About how much memory the stream may take in Redis before the oldest traffic goes'),
+    })
+    .prefault({}),
   store: z
     .strictObject({
       sqlite: z.string().optional(),

@@ -1,4 +1,4 @@
-/** What the role commands do around the roles: data folder, demo, what is printed, signals. */
+/** What the role commands do around the roles: data folder, demo, what is printed, signals. A role's code is loaded when it runs. */
 
 import { openGeo } from '../../attackers/index.js';
 import { WeirError } from '../../exchange/index.js';
@@ -10,13 +10,10 @@ import {
   redisFeedWriter,
   redisPublisher,
 } from '../../traffic/index.js';
-import { runAdmin } from '../admin/run.js';
 import type { RoleFlags } from '../commands/options.js';
 import type { Config } from '../config.js';
 import { type DataDir, openDataDir } from '../data-dir.js';
-import { runEngine } from '../engine/run.js';
 import type { Output } from '../output.js';
-import { runSensor } from '../sensor/run.js';
 import { openSharedMaps } from '../shared-maps.js';
 import { runGateway } from '../wiring/gateway.js';
 import { openPolicyBook } from '../wiring/policies.js';
@@ -74,7 +71,7 @@ export async function gateway(flags: RoleFlags, config: Config, version: string,
     const shared = createSharedState({ dir: data.path, ...(redis === undefined ? {} : { redis: { url: redis } }) });
     const maps = await openSharedMaps(shared);
     const policies = await openPolicyBook({ folder: config.policies, secret: data.secret, maps, log });
-    const publisher = redis === undefined ? discardingPublisher() : redisPublisher({ url: redis });
+    const publisher = redis === undefined ? discardingPublisher() : redisPublisher(streamOf(config, redis));
     const running = await runGateway({
       id: `gateway-${process.pid}`,
       version,
@@ -108,6 +105,7 @@ export async function gateway(flags: RoleFlags, config: Config, version: string,
 
 export async function engine(flags: RoleFlags, config: Config, version: string, output: Output): Promise<number> {
   const redis = needRedis(config, 'engine');
+  const { runEngine } = await import('../engine/run.js');
   return withData(config, 'engine', async (data) => {
     const shared = createSharedState({ dir: data.path, redis: { url: redis } });
     const running = await runEngine({
@@ -130,6 +128,7 @@ export async function engine(flags: RoleFlags, config: Config, version: string, 
 
 export async function admin(flags: RoleFlags, config: Config, version: string, output: Output): Promise<number> {
   const redis = needRedis(config, 'admin');
+  const { runAdmin } = await import('../admin/run.js');
   return withData(config, 'admin', async (data) => {
     const shared = createSharedState({ dir: data.path, redis: { url: redis } });
     const running = await runAdmin({
@@ -138,7 +137,7 @@ export async function admin(flags: RoleFlags, config: Config, version: string, o
       config,
       secret: data.secret,
       shared,
-      publisher: redisPublisher({ url: redis }),
+      publisher: redisPublisher(streamOf(config, redis)),
       log: logTo(output),
     });
     data.publish({ gateways: [], admin: running.url });
@@ -161,6 +160,7 @@ export async function sensor(
   output: Output,
 ): Promise<number> {
   const redis = needRedis(given, 'sensor');
+  const { runSensor } = await import('../sensor/run.js');
   const listened = (flags.listen ?? []).map((name) => ({
     kind: 'live' as const,
     interface: name,
@@ -179,7 +179,7 @@ export async function sensor(
       config,
       secret: data.secret,
       maps: await openSharedMaps(shared),
-      publisher: redisPublisher({ url: redis }),
+      publisher: redisPublisher(streamOf(config, redis)),
       log: logTo(output),
     });
     tell(
@@ -216,6 +216,8 @@ function needRedis(config: Config, role: string): string {
     });
   return redis;
 }
+
+const streamOf = (config: Config, url: string) => ({ url, maxStreamBytes: config.stream.maxMb * 1024 * 1024 });
 
 const logTo =
   (output: Output) =>

@@ -56,12 +56,16 @@ export async function runUp(config: Config, data: DataDir, version: string, log:
     data.release();
   };
   try {
-    const threads = await startThreads(config, data, version, shared, log);
-    closing.push(...threads.closing);
+    // The threads load their modules while this one compiles the policies.
+    const startingThreads = startThreads(config, data, version, shared, log);
+    startingThreads.catch(() => undefined);
     const maps = await openSharedMaps(shared);
     const policies = await openPolicyBook({ folder: config.policies, secret: data.secret, maps, log });
     closing.push(async () => policies.close());
-    const publisher = redis === undefined ? threads.publisher : redisPublisher({ url: redis });
+    const threads = await startingThreads;
+    closing.push(...threads.closing);
+    const publisher =
+      redis === undefined ? threads.publisher : redisPublisher({ url: redis, maxStreamBytes: config.stream.maxMb * 1024 * 1024 });
     closing.push(() => publisher.close(2_000));
     const running = await runGateway({
       id: 'gateway',
@@ -121,20 +125,20 @@ async function startThreads(
     trafficPorts: [gatewayStream.port2, importStream.port2, sensorStream.port2],
     ownershipPort: ownership.port1,
   };
-  const engine = await startThread<object>(
-    entry('engine/thread'),
-    engineData,
-    [engineData.sharedPort, ...engineData.trafficPorts, ownership.port1],
-    lost('engine'),
-  );
   const adminData: AdminThreadData = { ...base(), importPort: importStream.port1 };
-  let admin: RunningThread<AdminReady>;
-  try {
-    admin = await startThread<AdminReady>(entry('admin/thread'), adminData, [adminData.sharedPort, importStream.port1], lost('admin'));
-  } catch (error) {
-    await engine.stop(2_000);
+  const starting = [
+    startThread<object>(
+      entry('engine/thread'),
+      engineData,
+      [engineData.sharedPort, ...engineData.trafficPorts, ownership.port1],
+      lost('engine'),
+    ),
+    startThread<AdminReady>(entry('admin/thread'), adminData, [adminData.sharedPort, importStream.port1], lost('admin')),
+  ] as const;
+  const [engine, admin] = await Promise.all(starting).catch(async (error: unknown) => {
+    for (const one of await Promise.allSettled(starting)) if (one.status === 'fulfilled') await one.value.stop(2_000);
     throw error;
-  }
+  });
   return {
     admin,
     publisher: memoryPublisher(gatewayStream.port1),

@@ -7,6 +7,8 @@ import type { Test } from 'tap';
 import { packageRoot } from '../../exchange/index.js';
 
 const WEIR = path.join(packageRoot(), 'bin', 'weir');
+/** A start takes a second; on a machine that does much else it may take many. */
+const READY_MS = 60_000;
 
 export interface Running {
   readonly process: ChildProcess;
@@ -39,7 +41,11 @@ export function temporaryFolder(t: Test): string {
 
 /** Starts a program; it is ended with the test at the latest. */
 export function start(t: Test, command: string, args: readonly string[], environment: NodeJS.ProcessEnv = {}): Running {
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, WEIR_SKIP_BUILD: '1', ...environment } });
+  // The test runner hands its loader to children through NODE_OPTIONS; what is tested here is the build, as users run it.
+  const child = spawn('env', ['-u', 'NODE_OPTIONS', command, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, WEIR_SKIP_BUILD: '1', ...environment },
+  });
   let out = '';
   let errors = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -96,14 +102,18 @@ export async function startWeir(t: Test, args: readonly string[], data: string =
     data,
     ...args,
   ]);
-  const ready = await eventually('weir to be ready', () => {
-    if (running.process.exitCode !== null) throw new Error(`weir ended with ${running.process.exitCode}: ${running.errors()}`);
-    const line = running
-      .output()
-      .split('\n')
-      .find((one) => one.startsWith('{"ready"'));
-    return line === undefined ? null : (JSON.parse(line) as { gateway: string; admin: string; signIn: string });
-  });
+  const ready = await eventually(
+    'weir to be ready',
+    () => {
+      if (running.process.exitCode !== null) throw new Error(`weir ended with ${running.process.exitCode}: ${running.errors()}`);
+      const line = running
+        .output()
+        .split('\n')
+        .find((one) => one.startsWith('{"ready"'));
+      return line === undefined ? null : (JSON.parse(line) as { gateway: string; admin: string; signIn: string });
+    },
+    READY_MS,
+  );
   return { ...running, gateway: ready.gateway, admin: ready.admin, signIn: ready.signIn, data };
 }
 
@@ -114,14 +124,18 @@ export async function startRole(
   args: readonly string[],
 ): Promise<Running & { readonly ready: Readonly<Record<string, string>> }> {
   const running = start(t, process.execPath, [WEIR, role, '--json', ...args]);
-  const ready = await eventually(`weir ${role} to be ready`, () => {
-    if (running.process.exitCode !== null) throw new Error(`weir ${role} ended with ${running.process.exitCode}: ${running.errors()}`);
-    const line = running
-      .output()
-      .split('\n')
-      .find((one) => one.startsWith('{"ready"'));
-    return line === undefined ? null : (JSON.parse(line) as Record<string, string>);
-  });
+  const ready = await eventually(
+    `weir ${role} to be ready`,
+    () => {
+      if (running.process.exitCode !== null) throw new Error(`weir ${role} ended with ${running.process.exitCode}: ${running.errors()}`);
+      const line = running
+        .output()
+        .split('\n')
+        .find((one) => one.startsWith('{"ready"'));
+      return line === undefined ? null : (JSON.parse(line) as Record<string, string>);
+    },
+    READY_MS,
+  );
   return { ...running, ready };
 }
 

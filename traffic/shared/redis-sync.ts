@@ -23,6 +23,8 @@ const BLOCK_MS = 1000;
 const PUSH_AT_ONCE = 500;
 /** A frozen Redis must not hold up the person who blocks somebody: the block is in force here and on disk. */
 const PATIENCE_MS = 500;
+/** A map that is opened later still gets the moment that a connection which is just being made needs. */
+const LEAST_WAIT_MS = 50;
 
 /**
  * KEYS: hash of the map, change stream, change counter. ARGV: key, version, delta, map, inline ('1' or '0').
@@ -55,10 +57,12 @@ export class RedisSync {
   private change = 0;
   /** A push failed while the reader's connection stood: merge again. */
   private isBehind = false;
+  private readonly patientUntilMs: number;
 
   constructor(private readonly options: RedisSyncOptions) {
     this.prefix = `{${options.namespace ?? 'weir'}}`;
     const { url, timeoutMs } = options;
+    this.patientUntilMs = performance.now() + (options.connectMs ?? 3000);
     this.writer = new RedisLink({ url, timeoutMs, name: 'weir-shared-write' });
     this.reader = new RedisLink({
       url,
@@ -70,12 +74,12 @@ export class RedisSync {
     this.running = this.follow();
   }
 
-  /** Resolves after the first merge, or when Redis is away for `connectMs`. */
+  /** Resolves after the first merge. While Redis is away, all maps together wait for it `connectMs` from the start on, not each in turn. */
   async add(name: string, replica: Replica<unknown>): Promise<void> {
     this.replicas.set(name, replica);
-    const connectMs = this.options.connectMs ?? 3000;
-    const isUp = (await this.reader.whenUp(connectMs)) && (await this.writer.whenUp(connectMs));
-    if (!isUp || replica.state === 'live') return;
+    const waitMs = Math.max(LEAST_WAIT_MS, this.patientUntilMs - performance.now());
+    const [isRead, isWritten] = await Promise.all([this.reader.whenUp(waitMs), this.writer.whenUp(waitMs)]);
+    if (!isRead || !isWritten || replica.state === 'live') return;
     await this.merge(replica, this.writer).catch(() => this.behind());
   }
 
