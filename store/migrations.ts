@@ -91,7 +91,7 @@ create table issue_counts ("service" text not null, "status" text not null, "sev
 create table actors ("id" text primary key, "kind" text not null, "value" text not null, "label" text not null, "firstSeenMs" bigint not null,
   "lastSeenMs" bigint not null, "score" integer not null, "state" text not null, "requests" bigint not null, "errors" bigint not null,
   "blocked" bigint not null, "findings" bigint not null, "detailJson" text not null, "search" text not null);
-create index actors_score on actors ("score", "id");
+create index actors_score on actors ("score", "id", "search");
 create index actors_last on actors ("lastSeenMs", "id");
 create index actors_first on actors ("firstSeenMs", "id");
 create index actors_requests on actors ("requests", "id");
