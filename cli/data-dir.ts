@@ -31,7 +31,7 @@ export interface DataDir {
  */
 export function openDataDir(folder: string, role: string, secret?: string): DataDir {
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
     accessSync(folder, constants.W_OK | constants.R_OK | constants.X_OK);
     writeFileSync(path.join(folder, '.writable'), '');
     rmSync(path.join(folder, '.writable'), { force: true });
@@ -72,6 +72,14 @@ export function openDataDir(folder: string, role: string, secret?: string): Data
       rmSync(lock, { force: true });
     },
   };
+}
+
+/** Like `mkdir -p`. Node's own recursive mkdir never returns where a parent exists and refuses children with ENOENT, as /proc does. */
+function makeFolder(folder: string): void {
+  if (existsSync(folder)) return;
+  const parent = path.dirname(folder);
+  if (parent !== folder) makeFolder(parent);
+  mkdirSync(folder);
 }
 
 function takeLock(lock: string, folder: string, role: string): void {

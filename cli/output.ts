@@ -49,9 +49,12 @@ export function ago(atMs: number | null | undefined, nowMs: number): string {
 /** One line that says what is wrong and what to do. Unknown errors keep their stack: they are weir's own. */
 export function errorLine(error: unknown): string {
   if (error instanceof SourceError) return `weir: ${error.toString()}${error.hint === undefined ? '' : ` ${error.hint}`}\n`;
-  if (error instanceof WeirError) return `weir: ${error.message}${error.hint === undefined ? '' : ` ${error.hint}`}\n`;
+  if (error instanceof WeirError) return `weir: ${ended(error.message)}${error.hint === undefined ? '' : ` ${error.hint}`}\n`;
   return `weir: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`;
 }
+
+/** A message with a full stop, so that a hint can follow. */
+const ended = (message: string): string => (/[.!?]$/.test(message) ? message : `${message}.`);
 
 const DURATION = /^(\d+(?:\.\d+)?)\s*(ms|s|m|min|h|d|w)$/;
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, min: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };

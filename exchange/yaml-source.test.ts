@@ -26,6 +26,7 @@ t.test('errors stand at their place and name the nearest key', async (t) => {
     ],
     ['services:\n  - name: a\n    upstream: {url: x, wieght: 2}\n', 'YAML_UNKNOWN_KEY', 3, 24, /did you mean "weight"/],
     ['services:\n  - name: 5\n    upstream: y\n', 'YAML_INVALID', 2, 11, /services\.0\.name: .*string/],
+    ['services:\n  - nmae: a\n    upstream: y\n', 'YAML_UNKNOWN_KEY', 2, 5, /services\.0\.nmae"; did you mean "name"/],
     ['mode: [1, 2\n', 'YAML_SYNTAX', 2, 1, /flow sequence/i],
     ['mode: observe\nmode: enforce\n', 'YAML_SYNTAX', 2, 1, /unique/],
     ['mode: sideways\n', 'YAML_INVALID', 1, 7, /mode: .*enforce/],

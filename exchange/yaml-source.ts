@@ -41,7 +41,9 @@ export function readYaml<T>(text: string, file: string, schema: z.ZodType<T>): Y
   }
   const parsed = schema.safeParse(plain);
   if (parsed.success) return { value: parsed.data, placeOf };
-  const issue = deepest(parsed.error.issues[0]);
+  const issues = parsed.error.issues.map(deepest);
+  // A misspelt key also makes the right one missing: the misspelling is the cause.
+  const issue = issues.find((one) => one.code === 'unrecognized_keys') ?? issues[0];
   const path = issue.path as Path;
   if (issue.code === 'unrecognized_keys') {
     const key = issue.keys[0];

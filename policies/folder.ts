@@ -55,7 +55,7 @@ export class PolicyFolder {
    */
   static async load(options: PolicyFolderOptions): Promise<PolicyFolder> {
     const folder = new PolicyFolder(options);
-    await folder.reload();
+    if (options.path !== null) await folder.reload();
     return folder;
   }
 

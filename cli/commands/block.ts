@@ -102,7 +102,7 @@ export function registerBlock(program: Command, context: CommandContext): void {
       print(flags, incident, incident.text);
       return;
     }
-    const answer = await admin.get<{ text: string }>('/blocks/explain', { subject });
+    const answer = await admin.get<{ text: string }>('/blocks-explain', { subject });
     print(flags, answer, answer.text);
   });
   withAdminOptions(

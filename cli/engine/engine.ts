@@ -3,9 +3,17 @@
  * follows from a batch is committed together with the batch's id, so a crash neither loses nor repeats anything that was acknowledged.
  */
 import type { ActorBook, HitBook, Verdict } from '../../attackers/index.js';
-import { type Act, actorOf, type EndpointRef, type Exchange, type Finding, type Observation, type Redactor } from '../../exchange/index.js';
+import { actorOf, type EndpointRef, type Exchange, type Finding, type Observation, type Redactor } from '../../exchange/index.js';
 import type { DetectorWatch, Inventory, OwnershipModel } from '../../learning/index.js';
-import { type Classifier, contextOf, evaluateExchange, exchangeFacts, LocalRates } from '../../policies/index.js';
+import {
+  type Classifier,
+  contextOf,
+  type Decision,
+  type ExchangeVerdict,
+  evaluateExchange,
+  exchangeFacts,
+  LocalRates,
+} from '../../policies/index.js';
 import type { ActorWrite, Commit, CommitResult, SampleWrite, Store } from '../../store/index.js';
 import type { Batch } from '../../traffic/index.js';
 import type { PolicyBook } from '../wiring/policies.js';
@@ -36,6 +44,8 @@ export interface EngineParts {
 
 /** What others must hear after a batch: gateways of templates, ownership and scores; people of issues. */
 export interface EngineEvents {
+  /** A rule that ran here asks to block whoever sent this. */
+  blockActor(exchange: Exchange, order: NonNullable<Decision['blockActor']>): void;
   /** Before the commit: a gateway may act on it at once. */
   learned(ownershipDelta: Uint8Array | null): void;
   committed(result: CommitResult, verdicts: readonly Verdict[], hitBlocks: ReadonlySet<string>): void;
@@ -147,7 +157,9 @@ export class Engine {
     const judged = ownership.judge(observation);
     if (judged.finding !== null) raised.push(judged.finding);
     raised.push(...this.parts.detectors.observe(observation, judged.verdict));
-    const acts = this.evaluate(exchange, observation, judged.verdict);
+    const evaluated = this.evaluate(exchange, observation, judged.verdict);
+    const { acts } = evaluated;
+    if (evaluated.blockActor !== null) this.events.blockActor(exchange, evaluated.blockActor);
     raised.push(...findingsOfActs([...exchange.outcome.acts, ...acts], exchange, endpoint));
     actors.observe(observation);
     this.actorDeltas.observed(observation);
@@ -172,7 +184,7 @@ export class Engine {
     return [];
   }
 
-  private evaluate(exchange: Exchange, observation: Observation, access: ReturnType<OwnershipModel['judge']>['verdict']): readonly Act[] {
+  private evaluate(exchange: Exchange, observation: Observation, access: ReturnType<OwnershipModel['judge']>['verdict']): ExchangeVerdict {
     const set = this.parts.policies.current();
     const { endpoint } = observation;
     const actor = actorOf(exchange.principal, exchange.client.ip);
@@ -186,7 +198,7 @@ export class Engine {
         rate: (key, windowMs) => this.rates.hit(key, windowMs, exchange.startedAtMs),
       }),
     );
-    return evaluateExchange(set, exchange, context).acts;
+    return evaluateExchange(set, exchange, context);
   }
 
   private keep(

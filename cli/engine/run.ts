@@ -2,9 +2,9 @@
 import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { ActorBook, type BlockHits, Blocklist, HitBook, type Verdict } from '../../attackers/index.js';
-import { Redactor } from '../../exchange/index.js';
+import { actorOf, type Exchange, Redactor } from '../../exchange/index.js';
 import { Inventory, OwnershipModel, watchAll } from '../../learning/index.js';
-import { Classifier, dataTypes } from '../../policies/index.js';
+import { Classifier, type Decision, dataTypes } from '../../policies/index.js';
 import { DEFAULT_RETENTION, openStore, type Store } from '../../store/index.js';
 import type { Batch, FeedWriter, SharedState, TrafficConsumer } from '../../traffic/index.js';
 import type { Config } from '../config.js';
@@ -68,6 +68,7 @@ export async function runEngine(run: EngineRun): Promise<{ close(): Promise<void
       tagsOf: (endpointId) => maps.templates.get(endpointId)?.tags ?? [],
     },
     {
+      blockActor: (exchange, order) => void blockActor(blocklist, exchange, order, run.log),
       learned: (delta) => {
         if (delta !== null) feed.append(delta);
         outward.templates(inventory);
@@ -164,6 +165,30 @@ function isBlocked(blocklist: Blocklist, actor: { readonly kind: string; readonl
     if (value.scope.value === actor.value) return true;
   }
   return false;
+}
+
+/** What a rule of the engine orders: rules that only block the actor, and all rules where a sensor feeds. Observing ones only say so. */
+async function blockActor(
+  blocklist: Blocklist,
+  exchange: Exchange,
+  order: NonNullable<Decision['blockActor']>,
+  log: (message: string) => void,
+): Promise<void> {
+  if (!order.acted) return;
+  const actor = actorOf(exchange.principal, exchange.client.ip);
+  try {
+    await blocklist.add({
+      value: actor.kind === 'principal' ? actor.value : exchange.client.ip,
+      kind: actor.kind === 'principal' ? 'principal' : 'address',
+      reason: order.reason,
+      origin: 'policy',
+      createdBy: `policy ${order.policy}`,
+      durationMs: order.durationMs,
+      escalate: order.escalate,
+    });
+  } catch (error) {
+    log(`policy ${order.policy} could not block ${actor.label}: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }
 
 /** What the threshold of the actor score orders; a simulated one is in the actor's timeline only. */

@@ -55,15 +55,16 @@ export async function runUp(config: Config, data: DataDir, version: string, log:
       await step().catch((error: unknown) => log(`closing: ${error instanceof Error ? error.message : String(error)}`));
     data.release();
   };
+  // The threads load their modules while this one compiles the policies; whatever fails here, they are ended.
+  const startingThreads = startThreads(config, data, version, shared, log);
+  closing.push(async () => {
+    for (const stop of (await startingThreads.catch(() => null))?.closing ?? []) await stop();
+  });
   try {
-    // The threads load their modules while this one compiles the policies.
-    const startingThreads = startThreads(config, data, version, shared, log);
-    startingThreads.catch(() => undefined);
     const maps = await openSharedMaps(shared);
     const policies = await openPolicyBook({ folder: config.policies, secret: data.secret, maps, log });
     closing.push(async () => policies.close());
     const threads = await startingThreads;
-    closing.push(...threads.closing);
     const publisher =
       redis === undefined ? threads.publisher : redisPublisher({ url: redis, maxStreamBytes: config.stream.maxMb * 1024 * 1024 });
     closing.push(() => publisher.close(2_000));

@@ -44,7 +44,7 @@ export async function openPolicyBook({ folder, secret, maps, log }: PolicyBookOp
     const sources = [...maps.policies.entries()].map(({ key, value }) => ({ file: `ui/${key}`, text: value.text, origin: 'ui' as const }));
     await policies.edit(sources).catch((error: unknown) => log(`policies: ${error instanceof Error ? error.message : String(error)}`));
   };
-  await edit();
+  if (maps.policies.size > 0) await edit();
   const unsubscribe = [maps.policies.subscribe(() => void edit()), maps.policyModes.subscribe(() => void policies.reload())];
   return {
     current: () => policies.set,

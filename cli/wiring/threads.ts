@@ -59,6 +59,7 @@ export function startThread<Ready>(
       if (message.kind === 'log') tell.log(message.message);
       else if (message.kind === 'failed') {
         stopping = true;
+        void worker.terminate();
         reject(new WeirError(message.code, message.message, { hint: message.hint }));
       } else if (message.kind === 'ready') {
         lost = tell.onLost;
