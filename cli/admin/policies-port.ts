@@ -30,7 +30,7 @@ export function policiesPort(book: PolicyBook, maps: SharedMaps, redactor: Redac
         file: policy.origin === 'ui' ? '' : policy.file,
         readOnly: policy.origin !== 'ui',
         mode: policy.mode,
-        percentage: null,
+        percentage: maps.policyModes.get(policy.name)?.rollout ?? null,
         severity: policy.severity,
         rules,
         hits: sum((rule) => rule.hits),
@@ -49,6 +49,16 @@ export function policiesPort(book: PolicyBook, maps: SharedMaps, redactor: Redac
     check: (text): CheckedPolicy => check(text, compileOne),
     schema: () => policyJsonSchema(),
     withMode,
+    async overrideMode(name, override, by) {
+      if (override === null) await maps.policyModes.delete(name);
+      else
+        await maps.policyModes.set(name, {
+          mode: override.mode,
+          ...(override.percentage === null ? {} : { rollout: override.percentage }),
+          by,
+          atMs: Date.now(),
+        });
+    },
     async publish(texts) {
       const wanted = new Map(texts.map((one) => [`${one.name}.yaml`, one.text]));
       const nowMs = Date.now();

@@ -16,7 +16,11 @@ export class ActorDeltas {
   private readonly open = new Map<string, Delta>();
   private readonly momentsSent = new Map<string, number>();
 
-  constructor(private readonly book: ActorBook) {}
+  /** `isAllowed`: the allowlist has this actor. */
+  constructor(
+    private readonly book: ActorBook,
+    private readonly isAllowed: (ref: ActorRef) => boolean,
+  ) {}
 
   observed(observation: Observation): void {
     const { principal, client, response, startedAtMs, outcome } = observation.exchange;
@@ -60,7 +64,7 @@ export class ActorDeltas {
         firstSeenMs: view.firstMs,
         lastSeenMs: view.lastMs,
         score: view.score,
-        state: view.state,
+        state: this.isAllowed(delta.ref) ? 'allowed' : view.state,
         requests: delta.requests,
         errors: delta.errors,
         blocked: delta.blocked,

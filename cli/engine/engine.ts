@@ -3,7 +3,15 @@
  * follows from a batch is committed together with the batch's id, so a crash neither loses nor repeats anything that was acknowledged.
  */
 import type { ActorBook, HitBook, Verdict } from '../../attackers/index.js';
-import { actorOf, type EndpointRef, type Exchange, type Finding, type Observation, type Redactor } from '../../exchange/index.js';
+import {
+  type ActorRef,
+  actorOf,
+  type EndpointRef,
+  type Exchange,
+  type Finding,
+  type Observation,
+  type Redactor,
+} from '../../exchange/index.js';
 import type { DetectorWatch, Inventory, OwnershipModel } from '../../learning/index.js';
 import {
   type Classifier,
@@ -39,6 +47,7 @@ export interface EngineParts {
   readonly policies: PolicyBook;
   readonly redactor: Redactor;
   readonly actorScore: (id: string) => number;
+  readonly isAllowed: (ref: ActorRef) => boolean;
   readonly tagsOf: (endpointId: string) => readonly string[];
 }
 
@@ -76,7 +85,7 @@ export class Engine {
     private readonly log: (message: string) => void,
   ) {
     this.sampler = new Sampler(parts.redactor);
-    this.actorDeltas = new ActorDeltas(parts.actors);
+    this.actorDeltas = new ActorDeltas(parts.actors, parts.isAllowed);
   }
 
   /** Takes back what a former run committed. Call once, before the first batch. */

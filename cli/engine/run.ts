@@ -65,6 +65,7 @@ export async function runEngine(run: EngineRun): Promise<{ close(): Promise<void
       policies,
       redactor: new Redactor(secret),
       actorScore: (id) => maps.scores.get(id)?.score ?? 0,
+      isAllowed: (ref) => blocklist.listAllowed().some((entry) => entry.feed === null && entry.scope.value === ref.value),
       tagsOf: (endpointId) => maps.templates.get(endpointId)?.tags ?? [],
     },
     {
