@@ -205,7 +205,8 @@ function writeBody(request: ScanRequest, value: Json): ScanRequest {
     return { ...request, headers, body: JSON.stringify(value) };
   }
   const form = new URLSearchParams();
-  for (const [key, one] of Object.entries(value as { [key: string]: Json })) form.set(key, typeof one === 'object' ? JSON.stringify(one) : String(one));
+  for (const [key, one] of Object.entries(value as { [key: string]: Json }))
+    form.set(key, typeof one === 'object' ? JSON.stringify(one) : String(one));
   return { ...request, body: form.toString() };
 }
 

@@ -1,0 +1,118 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { request as send } from 'undici';
+import { bodyOf, decodeBody } from '../../exchange/index.js';
+import { ScanError } from '../errors.js';
+import type { TargetGuard } from './guard.js';
+import type { ScanRequest, ScanResponse } from './types.js';
+
+const REDIRECT_LIMIT = 5;
+const RETRY_AFTER_LIMIT_MS = 30_000;
+const RETRIES = 1;
+/** A scan stops within this time, so no wait is longer. */
+const NAP_MS = 250;
+
+export interface WireOptions {
+  readonly guard: TargetGuard;
+  /** Marks every request as `x-weir-scan`, so that weir learns nothing from it and blocks nobody for it. */
+  readonly runId: string;
+  readonly requestsPerSecond: number;
+  readonly timeoutMs: number;
+  readonly maxBodyBytes: number;
+  readonly maxRequests: number;
+  readonly signal: AbortSignal;
+}
+
+/** Sends requests of one run within its limits. */
+export interface Wire {
+  readonly sent: number;
+  /** @throws ScanError for a host that is not allowed, a spent budget; Error when the target does not answer */
+  send(request: ScanRequest): Promise<ScanResponse>;
+  close(): Promise<void>;
+}
+
+export function createWire(options: WireOptions): Wire {
+  const { guard, signal } = options;
+  const gapMs = 1000 / options.requestsPerSecond;
+  let nextAtMs = 0;
+  let sent = 0;
+
+  const pause = async (durationMs: number) => {
+    for (let left = durationMs; left > 0; left -= NAP_MS) await sleep(Math.min(left, NAP_MS), undefined, { signal });
+  };
+  const turn = async () => {
+    const nowMs = performance.now();
+    const atMs = Math.max(nowMs, nextAtMs);
+    nextAtMs = atMs + gapMs;
+    if (atMs - nowMs > 1) await pause(atMs - nowMs);
+  };
+
+  const once = async (one: ScanRequest): Promise<ScanResponse> => {
+    guard.check(one.url);
+    if (sent >= options.maxRequests) throw new ScanError('SCAN_BUDGET', `the budget of ${options.maxRequests} requests is spent`);
+    await turn();
+    signal.throwIfAborted();
+    sent++;
+    const startedMs = performance.now();
+    const hasBody = one.body !== '' && one.method !== 'GET' && one.method !== 'HEAD';
+    // undici refuses these names: the connection is its own.
+    const { host: _host, connection: _connection, 'content-length': _length, 'transfer-encoding': _coding, ...headers } = one.headers;
+    const answer = await send(one.url, {
+      method: one.method as 'GET',
+      headers: { 'user-agent': 'weir-scan', accept: '*/*', ...headers, 'x-weir-scan': options.runId },
+      body: hasBody ? one.body : null,
+      dispatcher: guard.agent,
+      signal: AbortSignal.any([signal, AbortSignal.timeout(options.timeoutMs)]),
+    });
+    const chunks: Buffer[] = [];
+    let size = 0;
+    for await (const chunk of answer.body) {
+      chunks.push(chunk as Buffer);
+      size += (chunk as Buffer).length;
+      // An endless answer ends here; what came is enough to judge.
+      if (size >= options.maxBodyBytes) break;
+    }
+    const flat = Object.entries(answer.headers).flatMap(([name, value]) =>
+      value === undefined ? [] : [name, Array.isArray(value) ? value.join(', ') : value],
+    );
+    const { bytes } = decodeBody(flat, bodyOf(Buffer.concat(chunks)), options.maxBodyBytes);
+    return {
+      status: answer.statusCode,
+      headers: Object.fromEntries(
+        Array.from({ length: flat.length / 2 }, (_, index) => [flat[2 * index]!.toLowerCase(), flat[2 * index + 1]!]),
+      ),
+      body: Buffer.from(bytes).toString('utf8'),
+      durationMs: performance.now() - startedMs,
+    };
+  };
+
+  const patient = async (one: ScanRequest): Promise<ScanResponse> => {
+    const response = await once(one);
+    const asked = response.headers['retry-after'];
+    if (response.status !== 429 || asked === undefined) return response;
+    const waitMs = Number.isFinite(Number(asked)) ? Number(asked) * 1000 : Date.parse(asked) - Date.now();
+    if (!(waitMs > 0) || waitMs > RETRY_AFTER_LIMIT_MS) return response;
+    nextAtMs = Math.max(nextAtMs, performance.now() + waitMs);
+    return RETRIES > 0 ? once(one) : response;
+  };
+
+  return {
+    get sent() {
+      return sent;
+    },
+    async send(first) {
+      let one = first;
+      for (let hop = 0; ; hop++) {
+        const response = await patient(one);
+        const location = response.headers.location;
+        if (!first.followRedirects || response.status < 300 || response.status >= 400 || location === undefined || hop >= REDIRECT_LIMIT)
+          return response;
+        one = {
+          ...one,
+          url: new URL(location, one.url).href,
+          ...(response.status === 307 || response.status === 308 ? {} : { method: 'GET', body: '' }),
+        };
+      }
+    },
+    close: () => guard.agent.close(),
+  };
+}
