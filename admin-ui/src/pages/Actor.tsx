@@ -1,0 +1,322 @@
+import { Alert, Button, Modal, Stack, Table, TextInput } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
+import { Link, useParams } from '@tanstack/react-router';
+import { useState } from 'react';
+import { answer, api, type Schemas } from '../api.ts';
+import { Await, Empty } from '../parts/Await.tsx';
+import { type BlockChoice, BlockForm } from '../parts/BlockForm.tsx';
+import { ExchangeList } from '../parts/ExchangeList.tsx';
+import { Mark, Place, Score, Severity, Status } from '../parts/Marks.tsx';
+import { Card, Facts, Page } from '../parts/Page.tsx';
+import { Time } from '../parts/Time.tsx';
+import { useWrite } from '../queries.ts';
+import { useMay } from '../session.ts';
+import { count } from '../words.ts';
+
+type Doing = 'block' | 'throttle' | 'allow' | null;
+
+export function Actor() {
+  const { id } = useParams({ from: '/actors/$id' });
+  const query = useQuery({
+    queryKey: ['actors', 'one', id],
+    queryFn: () => answer(api.GET('/api/v1/actors/{id}', { params: { path: { id } } })),
+  });
+  return (
+    <Page
+      title={query.data?.actor.label ?? 'Actor'}
+      about={<Link to="/actors">Actors</Link>}
+      actions={query.data !== undefined && <Acts id={id} about={query.data} />}
+    >
+      <Await query={query}>
+        {({ actor, links, blocks, allows }) => (
+          <Stack>
+            {blocks.map((block) => (
+              <Alert key={block.id} color="red" title={block.action === 'throttle' ? 'Throttled' : 'Blocked'}>
+                {block.reason || 'No reason given'}. By {block.createdBy}, <Time ms={block.createdAtMs} />;{' '}
+                {block.expiresAtMs === null ? (
+                  'until somebody removes it'
+                ) : (
+                  <>
+                    ends <Time ms={block.expiresAtMs} />
+                  </>
+                )}
+                . {count(block.hits)} requests refused so far.
+              </Alert>
+            ))}
+            {allows.map((allow) => (
+              <Alert key={allow.id} color="teal" title="On the allowlist">
+                {allow.reason}. By {allow.createdBy}, <Time ms={allow.createdAtMs} />.
+              </Alert>
+            ))}
+            <Facts
+              items={[
+                ['Score', <Score key="s" value={actor.score} />],
+                ['State', <Status key="st" value={actor.state} />],
+                ['Kind', actor.kind],
+                [
+                  actor.kind === 'address' ? 'Address' : 'Key',
+                  <span key="v" className="mono">
+                    {actor.value}
+                  </span>,
+                ],
+                ['Requests', count(actor.requests)],
+                ['Errors', count(actor.errors)],
+                ['Blocked', count(actor.blocked)],
+                ['Findings', count(actor.findings)],
+                ['First seen', <Time key="f" ms={actor.firstSeenMs} />],
+                ['Last seen', <Time key="l" ms={actor.lastSeenMs} />],
+              ]}
+            />
+            <div className="two">
+              <Card title="Why this score">
+                {(actor.detail.reasons ?? []).length === 0 ? (
+                  <Empty title="Nothing held against it">Attacks, odd behaviour and findings add points, which fade with time.</Empty>
+                ) : (
+                  <ul className="plain-list">
+                    {(actor.detail.reasons ?? []).map((reason) => (
+                      <li key={reason.text}>
+                        <span className="grow">{reason.text}</span>
+                        <b className="num">+{Math.round(reason.points * 10) / 10}</b>
+                      </li>
+                    ))}
+                  </ul>
+                )}
+              </Card>
+              <Card title="Endpoints touched">
+                {(actor.detail.endpoints ?? []).length === 0 && <Empty title="None recorded" />}
+                <ul className="plain-list">
+                  {(actor.detail.endpoints ?? []).slice(0, 12).map((one) => (
+                    <li key={one.endpointId}>
+                      <Link to="/inventory/$id" params={{ id: one.endpointId }} className="cut">
+                        <Place method={one.method} template={one.template} />
+                      </Link>
+                      <span className="num">{count(one.count)}</span>
+                    </li>
+                  ))}
+                </ul>
+              </Card>
+              <Timeline id={actor.id} />
+              <Findings id={actor.id} />
+              <Card title="Records obtained">
+                {Object.keys(actor.detail.records ?? {}).length === 0 ? (
+                  <Empty title="No sensitive data went to this actor" />
+                ) : (
+                  <ul className="plain-list">
+                    {Object.entries(actor.detail.records ?? {}).map(([type, records]) => (
+                      <li key={type}>
+                        <Mark color="grape">{type}</Mark>
+                        <span className="num">{count(records)}</span>
+                      </li>
+                    ))}
+                  </ul>
+                )}
+              </Card>
+              <Links actor={actor} links={links} />
+              <Card title="Requests kept">
+                <ExchangeList filter={{ actorId: actor.id }} empty="weir keeps a bounded sample of the traffic and all evidence." />
+              </Card>
+            </div>
+          </Stack>
+        )}
+      </Await>
+    </Page>
+  );
+}
+
+function Acts({
+  id,
+  about,
+}: {
+  readonly id: string;
+  readonly about: { readonly actor: Schemas['Actor']; readonly blocks: readonly Schemas['Block'][] };
+}) {
+  const may = useMay('analyst');
+  const [doing, setDoing] = useState<Doing>(null);
+  const [reason, setReason] = useState('');
+  const params = { params: { path: { id } } };
+  const close = () => setDoing(null);
+  const block = useWrite({
+    quiet: true,
+    refresh: ['actors', 'blocks', 'overview'],
+    write: ({ as, choice }: { as: 'block' | 'throttle'; choice: BlockChoice }) => {
+      const body = { reason: choice.reason, forMs: choice.forMs, force: choice.force };
+      return answer(
+        as === 'block'
+          ? api.POST('/api/v1/actors/{id}/block', { ...params, body })
+          : api.POST('/api/v1/actors/{id}/throttle', { ...params, body }),
+      );
+    },
+    done: (made) => (made.action === 'throttle' ? 'Throttled from the next request on.' : 'Blocked from the next request on.'),
+    after: close,
+  });
+  const unblock = useWrite({
+    refresh: ['actors', 'blocks', 'overview'],
+    write: () => answer(api.POST('/api/v1/actors/{id}/unblock', params)),
+    done: () => 'Unblocked. The next request passes.',
+  });
+  const allow = useWrite({
+    refresh: ['actors', 'blocks'],
+    write: () => answer(api.POST('/api/v1/actors/{id}/allow', { ...params, body: { reason } })),
+    done: () => 'On the allowlist now: no block applies.',
+    after: close,
+  });
+  return (
+    <>
+      {about.blocks.length > 0 ? (
+        <Button disabled={!may} loading={unblock.isPending} onClick={() => unblock.mutate(undefined)}>
+          Unblock
+        </Button>
+      ) : (
+        <>
+          <Button variant="default" disabled={!may} onClick={() => setDoing('throttle')}>
+            Throttle
+          </Button>
+          <Button color="red" disabled={!may} onClick={() => setDoing('block')}>
+            Block
+          </Button>
+        </>
+      )}
+      <Button variant="default" disabled={!may} onClick={() => setDoing('allow')}>
+        Always allow
+      </Button>
+      {(doing === 'block' || doing === 'throttle') && (
+        <BlockForm
+          title={`${doing === 'block' ? 'Block' : 'Throttle'} ${about.actor.label}`}
+          verb={doing === 'block' ? 'Block now' : 'Throttle now'}
+          whom={about.actor.label}
+          busy={block.isPending}
+          error={block.error}
+          close={() => {
+            block.reset();
+            close();
+          }}
+          submit={(choice) => block.mutate({ as: doing, choice })}
+        />
+      )}
+      <Modal
+        opened={doing === 'allow'}
+        onClose={close}
+        title={`Always allow ${about.actor.label}`}
+        closeButtonProps={{ 'aria-label': 'Close' }}
+      >
+        <Stack>
+          <TextInput label="Reason" required value={reason} onChange={(event) => setReason(event.currentTarget.value)} />
+          <Button disabled={reason.trim() === ''} loading={allow.isPending} onClick={() => allow.mutate(undefined)}>
+            Put on the allowlist
+          </Button>
+        </Stack>
+      </Modal>
+    </>
+  );
+}
+
+function Timeline({ id }: { readonly id: string }) {
+  const query = useQuery({
+    queryKey: ['actors', 'timeline', id],
+    queryFn: () => answer(api.GET('/api/v1/actors/{id}/timeline', { params: { path: { id }, query: { limit: 100, sort: '-at' } } })),
+  });
+  return (
+    <Card title="Timeline">
+      <Await query={query}>
+        {({ items }) =>
+          items.length === 0 ? (
+            <Empty title="Nothing noted yet" />
+          ) : (
+            <ul className="timeline">
+              {items.slice(0, 40).map((event) => (
+                <li key={event.id}>
+                  <Time ms={event.atMs} />
+                  <span>
+                    {eventText(event)}{' '}
+                    {event.endpointId !== null && (
+                      <Link to="/inventory/$id" params={{ id: event.endpointId }}>
+                        endpoint
+                      </Link>
+                    )}
+                  </span>
+                </li>
+              ))}
+            </ul>
+          )
+        }
+      </Await>
+    </Card>
+  );
+}
+
+function eventText(event: Schemas['ActorEvent']): string {
+  const body = event.body;
+  if (body !== null && typeof body === 'object') {
+    for (const name of ['text', 'title', 'message', 'reason'] as const) {
+      const value = (body as Readonly<Record<string, unknown>>)[name];
+      if (typeof value === 'string' && value !== '') return value;
+    }
+  }
+  return event.kind.replace(/[-.]/g, ' ');
+}
+
+function Findings({ id }: { readonly id: string }) {
+  const query = useQuery({
+    queryKey: ['actors', 'findings', id],
+    queryFn: () => answer(api.GET('/api/v1/actors/{id}/findings', { params: { path: { id }, query: { limit: 50, sort: '-at' } } })),
+  });
+  return (
+    <Card title="Findings">
+      <Await query={query}>
+        {({ items }) =>
+          items.length === 0 ? (
+            <Empty title="No finding" />
+          ) : (
+            <ul className="plain-list">
+              {items.slice(0, 20).map((one) => (
+                <li key={one.id}>
+                  <Severity value={one.severity} />
+                  <Link to="/issues/$id" params={{ id: one.issueId }} className="grow cut" title={one.explanation}>
+                    {one.title}
+                  </Link>
+                  <Time ms={one.atMs} />
+                </li>
+              ))}
+            </ul>
+          )
+        }
+      </Await>
+    </Card>
+  );
+}
+
+function Links({ actor, links }: { readonly actor: Schemas['Actor']; readonly links: readonly Schemas['ActorLink'][] }) {
+  const other = actor.kind === 'address' ? 'principal' : 'address';
+  return (
+    <Card title={actor.kind === 'address' ? 'Principals seen at this address' : 'Addresses it came from'}>
+      {links.length === 0 ? (
+        <Empty title="None seen together" />
+      ) : (
+        <Table>
+          <Table.Thead>
+            <Table.Tr>
+              <Table.Th>{other === 'address' ? 'Address' : 'Principal'}</Table.Th>
+              <Table.Th>Requests</Table.Th>
+              <Table.Th>Last seen</Table.Th>
+            </Table.Tr>
+          </Table.Thead>
+          <Table.Tbody>
+            {links.slice(0, 20).map((link) => (
+              <Table.Tr key={link[other]}>
+                <Table.Td className="mono">
+                  <Link to="/actors/$id" params={{ id: `${other}:${link[other]}` }}>
+                    {link[other].length > 40 ? `${link[other].slice(0, 38)}…` : link[other]}
+                  </Link>
+                </Table.Td>
+                <Table.Td className="num">{count(link.count)}</Table.Td>
+                <Table.Td>
+                  <Time ms={link.lastSeenMs} />
+                </Table.Td>
+              </Table.Tr>
+            ))}
+          </Table.Tbody>
+        </Table>
+      )}
+    </Card>
+  );
+}

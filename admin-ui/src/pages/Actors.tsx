@@ -1,0 +1,97 @@
+import { Group } from '@mantine/core';
+import { Link, useNavigate } from '@tanstack/react-router';
+import { answer, api, type Schemas } from '../api.ts';
+import { Empty } from '../parts/Await.tsx';
+import { numeric, SearchFilter, SelectFilter, useFilters } from '../parts/filters.tsx';
+import { Score, Status } from '../parts/Marks.tsx';
+import { Export, Page } from '../parts/Page.tsx';
+import { type Column, Rows, useRows } from '../parts/Rows.tsx';
+import { Time } from '../parts/Time.tsx';
+import { short } from '../words.ts';
+
+type Row = Schemas['Actor'];
+
+const number = (name: string, sort: string | undefined, value: (row: Row) => number): Column<Row> => ({
+  name,
+  width: '92px',
+  ...(sort === undefined ? {} : { sort }),
+  cell: (row) => <span className="num">{short(value(row))}</span>,
+});
+
+const COLUMNS: readonly Column<Row>[] = [
+  {
+    name: 'Actor',
+    width: 'minmax(220px, 2fr)',
+    cell: (row) => (
+      <Link to="/actors/$id" params={{ id: row.id }} title={row.value}>
+        {row.label}
+      </Link>
+    ),
+  },
+  { name: 'Kind', width: '90px', cell: (row) => row.kind },
+  { name: 'Score', width: '130px', sort: 'score', cell: (row) => <Score value={row.score} /> },
+  { name: 'State', width: '100px', cell: (row) => <Status value={row.state} /> },
+  {
+    name: 'Why',
+    width: 'minmax(180px, 3fr)',
+    cell: (row) => <span title={(row.detail.reasons ?? []).map((one) => one.text).join('\n')}>{row.detail.reasons?.[0]?.text ?? ''}</span>,
+  },
+  number('Findings', 'findings', (row) => row.findings),
+  number('Requests', 'requests', (row) => row.requests),
+  number('Errors', undefined, (row) => row.errors),
+  number('Blocked', undefined, (row) => row.blocked),
+  { name: 'Last seen', width: '108px', sort: 'lastSeen', cell: (row) => <Time ms={row.lastSeenMs} /> },
+];
+
+export function Actors() {
+  const [filters, setFilters] = useFilters();
+  const navigate = useNavigate();
+  const sort = filters.sort ?? '-score';
+  const query = {
+    search: filters.search,
+    kind: filters.kind as Row['kind'] | undefined,
+    state: filters.state as Row['state'] | undefined,
+    minScore: numeric(filters.minScore),
+    sort: sort as '-score',
+  };
+  const rows = useRows(['actors', query], (page) => answer(api.GET('/api/v1/actors', { params: { query: { ...query, ...page } } })));
+  const isFiltered = Object.keys(filters).some((name) => name !== 'sort');
+  return (
+    <Page
+      title="Actors"
+      about="Whoever calls your APIs: the principal, else the client address."
+      actions={<Export path="/actors" query={filters} />}
+    >
+      <Group gap="xs">
+        <SearchFilter placeholder="Search name or address" />
+        <SelectFilter name="kind" label="Kind" options={['principal', 'address']} />
+        <SelectFilter name="state" label="State" options={['active', 'watched', 'blocked', 'allowed']} />
+        <SelectFilter
+          name="minScore"
+          label="Score"
+          options={[
+            { value: '20', label: 'score ≥ 20' },
+            { value: '50', label: 'score ≥ 50' },
+            { value: '80', label: 'score ≥ 80' },
+          ]}
+        />
+      </Group>
+      <Rows
+        label="Actors"
+        query={rows}
+        columns={COLUMNS}
+        rowKey={(row) => row.id}
+        sort={sort}
+        onSort={(next) => setFilters({ sort: next })}
+        onOpen={(row) => void navigate({ to: '/actors/$id', params: { id: row.id } })}
+        empty={
+          isFiltered ? (
+            <Empty title="No actor fits these filters" />
+          ) : (
+            <Empty title="No actor yet">Actors appear with the first traffic. Who only behaves well keeps a score of 0.</Empty>
+          )
+        }
+      />
+    </Page>
+  );
+}

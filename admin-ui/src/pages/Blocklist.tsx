@@ -1,0 +1,367 @@
+import { Alert, Button, Group, Modal, Stack, Table, Tabs, TextInput } from '@mantine/core';
+import { IconPlus } from '@tabler/icons-react';
+import { useQuery } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+import { useState } from 'react';
+import { answer, api, type Schemas } from '../api.ts';
+import { Await, Empty } from '../parts/Await.tsx';
+import { type BlockChoice, BlockForm } from '../parts/BlockForm.tsx';
+import { SearchFilter, SelectFilter, useFilters } from '../parts/filters.tsx';
+import { Mark } from '../parts/Marks.tsx';
+import { Card, Export, Page } from '../parts/Page.tsx';
+import { type Column, Rows, useRows } from '../parts/Rows.tsx';
+import { Time } from '../parts/Time.tsx';
+import { useWrite } from '../queries.ts';
+import { useMay } from '../session.ts';
+import { count, plural } from '../words.ts';
+
+type Block = Schemas['Block'];
+
+export function Blocklist() {
+  const [filters, setFilters] = useFilters();
+  const [isAdding, setAdding] = useState(false);
+  const may = useMay('analyst');
+  const add = useWrite({
+    quiet: true,
+    refresh: ['blocks', 'actors'],
+    write: (choice: BlockChoice) => answer(api.POST('/api/v1/blocks', { body: choice })),
+    done: (block) => `${block.scope.value} is blocked from the next request on.`,
+    after: () => setAdding(false),
+  });
+  return (
+    <Page
+      title="Blocklist"
+      about="Who is refused, who never is, and why."
+      actions={
+        <>
+          <Export path="/blocks" query={{ search: filters.search, origin: filters.origin, kind: filters.kind }} />
+          <Button disabled={!may} leftSection={<IconPlus size={16} aria-hidden />} onClick={() => setAdding(true)}>
+            Block
+          </Button>
+        </>
+      }
+    >
+      <Tabs value={filters.tab ?? 'blocks'} onChange={(tab) => setFilters({ tab: tab ?? undefined })} keepMounted={false}>
+        <Tabs.List mb="md">
+          <Tabs.Tab value="blocks">Blocked</Tabs.Tab>
+          <Tabs.Tab value="allow">Allowlist</Tabs.Tab>
+          <Tabs.Tab value="feeds">Feeds</Tabs.Tab>
+          <Tabs.Tab value="explain">Explain</Tabs.Tab>
+        </Tabs.List>
+        <Tabs.Panel value="blocks">
+          <Blocks />
+        </Tabs.Panel>
+        <Tabs.Panel value="allow">
+          <Allowlist />
+        </Tabs.Panel>
+        <Tabs.Panel value="feeds">
+          <Feeds />
+        </Tabs.Panel>
+        <Tabs.Panel value="explain">
+          <Explain />
+        </Tabs.Panel>
+      </Tabs>
+      {isAdding && (
+        <BlockForm
+          title="Block"
+          verb="Block now"
+          busy={add.isPending}
+          error={add.error}
+          close={() => {
+            add.reset();
+            setAdding(false);
+          }}
+          submit={(choice) => add.mutate(choice)}
+        />
+      )}
+    </Page>
+  );
+}
+
+function Blocks() {
+  const [filters] = useFilters();
+  const may = useMay('analyst');
+  const remove = useWrite({
+    refresh: ['blocks', 'actors'],
+    write: (id: string) => answer(api.DELETE('/api/v1/blocks/{id}', { params: { path: { id } } })),
+    done: () => 'Removed. The next request passes.',
+  });
+  const query = {
+    search: filters.search,
+    origin: filters.origin as Block['origin'] | undefined,
+    kind: filters.kind as Block['scope']['kind'] | undefined,
+    sort: '-createdAt' as const,
+  };
+  const rows = useRows(['blocks', query], (page) => answer(api.GET('/api/v1/blocks', { params: { query: { ...query, ...page } } })));
+  const columns: readonly Column<Block>[] = [
+    {
+      name: 'Whom',
+      width: 'minmax(200px, 2fr)',
+      cell: (row) =>
+        row.scope.kind === 'address' || row.scope.kind === 'principal' ? (
+          <Link to="/actors/$id" params={{ id: `${row.scope.kind}:${row.scope.value}` }} className="mono">
+            {row.scope.value}
+          </Link>
+        ) : (
+          <span className="mono">{row.scope.value}</span>
+        ),
+    },
+    { name: 'Kind', width: '90px', cell: (row) => row.scope.kind },
+    { name: 'Action', width: '90px', cell: (row) => <Mark color={row.action === 'block' ? 'red' : 'orange'}>{row.action}</Mark> },
+    { name: 'Service', width: '110px', cell: (row) => row.service ?? 'every' },
+    { name: 'Reason', width: 'minmax(140px, 2fr)', cell: (row) => <span title={row.reason}>{row.reason}</span> },
+    { name: 'By', width: '130px', cell: (row) => `${row.createdBy}` },
+    { name: 'Since', width: '110px', cell: (row) => <Time ms={row.createdAtMs} /> },
+    { name: 'Ends', width: '110px', cell: (row) => (row.expiresAtMs === null ? 'never' : <Time ms={row.expiresAtMs} />) },
+    { name: 'Hits', width: '80px', cell: (row) => <span className="num">{count(row.hits)}</span> },
+    {
+      name: 'Remove',
+      width: '100px',
+      cell: (row) => (
+        <Button
+          size="compact-xs"
+          variant="default"
+          disabled={!may}
+          aria-label={`Remove the block of ${row.scope.value}`}
+          onClick={() => remove.mutate(row.id)}
+        >
+          Unblock
+        </Button>
+      ),
+    },
+  ];
+  return (
+    <Stack>
+      <Group gap="xs">
+        <SearchFilter placeholder="Search address or reason" />
+        <SelectFilter name="origin" label="Origin" options={['person', 'policy', 'detector', 'feed']} />
+        <SelectFilter name="kind" label="Kind" options={['address', 'cidr', 'principal', 'asn', 'country']} />
+      </Group>
+      <Rows
+        label="Blocks"
+        query={rows}
+        columns={columns}
+        rowKey={(row) => row.id}
+        empty={
+          <Empty title="Nobody is blocked">
+            Block an actor on their page, or press “Block” above for an address, a network or a principal.
+          </Empty>
+        }
+      />
+    </Stack>
+  );
+}
+
+function Allowlist() {
+  const may = useMay('analyst');
+  const query = useQuery({ queryKey: ['blocks', 'allow'], queryFn: () => answer(api.GET('/api/v1/allowlist')) });
+  const [value, setValue] = useState('');
+  const [reason, setReason] = useState('');
+  const add = useWrite({
+    refresh: ['blocks', 'actors'],
+    write: () => answer(api.POST('/api/v1/allowlist', { body: { value, reason } })),
+    done: (entry) => `${entry.scope.value} is on the allowlist.`,
+    after: () => {
+      setValue('');
+      setReason('');
+    },
+  });
+  const remove = useWrite({
+    refresh: ['blocks', 'actors'],
+    write: (id: string) => answer(api.DELETE('/api/v1/allowlist/{id}', { params: { path: { id } } })),
+    done: () => 'Taken off the allowlist.',
+  });
+  return (
+    <Stack>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          add.mutate(undefined);
+        }}
+      >
+        <Group align="flex-end" gap="xs">
+          <TextInput
+            label="Address, network or principal"
+            required
+            value={value}
+            onChange={(event) => setValue(event.currentTarget.value)}
+          />
+          <TextInput label="Reason" required value={reason} className="grow" onChange={(event) => setReason(event.currentTarget.value)} />
+          <Button type="submit" disabled={!may} loading={add.isPending}>
+            Always allow
+          </Button>
+        </Group>
+      </form>
+      <Await query={query}>
+        {({ items }) =>
+          items.length === 0 ? (
+            <Empty title="The allowlist is empty">
+              Entries here win over every block, whoever made it: monitoring, your office, a partner.
+            </Empty>
+          ) : (
+            <Table>
+              <Table.Thead>
+                <Table.Tr>
+                  {['Who', 'Kind', 'Reason', 'By', 'Since', 'Feed', 'Remove'].map((name) => (
+                    <Table.Th key={name}>{name}</Table.Th>
+                  ))}
+                </Table.Tr>
+              </Table.Thead>
+              <Table.Tbody>
+                {items.map((entry) => (
+                  <Table.Tr key={entry.id}>
+                    <Table.Td className="mono">{entry.scope.value}</Table.Td>
+                    <Table.Td>{entry.scope.kind}</Table.Td>
+                    <Table.Td>{entry.reason}</Table.Td>
+                    <Table.Td>{entry.createdBy}</Table.Td>
+                    <Table.Td>
+                      <Time ms={entry.createdAtMs} />
+                    </Table.Td>
+                    <Table.Td>{entry.feed ?? ''}</Table.Td>
+                    <Table.Td>
+                      <Button size="compact-xs" variant="default" disabled={!may} onClick={() => remove.mutate(entry.id)}>
+                        Remove
+                      </Button>
+                    </Table.Td>
+                  </Table.Tr>
+                ))}
+              </Table.Tbody>
+            </Table>
+          )
+        }
+      </Await>
+    </Stack>
+  );
+}
+
+function Feeds() {
+  const may = useMay('admin');
+  const [isAdding, setAdding] = useState(false);
+  const [name, setName] = useState('');
+  const [url, setUrl] = useState('');
+  const query = useQuery({ queryKey: ['blocks', 'feeds'], queryFn: () => answer(api.GET('/api/v1/feeds')) });
+  const add = useWrite({
+    refresh: ['blocks'],
+    write: () => answer(api.POST('/api/v1/feeds', { body: { name, url, format: 'auto', everyMs: 3_600_000, enabled: true } })),
+    done: (feed) => `${feed.name}: ${plural(feed.entries, 'entry', 'entries')}.`,
+    after: () => setAdding(false),
+  });
+  const refresh = useWrite({
+    refresh: ['blocks'],
+    write: (id: string) => answer(api.POST('/api/v1/feeds/{id}/refresh', { params: { path: { id } } })),
+    done: (feed) => `${feed.name}: ${plural(feed.entries, 'entry', 'entries')}.`,
+  });
+  const remove = useWrite({
+    refresh: ['blocks'],
+    write: (id: string) => answer(api.DELETE('/api/v1/feeds/{id}', { params: { path: { id } } })),
+    done: () => 'Feed removed.',
+  });
+  return (
+    <Stack>
+      <Await query={query}>
+        {({ items }) =>
+          items.length === 0 ? (
+            <Empty title="No feed yet">A feed is a list of bad addresses that somebody else keeps, read again every hour.</Empty>
+          ) : (
+            <div className="two">
+              {items.map((feed) => (
+                <Card
+                  key={feed.id}
+                  title={feed.name}
+                  aside={
+                    <Group gap={4}>
+                      <Button size="compact-xs" variant="default" disabled={!may} onClick={() => refresh.mutate(feed.id)}>
+                        Read again
+                      </Button>
+                      <Button size="compact-xs" variant="default" disabled={!may} onClick={() => remove.mutate(feed.id)}>
+                        Remove
+                      </Button>
+                    </Group>
+                  }
+                >
+                  <div className="mono cut">{feed.url}</div>
+                  <div>
+                    {plural(feed.entries, 'entry', 'entries')}, {plural(feed.refused, 'line')} refused, {count(feed.hits)} hits, read{' '}
+                    <Time ms={feed.loadedAtMs} />
+                  </div>
+                  {feed.error !== null && (
+                    <Alert color="red" mt="xs">
+                      {feed.error}
+                    </Alert>
+                  )}
+                </Card>
+              ))}
+            </div>
+          )
+        }
+      </Await>
+      <Group>
+        <Button variant="default" disabled={!may} onClick={() => setAdding(true)}>
+          Add a feed
+        </Button>
+      </Group>
+      <Modal opened={isAdding} onClose={() => setAdding(false)} title="Add a feed" closeButtonProps={{ 'aria-label': 'Close' }}>
+        <Stack>
+          <TextInput label="Name" value={name} onChange={(event) => setName(event.currentTarget.value)} />
+          <TextInput
+            label="Where"
+            description="https:// address or a file"
+            value={url}
+            onChange={(event) => setUrl(event.currentTarget.value)}
+          />
+          <Button loading={add.isPending} disabled={name === '' || url === ''} onClick={() => add.mutate(undefined)}>
+            Add
+          </Button>
+        </Stack>
+      </Modal>
+    </Stack>
+  );
+}
+
+function Explain() {
+  const [filters, setFilters] = useFilters();
+  const [text, setText] = useState(filters.subject ?? '');
+  const subject = filters.subject ?? '';
+  const query = useQuery({
+    queryKey: ['blocks', 'explain', subject],
+    enabled: subject !== '',
+    queryFn: () => answer(api.GET('/api/v1/blocks-explain', { params: { query: { subject } } })),
+  });
+  return (
+    <Stack>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          setFilters({ subject: text.trim() });
+        }}
+      >
+        <Group align="flex-end" gap="xs">
+          <TextInput
+            label="Why is somebody blocked?"
+            description="An address, a principal, or the incident id from a block page"
+            value={text}
+            className="grow"
+            onChange={(event) => setText(event.currentTarget.value)}
+          />
+          <Button type="submit">Explain</Button>
+        </Group>
+      </form>
+      {subject !== '' && (
+        <Await query={query}>
+          {(found) => (
+            <Alert color={found.verdict === 'blocked' ? 'red' : found.verdict === 'allowed' ? 'teal' : 'gray'} title={found.subject}>
+              {found.text}
+              {found.incident?.policy != null && (
+                <div>
+                  <Link to="/policies/$name" params={{ name: found.incident.policy }}>
+                    Policy {found.incident.policy}
+                  </Link>
+                </div>
+              )}
+            </Alert>
+          )}
+        </Await>
+      )}
+    </Stack>
+  );
+}

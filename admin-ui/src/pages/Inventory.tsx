@@ -1,0 +1,116 @@
+import { Group } from '@mantine/core';
+import { Link, useNavigate } from '@tanstack/react-router';
+import { answer, api, type Schemas } from '../api.ts';
+import { Empty } from '../parts/Await.tsx';
+import { Spark } from '../parts/Chart.tsx';
+import { numeric, SearchFilter, SelectFilter, ServiceFilter, useFilters } from '../parts/filters.tsx';
+import { Marks, Place, Score } from '../parts/Marks.tsx';
+import { Export, Page } from '../parts/Page.tsx';
+import { type Column, Rows, useRows } from '../parts/Rows.tsx';
+import { Time } from '../parts/Time.tsx';
+import { short } from '../words.ts';
+
+type Row = Schemas['EndpointSummary'];
+
+const COLUMNS: readonly Column<Row>[] = [
+  {
+    name: 'Endpoint',
+    width: 'minmax(240px, 3fr)',
+    sort: 'template',
+    cell: (row) => (
+      <Link to="/inventory/$id" params={{ id: row.id }} title={`${row.method} ${row.template}`}>
+        <Place method={row.method} template={row.template} />
+      </Link>
+    ),
+  },
+  { name: 'Service', width: 'minmax(80px, 1fr)', cell: (row) => row.service },
+  {
+    name: 'Risk',
+    width: '120px',
+    sort: 'risk',
+    cell: (row) => (
+      <span title={row.riskReasons.join('\n')}>
+        <Score value={row.risk} />
+      </span>
+    ),
+  },
+  {
+    name: 'Auth',
+    width: '120px',
+    cell: (row) =>
+      row.authRequired === false ? <Marks values={['none needed']} color="orange" /> : <Marks values={row.auth.slice(0, 1)} />,
+  },
+  { name: 'Data types', width: 'minmax(130px, 1.3fr)', cell: (row) => <Marks values={row.dataTypes} color="grape" /> },
+  { name: 'Tags', width: 'minmax(130px, 1.3fr)', cell: (row) => <Marks values={row.tags} /> },
+  { name: 'Requests', width: '84px', sort: 'requests', cell: (row) => <span className="num">{short(row.counts.requests)}</span> },
+  { name: 'Last 24 hours', width: '112px', cell: (row) => <Spark points={row.sparkline} /> },
+  { name: 'Last seen', width: '106px', sort: 'lastSeen', cell: (row) => <Time ms={row.lastSeenMs} /> },
+];
+
+export function Inventory() {
+  const [filters, setFilters] = useFilters();
+  const navigate = useNavigate();
+  const sort = filters.sort ?? '-lastSeen';
+  const query = {
+    search: filters.search,
+    service: filters.service,
+    method: filters.method,
+    access: filters.access as Row['access'] | undefined,
+    tag: filters.tag,
+    dataType: filters.dataType,
+    field: filters.field,
+    auth: filters.auth,
+    minRisk: numeric(filters.minRisk),
+    firstSeenAfterMs: numeric(filters.firstSeenAfterMs),
+    sort: sort as '-lastSeen',
+  };
+  const rows = useRows(['endpoints', query], (page) =>
+    answer(api.GET('/api/v1/endpoints', { params: { query: { ...query, ...page, sparkline: 'true' } } })),
+  );
+  const isFiltered = Object.keys(filters).some((name) => name !== 'sort');
+  return (
+    <Page
+      title="Inventory"
+      about="Every endpoint that traffic showed, learned as it flows."
+      actions={<Export path="/endpoints" query={filters} />}
+    >
+      <Group gap="xs">
+        <SearchFilter placeholder="Search method, path or service" />
+        <ServiceFilter />
+        <SelectFilter name="method" label="Method" options={['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS']} width={120} />
+        <SelectFilter name="tag" label="Tag" options={['shadow', 'zombie', 'unauthenticated', 'sensitive', 'deprecated', 'documented']} />
+        <SelectFilter name="access" label="Access" options={['public', 'partner', 'private', 'unknown']} width={120} />
+        <SelectFilter
+          name="minRisk"
+          label="Risk"
+          options={[
+            { value: '40', label: 'risk ≥ 40' },
+            { value: '75', label: 'risk ≥ 75' },
+          ]}
+          width={120}
+        />
+        <SearchFilter name="field" placeholder="Field name" />
+        {filters.dataType !== undefined && <SelectFilter name="dataType" label="Data type" options={[filters.dataType]} />}
+      </Group>
+      <Rows
+        label="Endpoints"
+        query={rows}
+        columns={COLUMNS}
+        rowKey={(row) => row.id}
+        sort={sort}
+        onSort={(next) => setFilters({ sort: next })}
+        onOpen={(row) => void navigate({ to: '/inventory/$id', params: { id: row.id } })}
+        empty={
+          isFiltered ? (
+            <Empty title="No endpoint fits these filters">Take a filter away, or search for part of a path.</Empty>
+          ) : (
+            <Empty title="No endpoint yet">
+              Send a request through the gateway, or <Link to="/sources">listen to a copy of the traffic or upload a recording</Link>. An
+              endpoint shows up here within two seconds.
+            </Empty>
+          )
+        }
+      />
+    </Page>
+  );
+}

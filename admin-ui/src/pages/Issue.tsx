@@ -1,0 +1,335 @@
+import { Alert, Button, Group, Menu, Select, Stack, Text, Textarea } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
+import { Link, useNavigate, useParams } from '@tanstack/react-router';
+import { useState } from 'react';
+import { answer, api, type Schemas } from '../api.ts';
+import { Await, Empty, Failed, Waiting } from '../parts/Await.tsx';
+import { DecideForm, type Decision } from '../parts/DecideForm.tsx';
+import { Mark, Place, Severity, Status } from '../parts/Marks.tsx';
+import { Messages, readExchange } from '../parts/Message.tsx';
+import { Card, Facts, Page } from '../parts/Page.tsx';
+import { Time } from '../parts/Time.tsx';
+import { useWrite } from '../queries.ts';
+import { useMay } from '../session.ts';
+import { count } from '../words.ts';
+
+type Detail = Schemas['Issue'];
+
+export function Issue() {
+  const { id } = useParams({ from: '/issues/$id' });
+  const query = useQuery({
+    queryKey: ['issues', 'one', id],
+    queryFn: () => answer(api.GET('/api/v1/issues/{id}', { params: { path: { id } } })),
+  });
+  return (
+    <Page
+      title={query.data?.title ?? 'Issue'}
+      about={<Link to="/issues">Issues</Link>}
+      actions={query.data !== undefined && <Acts issue={query.data} />}
+    >
+      <Await query={query}>
+        {(issue) => (
+          <Stack>
+            <Facts
+              items={[
+                ['Severity', <Severity key="s" value={issue.severity} />],
+                ['Status', <Status key="st" value={issue.status} />],
+                ['Confidence', `${Math.round(issue.confidence * 100)} %`],
+                [
+                  'Where',
+                  issue.endpointId === null ? (
+                    <Place key="p" method={issue.method} template={issue.template} />
+                  ) : (
+                    <Link key="p" to="/inventory/$id" params={{ id: issue.endpointId }}>
+                      <Place method={issue.method} template={issue.template} />
+                    </Link>
+                  ),
+                ],
+                ['Service', issue.service],
+                ...(issue.actorId === null
+                  ? []
+                  : [
+                      [
+                        'Actor',
+                        <Link key="a" to="/actors/$id" params={{ id: issue.actorId }}>
+                          Open
+                        </Link>,
+                      ] as const,
+                    ]),
+                ['OWASP', issue.owasp || '–'],
+                ...(issue.cwe === ''
+                  ? []
+                  : [
+                      [
+                        'CWE',
+                        <a
+                          key="c"
+                          href={`https://cwe.mitre.org/data/definitions/${issue.cwe.replace('CWE-', '')}.html`}
+                          target="_blank"
+                          rel="noreferrer"
+                        >
+                          {issue.cwe}
+                        </a>,
+                      ] as const,
+                    ]),
+                ['Times', `${count(issue.occurrences)}, of which ${count(issue.acted)} stopped, ${count(issue.succeeded)} got through`],
+                ['First seen', <Time key="f" ms={issue.firstSeenMs} />],
+                ['Last seen', <Time key="l" ms={issue.lastSeenMs} />],
+                ['Found by', issue.source],
+              ]}
+            />
+            {issue.status === 'accepted' && (
+              <Alert color="gray">
+                Accepted by {issue.statusBy}: {issue.statusReason || 'no reason given'}.{' '}
+                {issue.acceptedUntilMs !== null && (
+                  <>
+                    Until <Time ms={issue.acceptedUntilMs} relative={false} />.
+                  </>
+                )}
+              </Alert>
+            )}
+            <div className="two">
+              <Card title="What happened">
+                <Text className="keep-lines">{issue.explanation}</Text>
+              </Card>
+              <Card title="What to do">
+                <Text className="keep-lines">{issue.remediation || 'No advice is recorded for this kind of issue.'}</Text>
+              </Card>
+            </div>
+            <Evidence issue={issue} />
+            <Life issue={issue} />
+          </Stack>
+        )}
+      </Await>
+    </Page>
+  );
+}
+
+function Acts({ issue }: { readonly issue: Detail }) {
+  const may = useMay('analyst');
+  const navigate = useNavigate();
+  const [deciding, setDeciding] = useState<Decision['status'] | null>(null);
+  const params = { params: { path: { id: issue.id } } };
+  const decide = useWrite({
+    refresh: ['issues', 'overview'],
+    write: (body: Decision) => answer(api.POST('/api/v1/issues/{id}/status', { ...params, body })),
+    done: (changed) => `The issue is ${changed.status} now.`,
+    after: () => setDeciding(null),
+  });
+  const verify = useWrite({
+    refresh: ['issues', 'scans'],
+    write: () => answer(api.POST('/api/v1/issues/{id}/verify', params)),
+    after: ({ runId }) => void navigate({ to: '/scans/runs/$id', params: { id: runId } }),
+  });
+  const draft = (kind: 'policy' | 'exception') =>
+    void navigate({ to: '/policies/$name', params: { name: 'new' }, search: { issue: issue.id, draft: kind } });
+  return (
+    <>
+      <Button disabled={!may} onClick={() => draft('policy')}>
+        Make a policy
+      </Button>
+      <Button variant="default" disabled={!may} onClick={() => draft('exception')}>
+        Make an exception
+      </Button>
+      <Menu position="bottom-end">
+        <Menu.Target>
+          <Button variant="default" disabled={!may}>
+            Decide
+          </Button>
+        </Menu.Target>
+        <Menu.Dropdown>
+          {issue.status !== 'fixed' && <Menu.Item onClick={() => setDeciding('fixed')}>Mark as fixed</Menu.Item>}
+          {issue.status !== 'accepted' && <Menu.Item onClick={() => setDeciding('accepted')}>Accept the risk</Menu.Item>}
+          {(issue.status === 'fixed' || issue.status === 'accepted') && (
+            <Menu.Item onClick={() => setDeciding('open')}>Open again</Menu.Item>
+          )}
+          {issue.source.startsWith('scan:') && <Menu.Item onClick={() => verify.mutate(undefined)}>Test again</Menu.Item>}
+        </Menu.Dropdown>
+      </Menu>
+      {deciding !== null && (
+        <DecideForm
+          status={deciding}
+          busy={decide.isPending}
+          close={() => setDeciding(null)}
+          submit={(decision) => decide.mutate(decision)}
+        />
+      )}
+    </>
+  );
+}
+
+function Evidence({ issue }: { readonly issue: Detail }) {
+  const [at, setAt] = useState(0);
+  const proof = issue.evidence[at];
+  if (proof === undefined)
+    return (
+      <Card title="Evidence">
+        <Empty title="No evidence is kept any more">Its time has run out: see Settings, Retention.</Empty>
+      </Card>
+    );
+  return (
+    <Card
+      title="Evidence"
+      aside={
+        issue.evidence.length > 1 && (
+          <Select
+            size="xs"
+            aria-label="Which proof"
+            allowDeselect={false}
+            value={String(at)}
+            onChange={(value) => setAt(Number(value ?? 0))}
+            data={issue.evidence.map((one, index) => ({
+              value: String(index),
+              label: `${index === 0 ? 'first' : `no. ${index + 1}`} of ${issue.evidence.length}`,
+            }))}
+          />
+        )
+      }
+    >
+      <Stack gap="sm">
+        <Text size="sm">
+          <Time ms={proof.atMs} />: {proof.explanation}{' '}
+          {proof.actor !== null && (
+            <Link to="/actors/$id" params={{ id: `${proof.actor.kind}:${proof.actor.value}` }}>
+              {proof.actor.label}
+            </Link>
+          )}
+        </Text>
+        {proof.evidence.length > 0 && (
+          <ul className="plain-list" aria-label="Places">
+            {proof.evidence.map((one) => (
+              <li key={`${one.location.phase} ${one.location.in} ${one.location.path} ${one.excerpt}`}>
+                {one.type !== undefined && <Mark color="grape">{one.type}</Mark>}
+                <span className="grow">
+                  {one.location.phase}, {one.location.in} <span className="mono">{one.location.path}</span>
+                </span>
+                <span className="mono">{one.excerpt}</span>
+              </li>
+            ))}
+          </ul>
+        )}
+        {proof.exchangeIds.slice(-2).map((id) => (
+          <Proof key={id} id={id} evidence={proof.evidence} />
+        ))}
+      </Stack>
+    </Card>
+  );
+}
+
+function Proof({ id, evidence }: { readonly id: string; readonly evidence: readonly Schemas['Evidence'][] }) {
+  const query = useQuery({
+    queryKey: ['exchanges', 'one', id],
+    queryFn: () => readExchange(id),
+  });
+  if (query.data === undefined) {
+    if (query.error === null) return <Waiting />;
+    if ('status' in query.error && query.error.status === 404) return <Text c="dimmed">The exchange itself is not kept any more.</Text>;
+    return <Failed error={query.error} busy={query.isFetching} retry={() => void query.refetch()} />;
+  }
+  return (
+    <Stack gap={4}>
+      <Messages exchange={query.data} evidence={evidence} />
+      <Text size="xs" c="dimmed">
+        Sensitive values are masked.{' '}
+        <Link to="/exchanges/$id" params={{ id }}>
+          Open this exchange
+        </Link>
+      </Text>
+    </Stack>
+  );
+}
+
+function Life({ issue }: { readonly issue: Detail }) {
+  const may = useMay('analyst');
+  const [text, setText] = useState('');
+  const params = { path: { id: issue.id } };
+  const events = useQuery({
+    queryKey: ['issues', 'events', issue.id],
+    queryFn: () => answer(api.GET('/api/v1/issues/{id}/events', { params: { ...params, query: { limit: 200 } } })),
+  });
+  const names = useQuery({ queryKey: ['settings', 'user-names'], queryFn: () => answer(api.GET('/api/v1/user-names')) });
+  const integrations = useQuery({ queryKey: ['settings', 'integrations'], queryFn: () => answer(api.GET('/api/v1/integrations')) });
+  const comment = useWrite({
+    refresh: ['issues'],
+    write: () => answer(api.POST('/api/v1/issues/{id}/comments', { params, body: { text } })),
+    after: () => setText(''),
+  });
+  const assign = useWrite({
+    refresh: ['issues'],
+    write: (assignee: string) => answer(api.PUT('/api/v1/issues/{id}/assignee', { params, body: { assignee } })),
+    done: () => 'Assigned.',
+  });
+  const send = useWrite({
+    refresh: ['issues'],
+    write: (integrationId: string) => answer(api.POST('/api/v1/issues/{id}/send', { params, body: { integrationId } })),
+    done: () => 'On its way.',
+  });
+  return (
+    <Card
+      title="Life of this issue"
+      aside={
+        <Group gap="xs">
+          {(integrations.data?.items.length ?? 0) > 0 && (
+            <Select
+              size="xs"
+              w={150}
+              aria-label="Send to an integration"
+              placeholder="Send to …"
+              disabled={!may}
+              value={null}
+              onChange={(id) => id !== null && send.mutate(id)}
+              data={integrations.data?.items.map((one) => ({ value: one.id, label: one.name })) ?? []}
+            />
+          )}
+          <Select
+            size="xs"
+            w={150}
+            aria-label="Assigned to"
+            placeholder="Nobody"
+            clearable
+            disabled={!may}
+            value={issue.assignee || null}
+            onChange={(name) => assign.mutate(name ?? '')}
+            data={names.data?.items ?? []}
+          />
+        </Group>
+      }
+    >
+      <Await query={events}>
+        {({ items }) => (
+          <ul className="timeline">
+            {items.map((event) => (
+              <li key={event.id}>
+                <Time ms={event.atMs} />
+                <span className="keep-lines">
+                  <b>{event.by}</b> {event.kind === 'comment' ? '' : `${event.kind} `}
+                  {event.text}
+                </span>
+              </li>
+            ))}
+          </ul>
+        )}
+      </Await>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          comment.mutate(undefined);
+        }}
+      >
+        <Group align="flex-end" mt="sm">
+          <Textarea
+            label="Comment"
+            autosize
+            minRows={1}
+            className="grow"
+            value={text}
+            onChange={(event) => setText(event.currentTarget.value)}
+          />
+          <Button type="submit" variant="default" disabled={!may || text.trim() === ''} loading={comment.isPending}>
+            Comment
+          </Button>
+        </Group>
+      </form>
+    </Card>
+  );
+}

@@ -1,0 +1,158 @@
+import { Button, Checkbox, Group, MultiSelect } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
+import { Link, useNavigate } from '@tanstack/react-router';
+import { useState } from 'react';
+import { answer, api, type Schemas } from '../api.ts';
+import { Empty } from '../parts/Await.tsx';
+import { DecideForm, type Decision } from '../parts/DecideForm.tsx';
+import { SearchFilter, SelectFilter, ServiceFilter, useFilters } from '../parts/filters.tsx';
+import { Place, Severity, Status } from '../parts/Marks.tsx';
+import { Export, Page } from '../parts/Page.tsx';
+import { type Column, Rows, useRows } from '../parts/Rows.tsx';
+import { SavedViews } from '../parts/SavedViews.tsx';
+import { Time } from '../parts/Time.tsx';
+import { useWrite } from '../queries.ts';
+import { useMay } from '../session.ts';
+import { plural, short } from '../words.ts';
+
+type Row = Schemas['IssueSummary'];
+
+export function Issues() {
+  const [filters, setFilters] = useFilters();
+  const navigate = useNavigate();
+  const may = useMay('analyst');
+  const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
+  const [deciding, setDeciding] = useState<Decision['status'] | null>(null);
+  const sort = filters.sort ?? '-priority';
+  const query = {
+    search: filters.search,
+    status: filters.status,
+    severity: filters.severity,
+    service: filters.service,
+    kind: filters.kind,
+    owasp: filters.owasp,
+    assignee: filters.assignee,
+    endpointId: filters.endpointId,
+    actorId: filters.actorId,
+    sort: sort as '-priority',
+  };
+  const rows = useRows(['issues', query], (page) => answer(api.GET('/api/v1/issues', { params: { query: { ...query, ...page } } })));
+  const names = useQuery({ queryKey: ['settings', 'user-names'], queryFn: () => answer(api.GET('/api/v1/user-names')) });
+  const bulk = useWrite({
+    refresh: ['issues', 'overview'],
+    write: (decision: Decision) => answer(api.POST('/api/v1/issues/bulk', { body: { ids: [...chosen], decision } })),
+    done: (result) =>
+      `${plural(result.changed, 'issue')} changed${result.failed.length > 0 ? `, ${result.failed.length} not: ${result.failed[0]!.detail}` : ''}.`,
+    after: () => {
+      setChosen(new Set());
+      setDeciding(null);
+    },
+  });
+  const assign = useWrite({
+    refresh: ['issues'],
+    write: (assignee: string) => answer(api.POST('/api/v1/issues/bulk', { body: { ids: [...chosen], assignee } })),
+    done: (result) => `${plural(result.changed, 'issue')} assigned.`,
+    after: () => setChosen(new Set()),
+  });
+  const toggle = (id: string) => {
+    const next = new Set(chosen);
+    if (!next.delete(id)) next.add(id);
+    setChosen(next);
+  };
+  const columns: readonly Column<Row>[] = [
+    {
+      name: 'Choose',
+      width: '64px',
+      cell: (row) => <Checkbox aria-label={`Choose ${row.title}`} checked={chosen.has(row.id)} onChange={() => toggle(row.id)} />,
+    },
+    { name: 'Severity', width: '92px', sort: 'severity', cell: (row) => <Severity value={row.severity} /> },
+    {
+      name: 'Issue',
+      width: 'minmax(240px, 3fr)',
+      cell: (row) => (
+        <Link to="/issues/$id" params={{ id: row.id }} title={row.title}>
+          {row.title}
+        </Link>
+      ),
+    },
+    { name: 'Where', width: 'minmax(180px, 2fr)', cell: (row) => <Place method={row.method} template={row.template} /> },
+    { name: 'Service', width: '100px', cell: (row) => row.service },
+    { name: 'Status', width: '96px', cell: (row) => <Status value={row.status} /> },
+    { name: 'OWASP', width: '92px', cell: (row) => row.owasp },
+    { name: 'Assigned', width: '96px', cell: (row) => row.assignee },
+    { name: 'Times', width: '74px', sort: 'occurrences', cell: (row) => <span className="num">{short(row.occurrences)}</span> },
+    { name: 'Last seen', width: '108px', sort: 'lastSeen', cell: (row) => <Time ms={row.lastSeenMs} /> },
+  ];
+  const isFiltered = Object.keys(filters).some((name) => name !== 'sort');
+  return (
+    <Page title="Issues" about="Findings with one cause, as one issue." actions={<Export path="/issues" query={filters} />}>
+      <Group gap="xs">
+        <SearchFilter placeholder="Search issues" />
+        <SeveralFilter name="status" label="Status" options={['open', 'reopened', 'accepted', 'fixed']} />
+        <SeveralFilter name="severity" label="Severity" options={['critical', 'high', 'medium', 'low', 'info']} />
+        <ServiceFilter />
+        <SelectFilter name="owasp" label="OWASP" options={Array.from({ length: 10 }, (_, at) => `API${at + 1}:2023`)} width={130} />
+        <SavedViews page="issues" />
+      </Group>
+      {chosen.size > 0 && (
+        <Group gap="xs" role="toolbar" aria-label="Chosen issues">
+          <span>{plural(chosen.size, 'issue')} chosen</span>
+          <Button size="xs" variant="default" disabled={!may} onClick={() => setDeciding('fixed')}>
+            Mark as fixed
+          </Button>
+          <Button size="xs" variant="default" disabled={!may} onClick={() => setDeciding('accepted')}>
+            Accept
+          </Button>
+          <Button size="xs" variant="default" disabled={!may} onClick={() => bulk.mutate({ status: 'open', reason: '' })}>
+            Open again
+          </Button>
+          {(names.data?.items ?? []).slice(0, 6).map((name) => (
+            <Button key={name} size="xs" variant="default" disabled={!may} onClick={() => assign.mutate(name)}>
+              Assign to {name}
+            </Button>
+          ))}
+          <Button size="xs" variant="subtle" onClick={() => setChosen(new Set())}>
+            Choose none
+          </Button>
+        </Group>
+      )}
+      <Rows
+        label="Issues"
+        query={rows}
+        columns={columns}
+        rowKey={(row) => row.id}
+        sort={sort}
+        onSort={(next) => setFilters({ sort: next })}
+        onOpen={(row) => void navigate({ to: '/issues/$id', params: { id: row.id } })}
+        empty={
+          isFiltered ? (
+            <Empty title="No issue fits these filters" />
+          ) : (
+            <Empty title="No issue yet">
+              Issues come from policies, from detectors that watch the traffic, and from <Link to="/scans/new">scans</Link>.
+            </Empty>
+          )
+        }
+      />
+      {deciding !== null && (
+        <DecideForm status={deciding} busy={bulk.isPending} close={() => setDeciding(null)} submit={(decision) => bulk.mutate(decision)} />
+      )}
+    </Page>
+  );
+}
+
+function SeveralFilter({ name, label, options }: { readonly name: string; readonly label: string; readonly options: readonly string[] }) {
+  const [filters, setFilters] = useFilters();
+  const value = (filters[name] ?? '').split(',').filter(Boolean);
+  return (
+    <MultiSelect
+      aria-label={label}
+      placeholder={value.length === 0 ? label : undefined}
+      data={[...options]}
+      value={value}
+      onChange={(next) => setFilters({ [name]: next.join(',') })}
+      miw={140}
+      clearable
+    />
+  );
+}

@@ -1,0 +1,203 @@
+import { Alert, SegmentedControl, Stack, Text } from '@mantine/core';
+import { keepPreviousData, useQuery } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+import { answer, api, type Schemas } from '../api.ts';
+import { Await, Empty } from '../parts/Await.tsx';
+import { TrafficChart } from '../parts/Chart.tsx';
+import { useFilters } from '../parts/filters.tsx';
+import { Place, Score, Severity, Status } from '../parts/Marks.tsx';
+import { ModeSwitch } from '../parts/ModeSwitch.tsx';
+import { Card, Page } from '../parts/Page.tsx';
+import { Time } from '../parts/Time.tsx';
+import { count, duration, plural, short } from '../words.ts';
+
+const SPANS: Readonly<Record<string, number>> = { '1h': 3_600_000, '24h': 86_400_000, '7d': 7 * 86_400_000 };
+
+export function Overview() {
+  const [filters, setFilters] = useFilters();
+  const span = filters.span ?? '24h';
+  const overview = useQuery({
+    queryKey: ['overview', span],
+    queryFn: () => answer(api.GET('/api/v1/overview', { params: { query: { fromMs: Date.now() - (SPANS[span] ?? SPANS['24h']!) } } })),
+    placeholderData: keepPreviousData,
+    refetchInterval: 15_000,
+  });
+  return (
+    <Page
+      title="Overview"
+      actions={
+        <SegmentedControl
+          aria-label="Time span"
+          value={span}
+          onChange={(value) => setFilters({ span: value })}
+          data={[
+            { value: '1h', label: 'Last hour' },
+            { value: '24h', label: '24 hours' },
+            { value: '7d', label: '7 days' },
+          ]}
+        />
+      }
+    >
+      <Await query={overview}>{(data) => <Numbers data={data} />}</Await>
+    </Page>
+  );
+}
+
+function Numbers({ data }: { readonly data: Schemas['Overview'] }) {
+  const open = data.openIssues.reduce((sum, one) => sum + one.count, 0);
+  const urgent = data.openIssues
+    .filter((one) => one.severity === 'critical' || one.severity === 'high')
+    .reduce((sum, one) => sum + one.count, 0);
+  return (
+    <Stack gap="md">
+      {data.health.state !== 'ok' && (
+        <Alert color="orange" title="weir needs a look">
+          {data.health.text} <Link to="/sources">Open Sources</Link>
+        </Alert>
+      )}
+      <div className="tiles">
+        <Link to="/inventory" search={{ sort: '-requests' }} className="tile">
+          <b>{short(data.totals.requests)}</b>
+          <span>requests</span>
+        </Link>
+        <Link to="/policies" search={{ sort: '-hits' }} className="tile">
+          <b>{short(data.totals.blocked)}</b>
+          <span>blocked</span>
+        </Link>
+        <Link to="/policies" search={{ sort: '-hits' }} className="tile">
+          <b>{short(data.totals.wouldBlock)}</b>
+          <span>would have been blocked</span>
+        </Link>
+        <Link to="/inventory" search={{ sort: '-firstSeen' }} className="tile">
+          <b>{count(data.endpoints.total)}</b>
+          <span>endpoints, {count(data.endpoints.added)} new</span>
+        </Link>
+        <Link to="/issues" search={{ status: 'open,reopened' }} className="tile">
+          <b>{count(open)}</b>
+          <span>open issues, {count(urgent)} critical or high</span>
+        </Link>
+        <Link to="/sources" className="tile">
+          <b>{data.coverage.percent === null ? '–' : `${Math.round(data.coverage.percent)} %`}</b>
+          <span>of traffic matched a known endpoint</span>
+        </Link>
+      </div>
+      {data.totals.requests === 0 && data.endpoints.total === 0 ? (
+        <Card title="No traffic yet">
+          <Empty title="Send a request through the gateway">
+            Point a client at the gateway's address instead of the API's, or{' '}
+            <Link to="/sources">listen to a copy of the packets, or upload a recording</Link>. The first endpoint shows up here within two
+            seconds.
+          </Empty>
+        </Card>
+      ) : (
+        <Card title="Requests over time" aside={<Health data={data.health} />}>
+          <TrafficChart points={data.traffic} fromMs={data.fromMs} toMs={data.toMs} stepMs={data.stepMs} />
+        </Card>
+      )}
+      <div className="two">
+        <Card title="Services" aside={<Link to="/sources">All</Link>}>
+          {data.services.length === 0 && (
+            <Empty title="No service yet">A service appears with its first request, or with an upstream in weir.yaml.</Empty>
+          )}
+          <ul className="plain-list">
+            {data.services.map((service) => (
+              <li key={service.name}>
+                <div className="grow">
+                  <Link to="/inventory" search={{ service: service.name }}>
+                    {service.name}
+                  </Link>
+                  <Text size="xs" c="dimmed">
+                    {plural(service.requests, 'request')}, {count(service.blocked)} blocked, {plural(service.openIssues, 'open issue')}
+                  </Text>
+                </div>
+                <ModeSwitch service={service.name} mode={service.mode} />
+              </li>
+            ))}
+          </ul>
+        </Card>
+        <Card title="Open issues" aside={<Link to="/issues">All</Link>}>
+          {open === 0 ? (
+            <Empty title="No open issue">Policies, detectors and scans file issues here, with evidence.</Empty>
+          ) : (
+            <ul className="plain-list">
+              {[...data.openIssues]
+                .filter((one) => one.count > 0)
+                .sort(bySeverity)
+                .map((one) => (
+                  <li key={one.severity}>
+                    <Link to="/issues" search={{ severity: one.severity, status: 'open,reopened' }}>
+                      <Severity value={one.severity} />
+                    </Link>
+                    <span className="num">{count(one.count)}</span>
+                  </li>
+                ))}
+            </ul>
+          )}
+        </Card>
+        <Card title="Actors to look at" aside={<Link to="/actors">All</Link>}>
+          {data.topActors.length === 0 && (
+            <Empty title="Nobody stands out">Whoever attacks or behaves oddly gets a score, with its reasons.</Empty>
+          )}
+          <ul className="plain-list">
+            {data.topActors.map((actor) => (
+              <li key={actor.id}>
+                <Link to="/actors/$id" params={{ id: actor.id }} className="cut grow">
+                  {actor.label}
+                </Link>
+                <Status value={actor.state} />
+                <Score value={actor.score} />
+              </li>
+            ))}
+          </ul>
+        </Card>
+        <Card
+          title="New endpoints"
+          aside={
+            <Link to="/inventory" search={{ sort: '-firstSeen' }}>
+              All
+            </Link>
+          }
+        >
+          {data.newEndpoints.length === 0 && <Empty title="None in this span" />}
+          <ul className="plain-list">
+            {data.newEndpoints.slice(0, 8).map((endpoint) => (
+              <li key={endpoint.id}>
+                <Link to="/inventory/$id" params={{ id: endpoint.id }} className="cut">
+                  <Place method={endpoint.method} template={endpoint.template} />
+                </Link>
+                <Time ms={endpoint.firstSeenMs} />
+              </li>
+            ))}
+          </ul>
+        </Card>
+        <Card title="Sensitive data in flight">
+          {data.sensitiveData.length === 0 && (
+            <Empty title="None seen">Data types such as card numbers, SSNs and API keys are recognised in requests and responses.</Empty>
+          )}
+          <ul className="plain-list">
+            {data.sensitiveData.slice(0, 8).map((one) => (
+              <li key={`${one.type} ${one.phase}`}>
+                <Link to="/inventory" search={{ dataType: one.type }}>
+                  {one.type}
+                </Link>
+                <span className="dimmed">in {one.phase}s</span>
+                <span className="num">{count(one.count)}</span>
+              </li>
+            ))}
+          </ul>
+        </Card>
+      </div>
+    </Stack>
+  );
+}
+
+const ORDER = ['critical', 'high', 'medium', 'low', 'info'];
+const bySeverity = (a: { severity: string }, b: { severity: string }) => ORDER.indexOf(a.severity) - ORDER.indexOf(b.severity);
+
+function Health({ data }: { readonly data: Schemas['Overview']['health'] }) {
+  return (
+    <Link to="/sources" className="small dimmed">
+      {data.dropped === 0 ? 'nothing dropped' : `${count(data.dropped)} dropped`}, stream lag {duration(data.lagMs)}
+    </Link>
+  );
+}

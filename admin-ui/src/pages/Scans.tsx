@@ -1,0 +1,273 @@
+import { Alert, Button, Group, Stack, Switch, Table, Tabs, Text } from '@mantine/core';
+import { IconPlus } from '@tabler/icons-react';
+import { useQuery } from '@tanstack/react-query';
+import { Link, useNavigate } from '@tanstack/react-router';
+import { useState } from 'react';
+import { answer, api, type Schemas } from '../api.ts';
+import { AuthContexts } from '../parts/AuthContexts.tsx';
+import { Await, Empty } from '../parts/Await.tsx';
+import { SearchFilter, SelectFilter, useFilters } from '../parts/filters.tsx';
+import { Mark, Severity, Status, Yaml } from '../parts/Marks.tsx';
+import { Export, Page } from '../parts/Page.tsx';
+import { type Column, Rows, useRows } from '../parts/Rows.tsx';
+import { Time } from '../parts/Time.tsx';
+import { useWrite } from '../queries.ts';
+import { useMay } from '../session.ts';
+import { count } from '../words.ts';
+
+export function Scans() {
+  const [filters, setFilters] = useFilters();
+  const may = useMay('analyst');
+  const navigate = useNavigate();
+  return (
+    <Page
+      title="Scans"
+      about="Tests that weir runs against your APIs, by hand or on a schedule."
+      actions={
+        <Button disabled={!may} leftSection={<IconPlus size={16} aria-hidden />} onClick={() => void navigate({ to: '/scans/new' })}>
+          New scan
+        </Button>
+      }
+    >
+      <Tabs value={filters.tab ?? 'scans'} onChange={(tab) => setFilters({ tab: tab ?? undefined })} keepMounted={false}>
+        <Tabs.List mb="md">
+          <Tabs.Tab value="scans">Scans</Tabs.Tab>
+          <Tabs.Tab value="runs">Runs</Tabs.Tab>
+          <Tabs.Tab value="tests">Tests</Tabs.Tab>
+          <Tabs.Tab value="contexts">Auth contexts</Tabs.Tab>
+        </Tabs.List>
+        <Tabs.Panel value="scans">
+          <Definitions />
+        </Tabs.Panel>
+        <Tabs.Panel value="runs">
+          <Runs />
+        </Tabs.Panel>
+        <Tabs.Panel value="tests">
+          <Tests />
+        </Tabs.Panel>
+        <Tabs.Panel value="contexts">
+          <AuthContexts />
+        </Tabs.Panel>
+      </Tabs>
+    </Page>
+  );
+}
+
+function Definitions() {
+  const may = useMay('analyst');
+  const navigate = useNavigate();
+  const query = useQuery({
+    queryKey: ['scans', 'list'],
+    queryFn: () => answer(api.GET('/api/v1/scans', { params: { query: { limit: 500 } } })),
+  });
+  const run = useWrite({
+    refresh: ['scans'],
+    write: (id: string) => answer(api.POST('/api/v1/scans/{id}/runs', { params: { path: { id } }, body: { trigger: 'person' } })),
+    after: (started) => void navigate({ to: '/scans/runs/$id', params: { id: started.id } }),
+  });
+  const change = useWrite({
+    refresh: ['scans'],
+    write: ({ id, name, service, definition, cron, zone, enabled }: Schemas['Scan']) =>
+      answer(api.PUT('/api/v1/scans/{id}', { params: { path: { id } }, body: { name, service, definition, cron, zone, enabled } })),
+  });
+  const remove = useWrite({
+    refresh: ['scans'],
+    write: (id: string) => answer(api.DELETE('/api/v1/scans/{id}', { params: { path: { id } } })),
+    done: () => 'Removed. Its runs stay.',
+  });
+  return (
+    <Await query={query}>
+      {({ items }) =>
+        items.length === 0 ? (
+          <Empty title="No scan yet" action={<Link to="/scans/new">Make the first one</Link>}>
+            Choose a service, identities to test with, and tests; run it now or on a schedule.
+          </Empty>
+        ) : (
+          <Table.ScrollContainer minWidth={820}>
+            <Table>
+              <Table.Thead>
+                <Table.Tr>
+                  {['Scan', 'Service', 'Schedule', 'Next run', 'On', 'By', 'Do'].map((name) => (
+                    <Table.Th key={name}>{name}</Table.Th>
+                  ))}
+                </Table.Tr>
+              </Table.Thead>
+              <Table.Tbody>
+                {items.map((scan) => (
+                  <Table.Tr key={scan.id}>
+                    <Table.Td>{scan.name}</Table.Td>
+                    <Table.Td>{scan.service}</Table.Td>
+                    <Table.Td>
+                      {scan.cron === '' ? (
+                        'by hand'
+                      ) : (
+                        <>
+                          <span className="mono">{scan.cron}</span> <span className="dimmed small">{scan.zone}</span>
+                        </>
+                      )}
+                    </Table.Td>
+                    <Table.Td>{scan.nextRunMs === null ? '–' : <Time ms={scan.nextRunMs} relative={false} />}</Table.Td>
+                    <Table.Td>
+                      <Switch
+                        aria-label={`Schedule of ${scan.name}`}
+                        checked={scan.enabled}
+                        disabled={!may || scan.cron === ''}
+                        onChange={(event) => change.mutate({ ...scan, enabled: event.currentTarget.checked })}
+                      />
+                    </Table.Td>
+                    <Table.Td>{scan.createdBy}</Table.Td>
+                    <Table.Td>
+                      <Group gap={4} wrap="nowrap">
+                        <Button
+                          size="compact-xs"
+                          disabled={!may}
+                          loading={run.isPending}
+                          aria-label={`Run ${scan.name} now`}
+                          onClick={() => run.mutate(scan.id)}
+                        >
+                          Run now
+                        </Button>
+                        <Button
+                          size="compact-xs"
+                          variant="default"
+                          disabled={!may}
+                          aria-label={`Remove ${scan.name}`}
+                          onClick={() => remove.mutate(scan.id)}
+                        >
+                          Remove
+                        </Button>
+                      </Group>
+                    </Table.Td>
+                  </Table.Tr>
+                ))}
+              </Table.Tbody>
+            </Table>
+          </Table.ScrollContainer>
+        )
+      }
+    </Await>
+  );
+}
+
+type Run = Schemas['ScanRun'];
+const RUNS: readonly Column<Run>[] = [
+  {
+    name: 'Started',
+    width: '160px',
+    cell: (run) => (
+      <Link to="/scans/runs/$id" params={{ id: run.id }}>
+        <Time ms={run.startedMs} />
+      </Link>
+    ),
+  },
+  { name: 'Service', width: '1fr', cell: (run) => run.service },
+  { name: 'State', width: '110px', cell: (run) => <Status value={run.state} /> },
+  { name: 'Started by', width: '110px', cell: (run) => run.trigger },
+  { name: 'Progress', width: '130px', cell: (run) => `${count(run.progress.done ?? 0)} of ${count(run.progress.total ?? 0)}` },
+  { name: 'Requests', width: '100px', cell: (run) => count(run.progress.requests ?? 0) },
+  {
+    name: 'Vulnerable',
+    width: '110px',
+    cell: (run) => ((run.summary.vulnerable ?? 0) > 0 ? <Mark color="red">{count(run.summary.vulnerable ?? 0)}</Mark> : '0'),
+  },
+  { name: 'Problem', width: '2fr', cell: (run) => <span title={run.summary.problem}>{run.summary.problem ?? ''}</span> },
+];
+
+function Runs() {
+  const navigate = useNavigate();
+  const rows = useRows(['scans', 'runs'], (page) =>
+    answer(api.GET('/api/v1/scan-runs', { params: { query: { ...page, sort: '-started' } } })),
+  );
+  return (
+    <Rows
+      label="Runs"
+      query={rows}
+      columns={RUNS}
+      rowKey={(run) => run.id}
+      onOpen={(run) => void navigate({ to: '/scans/runs/$id', params: { id: run.id } })}
+      empty={<Empty title="No run yet">Press “Run now” beside a scan.</Empty>}
+    />
+  );
+}
+
+type Test = Schemas['ScanTest'];
+
+function Tests() {
+  const [filters] = useFilters();
+  const may = useMay('admin');
+  const [shown, setShown] = useState<string | null>(null);
+  const turn = useWrite({
+    refresh: ['scans'],
+    write: ({ id, enabled }: { id: string; enabled: boolean }) =>
+      answer(api.PUT('/api/v1/scan-tests/{id}', { params: { path: { id } }, body: { enabled } })),
+  });
+  const query = { search: filters.search, category: filters.category, severity: filters.severity };
+  const rows = useRows(['scans', 'tests', query], (page) =>
+    answer(api.GET('/api/v1/scan-tests', { params: { query: { ...query, ...page } } })),
+  );
+  const categories = [...new Set(rows.data?.pages.flatMap((page) => page.items.map((test) => test.category)) ?? [])];
+  const columns: readonly Column<Test>[] = [
+    { name: 'Test', width: 'minmax(220px, 3fr)', cell: (test) => <span title={test.description}>{test.name}</span> },
+    { name: 'Category', width: '1fr', cell: (test) => test.category },
+    { name: 'Severity', width: '96px', cell: (test) => <Severity value={test.severity} /> },
+    { name: 'OWASP', width: '100px', cell: (test) => test.owasp },
+    { name: 'Intrusive', width: '90px', cell: (test) => (test.intrusive ? <Mark color="orange">intrusive</Mark> : '') },
+    {
+      name: 'Origin',
+      width: '100px',
+      cell: (test) => (test.origin === 'library' ? 'built in' : test.origin === 'folder' ? 'from a file' : 'written here'),
+    },
+    {
+      name: 'On',
+      width: '80px',
+      cell: (test) => (
+        <Switch
+          aria-label={`Use ${test.name}`}
+          checked={test.enabled}
+          disabled={!may}
+          onChange={(event) => turn.mutate({ id: test.id, enabled: event.currentTarget.checked })}
+        />
+      ),
+    },
+  ];
+  return (
+    <Stack>
+      <Group gap="xs">
+        <SearchFilter placeholder="Search tests" />
+        <SelectFilter name="category" label="Category" options={categories} />
+        <SelectFilter name="severity" label="Severity" options={['critical', 'high', 'medium', 'low', 'info']} />
+        <Export path="/scan-tests" query={query} />
+      </Group>
+      <Rows
+        label="Tests"
+        query={rows}
+        columns={columns}
+        rowKey={(test) => test.id}
+        onOpen={(test) => setShown(shown === test.id ? null : test.id)}
+        height="50vh"
+        empty={<Empty title="No test fits" />}
+      />
+      {shown !== null && <TestText id={shown} />}
+    </Stack>
+  );
+}
+
+function TestText({ id }: { readonly id: string }) {
+  const query = useQuery({
+    queryKey: ['scans', 'test', id],
+    queryFn: () => answer(api.GET('/api/v1/scan-tests/{id}', { params: { path: { id } } })),
+  });
+  return (
+    <Await query={query}>
+      {(test) => (
+        <Stack gap="xs">
+          <Text>
+            <b>{test.name}</b>: {test.description}
+          </Text>
+          {test.problem !== null && <Alert color="red">{test.problem}</Alert>}
+          <Yaml text={test.text} />
+        </Stack>
+      )}
+    </Await>
+  );
+}

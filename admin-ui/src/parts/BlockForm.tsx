@@ -1,0 +1,84 @@
+import { Alert, Button, Checkbox, Modal, Select, Stack, TextInput } from '@mantine/core';
+import { useState } from 'react';
+import { ApiError } from '../api.ts';
+import { textOf } from '../queries.ts';
+
+const FOREVER = 'forever';
+const DURATIONS = [
+  { value: String(15 * 60_000), label: '15 minutes' },
+  { value: String(3_600_000), label: '1 hour' },
+  { value: String(4 * 3_600_000), label: '4 hours' },
+  { value: String(24 * 3_600_000), label: '1 day' },
+  { value: String(7 * 86_400_000), label: '7 days' },
+  { value: String(30 * 86_400_000), label: '30 days' },
+  { value: FOREVER, label: 'Until somebody removes it' },
+];
+
+export interface BlockChoice {
+  readonly value: string;
+  readonly reason: string;
+  readonly forMs: number | null;
+  readonly force: boolean;
+}
+
+/** Asks whom to block (unless that is known), for how long and why. */
+export function BlockForm(props: {
+  readonly title: string;
+  readonly verb: string;
+  readonly whom?: string;
+  readonly close: () => void;
+  readonly busy: boolean;
+  readonly error: Error | null;
+  readonly submit: (choice: BlockChoice) => void;
+}) {
+  const [value, setValue] = useState(props.whom ?? '');
+  const [reason, setReason] = useState('');
+  const [duration, setDuration] = useState(DURATIONS[2]!.value);
+  const [force, setForce] = useState(false);
+  return (
+    <Modal opened onClose={props.close} title={props.title} closeButtonProps={{ 'aria-label': 'Close' }}>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          props.submit({ value, reason, forMs: duration === FOREVER ? null : Number(duration), force });
+        }}
+      >
+        <Stack>
+          {props.whom === undefined && (
+            <TextInput
+              label="Whom"
+              description="An address, a network such as 10.1.0.0/16, an AS number such as AS64500, a country code, or a principal's key"
+              required
+              value={value}
+              onChange={(event) => setValue(event.currentTarget.value)}
+            />
+          )}
+          <Select
+            label="For how long"
+            data={DURATIONS}
+            value={duration}
+            allowDeselect={false}
+            onChange={(next) => setDuration(next ?? DURATIONS[2]!.value)}
+          />
+          <TextInput
+            label="Reason"
+            description="Shown in the blocklist and the audit log"
+            value={reason}
+            onChange={(event) => setReason(event.currentTarget.value)}
+          />
+          {props.error !== null && (
+            <Alert color="red" role="alert">
+              {textOf(props.error)}
+            </Alert>
+          )}
+          {props.error instanceof ApiError && !props.error.isAway && (
+            <Checkbox label="Do it all the same" checked={force} onChange={(event) => setForce(event.currentTarget.checked)} />
+          )}
+          <Button type="submit" color="red" loading={props.busy}>
+            {props.verb}
+          </Button>
+        </Stack>
+      </form>
+    </Modal>
+  );
+}

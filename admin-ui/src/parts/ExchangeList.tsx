@@ -1,0 +1,43 @@
+import { useQuery } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+import { answer, api } from '../api.ts';
+import { Await, Empty } from './Await.tsx';
+import { Mark, Method } from './Marks.tsx';
+import { Time } from './Time.tsx';
+
+/** The newest kept exchanges of an endpoint or actor. */
+export function ExchangeList({
+  filter,
+  empty,
+}: {
+  readonly filter: { readonly endpointId?: string; readonly actorId?: string };
+  readonly empty: string;
+}) {
+  const query = useQuery({
+    queryKey: ['exchanges', filter],
+    queryFn: () => answer(api.GET('/api/v1/exchanges', { params: { query: { ...filter, limit: 50, sort: '-at' } } })),
+  });
+  return (
+    <Await query={query}>
+      {({ items }) =>
+        items.length === 0 ? (
+          <Empty title="No example kept">{empty}</Empty>
+        ) : (
+          <ul className="plain-list">
+            {items.map((one) => (
+              <li key={one.id}>
+                <Link to="/exchanges/$id" params={{ id: one.id }} className="cut grow">
+                  <Method value={one.method} /> <span className="mono">{one.target}</span>
+                </Link>
+                {one.evidence && <Mark color="orange">evidence</Mark>}
+                {one.action !== 'allow' && <Mark color="red">{one.action}</Mark>}
+                <span className="num">{one.status}</span>
+                <Time ms={one.atMs} />
+              </li>
+            ))}
+          </ul>
+        )
+      }
+    </Await>
+  );
+}

@@ -1,0 +1,124 @@
+import { Badge, Code, Group, type MantineColor, Tooltip } from '@mantine/core';
+import type { Schemas } from '../api.ts';
+
+const SEVERITY: Record<Schemas['Severity'], MantineColor> = {
+  critical: 'red',
+  high: 'orange',
+  medium: 'yellow',
+  low: 'blue',
+  info: 'gray',
+};
+
+export function Severity({ value }: { readonly value: string }) {
+  return <Mark color={SEVERITY[value as Schemas['Severity']] ?? 'gray'}>{value}</Mark>;
+}
+
+const STATUS: Record<string, MantineColor> = {
+  open: 'red',
+  reopened: 'orange',
+  accepted: 'gray',
+  fixed: 'teal',
+  enforce: 'teal',
+  observe: 'blue',
+  mirror: 'grape',
+  off: 'gray',
+  inherit: 'gray',
+  blocked: 'red',
+  watched: 'orange',
+  allowed: 'teal',
+  active: 'gray',
+  ok: 'teal',
+  degraded: 'orange',
+  silent: 'red',
+  passed: 'teal',
+  failed: 'red',
+  failing: 'red',
+  running: 'blue',
+  queued: 'gray',
+  paused: 'yellow',
+  finished: 'teal',
+  stopped: 'gray',
+  vulnerable: 'red',
+  safe: 'teal',
+  error: 'orange',
+  skipped: 'gray',
+  delivered: 'teal',
+  waiting: 'yellow',
+  'given-up': 'red',
+};
+
+export function Status({ value }: { readonly value: string }) {
+  return <Mark color={STATUS[value] ?? 'gray'}>{value}</Mark>;
+}
+
+export function Mark({
+  color = 'gray',
+  children,
+  title,
+}: {
+  readonly color?: MantineColor;
+  readonly children: string;
+  readonly title?: string;
+}) {
+  return (
+    <Badge className="mark" data-color={color} color={color} variant="light" radius="sm" size="sm" tt="none" title={title}>
+      {children}
+    </Badge>
+  );
+}
+
+export function Marks({ values, color = 'gray' }: { readonly values: readonly string[]; readonly color?: MantineColor }) {
+  const shown = values.slice(0, 3);
+  return (
+    <Group gap={4} wrap="nowrap">
+      {shown.map((value) => (
+        <Mark key={value} color={color}>
+          {value}
+        </Mark>
+      ))}
+      {values.length > shown.length && (
+        <Tooltip label={values.slice(3).join(', ')}>
+          <span className="dimmed small">+{values.length - shown.length}</span>
+        </Tooltip>
+      )}
+    </Group>
+  );
+}
+
+export function Method({ value }: { readonly value: string }) {
+  return (
+    <span className="method" data-method={value}>
+      {value}
+    </span>
+  );
+}
+
+/** Method and template of an endpoint as one piece of text. */
+export function Place({ method, template }: { readonly method: string; readonly template: string }) {
+  if (template === '') return <span className="dimmed">whole service</span>;
+  return (
+    <span className="place">
+      <Method value={method} /> <span className="mono">{template}</span>
+    </span>
+  );
+}
+
+export function Score({ value }: { readonly value: number }) {
+  const level = value >= 75 ? 'high' : value >= 40 ? 'medium' : 'low';
+  return (
+    <span className="score" data-level={level}>
+      <span className="score-bar" aria-hidden>
+        <span style={{ width: `${Math.min(100, value)}%` }} />
+      </span>
+      <span className="num">{Math.round(value)}</span>
+    </span>
+  );
+}
+
+export function Yaml({ text }: { readonly text: string }) {
+  return (
+    <Code block tabIndex={0}>
+      {text}
+    </Code>
+  );
+}

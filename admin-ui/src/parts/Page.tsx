@@ -1,0 +1,93 @@
+import { Button, Group, Menu, Stack, Text, Title } from '@mantine/core';
+import { IconDownload } from '@tabler/icons-react';
+import { type ReactNode, useEffect } from 'react';
+
+/** Title line of a page with what can be done there. */
+export function Page({
+  title,
+  about,
+  actions,
+  children,
+}: {
+  readonly title: string;
+  readonly about?: ReactNode;
+  readonly actions?: ReactNode;
+  readonly children: ReactNode;
+}) {
+  useEffect(() => {
+    document.title = `${title} · weir`;
+  }, [title]);
+  return (
+    <Stack gap="md">
+      <Group justify="space-between" align="flex-start">
+        <div className="grow">
+          <Title order={1} size="h2" className="page-title">
+            {title}
+          </Title>
+          {about !== undefined && (
+            <Text c="dimmed" component="div" size="sm">
+              {about}
+            </Text>
+          )}
+        </div>
+        {actions !== undefined && <Group gap="xs">{actions}</Group>}
+      </Group>
+      {children}
+    </Stack>
+  );
+}
+
+/** A titled part of a page. */
+export function Card({ title, aside, children }: { readonly title: string; readonly aside?: ReactNode; readonly children: ReactNode }) {
+  return (
+    <section className="card">
+      <Group justify="space-between" mb="xs" wrap="nowrap">
+        <Title order={2} size="h5">
+          {title}
+        </Title>
+        {aside}
+      </Group>
+      {children}
+    </section>
+  );
+}
+
+/** Downloads every row of a list with the filters it has now. */
+export function Export({ path, query }: { readonly path: string; readonly query: Readonly<Record<string, string | undefined>> }) {
+  const link = (format: string) => {
+    const search = new URLSearchParams({ format });
+    for (const [name, value] of Object.entries(query)) if (value !== undefined && value !== '') search.set(name, value);
+    return `/api/v1${path}?${search}`;
+  };
+  return (
+    <Menu position="bottom-end">
+      <Menu.Target>
+        <Button variant="default" leftSection={<IconDownload size={16} aria-hidden />}>
+          Export
+        </Button>
+      </Menu.Target>
+      <Menu.Dropdown>
+        <Menu.Item component="a" href={link('csv')} download>
+          CSV
+        </Menu.Item>
+        <Menu.Item component="a" href={link('ndjson')} download>
+          JSON, one row a line
+        </Menu.Item>
+      </Menu.Dropdown>
+    </Menu>
+  );
+}
+
+/** Name and value pairs. */
+export function Facts({ items }: { readonly items: readonly (readonly [string, ReactNode])[] }) {
+  return (
+    <dl className="facts">
+      {items.map(([name, value]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>{value}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}

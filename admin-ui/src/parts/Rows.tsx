@@ -1,0 +1,166 @@
+import { Button, Group, Text } from '@mantine/core';
+import { IconArrowDown, IconArrowUp } from '@tabler/icons-react';
+import { type InfiniteData, type QueryKey, useInfiniteQuery } from '@tanstack/react-query';
+import { useVirtualizer } from '@tanstack/react-virtual';
+import { type KeyboardEvent, type ReactNode, useEffect, useMemo, useRef } from 'react';
+import { Failed, Waiting } from './Await.tsx';
+
+export interface Page<Row> {
+  readonly items: readonly Row[];
+  readonly nextCursor: string | null;
+}
+const PAGE_ROWS = 200;
+
+/** A list of the API, read page by page as the person scrolls. */
+export function useRows<Row>(
+  queryKey: QueryKey,
+  read: (page: { limit: number; cursor?: string }) => Promise<Page<Row>>,
+  options: { readonly refetchInterval?: number } = {},
+) {
+  return useInfiniteQuery<Page<Row>, Error, InfiniteData<Page<Row>>, QueryKey, string | null>({
+    queryKey,
+    queryFn: ({ pageParam }) => read({ limit: PAGE_ROWS, ...(pageParam === null ? {} : { cursor: pageParam }) }),
+    initialPageParam: null,
+    getNextPageParam: (page) => page.nextCursor,
+    placeholderData: (before) => before,
+    ...options,
+  });
+}
+
+export interface Column<Row> {
+  readonly name: string;
+  /** Width as a CSS grid track: `120px`, `2fr`. */
+  readonly width: string;
+  /** Name that the API sorts by. */
+  readonly sort?: string;
+  readonly cell: (row: Row) => ReactNode;
+}
+
+interface RowsProps<Row> {
+  readonly label: string;
+  readonly query: ReturnType<typeof useRows<Row>>;
+  readonly columns: readonly Column<Row>[];
+  readonly rowKey: (row: Row) => string;
+  readonly empty: ReactNode;
+  readonly sort?: string | undefined;
+  readonly onSort?: (sort: string) => void;
+  readonly onOpen?: (row: Row) => void;
+  readonly height?: string;
+}
+
+const ROW_PX = 42;
+
+/** A table that draws only the rows in sight. Arrow keys, Home and End move between rows; Enter opens one. */
+export function Rows<Row>({ label, query, columns, rowKey, empty, sort, onSort, onOpen, height }: RowsProps<Row>) {
+  const scroller = useRef<HTMLDivElement>(null);
+  const rows = useMemo(() => query.data?.pages.flatMap((page) => page.items) ?? [], [query.data]);
+  const virtual = useVirtualizer({
+    count: rows.length,
+    getScrollElement: () => scroller.current,
+    estimateSize: () => ROW_PX,
+    overscan: 12,
+  });
+  const visible = virtual.getVirtualItems();
+  const last = visible.at(-1)?.index ?? 0;
+  const { hasNextPage, isFetchingNextPage, fetchNextPage } = query;
+  useEffect(() => {
+    if (hasNextPage && !isFetchingNextPage && last >= rows.length - 40) void fetchNextPage();
+  }, [last, rows.length, hasNextPage, isFetchingNextPage, fetchNextPage]);
+
+  if (query.data === undefined) {
+    return query.error === null ? <Waiting /> : <Failed error={query.error} busy={query.isFetching} retry={() => void query.refetch()} />;
+  }
+  if (rows.length === 0) return <>{empty}</>;
+  const template = columns.map((column) => column.width).join(' ');
+  const move = (event: KeyboardEvent<HTMLDivElement>, index: number) => {
+    const target = { ArrowDown: index + 1, ArrowUp: index - 1, Home: 0, End: rows.length - 1, PageDown: index + 12, PageUp: index - 12 }[
+      event.key
+    ];
+    if (event.key === 'Enter' && event.target === event.currentTarget) onOpen?.(rows[index]!);
+    if (target === undefined || event.target !== event.currentTarget) return;
+    event.preventDefault();
+    const next = Math.max(0, Math.min(rows.length - 1, target));
+    virtual.scrollToIndex(next);
+    requestAnimationFrame(() => scroller.current?.querySelector<HTMLElement>(`[data-index="${next}"]`)?.focus());
+  };
+  return (
+    <div className="rows" role="table" aria-label={label} aria-rowcount={hasNextPage ? -1 : rows.length + 1} aria-busy={query.isFetching}>
+      <div className="rows-head" role="row" style={{ gridTemplateColumns: template }}>
+        {columns.map((column) => (
+          <HeadCell key={column.name} column={column} sort={sort} onSort={onSort} />
+        ))}
+      </div>
+      <div ref={scroller} className="rows-scroll" role="rowgroup" style={{ maxHeight: height ?? 'calc(100vh - 260px)' }}>
+        <div role="presentation" style={{ height: virtual.getTotalSize(), position: 'relative' }}>
+          {visible.map((item) => {
+            const row = rows[item.index]!;
+            return (
+              <div
+                key={rowKey(row)}
+                role="row"
+                aria-rowindex={item.index + 2}
+                data-index={item.index}
+                data-opens={onOpen !== undefined}
+                tabIndex={item.index === 0 ? 0 : -1}
+                className="row"
+                style={{ gridTemplateColumns: template, height: ROW_PX, transform: `translateY(${item.start}px)` }}
+                onKeyDown={(event) => move(event, item.index)}
+                onClick={(event) => {
+                  const inner = (event.target as HTMLElement).closest('a, button, input, label');
+                  if (inner === null && window.getSelection()?.isCollapsed !== false) onOpen?.(row);
+                }}
+              >
+                {columns.map((column) => (
+                  <div key={column.name} role="cell" className="cell">
+                    {column.cell(row)}
+                  </div>
+                ))}
+              </div>
+            );
+          })}
+        </div>
+      </div>
+      <Group justify="space-between" px="sm" py={6} className="rows-foot">
+        <Text size="xs" c="dimmed">
+          {rows.length.toLocaleString('en')}
+          {hasNextPage ? ' loaded, more as you scroll' : rows.length === 1 ? ' row' : ' rows'}
+        </Text>
+        {query.error !== null && (
+          <Button size="compact-xs" variant="subtle" color="red" onClick={() => void query.refetch()}>
+            Could not be refreshed. Try again
+          </Button>
+        )}
+      </Group>
+    </div>
+  );
+}
+
+function HeadCell<Row>({
+  column,
+  sort,
+  onSort,
+}: {
+  readonly column: Column<Row>;
+  readonly sort?: string | undefined;
+  readonly onSort?: ((sort: string) => void) | undefined;
+}) {
+  const name = column.sort;
+  if (name === undefined || onSort === undefined) {
+    return (
+      <div role="columnheader" className="cell">
+        {column.name}
+      </div>
+    );
+  }
+  const isDown = sort === `-${name}`;
+  const isUp = sort === name;
+  return (
+    <div role="columnheader" className="cell" aria-sort={isDown ? 'descending' : isUp ? 'ascending' : 'none'}>
+      <button type="button" className="sort" onClick={() => onSort(isDown ? name : `-${name}`)}>
+        {column.name}
+        {isDown && <IconArrowDown size={13} aria-hidden />}
+        {isUp && <IconArrowUp size={13} aria-hidden />}
+      </button>
+    </div>
+  );
+}

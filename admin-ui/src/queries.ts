@@ -1,0 +1,59 @@
+import { notifications } from '@mantine/notifications';
+import { QueryClient, useMutation, useQueryClient } from '@tanstack/react-query';
+import { ApiError } from './api.ts';
+
+const RETRIES = 2;
+
+export const queries = new QueryClient({
+  defaultOptions: {
+    queries: {
+      staleTime: 5_000,
+      networkMode: 'always',
+      refetchOnWindowFocus: true,
+      // What weir refuses once it refuses again; only what may pass by itself is tried again.
+      retry: (failures, error) => failures < RETRIES && error instanceof ApiError && (error.isAway || error.status === 503),
+      retryDelay: (attempt) => 400 * 2 ** attempt,
+    },
+    mutations: { networkMode: 'always' },
+  },
+});
+
+/** A write with its message; the lists named in `refresh` (first parts of query keys) are read again. */
+export function useWrite<Input, Output>(options: {
+  readonly write: (input: Input) => Promise<Output>;
+  readonly refresh: readonly string[];
+  readonly done?: (output: Output, input: Input) => string | null;
+  readonly after?: (output: Output, input: Input) => void;
+  /** The page shows the error itself. */
+  readonly quiet?: boolean;
+}) {
+  const client = useQueryClient();
+  return useMutation<Output, Error, Input>({
+    mutationFn: options.write,
+    onSuccess: async (output, input) => {
+      const message = options.done?.(output, input) ?? null;
+      if (message !== null) notifications.show({ message, color: 'teal' });
+      await Promise.all(options.refresh.map((key) => client.invalidateQueries({ queryKey: [key] })));
+      options.after?.(output, input);
+    },
+    onError: (error) => {
+      if (!options.quiet) notifications.show({ title: titleOf(error), message: textOf(error), color: 'red', autoClose: 8_000 });
+    },
+  });
+}
+
+export function titleOf(error: unknown): string {
+  if (!(error instanceof ApiError)) return 'Something went wrong on this page';
+  if (error.isAway) return error.code === 'UI_SLOW' ? 'weir is slow' : 'weir is away';
+  if (error.status === 501) return 'Not available in this setup';
+  if (error.status === 403) return 'You may not do this';
+  if (error.status === 404) return 'Not found';
+  return error.status >= 500 ? 'weir could not do this' : 'weir refused this';
+}
+
+export function textOf(error: unknown): string {
+  if (!(error instanceof ApiError)) return error instanceof Error ? error.message : String(error);
+  const places = error.errors.map((one) => `${one.at}: ${one.message}`).join('\n');
+  const text = places !== '' && !error.message.includes(error.errors[0]?.message ?? '') ? `${error.message}\n${places}` : error.message;
+  return error.hint === undefined ? text : `${text} ${error.hint}`;
+}

@@ -1,0 +1,55 @@
+import { Center, Stack } from '@mantine/core';
+import { useQueryClient } from '@tanstack/react-query';
+import { useNavigate } from '@tanstack/react-router';
+import { useCallback, useEffect, useState } from 'react';
+import { type ApiError, answer, api } from '../api.ts';
+import { Failed, Waiting } from '../parts/Await.tsx';
+import { keepSession, type Session, sessionQuery } from '../session.ts';
+import { SignIn } from './SignIn.tsx';
+
+// The link works once, and React may run an effect twice: both runs share one call.
+let using: { readonly secret: string; readonly session: Promise<Session> } | null = null;
+function use(secret: string): Promise<Session> {
+  if (using?.secret !== secret)
+    using = { secret, session: answer(api.POST('/api/v1/session/link', { body: { secret } })).then(keepSession) };
+  return using.session;
+}
+
+/** Where the one-time link leads: `/welcome#SECRET`. The secret stands behind the # so that it is in no log. */
+export function Welcome() {
+  const client = useQueryClient();
+  const navigate = useNavigate();
+  const [error, setError] = useState<ApiError | null>(null);
+  const enter = useCallback(() => {
+    use(window.location.hash.slice(1)).then((session) => {
+      client.setQueryData(sessionQuery.queryKey, session);
+      void navigate({ to: '/', replace: true });
+    }, setError);
+  }, [client, navigate]);
+  useEffect(enter, [enter]);
+  if (error !== null && !error.isAway) {
+    return (
+      <SignIn
+        note={`${error.message[0]!.toUpperCase()}${error.message.slice(1)}. Ask weir for a new one, or sign in with your password.`}
+      />
+    );
+  }
+  return (
+    <Center mih="60vh" component="main">
+      <Stack maw={520} p="md">
+        {error === null ? (
+          <Waiting />
+        ) : (
+          <Failed
+            error={error}
+            retry={() => {
+              using = null;
+              setError(null);
+              enter();
+            }}
+          />
+        )}
+      </Stack>
+    </Center>
+  );
+}
