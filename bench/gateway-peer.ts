@@ -55,22 +55,33 @@ class BareHandler implements Dispatcher.DispatchHandler {
   }
 }
 
-function bare(): void {
+function bareForwarder(): (req: http.IncomingMessage, res: http.ServerResponse) => void {
   const pool = new Pool(upstream, { connections: 256, pipelining: 1 });
-  http
-    .createServer((req, res) => {
-      const headers: string[] = [];
-      for (let index = 0; index < req.rawHeaders.length; index += 2) {
-        if (/^(?:connection|keep-alive|transfer-encoding|expect|upgrade)$/i.test(req.rawHeaders[index])) continue;
-        headers.push(req.rawHeaders[index], req.rawHeaders[index + 1]);
-      }
-      const hasBody = req.headers['content-length'] !== undefined || req.headers['transfer-encoding'] !== undefined;
-      pool.dispatch(
-        { path: req.url ?? '/', method: (req.method ?? 'GET') as Dispatcher.HttpMethod, headers, body: hasBody ? req : null },
-        new BareHandler(res),
-      );
-    })
-    .listen(port, '127.0.0.1');
+  return (req, res) => {
+    const headers: string[] = [];
+    for (let index = 0; index < req.rawHeaders.length; index += 2) {
+      if (/^(?:connection|keep-alive|transfer-encoding|expect|upgrade)$/i.test(req.rawHeaders[index])) continue;
+      headers.push(req.rawHeaders[index], req.rawHeaders[index + 1]);
+    }
+    const hasBody = req.headers['content-length'] !== undefined || req.headers['transfer-encoding'] !== undefined;
+    pool.dispatch(
+      { path: req.url ?? '/', method: (req.method ?? 'GET') as Dispatcher.HttpMethod, headers, body: hasBody ? req : null },
+      new BareHandler(res),
+    );
+  };
+}
+
+/** The same forwarder behind a Fastify route: what routing alone costs. */
+async function fastifyUndici(): Promise<void> {
+  const forward = bareForwarder();
+  const app = Fastify({ logger: false });
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
+  app.all('/*', (request, reply) => {
+    reply.hijack();
+    forward(request.raw, reply.raw);
+  });
+  await app.listen({ port, host: '127.0.0.1' });
 }
 
 async function fastifyHttpProxy(): Promise<void> {
@@ -146,7 +157,8 @@ process.on('SIGTERM', () => process.exit(0));
 // `gateway.bench.ts --profile` asks for it under load.
 process.on('SIGUSR2', () => void profileFor(4).then((profile) => console.log(`PROFILE ${kind} ${JSON.stringify(profile)}`)));
 
-if (kind === 'bare') bare();
+if (kind === 'bare') http.createServer(bareForwarder()).listen(port, '127.0.0.1');
+else if (kind === 'fastify-undici') await fastifyUndici();
 else if (kind === 'fastify-http-proxy') await fastifyHttpProxy();
 else if (kind === 'http-proxy') nodeHttpProxy();
 else if (kind === 'weir-trivial') await weirGateway(trivialPorts());

@@ -9,9 +9,9 @@ export interface BenchPeer {
   readonly about: string;
   /** Null: it cannot run on this machine; say why in `about`. */
   readonly command: ((place: BenchPlace) => readonly string[]) | null;
-  /** More threads or processes than one: none may use the load generator's core. */
   readonly env?: Readonly<Record<string, string>>;
-  readonly startupMs?: number;
+  /** A whole weir: only the gateway's thread stays on the gateway's core; engine, admin and file threads move to the other, beside load and upstream. */
+  readonly isWholeWeir?: boolean;
 }
 
 export interface BenchPlace {
@@ -21,7 +21,11 @@ export interface BenchPlace {
   readonly dir: string;
 }
 
+/** All peers share one core while they start, so a minute is not too much. */
+const START_ATTEMPTS = 600;
+const START_PAUSE_MS = 100;
 const TSX = ['--import', 'tsx'];
+const WEIR = new URL('../bin/weir', import.meta.url).pathname;
 const NODE_PEER = new URL('./gateway-peer.ts', import.meta.url).pathname;
 const node =
   (kind: string) =>
@@ -57,6 +61,23 @@ http { access_log off; keepalive_requests 100000000; keepalive_timeout 600s; def
   return run(['taskset', '-c', String(core), 'nginx', '-c', config, '-p', root], port);
 }
 
+/** Where the data folder of a whole weir lies. */
+export const weirData = (place: Pick<BenchPlace, 'port' | 'dir'>): string => join(place.dir, `weir-${place.port}`);
+export const weirAdminPort = (port: number): number => port + 500;
+
+/** `bin/weir up` as users run it, with everything on: tee, engine, store, access log, built-in policies. */
+const weirUp =
+  (mode: 'observe' | 'enforce') =>
+  ({ port, upstreamPort, dir }: BenchPlace): readonly string[] => [
+    process.execPath,
+    WEIR,
+    'up',
+    '--json',
+    ...['--mode', mode],
+    ...['--host', '127.0.0.1', '--port', String(port), '--admin-port', String(weirAdminPort(port))],
+    ...['--upstream', `http://127.0.0.1:${upstreamPort}`, '--data', weirData({ port, dir })],
+  ];
+
 /** Starts a command and waits until its port answers. */
 export async function run(
   command: readonly string[],
@@ -71,12 +92,12 @@ export async function run(
       () => false,
     );
     if (up) break;
-    if (attempt > 100 || child.exitCode !== null) throw new Error(`${command.join(' ')} did not start on port ${port}`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    if (attempt > START_ATTEMPTS || child.exitCode !== null) throw new Error(`${command.join(' ')} did not start on port ${port}`);
+    await new Promise((resolve) => setTimeout(resolve, START_PAUSE_MS));
   }
   const stop = async () => {
     child.kill('SIGTERM');
-    const killer = setTimeout(() => child.kill('SIGKILL'), 3000);
+    const killer = setTimeout(() => child.kill('SIGKILL'), 15_000);
     await gone;
     clearTimeout(killer);
   };
@@ -110,8 +131,27 @@ const hasModsecurity = existsSync(MODSECURITY) && existsSync(CRS);
 /** All peers of the run, in the order of the table. Ratios are against `@fastify/http-proxy` and `node:http + undici`. */
 export const PEERS: readonly BenchPeer[] = [
   { name: 'node:http + undici', about: 'bare forwarder, the floor of what Node can do', command: node('bare') },
+  {
+    name: 'fastify + undici',
+    about: 'a Fastify catch-all route over the same handler as node:http + undici',
+    command: node('fastify-undici'),
+  },
   { name: '@fastify/http-proxy', about: 'bare', command: node('fastify-http-proxy') },
   { name: 'http-proxy', about: 'bare', command: node('http-proxy') },
+  {
+    name: 'weir up, observe',
+    about: 'bin/weir: tee, engine, store and access log on; nothing acts',
+    command: weirUp('observe'),
+    env: { WEIR_SKIP_BUILD: '1' },
+    isWholeWeir: true,
+  },
+  {
+    name: 'weir up, enforce',
+    about: 'bin/weir: the same, and the built-in policies act',
+    command: weirUp('enforce'),
+    env: { WEIR_SKIP_BUILD: '1' },
+    isWholeWeir: true,
+  },
   { name: 'weir trivial', about: 'gateway with trivial ports: forwarding, forged-header hygiene, counters', command: node('weir-trivial') },
   {
     name: 'weir ports',

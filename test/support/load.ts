@@ -17,7 +17,7 @@ export interface Load {
   readonly answered: number;
   /** Everything else: status or error. */
   readonly failures: readonly string[];
-  /** Lets what is under way finish; none is cut. */
+  /** Lets what is under way finish; none is cut. May be called again. */
   stop(): Promise<void>;
 }
 
@@ -51,7 +51,7 @@ export function startLoad(base: string, paths: readonly string[], options: LoadO
     async stop() {
       stopping = true;
       await Promise.all(running);
-      await pool.close();
+      if (!pool.closed) await pool.close();
     },
   };
 }
