@@ -58,7 +58,25 @@ export function createMetrics(context: Context): { readonly counters: ApiCounter
         lag.set({ source: source.id }, source.lagMs / 1000);
         for (const [reason, count] of Object.entries(source.droppedBy)) dropped.set({ source: source.id, reason }, count);
       }
-      return registry.metrics();
+      return mergeTexts([await registry.metrics(), ...(context.ports.sources?.metrics?.() ?? [])]);
     },
   };
+}
+
+/** Prometheus texts as one: a metric's HELP and TYPE stand once, above the samples of all. */
+function mergeTexts(texts: readonly string[]): string {
+  const families = new Map<string, { readonly head: string[]; readonly samples: string[] }>();
+  for (const text of texts) {
+    let family = '';
+    for (const line of text.split('\n')) {
+      if (line === '') continue;
+      const head = /^# (?:HELP|TYPE) (\S+)/.exec(line);
+      if (head !== null) family = head[1];
+      const one = families.get(family) ?? { head: [], samples: [] };
+      families.set(family, one);
+      if (head === null) one.samples.push(line);
+      else if (!one.head.some((known) => known.split(' ', 3).join(' ') === line.split(' ', 3).join(' '))) one.head.push(line);
+    }
+  }
+  return `${[...families.values()].flatMap((one) => [...one.head, ...one.samples]).join('\n')}\n`;
 }

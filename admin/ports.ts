@@ -135,6 +135,8 @@ export type SensorSettingView = Of<typeof sensorSetting>;
 /** Gateways, sensors, engines: what they report of themselves. */
 export interface SourcesPort {
   list(): readonly SourceView[];
+  /** What gateways say of themselves in Prometheus' text format, one text a gateway. */
+  metrics?(): readonly string[];
   sensor(): SensorSettingView;
   /** Resolves when every sensor was told. */
   setSensor(setting: SensorSettingView, by: string): Promise<void>;

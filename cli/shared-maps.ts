@@ -100,7 +100,13 @@ export interface PinSetting {
   readonly document: { readonly name: string; readonly text: string } | null;
 }
 
+/** Key: process id of a gateway. Prometheus text. */
+export interface MetricsText {
+  readonly text: string;
+}
+
 export interface SharedMaps {
+  readonly metrics: SharedMap<MetricsText>;
   readonly modes: SharedMap<ModeSetting>;
   readonly policies: SharedMap<PolicyText>;
   readonly policyModes: SharedMap<PolicyModeSetting>;
@@ -112,7 +118,8 @@ export interface SharedMaps {
 }
 
 export async function openSharedMaps(shared: SharedState): Promise<SharedMaps> {
-  const [modes, policies, policyModes, templates, scores, status, sensor, pins] = await Promise.all([
+  const [metrics, modes, policies, policyModes, templates, scores, status, sensor, pins] = await Promise.all([
+    shared.open<MetricsText>('metrics'),
     shared.open<ModeSetting>('modes'),
     shared.open<PolicyText>('policies'),
     shared.open<PolicyModeSetting>('policy-modes'),
@@ -122,7 +129,7 @@ export async function openSharedMaps(shared: SharedState): Promise<SharedMaps> {
     shared.open<SensorSetting>('sensor'),
     shared.open<PinSetting>('pins'),
   ]);
-  return { modes, policies, policyModes, templates, scores, status, sensor, pins };
+  return { metrics, modes, policies, policyModes, templates, scores, status, sensor, pins };
 }
 
 /** How long a status stays when its process no longer renews it. */

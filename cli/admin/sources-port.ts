@@ -41,6 +41,7 @@ export function sourcesPort(maps: SharedMaps, importTraffic: Import, selfTests: 
   };
   return {
     list: () => [...maps.status.entries()].map(({ key, value }) => sourceView(key, value, rate(key, value), Date.now())),
+    metrics: () => [...maps.metrics.entries()].map(({ key, value }) => withInstance(value.text, key)),
     sensor: () => ({ sources: maps.sensor.get('sources')?.sources ?? [] }),
     setSensor: ({ sources }) => maps.sensor.set('sources', { sources }),
     importTraffic,
@@ -76,4 +77,18 @@ function sourceView(id: string, status: ProcessStatus, perSecond: number, nowMs:
     problem: problems[0] ?? null,
     detail: { sources: status.sources ?? [], services: status.services ?? [] },
   };
+}
+
+/** The same samples with the gateway's id as a label, so that several gateways stay apart. */
+function withInstance(text: string, id: string): string {
+  return text
+    .split('\n')
+    .map((line) =>
+      line === '' || line.startsWith('#')
+        ? line
+        : line.includes('{')
+          ? line.replace('{', `{gateway="${id}",`)
+          : line.replace(' ', `{gateway="${id}"} `),
+    )
+    .join('\n');
 }

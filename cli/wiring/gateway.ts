@@ -40,6 +40,8 @@ export interface RunningGateway {
   close(): Promise<void>;
 }
 
+const METRICS_EVERY_MS = 5_000;
+
 /** Builds the gateway, listens, and keeps its status in the shared map. */
 export async function runGateway(parts: GatewayParts): Promise<RunningGateway> {
   const { config, maps, policies } = parts;
@@ -66,12 +68,16 @@ export async function runGateway(parts: GatewayParts): Promise<RunningGateway> {
   const publish = () => void maps.status.set(parts.id, status(), { expiresAtMs: Date.now() + STATUS_TTL_MS }).catch(() => undefined);
   publish();
   const heartbeat = setInterval(publish, 1000);
+  const publishMetrics = () =>
+    void maps.metrics.set(parts.id, { text: gateway.metrics() }, { expiresAtMs: Date.now() + 3 * METRICS_EVERY_MS }).catch(() => undefined);
+  const metricsBeat = setInterval(publishMetrics, METRICS_EVERY_MS);
   return {
     gateway,
     ownership,
     status,
     async close() {
       clearInterval(heartbeat);
+      clearInterval(metricsBeat);
       stopModes();
       templates.stop();
       await gateway.close(config.gateway.drainMs);
