@@ -43,7 +43,7 @@ export interface IssueDecision {
 }
 
 export interface Issues {
-  /** Sorts: lastSeen, firstSeen, priority, severity, occurrences. */
+  /** Sorts: lastSeen, firstSeen, priority, severity, occurrences; `filed`: when weir opened it, whatever the time of its traffic. */
   list(filter: IssueFilter, request: PageRequest): Promise<Page<IssueSummary>>;
   get(id: string): Promise<Issue | null>;
   counts(
@@ -65,7 +65,15 @@ export interface Issues {
 }
 
 const ISSUE_SORTING: Sorting = {
-  columns: { lastSeen: 'lastSeenMs', firstSeen: 'firstSeenMs', priority: 'priority', severity: 'severity', occurrences: 'occurrences' },
+  columns: {
+    lastSeen: 'lastSeenMs',
+    firstSeen: 'firstSeenMs',
+    priority: 'priority',
+    severity: 'severity',
+    occurrences: 'occurrences',
+    // Ids sort by the moment of filing.
+    filed: 'id',
+  },
   initial: '-lastSeen',
   id: 'id',
 };

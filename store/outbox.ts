@@ -19,8 +19,12 @@ export interface Delivery {
 /** Notices outlive a restart and a receiver that is down. Delivery is at least once. */
 export interface Outbox {
   add(notices: readonly { readonly integrationId: string; readonly notice: unknown }[], nowMs: number): Promise<void>;
-  /** Takes what is due and puts its next try off by `holdMs`, so that two admins do not send the same notice. */
-  take(limit: number, nowMs: number, holdMs: number): Promise<readonly Delivery[]>;
+  /**
+   * Takes what is due and puts its next try off by `holdMs`, so that two admins do not send the same notice.
+   *
+   * @param integrationId takes only what is for this one, so that what waits for a slow receiver is not in the way of others
+   */
+  take(limit: number, nowMs: number, holdMs: number, integrationId?: string): Promise<readonly Delivery[]>;
   settle(id: string, result: { readonly state: Delivery['state']; readonly nextTryMs: number; readonly lastError: string }): Promise<void>;
   list(filter: { readonly integrationId?: string; readonly state?: Delivery['state'] }, request: PageRequest): Promise<Page<Delivery>>;
 }
@@ -46,16 +50,10 @@ export function outboxOf(db: Kysely<Tables>): Outbox {
       }));
       await db.insertInto('outbox').values(rows).execute();
     },
-    async take(limit, nowMs, holdMs) {
-      const due = await db
-        .selectFrom('outbox')
-        .select(['id', 'nextTryMs'])
-        .where('state', '=', 'waiting')
-        .where('nextTryMs', '<=', nowMs)
-        .orderBy('nextTryMs')
-        .orderBy('id')
-        .limit(limit)
-        .execute();
+    async take(limit, nowMs, holdMs, integrationId) {
+      let waiting = db.selectFrom('outbox').select(['id', 'nextTryMs']).where('state', '=', 'waiting').where('nextTryMs', '<=', nowMs);
+      if (integrationId !== undefined) waiting = waiting.where('integrationId', '=', integrationId);
+      const due = await waiting.orderBy('nextTryMs').orderBy('id').limit(limit).execute();
       const taken: Delivery[] = [];
       for (const { id, nextTryMs } of due) {
         const row = await db
