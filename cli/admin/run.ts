@@ -1,6 +1,6 @@
 /** The admin process or thread: API, UI, scan scheduler and integrations, joined with what they ask. */
 
-import { createAdmin, type Ports } from '../../admin/index.js';
+import { createAdmin, createSeal, type Ports } from '../../admin/index.js';
 import { type BlockHits, Blocklist, BlockTable, FeedBook, followFeeds } from '../../attackers/index.js';
 import { Redactor, WeirError } from '../../exchange/index.js';
 import type { SharedState, TrafficPublisher } from '../../traffic/index.js';
@@ -11,13 +11,17 @@ import { protectedAddresses } from '../wiring/gateway.js';
 import { openPolicyBook } from '../wiring/policies.js';
 import { blocksPort } from './blocks-port.js';
 import { dataTypesPort } from './data-types-port.js';
+import { runDelivery } from './delivery.js';
 import { importPort } from './import-port.js';
+import { integrationsPort } from './integrations-port.js';
 import { policiesPort } from './policies-port.js';
 import { selfTests } from './self-test.js';
 import { servicesPort, sourcesPort } from './sources-port.js';
 import { templatesPort } from './templates-port.js';
 
 const FEED_CHECK_MS = 30_000;
+/** From here on an actor is told of, where no score for automatic blocks is set. */
+const ACTOR_NOTICE_SCORE = 80;
 
 export interface AdminRun {
   readonly id: string;
@@ -55,6 +59,7 @@ export async function runAdmin(run: AdminRun): Promise<RunningAdmin> {
     sources: sourcesPort(maps, importPort(config, secret, run.publisher), selfTests(store, maps)),
     dataTypes: dataTypesPort(),
     templates: templatesPort(maps),
+    integrations: integrationsPort(config.admin.externalUrl ?? null),
   };
   const admin = await createAdmin(
     {
@@ -78,6 +83,15 @@ export async function runAdmin(run: AdminRun): Promise<RunningAdmin> {
     await store.close();
     throw listenError(cause, config);
   }
+  const delivery = runDelivery({
+    store,
+    maps,
+    blocks: blocklist.blocks,
+    seal: createSeal(secret),
+    actorScore: config.actors.autoBlockScore ?? ACTOR_NOTICE_SCORE,
+    publicUrl: config.admin.externalUrl ?? url,
+    log,
+  });
   const startedAtMs = Date.now();
   const status = (): ProcessStatus => ({
     role: 'admin',
@@ -85,7 +99,7 @@ export async function runAdmin(run: AdminRun): Promise<RunningAdmin> {
     startedAtMs,
     atMs: Date.now(),
     addresses: [url],
-    counters: {},
+    counters: { ...delivery.counters() },
   });
   const publish = () => void maps.status.set(run.id, status(), { expiresAtMs: Date.now() + STATUS_TTL_MS }).catch(() => undefined);
   publish();
@@ -98,6 +112,7 @@ export async function runAdmin(run: AdminRun): Promise<RunningAdmin> {
       clearInterval(feedTimer);
       stopFeeds();
       policies.close();
+      await delivery.close();
       await admin.close();
       await run.publisher.close(2_000);
       await store.close();

@@ -9,6 +9,8 @@ import { registerMode } from './mode.js';
 import { registerPcap } from './pcap.js';
 import { registerPolicies } from './policies.js';
 import { registerRoles } from './roles.js';
+import { registerScan } from './scan.js';
+import { registerTests } from './tests.js';
 
 /** Every command, in the order of `weir --help`. */
 export const commands: readonly ((program: Command, context: CommandContext) => void)[] = [
@@ -17,6 +19,8 @@ export const commands: readonly ((program: Command, context: CommandContext) => 
   registerBlock,
   registerMode,
   registerPolicies,
+  registerScan,
+  registerTests,
   registerImport,
   registerPcap,
   registerClassify,
