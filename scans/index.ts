@@ -1,7 +1,13 @@
 /**
  * F2: active scans. The test language, our library of tests, identities, the runner, the schedule and the gate for CI.
  */
+export * from './command.js';
 export * from './errors.js';
 export { checkTests, formatChecks, type TestCheck, testFiles } from './language/check.js';
 export { compileTest } from './language/compile.js';
 export type { TestDefinition } from './language/types.js';
+export { entryOf, type LibraryEntry, readLibrary } from './library.js';
+export { REPORT_FORMATS, type ReportFormat, writeReport } from './report.js';
+export { endpointsOfHar, endpointsOfOpenApi, exampleOf, type KnownEndpoint } from './run/endpoints.js';
+export { type AuthContext, logIn } from './run/identities.js';
+export { DEFAULT_LIMITS, performScan, type ScanLimits, type ScanOutcome, type ScanRequestOptions } from './run/scan.js';

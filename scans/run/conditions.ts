@@ -176,10 +176,10 @@ function holdsInContext(context: string, where: Condition, sight: Sight): boolea
     case 'include_roles_access':
     case 'exclude_roles_access': {
       const role = scope.name(String(operandValue(where, 'param') ?? '')).toLowerCase();
-      const has = known.identities.some((one) => one.role.toLowerCase() === role);
-      // A role's access is only known where its own samples show it; the sample's own role is what made it work.
+      const isKnown = known.identities.some((one) => one.role.toLowerCase() === role);
+      // What a role may do is what its samples show: the sample's own role is what made it work.
       const own = known.identities.find((one) => one.name === original.identity)?.role.toLowerCase() === role;
-      return context === 'include_roles_access' ? has && own : has && !own;
+      return context === 'include_roles_access' ? isKnown && own : !own;
     }
     case 'api_access_type':
       return holds(where, sight, plain('private'));

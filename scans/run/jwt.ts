@@ -1,4 +1,4 @@
-import { createHash, createSign, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { createHmac, createSign, generateKeyPairSync, type KeyObject } from 'node:crypto';
 
 const encode = (value: unknown) => Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url');
 const decode = (part: string): { [key: string]: unknown } | null => {
@@ -16,6 +16,33 @@ const ownKeys = () => {
   return keys;
 };
 
+const hmac = (secret: string) => (text: string) => createHmac('sha256', secret).update(text).digest('base64url');
+const WEAK_SECRETS = [
+  'secret',
+  'password',
+  'changeme',
+  'jwt',
+  'jwt-secret',
+  'jwt_secret',
+  'your-256-bit-secret',
+  'your_jwt_secret',
+  'secretkey',
+  'secret_key',
+  'mysecret',
+  'supersecret',
+  'super-secret',
+  'test',
+  'dev',
+  'key',
+  'admin',
+  '123456',
+  'default',
+  'token',
+  'shhhhh',
+  's3cr3t',
+  'keyboard cat',
+];
+
 /** Damaged copies of a JWT. `keyUrl` is where jku points. */
 export const JWT_FORMS: { readonly [name: string]: (token: string, keyUrl: string, nowMs: number) => string | null } = {
   none_algo_token: (token) => changed(token, (header) => ({ ...header, alg: 'none' }), null, ''),
@@ -31,8 +58,7 @@ export const JWT_FORMS: { readonly [name: string]: (token: string, keyUrl: strin
   jku_added_token: (token, keyUrl) => signed(token, { jku: keyUrl }),
   jwk_added_token: (token) =>
     signed(token, { jwk: { ...ownKeys().publicKey.export({ format: 'jwk' }), kid: 'weir', use: 'sig' }, kid: 'weir' }),
-  kid_added_token: (token) =>
-    changed(token, (header) => ({ ...header, kid: '../../../../../../dev/null', alg: 'HS256' }), null, hmacNothing),
+  kid_added_token: (token) => changed(token, (header) => ({ ...header, kid: '../../../../../../dev/null', alg: 'HS256' }), null, hmac('')),
   /** Unsigned by us and long expired; only a server that checks neither takes it. */
   expired_token: (token, _keyUrl, nowMs) =>
     changed(
@@ -41,6 +67,21 @@ export const JWT_FORMS: { readonly [name: string]: (token: string, keyUrl: strin
       (body) => ({ ...body, exp: Math.floor(nowMs / 1000) - 86_400 }),
       '',
     ),
+  weak_secret_token(token) {
+    const [header, body, signature] = token.split('.');
+    if (decode(header ?? '')?.alg !== 'HS256') return null;
+    const secret = WEAK_SECRETS.find((one) => createHmac('sha256', one).update(`${header}.${body}`).digest('base64url') === signature);
+    // Signed anew with one more claim: only the secret makes that pass.
+    return secret === undefined
+      ? null
+      : changed(
+          token,
+          (before) => before,
+          (claims) => ({ ...claims, weir: 1 }),
+          hmac(secret),
+        );
+  },
+  empty_secret_token: (token) => changed(token, (header) => ({ ...header, alg: 'HS256' }), null, hmac('')),
   modify_jwt: (token) =>
     changed(
       token,
@@ -49,8 +90,6 @@ export const JWT_FORMS: { readonly [name: string]: (token: string, keyUrl: strin
       undefined,
     ),
 };
-
-const hmacNothing = (text: string) => createHash('sha256').update(text).digest('base64url');
 
 function changed(
   token: string,

@@ -27,10 +27,8 @@ export interface RunOptions {
   readonly onResult: (result: TestResult, key: string) => Promise<void> | void;
 }
 
-/** Names one piece of work: a test on an endpoint, or on the whole origin. */
-export const workKey = (test: TestDefinition, sample: Sample): string =>
-  test.runOnce ? `${test.id} /` : `${test.id} ${sample.endpointId}`;
-
+/** Endpoints on which a test that runs once is tried until it finds something. */
+const ONCE_CANDIDATES = 6;
 /** What may be tried on a DELETE: the object exists once. */
 const FOR_DELETES = new Set(['BOLA', 'BFLA', 'NO_AUTH']);
 
@@ -45,29 +43,42 @@ export async function runTests(options: RunOptions): Promise<void> {
     newId: () => callbacks?.newId() ?? (++counter).toString(16).padStart(24, '0'),
     nowMs: options.nowMs,
   };
-  const claimed = new Set(options.done);
-  const queue = work(options, context, claimed);
+  const queue = work(options, context);
   const worker = async () => {
-    for (const { test, sample, key } of queue) {
-      if (signal.aborted) return;
-      const verdict = await drive(test, sample, context, options);
-      if (signal.aborted) return;
-      await options.onResult({ ...verdict, test, sample }, key);
+    for (const { test, candidates, key } of queue) {
+      let last: TestResult | null = null;
+      for (const sample of candidates) {
+        if (signal.aborted) return;
+        last = { ...(await drive(test, sample, context, options)), test, sample };
+        if (last.verdict === 'vulnerable') break;
+      }
+      if (signal.aborted || last === null) return;
+      await options.onResult(last, key);
     }
   };
   await Promise.all(Array.from({ length: options.concurrency }, worker));
 }
 
-function* work({ tests, samples, intrusive }: RunOptions, context: TestContext, claimed: Set<string>) {
-  for (const sample of samples)
-    for (const test of tests) {
-      const key = workKey(test, sample);
-      if (claimed.has(key) || (test.intrusive && !intrusive)) continue;
-      if (sample.request.method === 'DELETE' && !FOR_DELETES.has(test.category)) continue;
-      if (!scanTest(test).applies(sample, context)) continue;
-      claimed.add(key);
-      yield { test, sample, key };
+/** Tests that change what others rely on (a token, a role) come last. */
+const isLast = (test: TestDefinition): number => Number(test.tags.includes('last'));
+
+function* work({ tests, samples, intrusive, done }: RunOptions, context: TestContext) {
+  const allowed = tests.filter((test) => intrusive || !test.intrusive);
+  const fits = (test: TestDefinition, sample: Sample) =>
+    (sample.request.method !== 'DELETE' || FOR_DELETES.has(test.category)) && scanTest(test).applies(sample, context);
+  for (const turn of [0, 1]) {
+    const now = allowed.filter((test) => isLast(test) === turn);
+    for (const test of now.filter((one) => one.runOnce)) {
+      const key = `${test.id} /`;
+      const candidates = done.has(key) ? [] : samples.filter((sample) => fits(test, sample)).slice(0, ONCE_CANDIDATES);
+      if (candidates.length > 0) yield { test, candidates, key };
     }
+    for (const sample of samples)
+      for (const test of now) {
+        const key = `${test.id} ${sample.endpointId}`;
+        if (!test.runOnce && !done.has(key) && fits(test, sample)) yield { test, candidates: [sample], key };
+      }
+  }
 }
 
 async function drive(test: TestDefinition, sample: Sample, context: TestContext, options: RunOptions): Promise<Verdict> {

@@ -1,0 +1,119 @@
+import { newId } from '../../exchange/index.js';
+import { ScanError } from '../errors.js';
+import type { TestDefinition } from '../language/types.js';
+import { listenForCallbacks } from './callback.js';
+import type { KnownEndpoint } from './endpoints.js';
+import { guardFor } from './guard.js';
+import { type AuthContext, type LoggedIn, logIn } from './identities.js';
+import { runTests, type TestResult } from './runner.js';
+import { makeSamples } from './samples.js';
+import { createWire } from './wire.js';
+
+export interface ScanLimits {
+  readonly requestsPerSecond: number;
+  readonly concurrency: number;
+  readonly maxMinutes: number;
+  readonly maxRequests: number;
+  readonly timeoutMs: number;
+  readonly maxBodyBytes: number;
+}
+
+export const DEFAULT_LIMITS: ScanLimits = {
+  requestsPerSecond: 50,
+  concurrency: 4,
+  maxMinutes: 60,
+  maxRequests: 100_000,
+  timeoutMs: 10_000,
+  maxBodyBytes: 2_000_000,
+};
+
+export interface ScanRequestOptions {
+  readonly targetUrl: string;
+  readonly service: string;
+  readonly allowHosts: readonly string[];
+  readonly endpoints: readonly KnownEndpoint[];
+  readonly authContexts: readonly AuthContext[];
+  readonly tests: readonly TestDefinition[];
+  readonly intrusive: boolean;
+  readonly limits: ScanLimits;
+  /** Where the target can call us back; null: tests that need it are skipped. */
+  readonly callback: { readonly host: string; readonly port: number; readonly publicHost: string } | null;
+  readonly runId?: string;
+  readonly done?: ReadonlySet<string>;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: { readonly done: number; readonly requests: number; readonly current: string }) => void;
+  readonly onResult?: (result: TestResult, key: string) => Promise<void> | void;
+}
+
+export interface ScanOutcome {
+  readonly results: readonly TestResult[];
+  readonly samples: number;
+  readonly requests: number;
+  /** One sentence each: endpoints that could not be reached, a budget that ran out. */
+  readonly problems: readonly string[];
+  readonly complete: boolean;
+}
+
+/**
+ * One scan from start to end: every identity logs in, samples are made, tests run, results are told as they come.
+ *
+ * @throws ScanError SCAN_AUTH_FAILED, SCAN_TARGET_DOWN, SCAN_TARGET_REFUSED before any test was run
+ */
+export async function performScan(options: ScanRequestOptions): Promise<ScanOutcome> {
+  const { limits, targetUrl } = options;
+  const runId = options.runId ?? newId();
+  const problems: string[] = [];
+  const outOfTime = AbortSignal.timeout(Math.max(1, Math.round(limits.maxMinutes * 60_000)));
+  const signal = AbortSignal.any([outOfTime, ...(options.signal === undefined ? [] : [options.signal])]);
+  const guard = guardFor(targetUrl, options.allowHosts, { connections: limits.concurrency, timeoutMs: limits.timeoutMs });
+  const wire = createWire({ guard, runId, signal, ...limits });
+  const callbacks = options.callback === null ? null : await listenForCallbacks(options.callback);
+  const results: TestResult[] = [];
+  try {
+    await wire
+      .send({ method: 'GET', url: new URL('/', targetUrl).href, headers: {}, body: '', followRedirects: false })
+      .catch((cause: unknown) => {
+        if (cause instanceof ScanError) throw cause;
+        throw new ScanError('SCAN_TARGET_DOWN', `${targetUrl} does not answer: ${cause instanceof Error ? cause.message : String(cause)}`, {
+          cause,
+        });
+      });
+    const identities: LoggedIn[] = [];
+    for (const context of options.authContexts) identities.push(await logIn(context, targetUrl, (request) => wire.send(request)));
+    const samples = await makeSamples(options.endpoints, identities, (request) => wire.send(request), {
+      targetUrl,
+      service: options.service,
+      intrusive: options.intrusive,
+      onProblem: (endpoint, reason) => problems.push(`${endpoint.method} ${endpoint.template}: ${reason}`),
+    });
+    let finished = 0;
+    await runTests({
+      tests: options.tests,
+      samples,
+      identities,
+      wire,
+      callbacks,
+      concurrency: limits.concurrency,
+      intrusive: options.intrusive,
+      signal,
+      done: options.done ?? new Set(),
+      nowMs: Date.now,
+      async onResult(result, key) {
+        results.push(result);
+        finished++;
+        await options.onResult?.(result, key);
+        options.onProgress?.({
+          done: finished,
+          requests: wire.sent,
+          current: `${result.test.id} on ${result.sample.request.method} ${result.sample.template}`,
+        });
+      },
+    });
+    if (outOfTime.aborted) problems.push(`the time of ${limits.maxMinutes} minutes is over`);
+    if (wire.sent >= limits.maxRequests) problems.push(`the budget of ${limits.maxRequests} requests is spent`);
+    return { results, samples: samples.length, requests: wire.sent, problems, complete: !signal.aborted && wire.sent < limits.maxRequests };
+  } finally {
+    await callbacks?.close();
+    await guard.agent.destroy();
+  }
+}
