@@ -15,7 +15,7 @@ type Row = Schemas['EndpointSummary'];
 const COLUMNS: readonly Column<Row>[] = [
   {
     name: 'Endpoint',
-    width: 'minmax(240px, 3fr)',
+    width: 'minmax(200px, 3fr)',
     sort: 'template',
     cell: (row) => (
       <Link to="/inventory/$id" params={{ id: row.id }} title={`${row.method} ${row.template}`}>
@@ -26,7 +26,7 @@ const COLUMNS: readonly Column<Row>[] = [
   { name: 'Service', width: 'minmax(80px, 1fr)', cell: (row) => row.service },
   {
     name: 'Risk',
-    width: '120px',
+    width: '108px',
     sort: 'risk',
     cell: (row) => (
       <span title={row.riskReasons.join('\n')}>
@@ -40,8 +40,8 @@ const COLUMNS: readonly Column<Row>[] = [
     cell: (row) =>
       row.authRequired === false ? <Marks values={['none needed']} color="orange" /> : <Marks values={row.auth.slice(0, 1)} />,
   },
-  { name: 'Data types', width: 'minmax(130px, 1.3fr)', cell: (row) => <Marks values={row.dataTypes} color="grape" /> },
-  { name: 'Tags', width: 'minmax(130px, 1.3fr)', cell: (row) => <Marks values={row.tags} /> },
+  { name: 'Data types', width: 'minmax(100px, 1.2fr)', cell: (row) => <Marks values={row.dataTypes} color="grape" /> },
+  { name: 'Tags', width: 'minmax(100px, 1.2fr)', cell: (row) => <Marks values={row.tags} /> },
   { name: 'Requests', width: '84px', sort: 'requests', cell: (row) => <span className="num">{short(row.counts.requests)}</span> },
   { name: 'Last 24 hours', width: '112px', cell: (row) => <Spark points={row.sparkline} /> },
   { name: 'Last seen', width: '106px', sort: 'lastSeen', cell: (row) => <Time ms={row.lastSeenMs} /> },
@@ -89,7 +89,7 @@ export function Inventory() {
           ]}
           width={120}
         />
-        <SearchFilter name="field" placeholder="Field name" />
+        
         {filters.dataType !== undefined && <SelectFilter name="dataType" label="Data type" options={[filters.dataType]} />}
       </Group>
       <Rows

@@ -67,8 +67,10 @@ export function Mark({
   );
 }
 
+const SHOWN = 2;
+
 export function Marks({ values, color = 'gray' }: { readonly values: readonly string[]; readonly color?: MantineColor }) {
-  const shown = values.slice(0, 3);
+  const shown = values.slice(0, SHOWN);
   return (
     <Group gap={4} wrap="nowrap">
       {shown.map((value) => (
@@ -77,7 +79,7 @@ export function Marks({ values, color = 'gray' }: { readonly values: readonly st
         </Mark>
       ))}
       {values.length > shown.length && (
-        <Tooltip label={values.slice(3).join(', ')}>
+        <Tooltip label={values.slice(SHOWN).join(', ')}>
           <span className="dimmed small">+{values.length - shown.length}</span>
         </Tooltip>
       )}

@@ -1,4 +1,4 @@
-import { Alert, Anchor, Button, Center, Code, Divider, Paper, PasswordInput, Stack, Text, TextInput, Title } from '@mantine/core';
+import { Alert, Anchor, Button, Center, Divider, Paper, PasswordInput, Stack, Text, TextInput, Title } from '@mantine/core';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useRouter } from '@tanstack/react-router';
 import { type FormEvent, useState } from 'react';
@@ -48,8 +48,7 @@ export function SignIn({ note }: { readonly note?: string }) {
           )}
           {methods.data?.password === false && single === null ? (
             <Text size="sm">
-              Nobody has a password here yet. Open the one-time link that weir printed when it started, or get a new one with{' '}
-              <Code>bin/weir sign-in</Code>.
+              Nobody has a password here yet. Open the one-time link that weir printed when it started. A restart prints a new one.
             </Text>
           ) : (
             <form onSubmit={submit}>

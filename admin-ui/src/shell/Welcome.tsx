@@ -19,13 +19,17 @@ function use(secret: string): Promise<Session> {
 export function Welcome() {
   const client = useQueryClient();
   const navigate = useNavigate();
+  // Read once: the address changes while the next page is on its way.
+  const [secret] = useState(() => window.location.hash.slice(1));
   const [error, setError] = useState<ApiError | null>(null);
   const enter = useCallback(() => {
-    use(window.location.hash.slice(1)).then((session) => {
+    use(secret).then(async (session) => {
+      // An earlier question for the session may still be on its way with the answer "nobody".
+      await client.cancelQueries({ queryKey: sessionQuery.queryKey });
       client.setQueryData(sessionQuery.queryKey, session);
       void navigate({ to: '/', replace: true });
     }, setError);
-  }, [client, navigate]);
+  }, [client, navigate, secret]);
   useEffect(enter, [enter]);
   if (error !== null && !error.isAway) {
     return (
