@@ -11,7 +11,7 @@ export interface AttackInput {
   readonly mediaType: string;
   /** Decoded text of the body, empty when there is none or the plan did not ask for it. */
   text(): string;
-  /** Parsed body: JSON value, object of form fields or multipart parts, XML as objects, or the text. */
+  /** Parsed body: JSON value (a repeated key as `Repeated`), object of form fields or multipart parts, XML as objects, or the text. */
   body(): unknown;
   readonly principal: Principal | null;
 }

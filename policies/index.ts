@@ -2,6 +2,7 @@
  * The policy language and engine: YAML in, decisions out. `compilePolicies` is pure; files and folders are read by `loadLibrary` and `PolicyFolder`.
  */
 export type { AttackDetector, AttackFinding, AttackInput } from './attack-port.js';
+export * from './attacks/index.js';
 export * from './classify/index.js';
 export type { DataClassifier, DataTypeFacts } from './data-port.js';
 export * from './data-types/index.js';

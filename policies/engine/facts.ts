@@ -98,7 +98,7 @@ export class RequestFacts {
           cookies: this.cookies,
           mediaType: mediaType(this.view.headers),
           text: () => this.content.text(),
-          body: () => this.content.parsed().value,
+          body: () => this.content.parsedWithRepeats().value,
           principal: context.principal,
         },
         { paranoia },

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Redactor } from '../../exchange/index.js';
 import type { AttackDetector } from '../attack-port.js';
+import { attackDetector } from '../attacks/index.js';
 import { Classifier } from '../classify/index.js';
 import type { DataClassifier } from '../data-port.js';
 import { dataTypes } from '../data-types/index.js';
@@ -15,7 +16,7 @@ import { Counters } from './stats.js';
 export interface CompileOptions {
   /** Recognises data types; the built-in types by default. */
   readonly classifier?: DataClassifier;
-  /** Finds injection attacks; null: `attack` conditions never hold. */
+  /** Finds injection attacks; the built-in detector by default. null: `attack` conditions never hold. */
   readonly attacks?: AttackDetector | null;
   /** Makes evidence; give the one of the installation, so that value hashes agree between processes. */
   readonly redactor?: Redactor;
@@ -54,7 +55,7 @@ function builtInClassifier(): Classifier {
 export function compilePolicies(files: readonly PolicySource[], options: CompileOptions = {}): FullPolicySet {
   const complete: Required<CompileOptions> = {
     classifier: options.classifier ?? builtInClassifier(),
-    attacks: options.attacks ?? null,
+    attacks: options.attacks === undefined ? attackDetector() : options.attacks,
     redactor: options.redactor ?? new Redactor(randomBytes(16).toString('hex')),
     keys: options.keys ?? new KeyRing(),
     overrides: options.overrides ?? new Map(),

@@ -11,7 +11,7 @@ export const ATTACK_CLASSES = [
   'sql',
   'nosql',
   'command',
-  'path',
+  'path-traversal',
   'ssrf',
   'xxe',
   'template',
@@ -19,12 +19,8 @@ export const ATTACK_CLASSES = [
   'ldap',
   'crlf',
   'lookup',
-  'prototype',
-  'mass-assignment',
-  'serialised',
-  'mail',
-  'include',
-  'scanner',
+  'prototype-pollution',
+  'deserialisation',
   'other',
 ] as const;
 export const BODY_PROBLEMS = [

@@ -1,0 +1,47 @@
+/** How a value reads to a person. */
+export interface Reading {
+  /** Sentences or a document: words that look like an attack are most likely about one. */
+  readonly isText: boolean;
+  /** Text without its inline code and code blocks. */
+  readonly outsideCode: string;
+}
+
+/** Words that tie sentences together; none is a word of SQL. English, and the commonest of Spanish, German and French. */
+const GRAMMATICAL = new Set(
+  (
+    'the an is are was were be been being am to of for you your i me my we our us it its this that these those with without have has had do does did ' +
+    'will would can could should may might must how what which who why there their they them he she his her but because about than too very ' +
+    'just also some any while only more most other such here please thanks thank get gets got use uses used using see need needs want ' +
+    'works make makes know el la los las una para con por que del se est der die das und ist nicht mit ein eine von zu auf le les des pour dans est une avec'
+  ).split(' '),
+);
+const PLAIN_WORD = /^["'(\u201c*_]{0,2}([A-Za-z\u00c0-\u024f]+)(?:['\u2019-][A-Za-z]+)*[.,;:!?)"'\u201d*_]{0,3}$/;
+const MAX_SAMPLED = 1200;
+const MIN_WORDS = 5;
+const MIN_SHARE = 0.12;
+/** Of what stands between blanks, so much has to be plain words. */
+const MIN_PLAIN = 0.45;
+const DOCUMENT_WORDS = 10;
+const CODE = /```[\s\S]{0,4000}?(?:```|$)|~~~[\s\S]{0,4000}?(?:~~~|$)|``[^\n]{1,400}?``|`[^`\n]{1,400}`/g;
+const MARKDOWN = /^(?:#{1,6} |[-*] \S|\d+\. \S|> |```|~~~|\|[^\n]+\|[ \t]*$| {4}\S)|\]\(https?:|`[^`\n]+`|\*\*[^*\n]+\*\*/m;
+const CODE_LINES =
+  /(?:^|\n)\s*(?:const|let|var|import|export|function|class|def|return|package|public|private|if \(|for \(|\/\/|\/\*|\$ |npm |at )/;
+
+/** Reads at most the first 1,200 characters for the decision. */
+export function readText(text: string): Reading {
+  const sample = text.length > MAX_SAMPLED ? text.slice(0, MAX_SAMPLED) : text;
+  const pieces = sample.split(/\s+/);
+  let words = 0;
+  let tying = 0;
+  for (const piece of pieces) {
+    const word = piece.length < 30 ? PLAIN_WORD.exec(piece)?.[1] : undefined;
+    if (word === undefined) continue;
+    words++;
+    if (word.length < 8 && GRAMMATICAL.has(word.toLowerCase())) tying++;
+  }
+  const isProse = words >= MIN_WORDS && tying >= 2 && tying / words >= MIN_SHARE && words / pieces.length >= MIN_PLAIN;
+  const lines = sample.split('\n').filter((line) => /\w{2}/.test(line)).length;
+  const isDocument = words >= DOCUMENT_WORDS && (lines >= 3 || MARKDOWN.test(sample) || CODE_LINES.test(sample));
+  const isText = isProse || isDocument;
+  return { isText, outsideCode: isText ? text.replace(CODE, ' ') : text };
+}
