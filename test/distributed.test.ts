@@ -11,6 +11,8 @@ import { type RedisServer, startRedis } from './support/redis.js';
 process.env.WEIR_SECRET = 'the same for all processes';
 t.setTimeout(300_000);
 
+/** Until everything is learned: a moment on an idle machine, most of it for an engine to start. */
+const LEARNED_MS = 90_000;
 const PATHS = ['/api/products', '/api/products/1', '/api/products/2', '/health'];
 /** As much as is recorded of a body at most, so that buffers fill after some hundred requests. */
 const BIG: LoadOptions = {
@@ -109,7 +111,7 @@ class Weir {
 
   /** Waits until everything answered is learned, and a little longer: nothing may come twice. */
   async learnsExactly(t: Test, expected: number): Promise<void> {
-    await eventually(`${expected} learned exchanges`, async () => (await this.learned()) >= expected, 30_000).catch(() => undefined);
+    await eventually(`${expected} learned exchanges`, async () => (await this.learned()) >= expected, LEARNED_MS).catch(() => undefined);
     await delay(500);
     t.equal(await this.learned(), expected, `all ${expected} exchanges are learned, none twice`);
   }
@@ -226,22 +228,18 @@ t.test('two gateways, one engine, one admin', async (t) => {
     await delay(1000);
     await holds(t, 'Redis is frozen');
     await loads[1].stop();
-    const frozenMs = performance.now();
+    const restartedMs = performance.now();
     await running.restartGateway(1);
-    t.comment(`a gateway restarted in ${Math.round(performance.now() - frozenMs)} ms while Redis was frozen`);
+    t.comment(`a gateway restarted in ${Math.round(performance.now() - restartedMs)} ms while Redis was frozen`);
     await holds(t, 'restarted while Redis is frozen');
 
     await redis.kill();
     await delay(300);
     await holds(t, 'Redis is gone');
-    const goneMs = performance.now();
-    await running.restartGateway(1);
-    t.comment(`a gateway restarted in ${Math.round(performance.now() - goneMs)} ms while Redis was gone`);
     loads.push(
       startLoad(running.gateways[1].url, PATHS),
       ...running.gateways.map((gateway) => startLoad(gateway.url, ['/api/login'], BIG)),
     );
-    await holds(t, 'restarted while Redis is gone');
     await running.block('203.0.113.77');
     await eventually(
       'more than the buffers hold',
