@@ -114,6 +114,7 @@ const API_WORD =
   /^(?:api|apis|rest|v\d+(?:\.\d+)*(?:(?:alpha|beta)\d*)?|services?|public|private|internal|admin|web|app|mobile|open|graphql|rpc|odata|cgi-bin|resources)$/i;
 const EXTENSION = /\.(?:json|xml|html?|csv|php|aspx?|jsp|do|pdf|png|jpg|txt|svg|js|css|zip|yaml)$/i;
 
+export const isReserved = (text: string): boolean => RESERVED.has(text.toLowerCase());
 export const isVerb = (text: string): boolean => VERB.test(text);
 export const isPlural = (text: string): boolean => text.length > 3 && /[^s]s$/i.test(text);
 
@@ -291,7 +292,7 @@ export function placeRows(literals: readonly Literal[], shaped: readonly TrieNod
       Math.min(8, consonantRun(text)),
       Math.min(10, classChanges(text)),
       isVerb(text) ? 1 : 0,
-      RESERVED.has(text.toLowerCase()) ? 1 : 0,
+      isReserved(text) ? 1 : 0,
       API_WORD.test(text) ? 1 : 0,
       /[^\x21-\x7e]/.test(text) ? 1 : 0,
       /^[@~$!*+]/.test(text) ? 1 : 0,

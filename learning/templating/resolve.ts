@@ -1,3 +1,4 @@
+import { crowdOf } from './crowd.js';
 import { groupRows, isPlural, type Literal, type PlaceContext, placeLiterals, placeRows } from './features.js';
 import { logOdds, sigmoid, type TemplateModel } from './model.js';
 import { formatStems, type Member, splitByPattern } from './partials.js';
@@ -311,6 +312,14 @@ export function judge(literals: readonly Literal[], shaped: readonly TrieNode[],
     return null;
   });
   const parameter = literals.map((_, index) => guards[index] === null && probabilities[index] > 0.5);
+  for (const index of crowdOf(
+    literals,
+    rows.profiles.map((profile) => profile.keys),
+  )) {
+    if (parameter[index] || guards[index] !== null) continue;
+    parameter[index] = true;
+    guards[index] = 'answers like the words beside it';
+  }
   codeSet(literals, guards, parameter);
   coherence(literals, shaped, probabilities, guards, parameter);
   return literals.map((literal, index) => ({

@@ -154,7 +154,7 @@ function family(make: Maker, prefix: readonly MadeSegment[]): void {
   const count = r.int(5, 45);
   const shape = r.int(0, 4);
   const shared = make.fields();
-  const sameKeys = r.chance(0.3);
+  const sameKeys = r.chance(0.06);
   const children = Array.from({ length: r.int(1, 3) }, () => make.noun(0));
   const actions = Array.from({ length: r.int(1, 3) }, () => make.action());
   const id = make.parameter(r.chance(0.8) ? make.idKind : r.pick(WORDY_KINDS));
@@ -220,7 +220,7 @@ function pages(make: Maker, prefix: readonly MadeSegment[]): void {
   const { r } = make;
   const root = r.chance(0.7) ? [...prefix, make.noun()] : prefix;
   const method = r.chance(0.85) ? 'GET' : 'POST';
-  const sameKeys = r.chance(0.3) ? make.fields() : null;
+  const sameKeys = r.chance(0.12) ? make.fields() : null;
   for (let index = r.int(3, 40); index > 0; index--) {
     const words = r.chance(0.5) ? [r.pick(ADJECTIVES), r.pick(NOUNS)] : r.chance(0.5) ? [r.pick(NOUNS)] : [r.pick(NOUNS), r.pick(NOUNS)];
     make.add(method, [...root, joinWords(words, make.casing), ...(r.chance(0.08) ? [r.pick(SPECIALS)] : [])], sameKeys ?? make.fields());
@@ -253,13 +253,15 @@ function coded(make: Maker, prefix: readonly MadeSegment[]): void {
 /** Enumerated words with a tree below: `/categories/{kind}/items`. */
 function enumerated(make: Maker, prefix: readonly MadeSegment[]): void {
   const { r } = make;
-  const kind = make.enumeration(r.int(2, 14));
+  const kind = make.enumeration(r.chance(0.6) ? r.int(2, 14) : r.int(15, 60));
   const path = [...prefix, make.noun(), kind];
   const keys = make.fields();
   make.add('GET', path, keys);
   if (r.chance(0.5)) make.add('POST', path, keys);
   if (r.chance(0.6)) make.add('GET', [...path, make.id(make.noun())], keys);
   if (r.chance(0.4)) make.add('GET', [...path, make.noun()], make.fields());
+  if (r.chance(0.4)) make.add(r.pick(['GET', 'POST']), [...path, make.id(make.noun()), make.id(make.noun()), make.action()], make.fields());
+  if (r.chance(0.5)) for (const word of r.some(SPECIALS, r.int(1, 4))) make.add('GET', [...path.slice(0, -1), word], make.fields());
 }
 
 /** Long management paths with constants between the parameters, and custom verbs after a colon. */
@@ -332,7 +334,7 @@ const STYLES: readonly [weight: number, (make: Maker, prefix: readonly MadeSegme
   [3, named],
   [2.5, pages],
   [1.5, coded],
-  [1, enumerated],
+  [1.5, enumerated],
   [1.5, management],
   [0.7, mixed],
 ];
