@@ -16,7 +16,7 @@ import {
   readNotice,
   systemIo,
 } from '../../integrations/index.js';
-import { type Delivery, type IssueSummary, type Store, StoreError, type StoredObject } from '../../store/index.js';
+import { type Delivery, type IssueSummary, type Store, type StoredObject, StoreError } from '../../store/index.js';
 import type { SharedMap } from '../../traffic/index.js';
 import type { SharedMaps } from '../shared-maps.js';
 import { lookForNews, type Told } from './news.js';
@@ -64,7 +64,8 @@ export function runDelivery(options: DeliveryOptions): RunningDelivery {
   const deliverer = new Deliverer({
     outbox: store.outbox,
     io,
-    open: (destination) => integrationNamed(destination.kind).open(openedConfig(destination.config as KeptIntegration['config'], options.seal), io),
+    open: (destination) =>
+      integrationNamed(destination.kind).open(openedConfig(destination.config as KeptIntegration['config'], options.seal), io),
     noticeOf: (delivery) => noticeOfDelivery(delivery, options, io.nowMs()),
     log,
   });
@@ -136,16 +137,13 @@ class Watcher {
     }
     const { told } = watch;
     // Blocks made while nobody watched are still in the map.
-    const missed = this.#lookedBack ? [] : [...blocks.entries()].map(({ value }) => value).filter((one) => one.createdAtMs > (told?.blocksMs ?? nowMs));
+    const missed = this.#lookedBack
+      ? []
+      : [...blocks.entries()].map(({ value }) => value).filter((one) => one.createdAtMs > (told?.blocksMs ?? nowMs));
     const newBlocks = [...new Map([...missed, ...fresh].map((block) => [`${block.id}@${block.createdAtMs}`, block])).values()];
     const filters = integrations.map((object) => ({ id: object.id, filter: bodyOf(object) }));
     const wanted = (issue: IssueSummary): boolean => filters.some(({ filter }) => mayWant(filter, issue));
-    const news = await lookForNews(
-      told,
-      newBlocks,
-      { ...this.options, ...this.options.maps, isWanted: wanted },
-      nowMs,
-    );
+    const news = await lookForNews(told, newBlocks, { ...this.options, ...this.options.maps, isWanted: wanted }, nowMs);
     this.#lookedBack = true;
     const filed = news.notices.flatMap((notice) =>
       filters.filter(({ filter }) => isWanted(filter, notice)).map(({ id }) => ({ integrationId: id, notice })),
@@ -208,7 +206,12 @@ async function allIntegrations(store: Pick<Store, 'objects'>): Promise<readonly 
 
 /** What people send by hand is kept as a reference and filled in when it goes out, so that it says what is true then. */
 async function noticeOfDelivery(delivery: Delivery, options: DeliveryOptions, nowMs: number): Promise<Notice> {
-  const raw = delivery.notice as { readonly change?: unknown; readonly issueId?: unknown; readonly id?: unknown; readonly by?: unknown } | null;
+  const raw = delivery.notice as {
+    readonly change?: unknown;
+    readonly issueId?: unknown;
+    readonly id?: unknown;
+    readonly by?: unknown;
+  } | null;
   if (raw?.change !== 'sent' || typeof raw.issueId !== 'string' || raw.id !== undefined) return readNotice(delivery.notice);
   const issue = await options.store.issues.get(raw.issueId);
   if (issue === null) throw new IntegrationError('INTEGRATION_NOTICE', `issue ${raw.issueId} is no longer kept`);

@@ -1,7 +1,7 @@
 /** What is new since the last look, as notices: issues from the store, blocks, scores and sources from the shared maps. */
 import type { Block } from '../../attackers/index.js';
 import { newId } from '../../exchange/index.js';
-import { noticeOfIssue, type Notice } from '../../integrations/index.js';
+import { type Notice, noticeOfIssue } from '../../integrations/index.js';
 import type { IssueSummary, Store } from '../../store/index.js';
 import type { SharedMap } from '../../traffic/index.js';
 import type { ProcessStatus, ScoreSetting } from '../shared-maps.js';
@@ -57,7 +57,8 @@ export async function lookForNews(
   );
   const notices: Notice[] = [];
   for (const issue of filed) if (!known.filed.has(issue.id)) notices.push(...(await issueNotice(issue, 'opened', options, nowMs)));
-  for (const issue of reopened) if (!known.reopened.has(momentOf(issue))) notices.push(...(await issueNotice(issue, 'reopened', options, nowMs)));
+  for (const issue of reopened)
+    if (!known.reopened.has(momentOf(issue))) notices.push(...(await issueNotice(issue, 'reopened', options, nowMs)));
   for (const block of newBlocks) if (block.createdAtMs > before.blocksMs) notices.push(blockNotice(block, options, nowMs));
   for (const { key, value } of actors) if (!known.actors.has(key)) notices.push(actorNotice(key, value.score, options, nowMs));
   for (const [name, { service, problem }] of troubles) {
@@ -104,7 +105,12 @@ async function reopenedIssues({ store }: NewsOptions): Promise<readonly IssueSum
   }
 }
 
-async function issueNotice(summary: IssueSummary, change: 'opened' | 'reopened', options: NewsOptions, nowMs: number): Promise<readonly Notice[]> {
+async function issueNotice(
+  summary: IssueSummary,
+  change: 'opened' | 'reopened',
+  options: NewsOptions,
+  nowMs: number,
+): Promise<readonly Notice[]> {
   if (!options.isWanted(summary)) return [];
   const issue = await options.store.issues.get(summary.id);
   return issue === null ? [] : [noticeOfIssue(issue, change, { publicUrl: options.publicUrl, nowMs })];
