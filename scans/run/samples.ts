@@ -123,6 +123,13 @@ export async function makeSamples(
         tried.set(endpoint.id, sampleOf(endpoint, person, exchange, values));
     }
   }
+  // Requests that change something may have changed what was read before them: the usual answer is the one of now.
+  if (options.intrusive)
+    for (const [id, sample] of tried)
+      if (sample.request.method === 'GET') {
+        const response = await send(sample.request).catch(() => null);
+        if (response !== null) tried.set(id, { ...sample, response });
+      }
   // Whose a value is can be told only after everybody's lists were read.
   return [...tried.values()].map((sample) => ({ ...sample, ownValues: ownValuesOf(sample) }));
 
