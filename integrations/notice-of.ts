@@ -1,6 +1,6 @@
 /** From what weir keeps to what it tells, and whom. */
 import { newId, type Severity, severityRank } from '../exchange/index.js';
-import type { Issue, IssueChange } from '../store/index.js';
+import type { Issue } from '../store/index.js';
 import type { IssueNotice, Notice, TestNotice } from './notice.js';
 
 const MAX_EVIDENCE = 3;
@@ -40,14 +40,6 @@ export function noticeOfIssue(
     })),
     by: options.by ?? '',
   };
-}
-
-/** What changed issues give to tell. An issue that was merely seen again is no news. */
-export function noticesOf(
-  changes: readonly { readonly change: IssueChange['change']; readonly issue: Issue }[],
-  options: { readonly publicUrl: string | null; readonly nowMs: number },
-): readonly IssueNotice[] {
-  return changes.flatMap(({ change, issue }) => (change === 'seen-again' ? [] : [noticeOfIssue(issue, change, options)]));
 }
 
 /** Which notices an integration is told. */
