@@ -2,7 +2,9 @@
  * F2: active scans. The test language, our library of tests, identities, the runner, the schedule and the gate for CI.
  */
 export * from './command.js';
+export { endpointsOfStore } from './endpoints-of-store.js';
 export * from './errors.js';
+export { type CaseResult, runCases } from './language/cases.js';
 export { checkTests, formatChecks, type TestCheck, testFiles } from './language/check.js';
 export { compileTest } from './language/compile.js';
 export type { TestDefinition } from './language/types.js';
@@ -11,3 +13,4 @@ export { REPORT_FORMATS, type ReportFormat, writeReport } from './report.js';
 export { endpointsOfHar, endpointsOfOpenApi, exampleOf, type KnownEndpoint } from './run/endpoints.js';
 export { type AuthContext, logIn } from './run/identities.js';
 export { DEFAULT_LIMITS, performScan, type ScanLimits, type ScanOutcome, type ScanRequestOptions } from './run/scan.js';
+export { createScanner, nextRun, type Scanner, type ScannerOptions, type ScannerPorts } from './scheduler.js';

@@ -1,0 +1,184 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import t, { type Test } from 'tap';
+import { openStore, type RunState, type Store } from '../store/index.js';
+import { createScanner, nextRun, type Scanner } from './scheduler.js';
+
+/** A shop in which anybody who is signed in opens anybody's order. */
+async function shop(t: Test, delayMs = 0) {
+  const seen: string[] = [];
+  const server = createServer((request, response) => {
+    seen.push(`${request.method} ${request.url} ${request.headers['x-weir-scan'] ?? 'unmarked'}`);
+    const user = /^Bearer (alice|bob)$/.exec(request.headers.authorization ?? '')?.[1];
+    const id = /^\/orders\/(\d+)$/.exec(request.url ?? '')?.[1];
+    const orders: { [id: string]: string } = { 101: 'alice', 202: 'bob' };
+    const [status, body] =
+      user === undefined
+        ? [401, { error: 'sign in' }]
+        : request.url === '/orders'
+          ? [
+              200,
+              {
+                orders: Object.keys(orders)
+                  .filter((one) => orders[one] === user)
+                  .map((one) => ({ id: Number(one) })),
+              },
+            ]
+          : id !== undefined && orders[id] !== undefined
+            ? [200, { id: Number(id), owner: orders[id], address: 'a street' }]
+            : [404, { error: 'not found' }];
+    setTimeout(() => response.writeHead(status as number, { 'content-type': 'application/json' }).end(JSON.stringify(body)), delayMs);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, seen };
+}
+
+async function world(t: Test, url: string) {
+  const store = await openStore({ kind: 'sqlite', path: `${t.testdir()}/weir.db` });
+  t.teardown(() => store.close());
+  const nowMs = Date.now();
+  const endpoint = (id: string, template: string) => ({
+    id,
+    service: 'shop',
+    method: 'GET',
+    template,
+    firstSeenMs: nowMs,
+    lastSeenMs: nowMs,
+    access: 'private' as const,
+    authRequired: true,
+    auth: ['bearer'],
+    tags: [],
+    dataTypes: [],
+    risk: 0,
+    riskReasons: [],
+    detail: {},
+  });
+  await store.commit({ batchIds: ['b1'], nowMs, endpoints: [endpoint('e1', '/orders'), endpoint('e2', '/orders/{id}')] });
+  for (const user of ['alice', 'bob'])
+    await store.objects.put(
+      'auth-context',
+      user,
+      { name: user, service: 'shop', role: 'user', kind: 'header', config: { name: 'authorization', value: `Bearer ${user}` } },
+      { author: 'test', atMs: nowMs },
+    );
+  const scanner = async (holder: string) => {
+    const made = await createScanner(
+      { holder },
+      { store, upstreamOf: () => url, openConfig: (config) => config, log: (message) => t.comment(message) },
+    );
+    t.teardown(() => made.close());
+    return made;
+  };
+  const scan = (extra: object = {}, cron = '') =>
+    store.scans.add({
+      name: 'nightly',
+      service: 'shop',
+      cron,
+      zone: 'UTC',
+      enabled: true,
+      nextRunMs: cron === '' ? null : nowMs - 1,
+      createdMs: nowMs,
+      createdBy: 'test',
+      definition: { authContexts: ['alice', 'bob'], categories: ['BOLA'], requestsPerSecond: 1000, ...extra },
+    });
+  return { store, scanner, scan };
+}
+
+async function until(store: Store, id: string, state: RunState, scanner: Scanner) {
+  for (let turn = 0; turn < 200; turn++) {
+    scanner.wake();
+    const run = await store.scans.run(id);
+    if (run?.state === state) return run;
+    if (run?.state === 'failed') throw new Error(JSON.stringify(run.summary));
+    await sleep(50);
+  }
+  throw new Error(`run ${id} never was ${state}`);
+}
+
+t.test('a due scan is run once, finds the other user reading an order, and files one issue', async (t) => {
+  const { url, seen } = await shop(t);
+  const { store, scanner, scan } = await world(t, url);
+  const { id } = await scan({}, '0 3 * * *');
+  const [first] = [await scanner('a'), await scanner('b')];
+  for (let turn = 0; turn < 100 && (await store.scans.runs({ scanId: id }, {})).items.length === 0; turn++) await sleep(20);
+  const { items } = await store.scans.runs({ scanId: id }, {});
+  t.equal(items.length, 1);
+  t.equal(items[0]!.trigger, 'schedule');
+  const run = await until(store, items[0]!.id, 'finished', first!);
+  const { items: results } = await store.scans.results(run.id, { verdict: 'vulnerable' }, {});
+  t.strictSame(
+    results.map((one) => [one.testId, one.endpointId]),
+    [['bola-read-object', 'e2']],
+  );
+  t.match(JSON.stringify(results[0]!.body), /orders\/101/);
+  t.notMatch(JSON.stringify(results[0]!.body), /Bearer (alice|bob)/, 'no credentials in the proof');
+  const { items: issues } = await store.issues.list({}, {});
+  t.equal(issues.length, 1);
+  t.equal(issues[0]!.id, results[0]!.issueId);
+  t.ok((await store.scans.get(id))!.nextRunMs! > Date.now());
+  t.strictSame(
+    seen.filter((line) => line.endsWith('unmarked')),
+    [],
+  );
+});
+
+t.test('stop, pause and resume', async (t) => {
+  const { url } = await shop(t, 5);
+  const { store, scanner, scan } = await world(t, url);
+  const { id } = await scan({ categories: [], requestsPerSecond: 40, concurrency: 1 });
+  const one = await scanner('a');
+  const start = () => store.scans.startRun({ scanId: id, service: 'shop', trigger: 'person', startedMs: Date.now() });
+  const run = await start();
+  await until(store, run.id, 'running', one);
+  await sleep(600);
+  await store.scans.saveRun(run.id, { state: 'paused' });
+  await sleep(900);
+  const paused = (await store.scans.results(run.id, {}, { limit: 500 })).items.length;
+  await sleep(300);
+  t.equal((await store.scans.results(run.id, {}, { limit: 500 })).items.length, paused, 'nothing is tested while paused');
+  t.equal((await store.scans.run(run.id))!.state, 'paused');
+  await store.scans.saveRun(run.id, { state: 'queued' });
+  await until(store, run.id, 'running', one);
+  await sleep(700);
+  await store.scans.saveRun(run.id, { stopRequested: true });
+  const atMs = Date.now();
+  await until(store, run.id, 'stopped', one);
+  t.ok(Date.now() - atMs < 2_000, 'stopped within two seconds');
+  const { items } = await store.scans.results(run.id, {}, { limit: 500 });
+  t.ok(items.length >= paused);
+  t.equal(new Set(items.map((result) => `${result.testId} ${result.endpointId}`)).size, items.length, 'nothing is tested twice');
+});
+
+t.test('what stops a scan before its tests is told on the run', async (t) => {
+  const { url } = await shop(t);
+  const { store, scanner, scan } = await world(t, url);
+  const one = await scanner('a');
+  const cases: [object, RegExp][] = [
+    [{ targetUrl: 'http://169.254.169.254/' }, /no scan may call/],
+    [{ targetUrl: 'http://127.0.0.1:1/' }, /does not answer/],
+    [{ authContexts: ['nobody'] }, /no auth context nobody/],
+  ];
+  for (const [extra, expected] of cases) {
+    const { id } = await scan(extra);
+    const run = await store.scans.startRun({ scanId: id, service: 'shop', trigger: 'person', startedMs: Date.now() });
+    await t.rejects(until(store, run.id, 'finished', one), { message: expected });
+  }
+  t.match(await one.checkAuthContext('alice'), { ok: true });
+  t.equal(one.checkTest('id: x\ninfo: {}\n').ok, false);
+});
+
+t.test('next times across daylight saving', async (t) => {
+  const at = (text: string) => Date.parse(text);
+  const table: [cron: string, zone: string, after: string, next: string][] = [
+    ['30 2 * * *', 'Europe/Berlin', '2026-03-28T12:00:00Z', '2026-03-29T01:00:00Z'],
+    ['30 2 * * *', 'Europe/Berlin', '2026-10-24T12:00:00Z', '2026-10-25T00:30:00Z'],
+    ['0 3 * * 1', 'UTC', '2026-01-01T00:00:00Z', '2026-01-05T03:00:00Z'],
+  ];
+  for (const [cron, zone, after, next] of table)
+    t.equal(new Date(nextRun(cron, zone, at(after))!).toISOString(), new Date(at(next)).toISOString(), `${cron} ${zone}`);
+});
