@@ -3,6 +3,7 @@ import { QueryClient, useMutation, useQueryClient } from '@tanstack/react-query'
 import { ApiError } from './api.ts';
 
 const RETRIES = 2;
+const CLOSE = { 'aria-label': 'Close this message' };
 
 export const queries = new QueryClient({
   defaultOptions: {
@@ -32,12 +33,12 @@ export function useWrite<Input, Output>(options: {
     mutationFn: options.write,
     onSuccess: async (output, input) => {
       const message = options.done?.(output, input) ?? null;
-      if (message !== null) notifications.show({ message, color: 'teal' });
+      if (message !== null) notifications.show({ message, color: 'teal', closeButtonProps: CLOSE });
       await Promise.all(options.refresh.map((key) => client.invalidateQueries({ queryKey: [key] })));
       options.after?.(output, input);
     },
     onError: (error) => {
-      if (!options.quiet) notifications.show({ title: titleOf(error), message: textOf(error), color: 'red', autoClose: 8_000 });
+      if (!options.quiet) notifications.show({ title: titleOf(error), message: textOf(error), color: 'red', autoClose: 8_000, closeButtonProps: CLOSE });
     },
   });
 }
