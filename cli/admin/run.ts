@@ -1,8 +1,9 @@
 /** The admin process or thread: API, UI, scan scheduler and integrations, joined with what they ask. */
 
-import { createAdmin, createSeal, type Ports } from '../../admin/index.js';
+import { createAdmin, createSeal, openedConfig, type Ports } from '../../admin/index.js';
 import { type BlockHits, Blocklist, BlockTable, FeedBook, followFeeds } from '../../attackers/index.js';
-import { Redactor, WeirError } from '../../exchange/index.js';
+import { newId, Redactor, WeirError } from '../../exchange/index.js';
+import { createScanner } from '../../scans/index.js';
 import type { SharedState, TrafficPublisher } from '../../traffic/index.js';
 import type { Config } from '../config.js';
 import { openConfiguredStore } from '../engine/run.js';
@@ -52,8 +53,22 @@ export async function runAdmin(run: AdminRun): Promise<RunningAdmin> {
   const feeds = await FeedBook.open(shared);
   const feedTimer = setInterval(() => void feeds.refreshDue().catch(() => undefined), FEED_CHECK_MS);
   const stopFeeds = await followFeeds(shared, table, (error) => log(`feeds: ${error instanceof Error ? error.message : String(error)}`));
+  const services = servicesPort(config, maps);
+  const seal = createSeal(secret);
+  let announce: (runId: string) => void = () => undefined;
+  const scanner = await createScanner(
+    { holder: `${run.id}-${newId()}` },
+    {
+      store,
+      upstreamOf: (name) => services.list().find((service) => service.name === name)?.upstreams[0] ?? null,
+      openConfig: (opened) => openedConfig(opened, seal),
+      log,
+      changed: (runId) => announce(runId),
+    },
+  );
   const ports: Ports = {
-    services: servicesPort(config, maps),
+    services,
+    scans: scanner,
     blocks: blocksPort({ blocklist, table, feeds, hits: await shared.open<BlockHits>('block-hits') }),
     policies: policiesPort(policies, maps, new Redactor(secret)),
     sources: sourcesPort(maps, importPort(config, secret, run.publisher), selfTests(store, maps)),
@@ -75,10 +90,12 @@ export async function runAdmin(run: AdminRun): Promise<RunningAdmin> {
     },
     { store, ...ports },
   );
+  announce = (runId) => admin.announce('scans', 'run', runId);
   let url: string;
   try {
     url = await admin.listen();
   } catch (cause) {
+    await scanner.close();
     await admin.close();
     await store.close();
     throw listenError(cause, config);
@@ -87,7 +104,7 @@ export async function runAdmin(run: AdminRun): Promise<RunningAdmin> {
     store,
     maps,
     blocks: blocklist.blocks,
-    seal: createSeal(secret),
+    seal,
     actorScore: config.actors.autoBlockScore ?? ACTOR_NOTICE_SCORE,
     publicUrl: config.admin.externalUrl ?? url,
     log,
@@ -110,6 +127,7 @@ export async function runAdmin(run: AdminRun): Promise<RunningAdmin> {
     async close() {
       clearInterval(heartbeat);
       clearInterval(feedTimer);
+      await scanner.close();
       stopFeeds();
       policies.close();
       await delivery.close();
