@@ -114,7 +114,7 @@ class Search {
           (sign) => {
             const lower = normalise(capped(value)).text.toLowerCase();
             findLookups(lower, sign);
-            if (/\(\s*\)\s*\{[^}]{0,40};?\s*\}\s*;/.test(lower)) sign('command-shellshock');
+            if (/\(\s*\)\s*\{[^}/*]{0,12};?\s*\}\s*;/.test(lower)) sign('command-shellshock');
           },
           value,
           'header',
@@ -150,7 +150,7 @@ class Search {
     let read: Reading | undefined;
     const isFree = place === 'body' || place === 'query';
     const reading = (): Reading => {
-      read ??= isFree ? readText(text) : { isText: false, outsideCode: text };
+      read ??= isFree ? readText(text, name) : { isText: false, outsideCode: text };
       return read;
     };
     this.collect(

@@ -19,7 +19,7 @@ const MAX_TAGS = 200;
 
 /** Calls that show that something runs; `document.cookie` and its like by themselves. */
 const SINK =
-  /(?:^|[^\w.$])(?:alert|prompt|confirm|eval|settimeout|setinterval|execscript|importscripts)\)?\s*(?:\?\.)?\s*[(`]|\b(?:alert|prompt|confirm|eval)\s*(?:\?\.|\.)(?:apply|call|bind)|document\s*\??\s*(?:\.|\?\.|\[\s*['"])\s*(?:cookie|domain|write|location|documentelement|body|createelement)|(?:window|self|top|this|parent|frames|globalthis)\s*\[\s*[^\]]{1,60}\]\s*(?:\(|=)|\.?constructor\s*(?:\.\s*\w+\s*)?\(\s*['"`]|string\s*(?:\.|\[\s*['"])\s*fromcharcode|(?:location|innerhtml|outerhtml)\s*=\s*['"`]?(?:javascript|<|name|http)|\bon\w+\s*=\s*(?:alert|confirm|prompt)|\batob\s*\(|\bfetch\s*\(\s*['"`](?:https?:)?\/\//;
+  /(?:^|[^\w.$-])(?:alert|prompt|confirm|eval|settimeout|setinterval|execscript|importscripts)\)?\s*(?:\?\.)?(?:\s*\(\s*[^)\s]|`)|\b(?:alert|prompt|confirm|eval)\s*(?:\?\.|\.)(?:apply|call|bind)|document\s*\??\s*(?:\.|\?\.|\[\s*['"])\s*(?:cookie|domain|write|location|body\s*\.\s*(?:append|innerhtml))|(?:window|self|top|this|parent|frames|globalthis)\s*\[\s*[^\]]{1,60}\]\s*(?:\(|=)|\.?constructor\s*(?:\.\s*\w+\s*)?\(\s*['"`]|string\s*(?:\.|\[\s*['"])\s*fromcharcode|(?:location|innerhtml|outerhtml)\s*=\s*['"`]?(?:javascript|<|name|http)|\bon\w+\s*=\s*(?:alert|confirm|prompt)|\batob\s*\(|\bfetch\s*\(\s*['"`](?:https?:)?\/\//;
 const DEMONSTRATION = /(?:alert|prompt|confirm|console\.log|print)\s*(?:\(|`|&)/;
 const SCRIPT_URI =
   /^(?:[\s\u0000-\u0020]*)(?:javascript|vbscript|livescript|mocha):|^data:(?:text\/html|image\/svg|application\/x?html|text\/xml)/;
@@ -33,9 +33,9 @@ export function findHtml(text: string, isLoose: boolean, sign: Sign): void {
   const lower = text.toLowerCase().replaceAll('\0', '');
   if (lower.includes('<')) findTags(lower, sign);
   const compact = lower.slice(0, 200).replace(/[\s\u0000-\u0020]/g, '');
-  if (SCRIPT_URI.test(compact)) sign('xss-script-uri', 0);
-  const escape = BREAK_OUT_EVENT.exec(lower);
-  if (escape !== null) sign('xss-attribute', escape.index);
+  if (SCRIPT_URI.test(compact) && /[(=`%/,[{]/.test(compact)) sign('xss-script-uri', 0);
+  const broken = BREAK_OUT_EVENT.exec(lower);
+  if (broken !== null) sign('xss-attribute', broken.index);
   if (!isLoose) return;
   const bare = BARE_EVENT.exec(lower);
   if (bare !== null) sign(SINK.test(lower) ? 'xss-attribute' : 'xss-bare-event', bare.index);
@@ -76,7 +76,14 @@ function judgeTag(lower: string, at: number, name: string, attributes: string, c
   const isEnd = lower[at + 1] === '/';
   if (attributes.length > 3) {
     if (/[\s/"'`.]on[a-z]{3,30}\s*=/.test(attributes) || EVENT_ATTRIBUTE.test(attributes))
-      sign(DEMONSTRATION.test(attributes) ? 'xss-event-demonstration' : 'xss-event', at);
+      sign(
+        /on[a-z]+=\{/.test(attributes) && !SINK.test(attributes)
+          ? 'xss-tag-weak'
+          : DEMONSTRATION.test(attributes)
+            ? 'xss-event-demonstration'
+            : 'xss-event',
+        at,
+      );
     const compact = attributes.replace(/[\s\u0000-\u0020]/g, '');
     if (SCRIPT_URI_IN_TAG.test(compact) || /javascript#|about:<|srcdoc=/.test(compact)) sign('xss-tag-uri', at);
     if (STYLE_RUNS.test(attributes.replace(/\/\*[^*]{0,40}\*\//g, '').replace(/\\/g, ''))) sign('xss-style', at);
@@ -93,11 +100,12 @@ function judgeTag(lower: string, at: number, name: string, attributes: string, c
         sign('xss-script-end', at);
         break;
       }
-      const content = lower.slice(close + 1, close + 400);
+      const end = lower.indexOf('</script', close);
+      const content = lower.slice(close + 1, end < 0 ? close + 120 : Math.min(end, close + 400));
       if (/\bsrc\s*=|href\s*=/.test(attributes)) sign('xss-script', at);
       else if (DEMONSTRATION.test(content) && !/document\.cookie|fetch\(|xmlhttp|\.src\s*=|location/.test(content))
         sign('xss-script-demonstration', at);
-      else if (SINK.test(content)) sign('xss-script', at);
+      else if (SINK.test(content)) sign(end < 0 ? 'xss-script-demonstration' : 'xss-script', at);
       else sign('xss-script-bare', at);
       break;
     }
@@ -112,7 +120,8 @@ function judgeTag(lower: string, at: number, name: string, attributes: string, c
     case 'layer':
     case 'ilayer':
     case 'isindex':
-      if (!isEnd) sign('xss-embedding', at);
+      // A type such as Promise<Object> is no tag.
+      if (!isEnd && (attributes.length > 3 || at === 0 || !/\w/.test(lower[at - 1]))) sign('xss-embedding', at);
       break;
     case 'link':
     case 'meta':

@@ -26,7 +26,7 @@ export const GROUP_WORDS: ReadonlyMap<number, readonly string[]> = new Map([
   [
     GROUP.sql,
     words(
-      'select union insert update delete drop or  and  xor  || && -- # /* \' " sleep( benchmark( waitfor having where order group rlike regexp like case between ;exec exec( execute declare procedure dbms_ xp_ concat( char( chr( extractvalue( call truncate alter limit',
+      'select union insert update delete drop or  and  xor  || && -- # /* \' " sleep( elt( iif( make_set( benchmark( waitfor having where order group rlike regexp like case between ;exec exec( execute declare procedure dbms_ xp_ concat( char( chr( extractvalue( call truncate alter limit',
     ).filter((word) => word !== ''),
   ],
   [GROUP.tag, ['<']],
@@ -88,7 +88,7 @@ export interface Pattern {
 /** Commands whose names no sentence uses. */
 const RARE =
   'whoami|uname|ifconfig|ipconfig|netstat|wget|curl|chmod|chown|passwd|nslookup|traceroute|tracert|tcpdump|nmap|ncat|nc|netcat|telnet|systeminfo|tasklist|taskkill|powershell(?:\\.exe)?|pwsh|cmd(?:\\.exe)?|certutil|bitsadmin|' +
-  'wmic|regsvr32|rundll32|mshta|bash|zsh|ksh|dash|csh|tcsh|busybox|python[23]?|perl|ruby|php\\d?|gcc|lua|node|xterm|mkfifo|mknod|awk|gawk|sed|xxd|base64|crontab|sudo|su|ssh|scp|rsync|ftp|tftp|dig|printenv|lsof|lsb_release|ps|id|ls|pwd|hostname|groups|dir|env|ping6?(?:\\.exe)?|getent|rmdir|shutdown|reboot|killall|pkill|vim?|nano';
+  'wmic|regsvr32|rundll32|mshta|bash|zsh|ksh|dash|csh|tcsh|busybox|python[23]?|perl|ruby|php\\d?|gcc|lua|node|xterm|mkfifo|mknod|awk|gawk|sed|xxd|crontab|sudo|su|ssh|scp|rsync|ftp|tftp|dig|printenv|lsof|lsb_release|ps|id|ls|pwd|hostname|groups|dir|env|ping6?(?:\\.exe)?|getent|rmdir|shutdown|reboot|killall|pkill|vim?|nano';
 /** Commands that are words too: what follows has to look like an argument. */
 const COMMON =
   'cat|echo|ping|sleep|type|copy|del|find|kill|move|more|less|head|tail|touch|tee|set|net|net1|sort|cut|print|printf|test|time|timeout|true|false|start|stop|exec|eval|source|read|rm|mv|cp|df|du|at|host|finger|sh|ver|nice|nohup|grep|egrep|expr|date|w|who|users|last|mail|route|arp|tar|zip|wall|reg|sc|cacls|exit';
@@ -102,7 +102,7 @@ export const PATTERNS: readonly Pattern[] = [
     rule: 'command-chained',
     group: GROUP.shell,
     match: new RegExp(
-      `(?:[;|\\n\\r]|&&?|\\|\\||^[^\\w\\s]{1,3}\\s?\\+?\\|)[\\s+'"({]{0,6}${FOLDER}(?:(?:${RARE})${END}(?!\\s*[=:(])|(?:${COMMON})${ARGUMENT})`,
+      `(?:[;|]|&&?|\\|\\||^[^\\w\\s]{1,3}\\s?\\+?\\|)[\\s+'"({]{0,6}${FOLDER}(?:(?:${RARE})${END}(?!\\s*[=:(])|(?:${COMMON})${ARGUMENT})`,
     ),
     maxChars: 8000,
   },
@@ -117,6 +117,12 @@ export const PATTERNS: readonly Pattern[] = [
     group: GROUP.shell,
     match:
       /[|;&]\s*(?:set\s+\/a|net\s+(?:user|view|localgroup|share)|type\s+%|ver\b|vol\b|dir\s*(?:$|[c-z]:|\/)|\/(?:usr\/)?(?:s?bin|etc)\/\w+)/,
+  },
+  {
+    rule: 'command-chained',
+    group: GROUP.lines,
+    match: new RegExp(`[\\n\\r]\\s{0,3}${FOLDER}(?:(?:${RARE})${END}(?!\\s*[=:(])|(?:${COMMON})${ARGUMENT})`),
+    maxChars: 120,
   },
   {
     rule: 'command-substitution',
@@ -150,7 +156,7 @@ export const PATTERNS: readonly Pattern[] = [
     match:
       /\$\{?ifs\b|\$\{[\w]*:\d+:\d+\}|\$\{path:|(?:^|[;|&`(\s/])\w{0,3}(?:''|""|\\)\w{1,3}(?:''|""|\\)\w{0,4}\s+[-/.]|\{(?:cat|ls|wget|curl|nc|ping|bash|sh),[^}]+\}|\$@\w|w'h'o|who\$@ami/,
   },
-  { rule: 'command-shellshock', group: GROUP.shell, match: /\(\s*\)\s*\{[^}]{0,40};?\s*\}\s*;/ },
+  { rule: 'command-shellshock', group: GROUP.shell, match: /\(\s*\)\s*\{[^}/*]{0,12};?\s*\}\s*;/ },
   {
     rule: 'command-code',
     group: GROUP.code,
@@ -189,7 +195,7 @@ export const PATTERNS: readonly Pattern[] = [
     rule: 'template-inner',
     group: GROUP.template,
     match:
-      /(?:\{\{|\{%|\$\{|#\{|<%|@\().{0,300}(?:__(?:class|globals|builtins|mro|base|bases|subclasses|init|import|dict|self)__|\.mro\(|\|\s*attr\s*\(|lipsum|cycler|joiner|config\.(?:items|from)|get_flashed_messages|url_for\.|request\.(?:application|environ)|self\._|_self\.env|\.getclass|\.forname|getruntime|processbuilder|java\.|freemarker|\.constructor|constructor\s*[.([]|process\.|require\(|file\.(?:open|read)|`[^`]+`|system\s*\(|exec\s*\(|eval\s*\(|passthru|popen|range\.constructor|\$eval|\$on\.)/s,
+      /(?:\{\{|\{%|[$#]\{|<%|@\()[^\n]{0,200}(?:__(?:class|globals|builtins|mro|base|bases|subclasses|init|import|dict|self)__|\.mro\(|\|\s*attr\s*\(|lipsum|cycler|joiner|config\.(?:items|from)|get_flashed_messages|url_for\.|request\.(?:application|environ)|self\._|_self\.env|\.getclass|\.forname|getruntime|processbuilder|java\.|freemarker|\.constructor|constructor\s*[.([]|process\.|require\(|file\.(?:open|read)|system\s*\(|exec\s*\(|eval\s*\(|passthru|popen|range\.constructor|\$eval|\$on\.)/,
   },
   {
     rule: 'template-call',
@@ -218,7 +224,7 @@ export const PATTERNS: readonly Pattern[] = [
     rule: 'nosql-code',
     group: GROUP.code,
     match:
-      /(?:^|['"\d;}\s])[;\s]*(?:var|let|const)\s+\w+\s*=\s*new\s+date\b|while\s*\(\s*(?:true|1|[\w.()-]+\s*-\s*\w+\s*[<>]?)|do\s*\{.{0,200}\}\s*while/,
+      /^[^\w\n]{0,6}\d{0,6}[^\w\n]{0,6}[;}'"]\s*(?:(?:var|let|const)\s+\w+\s*=\s*new\s+date\b|while\s*\(|do\s*\{|for\s*\(\s*;)|do\s*\{[^\n]{0,200}\}\s*while\s*\([^\n]{0,40}-/,
   },
   {
     rule: 'nosql-code',
@@ -232,7 +238,7 @@ export const PATTERNS: readonly Pattern[] = [
     rule: 'ldap-filter',
     group: GROUP.ldap,
     match:
-      /\(\s*[&|!]\s*\(|[^(]*\)\s*\(\s*[|&!]?\s*\(?\s*[\w.;-]+\s*[~<>]?=|^\*?\)\s*\(|\*\)\s*\(\s*[|&!]?|\)\s*\(\s*(?:uid|cn|sn|mail|objectclass|userpassword|samaccountname|givenname|ou|dc)\s*=|\(\s*(?:uid|cn|objectclass|userpassword|samaccountname)\s*=\s*[^)]*\*/,
+      /\(\s*[&|]\s*\(|\(\s*!\s*\(\s*(?:[\w.]+=|[&|])|^[^(\s]{0,60}\)\s*\(\s*[|&!]?\s*\(?\s*[\w.;-]+\s*[~<>]?=|^\*?\)\s*\(|\*\)\s*\(\s*(?:[|&!]|\w+=)|\)\s*\(\s*(?:uid|cn|sn|mail|objectclass|userpassword|samaccountname|givenname|ou|dc)\s*=|\(\s*(?:uid|cn|objectclass|userpassword|samaccountname)\s*=\s*[^)]*\*/,
     maxChars: 600,
   },
 
@@ -240,9 +246,16 @@ export const PATTERNS: readonly Pattern[] = [
     rule: 'crlf-header',
     group: GROUP.lines,
     match:
-      /[\r\n]+\s{0,4}(?:set-cookie|location|content-(?:type|length|disposition|security-policy)|transfer-encoding|refresh|x-[\w-]{1,40}|host|link|access-control-[\w-]{1,40}|cache-control|p3p|user-agent|referer|connection|http\/\d\.\d|(?:get|post|put|delete|head)\s+\/)\s*:?/,
-    in: ['path', 'query', 'header', 'cookie', 'body'],
+      /[\r\n]+\s{0,4}(?:(?:set-cookie|location|content-(?:type|length|disposition|security-policy)|transfer-encoding|refresh|x-[\w-]{1,40}|host|link|access-control-[\w-]{1,40}|cache-control|p3p|user-agent|referer|connection)\s*:|http\/\d\.\d|(?:get|post|put|delete|head)\s+\/)/,
+    in: ['path', 'query', 'header', 'cookie'],
     maxChars: 2000,
+  },
+  {
+    rule: 'crlf-header',
+    group: GROUP.lines,
+    match: /^\S{0,80}[\r\n]+\s{0,4}(?:set-cookie|location|content-length|transfer-encoding|x-[\w-]{1,40}|refresh)\s*:/,
+    in: ['body'],
+    maxChars: 400,
   },
   {
     rule: 'crlf-log',
@@ -283,7 +296,7 @@ export const PATTERNS: readonly Pattern[] = [
     rule: 'serialised-pickle',
     group: GROUP.serial,
     match:
-      /^(?:\u0080[\u0002-\u0005]|\(?c(?:os|posix|nt|builtins|__builtin__|subprocess)\n)[^]{0,400}?(?:builtins|__builtin__|posix|\bos\b|\bnt\b|subprocess|eval|exec|system|popen|commands|getattr|pty|socket)/,
+      /^(?:\u0080[\u0002-\u0005]|\(?c(?:os|posix|nt|builtins|__builtin__|subprocess)\n)[\s\S]{0,400}?(?:builtins|__builtin__|posix|\bos\b|\bnt\b|subprocess|eval|exec|system|popen|commands|getattr|pty|socket)/,
     keepsCase: true,
   },
 ];

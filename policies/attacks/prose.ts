@@ -12,7 +12,7 @@ const GRAMMATICAL = new Set(
     'the an is are was were be been being am to of for you your i me my we our us it its this that these those with without have has had do does did ' +
     'will would can could should may might must how what which who why there their they them he she his her but because about than too very ' +
     'just also some any while only more most other such here please thanks thank get gets got use uses used using see need needs want ' +
-    'works make makes know el la los las una para con por que del se est der die das und ist nicht mit ein eine von zu auf le les des pour dans est une avec'
+    'works make makes know both each every el la los las una para con por que del se est der die das und ist nicht mit ein eine von zu auf le les des pour dans est une avec'
   ).split(' '),
 );
 const PLAIN_WORD = /^["'(\u201c*_]{0,2}([A-Za-z\u00c0-\u024f]+)(?:['\u2019-][A-Za-z]+)*[.,;:!?)"'\u201d*_]{0,3}$/;
@@ -27,8 +27,14 @@ const MARKDOWN = /^(?:#{1,6} |[-*] \S|\d+\. \S|> |```|~~~|\|[^\n]+\|[ \t]*$| {4}
 const CODE_LINES =
   /(?:^|\n)\s*(?:const|let|var|import|export|function|class|def|return|package|public|private|if \(|for \(|\/\/|\/\*|\$ |npm |at )/;
 
-/** Reads at most the first 1,200 characters for the decision. */
-export function readText(text: string): Reading {
+/** Names of fields that hold what people write. */
+const TEXT_FIELD =
+  /(?:title|body|text|comment|description|bio|about|content|message|note|notes|summary|subject|question|answer|review|caption|headline|details|reason|feedback|abstract|excerpt|post|reply)$/i;
+const FENCE = /(?:^|\n)\s{0,3}(?:```|~~~)/;
+const OPENING_WORDS = /^[A-Z]?[a-z]{1,20}[,:]? +\S/;
+
+/** Reads at most the first 1,200 characters for the decision; `name` is the name of the field. */
+export function readText(text: string, name: string): Reading {
   const sample = text.length > MAX_SAMPLED ? text.slice(0, MAX_SAMPLED) : text;
   const pieces = sample.split(/\s+/);
   let words = 0;
@@ -41,7 +47,12 @@ export function readText(text: string): Reading {
   }
   const isProse = words >= MIN_WORDS && tying >= 2 && tying / words >= MIN_SHARE && words / pieces.length >= MIN_PLAIN;
   const lines = sample.split('\n').filter((line) => /\w{2}/.test(line)).length;
-  const isDocument = words >= DOCUMENT_WORDS && (lines >= 3 || MARKDOWN.test(sample) || CODE_LINES.test(sample));
-  const isText = isProse || isDocument;
+  const isMarked = MARKDOWN.test(sample);
+  const isDocument =
+    FENCE.test(sample) ||
+    (isMarked && words >= MIN_WORDS && tying >= 2) ||
+    (words >= DOCUMENT_WORDS && (lines >= 3 || isMarked || CODE_LINES.test(sample)));
+  const isNamed = TEXT_FIELD.test(name) && OPENING_WORDS.test(sample) && words >= 1;
+  const isText = isProse || isDocument || isNamed;
   return { isText, outsideCode: isText ? text.replace(CODE, ' ') : text };
 }

@@ -2,7 +2,7 @@
  * A stretch of text as SQL would read it, one letter a token:
  * `1` number or constant, `s` text literal, `n` name, `v` variable, `f` name before a bracket, `d` function known from attacks, `&` and/or,
  * `|` the operators || and &&, `!` not, `o` comparison, `a` arithmetic, `U` union, `E` select, `S` other statement, `D` waitfor delay, `A` all/distinct,
- * `F` from, `W` where/having, `B` order or group by, `L` limit, outfile, procedure, `K` other keyword, `C` case when, `M` "in boolean mode",
+ * `F` from, `W` where/having, `B` order or group by, `L` limit, outfile, procedure, `K` other keyword, `C` case when, `M` "in boolean mode", `I` if with its bracket,
  * `c` comment to the end of the line, and `( ) , ; q` themselves (q: what SQL has no use for).
  */
 export interface SqlTokens {
@@ -44,7 +44,8 @@ const TOKEN = new RegExp(
     String.raw`(case\s+when|case\s+\d+\s+when)`,
     String.raw`(in\s+boolean\s+mode|with\s+query\s+expansion)`,
     String.raw`(waitfor\s+(?:delay|time)\b)`,
-    String.raw`((?:drop|truncate|alter|create)\s+(?:or\s+replace\s+)?(?:temp(?:orary)?\s+)?(?:table|database|schema|view|function|procedure|user|login|trigger|index|role|alias|assembly)\b|insert\s+into\b|delete\s+from\b|update\s+[\w.[\]"]+\s+set\b|replace\s+into\b|declare\s+@?\w+|exec(?:ute)?(?:\s+immediate|\s+[\w.[\]]+|\s*\()|call\s+[\w.]+\s*\(|begin\s+[\w.]+|shutdown\b|grant\s+\w+\s+(?:on|to)\b|set\s+@\w+|load\s+data\b|copy\s+\w+\s+(?:from|to)\b|if\s*\(|perform\s+\w+\s*\(|handler\s+\w+\s+open|attach\s+database|vacuum\s+into)`,
+    String.raw`((?:drop|truncate|alter|create)\s+(?:or\s+replace\s+)?(?:temp(?:orary)?\s+)?(?:table|database|schema|view|function|procedure|user|login|trigger|index|role|alias|assembly)\b|insert\s+into\b|delete\s+from\b|update\s+[\w.[\]"]+\s+set\b|replace\s+into\b|declare\s+@?\w+|exec(?:ute)?(?:\s+immediate|\s+[\w.[\]]+|\s*\()|call\s+[\w.]+\s*\(|begin\s+[\w.]+|shutdown\b|grant\s+\w+\s+(?:on|to)\b|set\s+@\w+|load\s+data\b|copy\s+\w+\s+(?:from|to)\b|perform\s+\w+\s*\(|handler\s+\w+\s+open|attach\s+database|vacuum\s+into)`,
+    String.raw`(if\s*\()`,
     String.raw`([@:]{1,2}[a-z_][\w$.]*)`,
     String.raw`([a-z_\u0080-\uffff][\w$\u0080-\uffff]*(?:\.{1,2}[a-z_*][\w$]*){0,3}|\[[\w ]{1,60}\]|\d[\w$]*)`,
     String.raw`(<=>|<>|!=|<=|>=|==|=|<|>|!<|!>|~\*|!~)`,
@@ -56,7 +57,7 @@ const TOKEN = new RegExp(
   ].join('|'),
   'iy',
 );
-const GROUPS = ' 1BLCMDS';
+const GROUPS = ' 1BLCMDSI';
 
 /** Reads from `start`; `lower` is the text in lower case. At most 48 tokens and 4,000 characters. */
 export function sqlTokens(lower: string, start: number): SqlTokens {
@@ -74,18 +75,18 @@ export function sqlTokens(lower: string, start: number): SqlTokens {
     at = TOKEN.lastIndex;
     const [whole] = match;
     if (match[1] !== undefined) continue;
-    const simple = [2, 3, 4, 5, 6, 7, 8].find((group) => match[group] !== undefined);
+    const simple = [2, 3, 4, 5, 6, 7, 8, 9].find((group) => match[group] !== undefined);
     if (simple !== undefined) tokens += GROUPS[simple - 1];
-    else if (match[9] !== undefined) tokens += 'v';
-    else if (match[10] !== undefined) tokens += word(whole, lower, at);
-    else if (match[11] !== undefined) tokens += 'o';
-    else if (match[12] !== undefined) tokens += '|';
-    else if (match[13] !== undefined) {
+    else if (match[10] !== undefined) tokens += 'v';
+    else if (match[11] !== undefined) tokens += word(whole, lower, at);
+    else if (match[12] !== undefined) tokens += 'o';
+    else if (match[13] !== undefined) tokens += '|';
+    else if (match[14] !== undefined) {
       tokens += 'c';
       const line = lower.indexOf('\n', at);
       at = line < 0 ? end : line + 1;
-    } else if (match[14] !== undefined) tokens += 'a';
-    else if (match[15] !== undefined) tokens += whole;
+    } else if (match[15] !== undefined) tokens += 'a';
+    else if (match[16] !== undefined) tokens += whole;
     else {
       const close = closing(lower, at, whole);
       tokens += whole === '\u0060' ? 'n' : 's';

@@ -18,13 +18,13 @@ interface Form {
 /** Letters of `sql-tokens.ts`; closing brackets at the break-out point are gone before these are tried. */
 const BREAK_OUT: readonly Form[] = [
   { rule: 'sql-union', letters: /^[^;]{0,40}?U[A]?[a(]*E(?:A)?[a(]*(?:[1svdfC]|a[,F]|n(?:[,.F)c(]|$)|!)/ },
-  { rule: 'sql-stacked', letters: /^[^;]{0,30};+\(?(?:[SD]|E\(*[1svdfCa(]|E\(*n(?:[,F(;c]|$))/ },
+  { rule: 'sql-stacked', letters: /^[^;]{0,30};+\(?(?:[SDd]|I!?[1s(]+o|E\(*[1svdfCa(]|E\(*n(?:[,F(;c]|$))/ },
   { rule: 'sql-stacked', letters: /^D|^S(?!$)/ },
   { rule: 'sql-logic', letters: /^(?:M\)*)?[&|]!?[!(a]*(?:E|C|d\()/ },
   { rule: 'sql-logic', letters: /^(?:M\)*)?&!?[!(a]*f\([^;]*\)[)]*(?:o|$|c|&)/ },
   {
     rule: 'sql-logic',
-    letters: /^(?:M\)*)?&!?[!(a]*(?:1\)*[oa][!(a]*[1snvdfEC]|s\)*o[!(a]*[1svdfEC]|[1sv]\)*(?:c|;|\)|$)|[ns]\)*o[!(a]*[1sndfEC])/,
+    letters: /^(?:M\)*)?&!?[!(a]*(?:1\)*[oa][!(a]*[1snvdfEC]|s\)*o[!(a]*[1svdfEC]|[1sv]\)*(?:c|;|\)|B|L|$)|[ns]\)*o[!(a]*[1sndfEC])/,
   },
   { rule: 'sql-logic', letters: /^\|!?[!(a]*(?:1\)*o[!(a]*1|s\)*o[!(a]*s|[1]\)*(?:c|$))/ },
   { rule: 'sql-operator', letters: /^!?(?:[oa&|!]\(*|\(+)(?:E[^;]{0,12}[F1snvCd(]|C|d\()/ },
@@ -64,7 +64,7 @@ function breakOut(lower: string, quote: number, isBehindLiteral: boolean, sign: 
   let start = quote + 1;
   if (lower[start] === '%') start++;
   const { letters, complete } = sqlTokens(lower, start);
-  const open = letters.replace(/^\)+/, '');
+  const open = letters.replace(/^\)+/, '').replace(/^M\)*/, '');
   for (const { rule, letters: form } of BREAK_OUT) {
     if (!form.test(open)) continue;
     if (isBehindLiteral && (rule === 'sql-list' || rule === 'sql-operator' || rule === 'sql-logic') && !/c$|^[&|][1s(]*o[1s]/.test(open))
@@ -98,9 +98,9 @@ function unquoted(lower: string, sign: Sign): void {
   const head = SQL_WORD.test(lower) ? '' : (HEAD.exec(lower)?.[0] ?? '');
   BEHIND_VALUE.lastIndex = head.length;
   if (!BEHIND_VALUE.test(lower)) return;
-  const isNumber = /^[\s(+-]*[\d'"]|null|@/.test(head) || head.trim() === '';
+  const isNumber = /^[\s(+-]*[\d'"]|null|@/.test(head);
   const { letters } = sqlTokens(lower, head.length);
-  const open = letters.replace(/^\)+/, '');
+  const open = letters.replace(/^\)+/, '').replace(/^M\)*/, '');
   const isClosed = open.length < letters.length;
   for (const { rule, letters: form } of BREAK_OUT) {
     if (rule === 'sql-list' || !form.test(open)) continue;
@@ -122,6 +122,6 @@ function unquotedTail(lower: string, sign: Sign): void {
   const tail = lower.slice(-300);
   const start = tail.search(/(?:\s|\))(?:union|and|or|order\s+by|having)\b/);
   if (start < 0) return;
-  const open = sqlTokens(tail, start).letters.replace(/^\)+/, '');
+  const open = sqlTokens(tail, start).letters.replace(/^\)+/, '').replace(/^M\)*/, '');
   if (/^&!?[!(a]*(?:1o1|s\)*os|d\()|^UA?[(]*E/.test(open)) sign('sql-logic', lower.length - 300 + start);
 }
