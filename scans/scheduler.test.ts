@@ -39,14 +39,12 @@ async function shop(t: Test, delayMs = 0) {
 }
 
 async function world(t: Test, url: string) {
-  const store = await openStore({ kind: 'sqlite', path: `${t.testdir()}/weir.db` });
+  const store = await openStore({ sqlite: `${t.testdir()}/weir.db` });
   t.teardown(() => store.close());
   const nowMs = Date.now();
   const endpoint = (id: string, template: string) => ({
-    id,
-    service: 'shop',
-    method: 'GET',
-    template,
+    ref: { id, service: 'shop', method: 'GET', template },
+    fields: [],
     firstSeenMs: nowMs,
     lastSeenMs: nowMs,
     access: 'private' as const,
