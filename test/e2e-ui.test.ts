@@ -106,6 +106,7 @@ t.test('the four journeys', async (t) => {
     const write = async (text: string) => {
       await editor.click();
       await page.keyboard.press('Control+A');
+      await page.keyboard.press('Delete');
       await page.keyboard.insertText(text);
     };
     const policy = (action: string) =>

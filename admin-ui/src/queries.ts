@@ -38,7 +38,8 @@ export function useWrite<Input, Output>(options: {
       options.after?.(output, input);
     },
     onError: (error) => {
-      if (!options.quiet) notifications.show({ title: titleOf(error), message: textOf(error), color: 'red', autoClose: 8_000, closeButtonProps: CLOSE });
+      if (!options.quiet)
+        notifications.show({ title: titleOf(error), message: textOf(error), color: 'red', autoClose: 8_000, closeButtonProps: CLOSE });
     },
   });
 }

@@ -122,7 +122,7 @@ function Blocks() {
           size="compact-xs"
           variant="default"
           disabled={!may}
-          aria-label={`Remove the block of ${row.scope.value}`}
+          aria-label={`Unblock ${row.scope.value}`}
           onClick={() => remove.mutate(row.id)}
         >
           Unblock

@@ -89,7 +89,7 @@ export function Inventory() {
           ]}
           width={120}
         />
-        
+
         {filters.dataType !== undefined && <SelectFilter name="dataType" label="Data type" options={[filters.dataType]} />}
       </Group>
       <Rows

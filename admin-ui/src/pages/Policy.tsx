@@ -365,9 +365,9 @@ function Rules({ policy }: { readonly policy: Schemas['Policy'] }) {
         {policy.rules.map((rule) => (
           <Table.Tr key={rule.rule}>
             <Table.Td>{rule.rule}</Table.Td>
-            {[rule.evaluations, rule.hits, rule.acted, rule.wouldAct, rule.errors].map((value, at) => (
-              <Table.Td key={`${rule.rule} ${at}`} className="num">
-                {count(value)}
+            {(['evaluations', 'hits', 'acted', 'wouldAct', 'errors'] as const).map((name) => (
+              <Table.Td key={name} className="num">
+                {count(rule[name])}
               </Table.Td>
             ))}
             <Table.Td className="num">{rule.evaluations === 0 ? '–' : `${Math.round(rule.meanNs)} ns`}</Table.Td>

@@ -122,7 +122,7 @@ function Definitions() {
                           size="compact-xs"
                           disabled={!may}
                           loading={run.isPending}
-                          aria-label={`Run ${scan.name} now`}
+                          aria-label={`Run now: ${scan.name}`}
                           onClick={() => run.mutate(scan.id)}
                         >
                           Run now

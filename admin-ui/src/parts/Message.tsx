@@ -126,6 +126,7 @@ function write(value: unknown, path: string, indent: string, lead: string, wante
   }
   const [open, close] = Array.isArray(value) ? '[]' : '{}';
   lines.push({ text: `${indent}${lead}${open}`, marked: false });
-  entries.forEach(([name, below, one], at) => write(one, below, `${indent}  `, name, wanted, lines, at < entries.length - 1 ? ',' : ''));
+  for (const [at, [name, below, one]] of entries.entries())
+    write(one, below, `${indent}  `, name, wanted, lines, at < entries.length - 1 ? ',' : '');
   lines.push({ text: `${indent}${close}${tail}`, marked: false });
 }

@@ -9,7 +9,11 @@ import { SignIn } from './SignIn.tsx';
 /** Sign-in first, then the pages in their shell. */
 export function Root() {
   const isWelcome = useRouterState({ select: (state) => state.location.pathname === '/welcome' });
-  const session = useQuery({ ...sessionQuery, enabled: !isWelcome, refetchInterval: (query) => (query.state.status === 'error' ? 2_000 : false) });
+  const session = useQuery({
+    ...sessionQuery,
+    enabled: !isWelcome,
+    refetchInterval: (query) => (query.state.status === 'error' ? 2_000 : false),
+  });
   if (isWelcome) return <Outlet />;
   if (session.data === undefined) {
     return (
