@@ -36,6 +36,9 @@ const OWN_TRAFFIC = new Set(['scan']);
 /** Requests of the self-test can be looked up, and teach nothing. */
 const SELF_TEST_PATH = '/.weir-self-test/';
 
+/** Exchanges after which gateways hear what was learned, also within a batch: what they block by should not be older than it must. */
+const TELL_EVERY = 32;
+
 export interface EngineParts {
   readonly store: Store;
   readonly inventory: Inventory;
@@ -112,15 +115,22 @@ export class Engine {
     const samples: SampleWrite[] = [];
     for (const batch of batches) {
       if (!fresh.has(batch.id)) continue;
-      for (const exchange of batch.exchanges) this.take(exchange, findings, verdicts, samples);
+      for (const exchange of batch.exchanges) {
+        this.take(exchange, findings, verdicts, samples);
+        if (this.counters.exchanges % TELL_EVERY === 0) this.tellGateways();
+      }
     }
     if (fresh.size === 0) return;
-    this.events.learned(this.parts.ownership.deltas());
+    this.tellGateways();
     const startedMs = performance.now();
     const result = await this.parts.store.commit(this.commitOf([...fresh], nowMs, findings, samples));
     this.counters.commitMs += performance.now() - startedMs;
     this.busyAtMs = nowMs;
     this.events.committed(result, verdicts, this.takeHits());
+  }
+
+  private tellGateways(): void {
+    this.events.learned(this.parts.ownership.deltas());
   }
 
   /** When nothing arrives: writes what was held back to save writes. */

@@ -146,7 +146,7 @@ function gatewayPorts(parts: GatewayParts, followed: Followed): GatewayPorts {
     },
     tee: parts.publisher,
     match: (service, method, requestPath) => templates.match(service, method, requestPath),
-    access: (phase, question) => judgeAccess(ownership, phase, question),
+    access: (phase, question) => judgeAccess(ownership, phase, question, nowMs() - parts.publisher.stats().lagMs),
     schemaViolations: () => [],
     principals: { read: (headers, target, certificate) => principals.read(headers, target, certificate ?? null) },
     rate: (key, windowMs, atMs) => rates.hit(key, windowMs, atMs),
@@ -178,7 +178,8 @@ function gatewayPorts(parts: GatewayParts, followed: Followed): GatewayPorts {
   };
 }
 
-function judgeAccess(view: OwnershipView, phase: Phase, question: AccessQuestion) {
+/** `learnedUpToMs`: what was published before that moment has reached the engine, and its consequences the view. */
+function judgeAccess(view: OwnershipView, phase: Phase, question: AccessQuestion, learnedUpToMs: number) {
   const { match, principal, request, response } = question;
   const asked = {
     service: question.service,
@@ -191,6 +192,8 @@ function judgeAccess(view: OwnershipView, phase: Phase, question: AccessQuestion
     body: request.body,
     principalKey: principal?.key ?? null,
     carrier: principal?.carrier,
+    nowMs: question.nowMs,
+    learnedUpToMs,
   };
   return phase === 'request' || response === null ? view.judgeRequest(asked) : view.judgeResponse(asked, response);
 }

@@ -94,7 +94,6 @@ export class OwnershipModel {
   readonly #entryLog = new Map<string, number[]>();
   readonly #ruleLog = new Map<string, SheetChange>();
   readonly #typedAt = new Map<string, number>();
-  readonly #privilegedRoles = new Set<string>();
   readonly #broadLists = new Map<string, Set<number>>();
 
   constructor(settings: Partial<OwnershipSettings> & Pick<OwnershipSettings, 'secret' | 'seed'>) {
@@ -612,7 +611,6 @@ export class OwnershipModel {
     if (person.broadLists < 2) return;
     person.privilegedBy = signature;
     this.people.setFlags(person, PERSON.privileged);
-    if (person.roles !== '') this.#privilegedRoles.add(person.roles);
   }
 
   #unprivilege(id: number, signature: string): void {

@@ -24,6 +24,9 @@ export interface AccessRequest {
   readonly principalKey: string | null;
   /** `Principal.carrier`: where the credential stood, so that it is not taken for an object id. */
   readonly carrier?: string;
+  /** When the request came, and up to which moment the engine has learned; without them it is taken to be up to date. */
+  readonly nowMs?: number;
+  readonly learnedUpToMs?: number;
 }
 
 export interface AccessAnswer {
@@ -35,6 +38,10 @@ export interface AccessAnswer {
 const MAX_BODY = 262_144;
 /** Objects with recent writes that the gateway remembers until the engine has told it what they meant. */
 const MAX_RECENT = 4096;
+/** Callers and written objects that the engine may not have learned of yet. */
+const MAX_UNLEARNED = 20_000;
+/** An exchange reaches the engine when its answer has ended, a little after the request. */
+const ANSWER_MS = 50;
 
 /**
  * What a gateway needs of the learned ownership: a replica of the table and the rules, read-only, synchronous, no I/O.
@@ -55,6 +62,10 @@ export class OwnershipView {
 
   /** Object → values named beside it lately, as pairs of value hash and kind. */
   readonly #recent = new Map<number, number[]>();
+  /** Caller or written object → when something about it last passed that may change whose is what. */
+  readonly #unlearned = new Map<string, number>();
+  /** Verdicts that would have blocked, but rested on knowledge that the engine was about to change. */
+  heldBack = 0;
 
   constructor(settings: Partial<JudgeSettings> = {}) {
     this.#settings = { ...JUDGE, ...settings };
@@ -105,7 +116,10 @@ export class OwnershipView {
     };
     const reading = readRequest(facts, request.carrier ?? '');
     const known = this.#known;
-    if (!known.sheet.routes.has(scoped(request.service, reading.route))) return null;
+    if (!known.sheet.routes.has(scoped(request.service, reading.route))) {
+      if (answer === null) this.#note(request, reading);
+      return null;
+    }
     known.findPerson(request.principalKey);
     const caller: Caller = { person: known.person, flags: known.flags };
     if (answer === null && reading.method !== 'GET' && reading.method !== 'HEAD') this.#remember(request.service, reading);
@@ -115,9 +129,36 @@ export class OwnershipView {
       judged = { status: answer.status, objects: answerObjects(text, reading.collection) };
     }
     const verdict = judge(known, request.service, reading, caller, judged, this.#settings);
-    return verdict?.enforceable === true && this.#wasJustNamed(request.service, reading, caller.person)
-      ? { ...verdict, enforceable: false }
-      : verdict;
+    const isStale = verdict?.enforceable === true && this.#isStale(request, reading);
+    if (answer === null) this.#note(request, reading);
+    if (verdict?.enforceable !== true) return verdict;
+    if (isStale) this.heldBack++;
+    return isStale || this.#wasJustNamed(request.service, reading, caller.person) ? { ...verdict, enforceable: false } : verdict;
+  }
+
+  /** What may hand objects or a name to the caller (lists, `/me`, sign-ins), and what may hand an object to others (writes). */
+  #note(request: AccessRequest, reading: RouteReading): void {
+    if (request.nowMs === undefined || request.principalKey === null) return;
+    const keys: string[] = [];
+    if (!reading.references.some((one) => one.place === 'path')) keys.push(request.principalKey);
+    if (!/^(?:GET|HEAD|OPTIONS)$/.test(reading.method))
+      for (const one of reading.references) if (one.place === 'path') keys.push(`${request.service} ${one.value}`);
+    for (const key of keys) {
+      this.#unlearned.delete(key);
+      this.#unlearned.set(key, request.nowMs);
+      if (this.#unlearned.size > MAX_UNLEARNED) this.#unlearned.delete(this.#unlearned.keys().next().value as string);
+    }
+  }
+
+  /** Something about the caller or the object passed that the engine has not learned of: what is known of them may be outdated. */
+  #isStale(request: AccessRequest, reading: RouteReading): boolean {
+    const { nowMs, learnedUpToMs, principalKey } = request;
+    if (nowMs === undefined || learnedUpToMs === undefined || principalKey === null) return false;
+    const since = (key: string): boolean => {
+      const atMs = this.#unlearned.get(key);
+      return atMs !== undefined && atMs < nowMs && atMs + ANSWER_MS >= learnedUpToMs;
+    };
+    return since(principalKey) || reading.references.some((one) => since(`${request.service} ${one.value}`));
   }
 
   /** Notes which values a write names beside an object: a share or a transfer takes effect here before the engine has learned of it. */
