@@ -178,7 +178,7 @@ function Evidence({ issue }: { readonly issue: Detail }) {
             allowDeselect={false}
             value={String(at)}
             onChange={(value) => setAt(Number(value ?? 0))}
-            data={issue.evidence.map((one, index) => ({
+            data={issue.evidence.map((_proof, index) => ({
               value: String(index),
               label: `${index === 0 ? 'first' : `no. ${index + 1}`} of ${issue.evidence.length}`,
             }))}
