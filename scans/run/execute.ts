@@ -71,7 +71,6 @@ function dynamicValue(name: string, sample: Sample, context: TestContext): Value
     if (field === undefined) return message.body;
     return fieldsOf(parseBody(message.body)).find((one) => one.path === field || one.name === field)?.value as Value | undefined;
   }
-  if (name === 'x1.response.body') return undefined;
   return undefined;
 }
 

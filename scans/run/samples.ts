@@ -120,7 +120,7 @@ export async function makeSamples(
       gather(endpoint, person, exchange.response);
       const before = tried.get(endpoint.id);
       if (before === undefined || (before.response.status >= 300 && exchange.response.status < 300))
-        tried.set(endpoint.id, sampleOf(endpoint, person, exchange, values));
+        tried.set(endpoint.id, sampleOf(endpoint, person, exchange));
     }
   }
   // Requests that change something may have changed what was read before them: the usual answer is the one of now.
@@ -178,15 +178,10 @@ export async function makeSamples(
     const done = await sendAs(endpoint, person, { ...values, [name]: ids[0]! });
     if (done === null) return null;
     const second = { ...values, [name]: ids[1]! };
-    return sampleOf(endpoint, person, { request: requestOf(endpoint, options.targetUrl, person, second), response: done.response }, second);
+    return sampleOf(endpoint, person, { request: requestOf(endpoint, options.targetUrl, person, second), response: done.response });
   }
 
-  function sampleOf(
-    endpoint: KnownEndpoint,
-    person: LoggedIn,
-    exchange: { request: ScanRequest; response: ScanResponse },
-    _values: object,
-  ): Sample {
+  function sampleOf(endpoint: KnownEndpoint, person: LoggedIn, exchange: { request: ScanRequest; response: ScanResponse }): Sample {
     return {
       ...exchange,
       endpointId: endpoint.id,

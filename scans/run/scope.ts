@@ -20,10 +20,6 @@ export class Scope {
     this.#values.set(name, value);
   }
 
-  has(name: string): boolean {
-    return this.get(name) !== undefined;
-  }
-
   get(name: string): Value | undefined {
     const direct = this.#values.get(name);
     if (direct !== undefined) return direct;
@@ -57,7 +53,7 @@ export class Scope {
     for (let turn = 0; turn < SUBSTITUTIONS; turn++) {
       const alone = /^\$\{([^{}]+)\}$/.exec(current);
       if (alone !== null) {
-        const value = this.#named(alone[1]!);
+        const value = this.get(alone[1]!.trim());
         if (value === undefined) return null;
         if (typeof value !== 'string' || value === current) return value;
         current = value;
@@ -65,7 +61,7 @@ export class Scope {
       }
       let missing = false;
       const next = current.replace(/\$\{([^{}]+)\}/g, (whole, name: string) => {
-        const value = this.#named(name);
+        const value = this.get(name.trim());
         if (value === undefined) {
           missing ||= /^[\w.-]+$/.test(name) && !/^\d/.test(name);
           return whole;
@@ -77,10 +73,6 @@ export class Scope {
       current = next;
     }
     return current;
-  }
-
-  #named(name: string): Value | undefined {
-    return this.get(name.trim());
   }
 
   /** As `resolve`, for any value; a variable that stands for a list gives the list's values. */
