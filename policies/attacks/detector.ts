@@ -72,7 +72,7 @@ class Search {
     if (!HARMLESS_PATH.test(input.path) || input.path.includes('..') || LONG_SEGMENT.test(input.path)) {
       visitPath(input.path, this.value);
       this.collect(
-        (sign) => findPaths(normalise(capped(input.path)).text.toLowerCase(), input.path, 0, sign),
+        (sign) => findPaths(normalise(capped(input.path)).text.toLowerCase(), input.path, -1, sign),
         input.path,
         'path',
         '',

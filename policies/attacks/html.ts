@@ -16,6 +16,9 @@ const BARE_EVENT = new RegExp(`(?:^|[\\s/"'])on(?:${EVENTS})\\s*=\\s*["'\`]?\\s*
 const TAG = /<[\s/?!%]*([a-z][a-z0-9:_-]*|(?=[a-z]))/y;
 const MAX_TAG_CHARS = 2000;
 const MAX_TAGS = 200;
+/** Of all tags of one value; later tags are read only to their first characters. */
+const MAX_ATTRIBUTE_CHARS = 12_000;
+const FEW_CHARS = 64;
 
 /** Calls that show that something runs; `document.cookie` and its like by themselves. */
 const SINK =
@@ -23,7 +26,6 @@ const SINK =
 const DEMONSTRATION = /(?:alert|prompt|confirm|console\.log|print)\s*(?:\(|`|&)/;
 const SCRIPT_URI =
   /^(?:[\s\u0000-\u0020]*)(?:javascript|vbscript|livescript|mocha):|^data:(?:text\/html|image\/svg|application\/x?html|text\/xml)/;
-/** Ends in a call of what runs text as a program, hidden in names or texts put together. */
 const SCRIPT_URI_IN_TAG =
   /(?:javascript|vbscript|livescript|mocha):|data:(?:text\/html|application\/xhtml|text\/xml)|data:image\/svg\+xml[^,]*,.*(?:script|onload)/;
 const STYLE_RUNS = /expression\s*\(|url\s*\(\s*["']?\s*(?:javascript|vbscript|data:text)|behaviou?r\s*:|-moz-binding|@import\s*["'u]/;
@@ -46,20 +48,22 @@ export function findHtml(text: string, isLoose: boolean, sign: Sign): void {
 }
 
 function findTags(lower: string, sign: Sign): void {
+  let left = MAX_ATTRIBUTE_CHARS;
   for (let at = lower.indexOf('<'), tags = 0; at >= 0 && tags < MAX_TAGS; at = lower.indexOf('<', at + 1)) {
     TAG.lastIndex = at;
     const match = TAG.exec(lower);
     if (match === null) continue;
     tags++;
     const from = TAG.lastIndex;
-    const close = tagEnd(lower, from);
+    const close = tagEnd(lower, from, left > 0 ? MAX_TAG_CHARS : FEW_CHARS);
+    left -= close - from;
     judgeTag(lower, at, match[1], lower.slice(from, close), close, sign);
   }
 }
 
 /** The end of a tag that starts before `from`: its bracket outside quotes, or the end of what is looked at. */
-function tagEnd(lower: string, from: number): number {
-  const limit = Math.min(lower.length, from + MAX_TAG_CHARS);
+function tagEnd(lower: string, from: number, maxChars: number): number {
+  const limit = Math.min(lower.length, from + maxChars);
   let quote = 0;
   for (let at = from; at < limit; at++) {
     const code = lower.charCodeAt(at);

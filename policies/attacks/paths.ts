@@ -8,7 +8,7 @@ const DOTS = /(?:\.\.|%2e%2e|0x2e0x2e|\.%2e)(?:[/\\;]|0x(?:2f|5c)|%2f|%5c|%c0%af
 
 /**
  * Looks for climbs out of a folder and for files that no API serves. `lower` is the normalised value; `raw` the value as it was sent;
- * `depth` how many folders stand above it.
+ * `depth` how many folders stand above it, -1 where not one step up is right.
  */
 export function findPaths(lower: string, raw: string, depth: number, sign: Sign): void {
   if (lower.includes('..') || lower.includes('0x2e')) climbs(lower, depth, sign);
@@ -46,8 +46,8 @@ function climbs(lower: string, depth: number, sign: Sign): void {
     } else level++;
   }
   const marks = lower.match(DOTS)?.length ?? 0;
-  if (-lowest > depth + 1 || up >= 4 || (marks >= 4 && !/\s\S+\s\S+\s/.test(lower))) sign('path-climbs', Math.max(0, at));
-  else if (-lowest > depth)
+  if ((lowest < 0 && -lowest > depth + 1) || up >= 4 || (marks >= 4 && !/\s\S+\s\S+\s/.test(lower))) sign('path-climbs', Math.max(0, at));
+  else if (lowest < 0 && -lowest > depth)
     sign(
       -lowest >= 2 || /\.\.[/\\]\S*\.(?:php|ini|conf|log|jsp|txt|key|pem|ya?ml|env|dat)\b/.test(lower)
         ? 'path-climbs'

@@ -195,7 +195,7 @@ export const PATTERNS: readonly Pattern[] = [
     rule: 'template-inner',
     group: GROUP.template,
     match:
-      /(?:\{\{|\{%|[$#]\{|<%|@\()[^\n]{0,200}(?:__(?:class|globals|builtins|mro|base|bases|subclasses|init|import|dict|self)__|\.mro\(|\|\s*attr\s*\(|lipsum|cycler|joiner|config\.(?:items|from)|get_flashed_messages|url_for\.|request\.(?:application|environ)|self\._|_self\.env|\.getclass|\.forname|getruntime|processbuilder|java\.|freemarker|\.constructor|constructor\s*[.([]|process\.|require\(|file\.(?:open|read)|system\s*\(|exec\s*\(|eval\s*\(|passthru|popen|range\.constructor|\$eval|\$on\.)/,
+      /(?:\{\{|\{%|[$#]\{|<%|@\()[^\n{]{0,200}(?:__(?:class|globals|builtins|mro|base|bases|subclasses|init|import|dict|self)__|\.mro\(|\|\s*attr\s*\(|lipsum|cycler|joiner|config\.(?:items|from)|get_flashed_messages|url_for\.|request\.(?:application|environ)|self\._|_self\.env|\.getclass|\.forname|getruntime|processbuilder|java\.|freemarker|\.constructor|constructor\s*[.([]|process\.|require\(|file\.(?:open|read)|system\s*\(|exec\s*\(|eval\s*\(|passthru|popen|range\.constructor|\$eval|\$on\.)/,
   },
   {
     rule: 'template-call',
