@@ -69,7 +69,7 @@ function cost(): void {
       entries: new Uint32Array(0),
       changes: [
         { route: 's\u001fGET /orders/{}', rule: { slots: { 'path:0': rule } } },
-        { resource: 's\u001forder', rule: { fields: [{ path: 'userid', role: 'owner', kind: 2 }], idFields: [] } },
+        { resource: 's\u001forder', rule: { fields: [{ path: 'userid', role: 'owner', kind: 2 }] } },
       ],
     }),
   );

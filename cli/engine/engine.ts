@@ -38,6 +38,8 @@ const SELF_TEST_PATH = '/.weir-self-test/';
 
 /** Exchanges after which gateways hear what was learned, also within a batch: what they block by should not be older than it must. */
 const TELL_EVERY = 32;
+/** How often the same weakness of a service's credentials is told. */
+const CREDENTIAL_FLAW_EVERY_MS = 3_600_000;
 
 export interface EngineParts {
   readonly store: Store;
@@ -79,6 +81,8 @@ export class Engine {
   private readonly sampler: Sampler;
   private readonly rates = new LocalRates();
   private hitBlocks = new Set<string>();
+  /** Rule and service → when a weakness of its credentials was last told. */
+  private readonly flawsToldAtMs = new Map<string, number>();
   /** When it last had something to do. */
   busyAtMs = 0;
 
@@ -186,7 +190,22 @@ export class Engine {
       hits.record({ id: blockId, origin: 'person', createdBy: '' }, `${endpoint.method} ${endpoint.template}`, exchange.startedAtMs);
     if (acts.some((act) => !act.acted && act.action === 'block')) this.extra.wouldBlock(exchange, endpoint.id);
     this.keep(samples, exchange, endpoint, dataHits, raised.length > 0 || exchange.outcome.incidentId !== undefined);
-    return onePerCause(raised);
+    return onePerCause(raised).filter((finding) => this.isNews(finding, exchange));
+  }
+
+  /** How an issuer makes its tokens (they never expire, say) is true of every request that carries one: it is told once an hour, not each time. */
+  private isNews(finding: Finding, { principal, service, startedAtMs }: Exchange): boolean {
+    const isOfCredential =
+      finding.kind === 'policy.violation' &&
+      finding.effect === 'none' &&
+      finding.severity === 'low' &&
+      finding.evidence.length > 0 &&
+      finding.evidence.every(({ location }) => `${location.in}:${location.path}`.toLowerCase() === principal?.carrier);
+    if (!isOfCredential) return true;
+    const flaw = `${finding.source.id} ${service}`;
+    if (startedAtMs - (this.flawsToldAtMs.get(flaw) ?? Number.NEGATIVE_INFINITY) < CREDENTIAL_FLAW_EVERY_MS) return false;
+    this.flawsToldAtMs.set(flaw, startedAtMs);
+    return true;
   }
 
   /** What the blocklist stopped is counted and kept for the actor, but teaches nothing about the API. */

@@ -204,7 +204,6 @@ export class OwnershipModel {
     const [sort, name] = [piece.slice(0, piece.indexOf('|')), piece.slice(piece.indexOf('|') + 1)];
     if (sort === 'route') return JSON.stringify({ route: name, rule: this.known.sheet.routes.get(name) ?? null });
     if (sort === 'resource') return JSON.stringify({ resource: name, rule: this.known.sheet.resources.get(name) ?? null });
-    if (sort === 'claim') return JSON.stringify({ claim: name, kind: this.known.sheet.claims.get(name) ?? -1 });
     const context = this.#contexts.get(name);
     if (context === undefined) return null;
     const paths = this.#objects.pathOf;
@@ -245,8 +244,7 @@ export class OwnershipModel {
 
   #change(change: SheetChange): void {
     this.known.sheet.apply(change);
-    const name =
-      'route' in change ? `route|${change.route}` : 'resource' in change ? `resource|${change.resource}` : `claim|${change.claim}`;
+    const name = 'route' in change ? `route|${change.route}` : `resource|${change.resource}`;
     this.#ruleLog.set(name, change);
     this.#dirty.pieces.add(name);
   }
@@ -295,10 +293,8 @@ export class OwnershipModel {
     let at = person;
     for (const [name, claim] of Object.entries(principal.claims ?? {})) {
       if (/^(?:exp|iat|nbf|jti|alg|sid|iss|aud)$/.test(name)) continue;
-      if (/role|group|permission|scope|scp|authorit/i.test(name)) {
-        at.roles = `${at.roles} ${JSON.stringify(claim)}`.slice(0, 200);
-        if (!/group/i.test(name)) continue;
-      }
+      // Roles are shared by many and may change; a group claim is read like any other.
+      if (/role|permission|scope|scp|authorit/i.test(name)) continue;
       if (typeof claim === 'string' || typeof claim === 'number')
         at = this.people.tell(`claim:${service}:${name}`, name.toLowerCase(), at, String(claim), true);
     }
@@ -761,7 +757,7 @@ export class OwnershipModel {
     const fields = typeFields(contexts, this.people, this.#objects.pathOf);
     const before = this.known.sheet.resources.get(name);
     if (JSON.stringify(before?.fields ?? []) === JSON.stringify(fields)) return;
-    const rule: ResourceRule = { fields, idFields: before?.idFields ?? [] };
+    const rule: ResourceRule = { fields };
     this.#change({ resource: name, rule: fields.length === 0 ? null : rule });
     this.#objects.reread(name, rule);
   }

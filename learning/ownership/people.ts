@@ -42,7 +42,6 @@ export interface Person {
   firstSeenMs: number;
   lastSeenMs: number;
   requests: number;
-  roles: string;
 }
 
 /** Value → its kind and the weight of what spoke for it. */
@@ -137,7 +136,6 @@ export class People {
       firstSeenMs: nowMs,
       lastSeenMs: nowMs,
       requests: 0,
-      roles: '',
     };
     this.all.set(person.id, person);
     this.#writeKey(key, person);

@@ -44,33 +44,26 @@ export interface FieldRule {
 
 export interface ResourceRule {
   readonly fields: readonly FieldRule[];
-  /** Further fields that hold the id under which requests name the object. */
-  readonly idFields: readonly string[];
 }
 
 export type SheetChange =
   | { readonly route: string; readonly rule: RouteRule | null }
-  | { readonly resource: string; readonly rule: ResourceRule | null }
-  | { readonly claim: string; readonly kind: number };
+  | { readonly resource: string; readonly rule: ResourceRule | null };
 
-/** All rules, by `service␟route`, `service␟resource` and claim name. */
+/** All rules, by `service␟route` and `service␟resource`. */
 export class Sheet {
   readonly routes = new Map<string, RouteRule>();
   readonly resources = new Map<string, ResourceRule>();
-  /** JWT claims that name the caller, by `service␟claim` → kind. */
-  readonly claims = new Map<string, number>();
 
   apply(change: SheetChange): void {
     if ('route' in change) put(this.routes, change.route, change.rule);
-    else if ('resource' in change) put(this.resources, change.resource, change.rule);
-    else put(this.claims, change.claim, change.kind < 0 ? null : change.kind);
+    else put(this.resources, change.resource, change.rule);
   }
 
   changes(): SheetChange[] {
     return [
       ...[...this.routes].map(([route, rule]) => ({ route, rule })),
       ...[...this.resources].map(([resource, rule]) => ({ resource, rule })),
-      ...[...this.claims].map(([claim, kind]) => ({ claim, kind })),
     ];
   }
 }
