@@ -31,7 +31,7 @@ const HISTORY_AT_ONCE = 5000;
 const DEFAULTS = {
   warmUpCalls: 500,
   warmUpMs: 3_600_000,
-  learnAll: 30,
+  learnAll: 20,
   sampleEvery: 16,
   maxEndpoints: 25_000,
   zombieAfterMs: 30 * 86_400_000,

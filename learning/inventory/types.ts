@@ -5,7 +5,7 @@ export interface InventoryOptions {
   /** A service's changes are findings only after this many of its exchanges and this time; before, everything is new. Default 500 and one hour. */
   readonly warmUpCalls?: number;
   readonly warmUpMs?: number;
-  /** Bodies of an endpoint's answer are all learned up to this count, then every `sampleEvery`-th. Defaults 30 and 16. */
+  /** Bodies of an endpoint's answer are all learned up to this count, then every `sampleEvery`-th. Defaults 20 and 16. */
   readonly learnAll?: number;
   readonly sampleEvery?: number;
   /** Most endpoints in memory; past it new ones are counted, not kept. Default 25,000. */

@@ -103,6 +103,8 @@ const second = fit(
   90,
   0.18,
 );
+/** Three digits are enough for a decision and keep the file small. */
+const short = (key: string, value: unknown): unknown => (typeof value === 'number' && key !== 'f' ? Number(value.toPrecision(3)) : value);
 const model: TemplateModel = { features: [...FEATURES, ...GROUP_FEATURES], first: firstOf(places), second };
-writeFileSync(join(packageRoot(), 'learning/templating/model.json'), `${JSON.stringify(model)}\n`);
-process.stdout.write(`${places.length} places of ${apis} APIs, ${JSON.stringify(model).length} bytes\n`);
+writeFileSync(join(packageRoot(), 'learning/templating/model.json'), `${JSON.stringify(model, short)}\n`);
+process.stdout.write(`${places.length} places of ${apis} APIs, ${JSON.stringify(model, short).length} bytes\n`);
