@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { bodyOf, cookies, emptyBody, type HeaderList, headersOf, mediaType, queryPairs, splitTarget } from '../../exchange/index.js';
+import { bodyOf, cookies, emptyBody, type HeaderList, mediaType, queryPairs, splitTarget } from '../../exchange/index.js';
 import type { AttackFinding, AttackInput } from '../attack-port.js';
 import { Content } from '../body/content.js';
 import { ATTACK_CLASSES } from '../language/conditions.js';
