@@ -3,18 +3,18 @@
 import { createAdmin, createSeal, openedConfig, type Ports } from '../../admin/index.js';
 import { type BlockHits, Blocklist, BlockTable, FeedBook, followFeeds } from '../../attackers/index.js';
 import { newId, Redactor, WeirError } from '../../exchange/index.js';
-import { createScanner } from '../../scans/index.js';
 import type { SharedState, TrafficPublisher } from '../../traffic/index.js';
 import type { Config } from '../config.js';
 import { openConfiguredStore } from '../engine/run.js';
 import { openSharedMaps, type ProcessStatus, STATUS_TTL_MS } from '../shared-maps.js';
 import { protectedAddresses } from '../wiring/gateway.js';
-import { openPolicyBook } from '../wiring/policies.js';
+import { lazyPolicyBook } from '../wiring/policies.js';
 import { blocksPort } from './blocks-port.js';
 import { dataTypesPort } from './data-types-port.js';
 import { runDelivery } from './delivery.js';
 import { importPort } from './import-port.js';
 import { integrationsPort } from './integrations-port.js';
+import { lateScanner } from './late-scanner.js';
 import { policiesPort } from './policies-port.js';
 import { selfTests } from './self-test.js';
 import { servicesPort, sourcesPort } from './sources-port.js';
@@ -46,7 +46,7 @@ export async function runAdmin(run: AdminRun): Promise<RunningAdmin> {
   const { config, secret, shared, log } = run;
   const store = await openConfiguredStore(config);
   const maps = await openSharedMaps(shared);
-  const policies = await openPolicyBook({ folder: config.policies, secret, maps, log });
+  const policies = lazyPolicyBook({ folder: config.policies, secret, maps, log });
   const blocklist = await Blocklist.open(shared, { protect: protectedAddresses(config) });
   const table = new BlockTable();
   table.follow(blocklist.blocks, blocklist.allowlist);
@@ -56,7 +56,7 @@ export async function runAdmin(run: AdminRun): Promise<RunningAdmin> {
   const services = servicesPort(config, maps);
   const seal = createSeal(secret);
   let announce: (runId: string) => void = () => undefined;
-  const scanner = await createScanner(
+  const scanner = lateScanner(
     { holder: `${run.id}-${newId()}` },
     {
       store,

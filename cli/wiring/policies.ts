@@ -1,7 +1,7 @@
 /** The policies in force in this process: built-in ones, the folder, and what people wrote in the UI; the last good text stays when a new one is broken. */
 import { existsSync } from 'node:fs';
 import { Redactor, WeirError } from '../../exchange/index.js';
-import { type FullPolicySet, loadLibrary, PolicyFolder } from '../../policies/index.js';
+import { compilePolicies, type FullPolicySet, loadLibrary, PolicyFolder } from '../../policies/index.js';
 import type { PolicyStatus, SharedMaps } from '../shared-maps.js';
 
 export interface PolicyBook {
@@ -56,6 +56,38 @@ export async function openPolicyBook({ folder, secret, maps, log }: PolicyBookOp
     close() {
       for (const stop of unsubscribe) stop();
       policies.close();
+    },
+  };
+}
+
+/**
+ * A book that is opened only when somebody asks, or a moment after the start: the admin must be ready before it has compiled what only its pages show.
+ * Until then the built-in policies stand for all.
+ */
+export function lazyPolicyBook(options: PolicyBookOptions, delayMs = 1_000): PolicyBook {
+  let book: PolicyBook | null = null;
+  let closed = false;
+  let builtIn: FullPolicySet | null = null;
+  const timer = setTimeout(() => {
+    openPolicyBook(options).then(
+      (opened) => {
+        if (closed) opened.close();
+        else book = opened;
+      },
+      (error: unknown) => options.log(`policies: ${error instanceof Error ? error.message : String(error)}`),
+    );
+  }, delayMs);
+  return {
+    current() {
+      if (book !== null) return book.current();
+      builtIn ??= compilePolicies(loadLibrary());
+      return builtIn;
+    },
+    status: () => book?.status() ?? { version: '', stale: [], rules: [] },
+    close() {
+      closed = true;
+      clearTimeout(timer);
+      book?.close();
     },
   };
 }

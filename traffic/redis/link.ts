@@ -1,4 +1,4 @@
-import { createClient, RESP_TYPES } from 'redis';
+import type * as Redis from 'redis';
 import { trafficError } from '../errors.js';
 import { pause } from '../pause.js';
 
@@ -20,7 +20,15 @@ export interface LinkOptions {
   readonly onDown?: () => void;
 }
 
-function makeClient(options: LinkOptions) {
+let redis: typeof Redis | null = null;
+
+/** The client takes a tenth of a second to load, and a weir without Redis never needs it. */
+async function loadRedis(): Promise<typeof Redis> {
+  redis ??= await import('redis');
+  return redis;
+}
+
+function makeClient(options: LinkOptions, { createClient }: typeof Redis) {
   return createClient({
     url: options.url,
     name: options.name,
@@ -89,7 +97,7 @@ export class RedisLink {
       );
     });
     try {
-      const typeMapping = options.buffers ? { [RESP_TYPES.BLOB_STRING]: Buffer } : {};
+      const typeMapping = options.buffers && redis !== null ? { [redis.RESP_TYPES.BLOB_STRING]: Buffer } : {};
       return await Promise.race([client.sendCommand<Reply>([...args], { typeMapping }), late]);
     } catch (error) {
       if (error instanceof Error && !client.isReady && this.client !== client) {
@@ -111,8 +119,9 @@ export class RedisLink {
   private async supervise(): Promise<void> {
     const { signal } = this.stop;
     const maxRetryMs = this.options.maxRetryMs ?? 2000;
+    const loaded = await loadRedis();
     for (let attempt = 0; !signal.aborted; attempt++) {
-      const client = makeClient(this.options);
+      const client = makeClient(this.options, loaded);
       const end = new Promise<void>((resolve) => {
         this.ended = resolve;
       });
