@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { readAnswer } from './answer.js';
 import { KeyedHash } from './hash.js';
+import { Knowledge, PERSON, SPACE } from './knowledge.js';
 import { readRequest } from './references.js';
 import { foldRoute } from './routes.js';
 import { foldName, isGloballyUnique, looksLikeValue, referentOf, unlink } from './shape.js';
@@ -183,4 +184,62 @@ t.test('views refuse foreign bytes by name', async (t) => {
       return true;
     }),
   );
+});
+
+t.test('a gateway does not block by knowledge that the engine is about to change', async (t) => {
+  const seed = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8);
+  const known = new Knowledge(new KeyedHash(seed));
+  const { hash } = known;
+  const entries: number[] = [];
+  const entry = (a: number, b: number): void => void entries.push(hash.hi >>> 0, hash.lo >>> 0, a, b, 1);
+  hash.text(SPACE.principal, 'p_caller');
+  entry(1, PERSON.established | PERSON.identified);
+  hash.words(SPACE.identity, 0, 2, 1);
+  entry(1, 0);
+  const owner = known.valueHash('77');
+  known.objectKey('s', 'order', '10');
+  entry(owner, 2);
+  const deny = { is: 'deny', confidence: 0.95, proven: true } as const;
+  const stances = { granted: deny, listed: deny, group: deny, unlisted: deny, foreign: deny };
+  const rule = { resource: 'order', stances, principals: 20, accesses: 80, shapes: 'i', wrappings: [''], repeats: 0 };
+  const fields = [{ path: 'userid', role: 'owner', kind: 2 }] as const;
+  const ask = (view: OwnershipView, method: string, target: string, nowMs: number, learnedUpToMs: number, principalKey = 'p_caller') =>
+    view.judgeRequest({
+      service: 's',
+      method,
+      template: target === '/orders' ? '/orders' : '/orders/{id}',
+      path: target,
+      target,
+      headers: [],
+      parameters: [],
+      body: null,
+      principalKey,
+      nowMs,
+      learnedUpToMs,
+    })?.enforceable;
+  const cases: [what: string, before: [method: string, target: string, who: string] | null, lagMs: number, blocks: boolean][] = [
+    ['nothing passed before', null, 5_000, true],
+    ['a list for the caller, the engine is behind', ['GET', '/orders', 'p_caller'], 5_000, false],
+    ['a list for the caller, the engine keeps up', ['GET', '/orders', 'p_caller'], 100, true],
+    ['a list for somebody else', ['GET', '/orders', 'p_other'], 5_000, true],
+    ['a write of the object by somebody else', ['PATCH', '/orders/10', 'p_other'], 200, false],
+    ['a write of another object', ['PATCH', '/orders/11', 'p_other'], 5_000, true],
+  ];
+  for (const [what, before, lagMs, blocks] of cases) {
+    const view = new OwnershipView();
+    view.apply(
+      encodeDelta({
+        snapshot: true,
+        seed,
+        entries: Uint32Array.from(entries),
+        changes: [
+          { route: 's\u001fGET /orders/{}', rule: { slots: { 'path:0': rule } } },
+          { resource: 's\u001forder', rule: { fields } },
+        ],
+      }),
+    );
+    if (before !== null) ask(view, before[0], before[1], 9_900, 9_900 - lagMs, before[2]);
+    t.equal(ask(view, 'GET', '/orders/10', 10_000, 10_000 - lagMs), blocks, what);
+    t.equal(view.heldBack, blocks ? 0 : 1, `${what}: counted`);
+  }
 });

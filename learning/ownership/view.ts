@@ -42,6 +42,8 @@ const MAX_RECENT = 4096;
 const MAX_UNLEARNED = 20_000;
 /** An exchange reaches the engine when its answer has ended, a little after the request. */
 const ANSWER_MS = 50;
+/** From here on the engine counts as behind: a shorter delay hardly ever lies between being handed something and using it. */
+const BEHIND_MS = 500;
 
 /**
  * What a gateway needs of the learned ownership: a replica of the table and the rules, read-only, synchronous, no I/O.
@@ -158,7 +160,8 @@ export class OwnershipView {
       const atMs = this.#unlearned.get(key);
       return atMs !== undefined && atMs < nowMs && atMs + ANSWER_MS >= learnedUpToMs;
     };
-    return since(principalKey) || reading.references.some((one) => since(`${request.service} ${one.value}`));
+    const isBehind = nowMs - learnedUpToMs > BEHIND_MS;
+    return (isBehind && since(principalKey)) || reading.references.some((one) => since(`${request.service} ${one.value}`));
   }
 
   /** Notes which values a write names beside an object: a share or a transfer takes effect here before the engine has learned of it. */
