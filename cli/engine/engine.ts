@@ -20,11 +20,11 @@ import {
   type ExchangeVerdict,
   evaluateExchange,
   exchangeFacts,
+  type FullPolicySet,
   LocalRates,
 } from '../../policies/index.js';
 import type { ActorWrite, Commit, CommitResult, SampleWrite, Store } from '../../store/index.js';
 import type { Batch } from '../../traffic/index.js';
-import type { PolicyBook } from '../wiring/policies.js';
 import { findingsOfActs, onePerCause } from './act-findings.js';
 import { ActorDeltas } from './actor-deltas.js';
 import { ExtraCounts } from './counts.js';
@@ -49,7 +49,7 @@ export interface EngineParts {
   readonly actors: ActorBook;
   readonly hits: HitBook;
   readonly classifier: Classifier;
-  readonly policies: PolicyBook;
+  readonly policies: () => FullPolicySet;
   readonly redactor: Redactor;
   readonly actorScore: (id: string) => number;
   readonly isAllowed: (ref: ActorRef) => boolean;
@@ -223,7 +223,7 @@ export class Engine {
   }
 
   private evaluate(exchange: Exchange, observation: Observation, access: ReturnType<OwnershipModel['judge']>['verdict']): ExchangeVerdict {
-    const set = this.parts.policies.current();
+    const set = this.parts.policies();
     const { endpoint } = observation;
     const actor = actorOf(exchange.principal, exchange.client.ip);
     const context = contextOf(

@@ -10,7 +10,7 @@ import type { Batch, FeedWriter, SharedState, TrafficConsumer } from '../../traf
 import type { Config } from '../config.js';
 import { openSharedMaps, type ProcessStatus, STATUS_TTL_MS } from '../shared-maps.js';
 import { protectedAddresses } from '../wiring/gateway.js';
-import { openPolicyBook } from '../wiring/policies.js';
+import { openPolicyBook, type PolicyBook } from '../wiring/policies.js';
 import { Engine } from './engine.js';
 import { OutwardState } from './outward.js';
 import { followPins } from './pins.js';
@@ -40,7 +40,10 @@ export async function runEngine(run: EngineRun): Promise<{ close(): Promise<void
   const { config, secret } = run;
   const store = await openConfiguredStore(config);
   const maps = await openSharedMaps(run.shared);
-  const policies = await openPolicyBook({ folder: config.policies, secret, maps, log: run.log });
+  // Compiling takes most of a second: ready first, and the first batch waits for it.
+  const opening = openPolicyBook({ folder: config.policies, secret, maps, log: run.log });
+  opening.catch(() => undefined);
+  const policies: PolicyBook | null = null;
   const blocklist = await Blocklist.open(run.shared, { protect: protectedAddresses(config) });
   const ownership = new OwnershipModel({ secret, seed: createHash('sha256').update(`ownership\0${secret}`).digest().subarray(0, 8) });
   const actors = new ActorBook({
@@ -62,7 +65,10 @@ export async function runEngine(run: EngineRun): Promise<{ close(): Promise<void
       actors,
       hits,
       classifier: Classifier.of(dataTypes),
-      policies,
+      policies: () => {
+        if (policies.book === null) throw new Error('the engine evaluates before its policies are loaded');
+        return policies.book.current();
+      },
       redactor: new Redactor(secret),
       actorScore: (id) => maps.scores.get(id)?.score ?? 0,
       isAllowed: (ref) => blocklist.listAllowed().some((entry) => entry.feed === null && entry.scope.value === ref.value),
@@ -93,11 +99,11 @@ export async function runEngine(run: EngineRun): Promise<{ close(): Promise<void
     return next;
   };
   const pins = followPins(maps, inventory, run.log);
-  const consuming = run.consumer.consume(
-    GROUP,
-    (batches: readonly Batch[]) => inTurn(() => engine.process(batches, Date.now())),
-    stop.signal,
-  );
+  const consuming = opening.then((book) => {
+    policies.book = book;
+    return run.consumer.consume(GROUP, (batches: readonly Batch[]) => inTurn(() => engine.process(batches, Date.now())), stop.signal);
+  });
+  consuming.catch((error: unknown) => run.log(`engine: ${error instanceof Error ? error.message : String(error)}`));
   const idle = setInterval(() => {
     const nowMs = Date.now();
     const isQuiet = nowMs - engine.busyAtMs >= IDLE_MS;
@@ -122,7 +128,7 @@ export async function runEngine(run: EngineRun): Promise<{ close(): Promise<void
       ...flat('ownership', ownership.stats()),
       ...flat('detectors', detectors.stats()),
     },
-    policies: policies.status(),
+    ...(policies.book === null ? {} : { policies: policies.book.status() }),
   });
   const publish = () => void maps.status.set(run.id, status(), { expiresAtMs: Date.now() + STATUS_TTL_MS }).catch(() => undefined);
   publish();
@@ -135,11 +141,11 @@ export async function runEngine(run: EngineRun): Promise<{ close(): Promise<void
       clearInterval(idle);
       pins();
       stop.abort();
-      await consuming;
+      await consuming.catch(() => undefined);
       await inTurn(() => engine.idle(Date.now()));
       await run.consumer.close();
       await feed.close();
-      policies.close();
+      policies.book?.close();
       await store.close();
     },
   };

@@ -1,6 +1,5 @@
 /** What the role commands do around the roles: data folder, demo, what is printed, signals. A role's code is loaded when it runs. */
 
-import { openGeo } from '../../attackers/index.js';
 import { WeirError } from '../../exchange/index.js';
 import {
   createSharedState,
@@ -15,8 +14,6 @@ import type { Config } from '../config.js';
 import { type DataDir, openDataDir } from '../data-dir.js';
 import type { Output } from '../output.js';
 import { openSharedMaps } from '../shared-maps.js';
-import { runGateway } from '../wiring/gateway.js';
-import { openPolicyBook } from '../wiring/policies.js';
 import { withDemo } from './demo.js';
 import { untilSignal } from './signals.js';
 import { runUp } from './up.js';
@@ -66,6 +63,7 @@ export async function gateway(flags: RoleFlags, config: Config, version: string,
   const { runGatewayWorkers } = await import('./gateway-workers.js');
   if (config.gateway.workers > 1) return runGatewayWorkers(flags, config, output);
   return withData(config, 'gateway', async (data) => {
+    const { openGeo, openPolicyBook, runGateway } = await import('../wiring/gateway-role.js');
     const log = logTo(output);
     const { redis } = config.stream;
     const shared = createSharedState({ dir: data.path, ...(redis === undefined ? {} : { redis: { url: redis } }) });

@@ -7,7 +7,6 @@
  *        └── policies, blocks, modes ◀────────┘
  */
 import { MessageChannel } from 'node:worker_threads';
-import { openGeo } from '../../attackers/index.js';
 import {
   createSharedState,
   memoryFeedReader,
@@ -20,8 +19,6 @@ import {
 import type { Config } from '../config.js';
 import type { DataDir } from '../data-dir.js';
 import { openSharedMaps } from '../shared-maps.js';
-import { runGateway } from '../wiring/gateway.js';
-import { openPolicyBook } from '../wiring/policies.js';
 import {
   type AdminThreadData,
   type EngineThreadData,
@@ -61,6 +58,7 @@ export async function runUp(config: Config, data: DataDir, version: string, log:
     for (const stop of (await startingThreads.catch(() => null))?.closing ?? []) await stop();
   });
   try {
+    const { openGeo, openPolicyBook, runGateway } = await import('../wiring/gateway-role.js');
     const maps = await openSharedMaps(shared);
     const policies = await openPolicyBook({ folder: config.policies, secret: data.secret, maps, log });
     closing.push(async () => policies.close());
