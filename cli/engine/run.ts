@@ -43,7 +43,7 @@ export async function runEngine(run: EngineRun): Promise<{ close(): Promise<void
   // Compiling takes most of a second: ready first, and the first batch waits for it.
   const opening = openPolicyBook({ folder: config.policies, secret, maps, log: run.log });
   opening.catch(() => undefined);
-  const policies: PolicyBook | null = null;
+  const policies: { book: PolicyBook | null } = { book: null };
   const blocklist = await Blocklist.open(run.shared, { protect: protectedAddresses(config) });
   const ownership = new OwnershipModel({ secret, seed: createHash('sha256').update(`ownership\0${secret}`).digest().subarray(0, 8) });
   const actors = new ActorBook({
