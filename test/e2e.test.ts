@@ -1,5 +1,5 @@
 /** The four journeys from the command line, against the real processes. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
@@ -175,6 +175,76 @@ t.test('4. block an address, everybody else goes on; undo', async (t) => {
     (await fetch(`${third.gateway}/api/products/1`, { headers: { 'x-forwarded-for': '203.0.113.70' } })).status,
     403,
     'blocks survive a restart',
+  );
+});
+
+t.test('2b. mirror with a live capture on loopback feeds the same inventory', async (t) => {
+  const demo = await startDemoApi(t);
+  const running = await startWeir(t, ['--upstream', demo]);
+  const port = new URL(demo).port;
+  t.equal((await weir(t, ['mode', 'mirror', '--listen', 'lo', '--filter', `tcp port ${port}`, '--data', running.data])).code, 0);
+  await eventually(
+    'an endpoint heard on the wire',
+    async () => {
+      await fetch(`${demo}/api/products/3`).then((answer) => answer.text());
+      return (await rows(t, running, 'inventory')).some((row) => String(row.template).startsWith('/api/products'));
+    },
+    40_000,
+  );
+  const doctor = await weir(t, ['doctor', '--json', '--data', running.data]);
+  const { sources } = JSON.parse(doctor.stdout) as { sources: { id: string; counters: Record<string, number> }[] };
+  t.ok(Number(sources.find((source) => source.id === 'sensor')?.counters.exchanges) > 0, 'the sensor counts what it heard');
+});
+
+t.test('a scheduled scan with two users finds that anybody opens anybody’s order, and files an issue', async (t) => {
+  const demo = await startDemoApi(t);
+  const running = await startWeir(t, ['--upstream', demo]);
+  const token = readFileSync(path.join(running.data, 'admin-token'), 'utf8').trim();
+  const api = async (method: string, resource: string, body?: object) => {
+    const answer = await fetch(`${running.admin}/api/v1${resource}`, {
+      method,
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    t.ok(answer.ok, `${method} ${resource}: ${answer.status}`);
+    return (await answer.json()) as { id: string; state: string; nextRunMs: number; summary: { vulnerable?: number } };
+  };
+  for (const name of ['alice', 'bob', 'carol']) {
+    const authorization = await signIn(running.gateway, name);
+    const list = (await (await fetch(`${running.gateway}/api/orders`, { headers: { authorization } })).json()) as {
+      orders: { id: number }[];
+    };
+    for (const order of list.orders) await fetch(`${running.gateway}/api/orders/${order.id}`, { headers: { authorization } });
+  }
+  await eventually('the template', async () =>
+    (await rows(t, running, 'inventory')).some((row) => row.template === '/api/orders/{orderId}'),
+  );
+  const authContexts: string[] = [];
+  for (const name of ['alice', 'bob']) {
+    const config = { path: '/api/login', body: JSON.stringify({ username: name, password: `${name}-pw` }), extract: 'token' };
+    authContexts.push((await api('POST', '/auth-contexts', { name, service: 'api', role: 'user', kind: 'login', config })).id);
+  }
+  const scan = await api('POST', '/scans', {
+    name: 'orders',
+    service: 'api',
+    definition: { authContexts, tests: ['bola-read-object'] },
+    cron: '0 4 * * *',
+    zone: 'Europe/Berlin',
+  });
+  t.ok(scan.nextRunMs > Date.now(), 'it knows when it runs next');
+  const run = await api('POST', `/scans/${scan.id}/runs`, {});
+  const ended = await eventually(
+    'the run to end',
+    async () => {
+      const now = await api('GET', `/scan-runs/${run.id}`);
+      return now.state === 'finished' || now.state === 'failed' ? now : null;
+    },
+    60_000,
+  );
+  t.equal(ended.state, 'finished');
+  t.ok(Number(ended.summary.vulnerable) >= 1);
+  await eventually('the issue', async () =>
+    (await rows(t, running, 'issues')).some((row) => row.kind === 'scan.vulnerability' && row.template === '/api/orders/{orderId}'),
   );
 });
 
