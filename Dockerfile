@@ -3,7 +3,7 @@ FROM node:24-slim AS build
 WORKDIR /weir
 COPY package.json package-lock.json ./
 COPY admin-ui/package.json admin-ui/
-RUN npm ci --no-audit --no-fund
+RUN npm install --no-save --no-audit --no-fund
 COPY . .
 RUN npm run build && npm prune --omit=dev --no-audit --no-fund && rm -rf dist/.tsbuildinfo test bench admin-ui/src scripts/test.mjs
 

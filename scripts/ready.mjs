@@ -101,7 +101,7 @@ export function makeReady({ ui = true } = {}) {
   if (!needsInstall() && !needsServer() && !(ui && needsUi())) return;
   locked(() => {
     if (needsInstall()) {
-      run('installing dependencies', 'npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
+      run('installing dependencies', 'npm', ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error']);
       writeFileSync(inRoot('node_modules', '.package-lock.json'), readFileSync(inRoot('node_modules', '.package-lock.json')));
     }
     if (needsServer()) {
