@@ -19,13 +19,16 @@ export const modeText = (mode: Schemas['ServiceMode']) =>
 
 /** Switches a service between enforce, observe and mirror, after a word on what that means. */
 export function ModeSwitch({ service, mode }: { readonly service: string; readonly mode: Schemas['ServiceMode'] }) {
-  const [wanted, setWanted] = useState<Mode | null>(null);
+  const [isOpen, setOpen] = useState(false);
+  // Stays while the dialog fades out, so that its text does not change under the reader.
+  const [wanted, setWanted] = useState<Mode>('observe');
+  const close = () => setOpen(false);
   const may = useMay('admin');
   const write = useWrite({
     refresh: ['services', 'overview', 'sources'],
     write: (next: Mode) => answer(api.PUT('/api/v1/services/{name}/mode', { params: { path: { name: service } }, body: { mode: next } })),
     done: (next) => `${service} is in ${modeText(next)} now.`,
-    after: () => setWanted(null),
+    after: close,
   });
   if (!may) return <Status value={modeText(mode)} />;
   return (
@@ -35,30 +38,26 @@ export function ModeSwitch({ service, mode }: { readonly service: string; readon
         aria-label={`Mode of ${service}`}
         data={['observe', 'enforce', 'mirror']}
         value={mode.request === mode.response ? mode.request : ''}
-        onChange={(value) => setWanted(value as Mode)}
+        onChange={(value) => {
+          setWanted(value as Mode);
+          setOpen(true);
+        }}
       />
-      <Modal
-        opened={wanted !== null}
-        onClose={() => setWanted(null)}
-        title={`Switch ${service} to ${wanted ?? ''}?`}
-        closeButtonProps={{ 'aria-label': 'Close' }}
-      >
-        {wanted !== null && (
-          <Stack>
-            <Text size="sm">{MEANING[wanted]}</Text>
-            <Text size="sm" c="dimmed">
-              Every gateway follows at once. It is {modeText(mode)} now.
-            </Text>
-            <Group justify="flex-end">
-              <Button variant="default" onClick={() => setWanted(null)}>
-                Cancel
-              </Button>
-              <Button loading={write.isPending} onClick={() => write.mutate(wanted)}>
-                Switch to {wanted}
-              </Button>
-            </Group>
-          </Stack>
-        )}
+      <Modal opened={isOpen} onClose={close} title={`Switch ${service} to ${wanted}?`} closeButtonProps={{ 'aria-label': 'Close' }}>
+        <Stack>
+          <Text size="sm">{MEANING[wanted]}</Text>
+          <Text size="sm" c="dimmed">
+            Every gateway follows at once. It is {modeText(mode)} now.
+          </Text>
+          <Group justify="flex-end">
+            <Button variant="default" onClick={close}>
+              Cancel
+            </Button>
+            <Button loading={write.isPending} onClick={() => write.mutate(wanted)}>
+              Switch to {wanted}
+            </Button>
+          </Group>
+        </Stack>
       </Modal>
     </>
   );

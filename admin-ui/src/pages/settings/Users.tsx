@@ -109,21 +109,16 @@ export function Users() {
         </Button>
       </Group>
       {isAdding && <NewUser close={() => setAdding(false)} />}
-      <Modal
-        opened={link !== null}
-        onClose={() => setLink(null)}
-        title={`Sign-in link for ${link?.name ?? ''}`}
-        closeButtonProps={{ 'aria-label': 'Close' }}
-      >
-        {link !== null && (
+      {link !== null && (
+        <Modal opened onClose={() => setLink(null)} title={`Sign-in link for ${link.name}`} closeButtonProps={{ 'aria-label': 'Close' }}>
           <Stack>
             <Text size="sm">
               It works once, until <Time ms={link.expiresMs} relative={false} />.
             </Text>
             <Secret text={link.url} />
           </Stack>
-        )}
-      </Modal>
+        </Modal>
+      )}
     </Stack>
   );
 }
