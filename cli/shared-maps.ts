@@ -105,6 +105,11 @@ export interface MetricsText {
   readonly text: string;
 }
 
+/** Key: `key`. By what scans mark their requests and gateways know them. */
+export interface ScanKey {
+  readonly secret: string;
+}
+
 export interface SharedMaps {
   readonly metrics: SharedMap<MetricsText>;
   readonly modes: SharedMap<ModeSetting>;
@@ -115,10 +120,11 @@ export interface SharedMaps {
   readonly status: SharedMap<ProcessStatus>;
   readonly sensor: SharedMap<SensorSetting>;
   readonly pins: SharedMap<PinSetting>;
+  readonly scanKeys: SharedMap<ScanKey>;
 }
 
 export async function openSharedMaps(shared: SharedState): Promise<SharedMaps> {
-  const [metrics, modes, policies, policyModes, templates, scores, status, sensor, pins] = await Promise.all([
+  const [metrics, modes, policies, policyModes, templates, scores, status, sensor, pins, scanKeys] = await Promise.all([
     shared.open<MetricsText>('metrics'),
     shared.open<ModeSetting>('modes'),
     shared.open<PolicyText>('policies'),
@@ -128,8 +134,9 @@ export async function openSharedMaps(shared: SharedState): Promise<SharedMaps> {
     shared.open<ProcessStatus>('status'),
     shared.open<SensorSetting>('sensor'),
     shared.open<PinSetting>('pins'),
+    shared.open<ScanKey>('scan-keys'),
   ]);
-  return { metrics, modes, policies, policyModes, templates, scores, status, sensor, pins };
+  return { metrics, modes, policies, policyModes, templates, scores, status, sensor, pins, scanKeys };
 }
 
 /** How long a status stays when its process no longer renews it. */

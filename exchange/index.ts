@@ -14,6 +14,7 @@ export * from './paths.js';
 export * from './principal.js';
 export * from './redact.js';
 export * from './redact-exchange.js';
+export * from './scan-mark.js';
 export * from './target.js';
 export * from './template.js';
 export * from './types.js';

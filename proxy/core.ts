@@ -155,6 +155,7 @@ export class GatewayCore {
         httpVersion: version,
         headers: version === '2' ? withoutPseudo(req.rawHeaders, head.host) : req.rawHeaders,
         requestId: head.requestId,
+        scanMark: head.scanMark,
       },
       service.plans,
       ports,

@@ -24,6 +24,8 @@ import type { PlanCache } from './services.js';
 
 const NO_ACTS: readonly Act[] = [];
 const NO_TAGS: readonly string[] = [];
+/** What the engine knows weir's own scans by. */
+const SCAN_TAGS: readonly string[] = ['scan'];
 const MOST_ACTS = 100;
 const NO_TRAILERS: HeaderList = [];
 
@@ -44,6 +46,8 @@ export interface Entry {
   readonly headers: HeaderList;
   /** As sent by the client, if sane; else empty. */
   readonly requestId: string;
+  /** What claims to be a request of weir's own scans; empty when nothing does. */
+  readonly scanMark: string;
 }
 
 /** What the gateway must do to the traffic. Null stands for: nothing. */
@@ -96,6 +100,8 @@ export class Passage implements RequestView, EvaluationContext, AccessQuestion {
   private acts: readonly Act[] = NO_ACTS;
   private tags: readonly string[] = NO_TAGS;
   private finished = false;
+  /** A proven request of weir's own scan: policies act on it, but it makes nobody an attacker. */
+  readonly isScan: boolean;
 
   private readonly entry: Entry;
   private readonly ports: GatewayPorts;
@@ -117,6 +123,9 @@ export class Passage implements RequestView, EvaluationContext, AccessQuestion {
     this.client = entry.client;
     this.service = entry.service;
     this.mode = entry.requestMode;
+    this.isScan =
+      entry.scanMark !== '' && this.ask('scan-mark', null, () => ports.scanRun(entry.scanMark, entry.method, entry.target)) !== null;
+    if (this.isScan) this.tags = SCAN_TAGS;
     if (this.silent) {
       this.match = null;
       this.principal = null;
@@ -185,7 +194,7 @@ export class Passage implements RequestView, EvaluationContext, AccessQuestion {
 
   /** Does the blocklist stop this client? In observe it is recorded only. `atAddress` is what was found before the principal was known. */
   stopped(atAddress: BlockVerdict | null): BlockVerdict | null {
-    if (this.entry.requestMode === 'mirror') return null;
+    if (this.entry.requestMode === 'mirror' || this.isScan) return null;
     let verdict = atAddress;
     if (verdict === null && this.principal !== null) {
       const key = this.principal.key;
@@ -270,7 +279,7 @@ export class Passage implements RequestView, EvaluationContext, AccessQuestion {
         phase,
       );
     }
-    if (decision.blockActor !== null) {
+    if (decision.blockActor !== null && !this.isScan) {
       const order = decision.blockActor;
       const actor = actorOf(this.principal, this.client.ip);
       this.ask('block-actor', undefined, () =>
@@ -414,7 +423,9 @@ export class Passage implements RequestView, EvaluationContext, AccessQuestion {
   }
 
   rate(key: string, windowMs: number): number {
-    return this.ask('rate', 0, () => this.ports.rate(key, windowMs, this.nowMs));
+    // A scan must not use up what the user has left whose token it carries.
+    const counted = this.isScan ? `scan ${key}` : key;
+    return this.ask('rate', 0, () => this.ports.rate(counted, windowMs, this.nowMs));
   }
 
   /** A port that throws is counted and has no answer; the request goes on. */

@@ -107,6 +107,7 @@ async function protect(app: FastifyInstance, options: WeirOptions): Promise<void
         httpVersion: raw.httpVersionMajor === 2 ? '2' : raw.httpVersion === '1.0' ? '1.0' : '1.1',
         headers: raw.rawHeaders,
         requestId: head.requestId,
+        scanMark: head.scanMark,
       },
       plans,
       ports,

@@ -80,6 +80,8 @@ export interface GatewayPorts {
   country(clientIp: string): string | null;
   asn(clientIp: string): number | null;
   blockActor(request: BlockActorRequest): void;
+  /** The run of an active scan that a mark proves; null when it is forged, expired or for another request. Asked only when there is one. */
+  scanRun(mark: string, method: string, target: string): string | null;
   readonly accessLog: AccessLogSink | null;
   /** Wall clock, Unix epoch ms. */
   nowMs(): number;
@@ -134,6 +136,7 @@ export function trivialPorts(given: Partial<GatewayPorts> = {}): GatewayPorts {
     country: () => null,
     asn: () => null,
     blockActor: () => undefined,
+    scanRun: () => null,
     accessLog: null,
     nowMs: () => Date.now(),
     ...given,

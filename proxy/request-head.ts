@@ -16,6 +16,7 @@ const LENGTHS = [
   'traceparent',
   'x-request-id',
   'x-client-ip',
+  'x-weir-scan',
   'content-length',
   'true-client-ip',
   'http2-settings',
@@ -108,6 +109,8 @@ export class RequestHead {
   forwardedFor = '';
   forwardedProto = '';
   via = '';
+  /** What claims to be a scan of weir's own; it proves nothing until it is verified, and is never handed on. */
+  scanMark = '';
   fault: FaultCode | null = null;
 
   /** `raw` is flat and in wire order; HTTP/2 pseudo headers are skipped. */
@@ -181,6 +184,9 @@ export class RequestHead {
           continue;
         case 'x-forwarded-proto':
           this.forwardedProto = value;
+          continue;
+        case 'x-weir-scan':
+          this.scanMark = value;
           continue;
         case 'te':
           this.acceptsTrailers = value.toLowerCase().includes('trailers');

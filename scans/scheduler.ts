@@ -56,6 +56,8 @@ export interface ScannerPorts {
   upstreamOf(service: string): string | null;
   /** Secrets of an auth context, opened. */
   openConfig(config: { readonly [name: string]: unknown }): { readonly [name: string]: unknown };
+  /** Value of the header by which gateways of this weir know a request as ours. */
+  mark?(runId: string, method: string, target: string): string;
   log(message: string): void;
   /** A run changed; the UI may want to look again. */
   changed?(runId: string): void;
@@ -222,6 +224,7 @@ export async function createScanner(options: ScannerOptions, ports: ScannerPorts
         },
         callback: options.callback ?? CALLBACK,
         runId: run.id,
+        ...(ports.mark === undefined ? {} : { mark: ports.mark }),
         done,
         signal: abort.signal,
         onProgress: (now) => {
@@ -313,7 +316,12 @@ export async function createScanner(options: ScannerOptions, ports: ScannerPorts
       const targetUrl = ports.upstreamOf(context.service);
       if (targetUrl === null) return { ok: false, text: `the service "${context.service}" has no upstream here` };
       const guard = guardFor(targetUrl, [], { connections: 1, timeoutMs: DEFAULT_LIMITS.timeoutMs });
-      const wire = createWire({ guard, runId: newId(), signal: AbortSignal.timeout(DEFAULT_LIMITS.timeoutMs), ...DEFAULT_LIMITS });
+      const wire = createWire({
+        guard,
+        mark: (method, target) => ports.mark?.(newId(), method, target) ?? 'check',
+        signal: AbortSignal.timeout(DEFAULT_LIMITS.timeoutMs),
+        ...DEFAULT_LIMITS,
+      });
       try {
         await logIn(context, targetUrl, (request) => wire.send(request));
         return {

@@ -6,6 +6,7 @@ import { newId, Redactor, WeirError } from '../../exchange/index.js';
 import type { SharedState, TrafficPublisher } from '../../traffic/index.js';
 import type { Config } from '../config.js';
 import { openConfiguredStore } from '../engine/run.js';
+import { ensureScanKey, scanMarks } from '../scan-keys.js';
 import { openSharedMaps, type ProcessStatus, STATUS_TTL_MS } from '../shared-maps.js';
 import { protectedAddresses } from '../wiring/gateway.js';
 import { lazyPolicyBook } from '../wiring/policies.js';
@@ -55,6 +56,8 @@ export async function runAdmin(run: AdminRun): Promise<RunningAdmin> {
   const stopFeeds = await followFeeds(shared, table, (error) => log(`feeds: ${error instanceof Error ? error.message : String(error)}`));
   const services = servicesPort(config, maps);
   const seal = createSeal(secret);
+  await ensureScanKey(maps);
+  const marks = scanMarks(maps);
   let announce: (runId: string) => void = () => undefined;
   const scanner = lateScanner(
     { holder: `${run.id}-${newId()}` },
@@ -62,6 +65,7 @@ export async function runAdmin(run: AdminRun): Promise<RunningAdmin> {
       store,
       upstreamOf: (name) => services.list().find((service) => service.name === name)?.upstreams[0] ?? null,
       openConfig: (opened) => openedConfig(opened, seal),
+      mark: (runId, method, target) => marks.write(runId, { method, target }),
       log,
       changed: (runId) => announce(runId),
     },

@@ -3,6 +3,7 @@ import { PrincipalReader } from '../../exchange/index.js';
 import { createSensor, type Sensor, type SourceOptions } from '../../sensor/index.js';
 import type { TrafficPublisher } from '../../traffic/index.js';
 import type { Config } from '../config.js';
+import { scanMarks } from '../scan-keys.js';
 import { type ProcessStatus, type SharedMaps, type SourceView, STATUS_TTL_MS } from '../shared-maps.js';
 
 export interface SensorRun {
@@ -19,6 +20,7 @@ export async function runSensor(run: SensorRun): Promise<{ close(): Promise<void
   const { config, maps, publisher } = run;
   const startedAtMs = Date.now();
   const principals = new PrincipalReader(run.secret);
+  const marks = scanMarks(maps);
   let sensor: Sensor | null = null;
   let listening = '';
   let changing: Promise<void> = Promise.resolve();
@@ -38,7 +40,7 @@ export async function runSensor(run: SensorRun): Promise<{ close(): Promise<void
     if (sources.length === 0) return;
     sensor = createSensor(
       { id: run.id, sources },
-      { emit: (exchange) => void publisher.publish(exchange), serviceOf, principals, now: () => Date.now() },
+      { emit: (exchange) => void publisher.publish(marks.tagged(exchange)), serviceOf, principals, now: () => Date.now() },
     );
     await sensor.start();
   };

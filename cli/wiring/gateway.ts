@@ -15,6 +15,7 @@ import {
 } from '../../proxy/index.js';
 import type { FeedReader, SharedState, TrafficPublisher } from '../../traffic/index.js';
 import { type Config, gatewayService } from '../config.js';
+import { scanMarks } from '../scan-keys.js';
 import { type ProcessStatus, type SharedMaps, STATUS_TTL_MS } from '../shared-maps.js';
 import type { PolicyBook } from './policies.js';
 
@@ -135,6 +136,7 @@ function gatewayPorts(parts: GatewayParts, followed: Followed): GatewayPorts {
   const rates = new LocalRates();
   const principals = new PrincipalReader(parts.secret);
   const nowMs = () => Date.now();
+  const marks = scanMarks(maps, nowMs);
   return {
     observer: { kind: 'gateway', id: parts.id },
     policies: () => policies.current(),
@@ -173,6 +175,7 @@ function gatewayPorts(parts: GatewayParts, followed: Followed): GatewayPorts {
           parts.log(`policy ${order.policy} could not block ${actor.label}: ${error instanceof Error ? error.message : String(error)}`),
         );
     },
+    scanRun: (mark, method, target) => marks.read(mark, { method, target }),
     accessLog: followed.accessLog,
     nowMs,
   };

@@ -39,6 +39,8 @@ export interface ScanRequestOptions {
   /** Where the target can call us back; null: tests that need it are skipped. */
   readonly callback: { readonly host: string; readonly port: number; readonly publicHost: string } | null;
   readonly runId?: string;
+  /** Proves to gateways of this weir that a request is the scan's; without it the header only names the run. */
+  readonly mark?: (runId: string, method: string, target: string) => string;
   readonly done?: ReadonlySet<string>;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: { readonly done: number; readonly requests: number; readonly current: string }) => void;
@@ -66,7 +68,8 @@ export async function performScan(options: ScanRequestOptions): Promise<ScanOutc
   const outOfTime = AbortSignal.timeout(Math.max(1, Math.round(limits.maxMinutes * 60_000)));
   const signal = AbortSignal.any([outOfTime, ...(options.signal === undefined ? [] : [options.signal])]);
   const guard = guardFor(targetUrl, options.allowHosts, { connections: limits.concurrency, timeoutMs: limits.timeoutMs });
-  const wire = createWire({ guard, runId, signal, ...limits });
+  const mark = options.mark ?? ((run: string) => run);
+  const wire = createWire({ guard, mark: (method, target) => mark(runId, method, target), signal, ...limits });
   const callbacks = options.callback === null ? null : await listenForCallbacks(options.callback);
   const results: TestResult[] = [];
   try {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { request as send } from 'undici';
-import { bodyOf, decodeBody } from '../../exchange/index.js';
+import { bodyOf, decodeBody, SCAN_MARK_HEADER } from '../../exchange/index.js';
 import { ScanError } from '../errors.js';
 import type { TargetGuard } from './guard.js';
 import type { ScanRequest, ScanResponse } from './types.js';
@@ -13,8 +13,8 @@ const NAP_MS = 250;
 
 export interface WireOptions {
   readonly guard: TargetGuard;
-  /** Marks every request as `x-weir-scan`, so that weir learns nothing from it and blocks nobody for it. */
-  readonly runId: string;
+  /** Value of `x-weir-scan`: gateways of this weir learn nothing from a request with a good mark, and block nobody for it. */
+  readonly mark: (method: string, target: string) => string;
   readonly requestsPerSecond: number;
   readonly timeoutMs: number;
   readonly maxBodyBytes: number;
@@ -54,11 +54,17 @@ export function createWire(options: WireOptions): Wire {
     sent++;
     const startedMs = performance.now();
     const hasBody = one.body !== '' && one.method !== 'GET' && one.method !== 'HEAD';
+    const { pathname, search } = new URL(one.url);
     // undici refuses these names: the connection is its own.
     const { host: _host, connection: _connection, 'content-length': _length, 'transfer-encoding': _coding, ...headers } = one.headers;
     const answer = await send(one.url, {
       method: one.method as 'GET',
-      headers: { 'user-agent': 'weir-scan', accept: '*/*', ...headers, 'x-weir-scan': options.runId },
+      headers: {
+        'user-agent': 'weir-scan',
+        accept: '*/*',
+        ...headers,
+        [SCAN_MARK_HEADER]: options.mark(one.method, `${pathname}${search}`),
+      },
       body: hasBody ? one.body : null,
       dispatcher: guard.agent,
       signal: AbortSignal.any([signal, AbortSignal.timeout(options.timeoutMs)]),
