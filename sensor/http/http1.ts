@@ -12,13 +12,15 @@ interface Waiting {
   response: Message | null;
   /** The answer may have been in a hole. */
   doubtful: boolean;
+  /** A hole may have swallowed a request in front of it while others waited: the answer may be that one's. */
+  readonly behindHole: boolean;
 }
 
 /**
  * HTTP/1 on one connection: a reader for each direction, and requests paired with answers first in, first out (RFC 9112 §9.3).
  *
  * Because both streams arrive in causal order, an answer belongs to the oldest request that has none; after a hole between answers, requests
- * that were followed by another one are taken as answered in the hole.
+ * that were followed by another one, or by a hole between requests, are taken as answered in the hole.
  */
 export class Http1 implements Protocol {
   readonly #context: ReaderContext;
@@ -33,6 +35,8 @@ export class Http1 implements Protocol {
   readonly #early = new Set<Waiting>();
   #succession: Succession['protocol'] | null = null;
   #foreignAnswer = false;
+  /** Requests may have been lost since the last one that was seen. */
+  #holeInRequests = false;
 
   constructor(context: ReaderContext, emit: OnPair, requestsLost: boolean, responsesLost: boolean) {
     this.#context = context;
@@ -70,7 +74,9 @@ export class Http1 implements Protocol {
     return {
       onHead: (request: Message): Framing => {
         this.#dropDoubtful();
-        this.#waiting.push({ request, response: null, doubtful: false });
+        const behindHole = this.#waiting.length > 0 && (this.#holeInRequests || this.#waiting[this.#waiting.length - 1].behindHole);
+        this.#holeInRequests = false;
+        this.#waiting.push({ request, response: null, doubtful: false, behindHole });
         if (this.#waiting.length > this.#context.limits.outstanding)
           this.#unanswered(this.#waiting.shift() as Waiting, 'too many requests without an answer');
         const found = announcedFraming(request.head.headers);
@@ -84,7 +90,10 @@ export class Http1 implements Protocol {
           this.#pair(waiting);
         }
       },
-      onLostBetween: (): void => {},
+      onLostBetween: (): void => {
+        this.#holeInRequests = true;
+        this.#dropDoubtful();
+      },
       acceptsPlain: (): boolean => false,
       expectsMore: (): boolean => false,
     };
@@ -96,6 +105,7 @@ export class Http1 implements Protocol {
       onDone: (response: Message): void => this.#onResponseDone(response),
       onLostBetween: (): void => {
         for (const waiting of this.#waiting) waiting.doubtful = true;
+        if (this.#holeInRequests) this.#dropDoubtful();
       },
       acceptsPlain: (): boolean => {
         const plain = this.#waiting[0]?.request.head.version === '0.9';
@@ -155,9 +165,16 @@ export class Http1 implements Protocol {
   }
 
   #pair(waiting: Waiting): void {
-    const { request, response } = waiting;
+    const { request, response, behindHole } = waiting;
     this.#context.counters.paired++;
-    const failure = response !== null && !response.whole ? 'the answer was cut off' : request.whole ? '' : 'the request was cut off';
+    const failure =
+      response !== null && !response.whole
+        ? 'the answer was cut off'
+        : !request.whole
+          ? 'the request was cut off'
+          : behindHole
+            ? 'a request before it is missing from the capture, whose answer this may be'
+            : '';
     this.#emit({ request, response, failure });
   }
 

@@ -291,9 +291,8 @@ export class MessageReader {
     switch (this.#state) {
       case 'start':
         if (this.#pending.length > 0) this.#partialHead(tsMs);
-        this.#pending.clear();
-        this.#owner.onLostBetween();
         this.#lose();
+        this.#owner.onLostBetween();
         return;
       case 'lost':
         this.#owner.onLostBetween();

@@ -25,9 +25,10 @@ export class Flow {
   readonly handler: StreamHandler;
   readonly #context: FlowContext;
   #segments = 0;
-  /** When and at which segment the flow began to wait; -1 while it does not. */
+  /** When and at which segment the flow began to wait for the hole of that name; -1 while it does not wait. */
   #waitingSinceMs = -1;
   #waitingSinceSegment = 0;
+  #waitingFor = -1;
   ended = false;
 
   constructor(handler: StreamHandler, context: FlowContext) {
@@ -54,7 +55,8 @@ export class Flow {
       peer.peerAckSeen = true;
       if (peer.synced) {
         acknowledges = peer.offsetOf(segment.acknowledgement);
-        if (acknowledges > peer.next + WINDOW) acknowledges = -1;
+        // Nobody acknowledges what nobody sent, except to make those who listen believe in a hole.
+        if (acknowledges > peer.seenEnd + this.#context.limits.outOfOrderBytes) acknowledges = -1;
         else if (acknowledges > peer.acknowledged) peer.acknowledged = acknowledges;
       }
     }
@@ -68,7 +70,8 @@ export class Flow {
     }
     if (half.queue.length === 0 && peer.queue.length === 0) {
       this.#finish(side, segment.tsMs);
-      this.#waitingSinceMs = -1;
+      if (half.tailUnseen || peer.tailUnseen) this.#judge(segment.tsMs);
+      else this.#waitingSinceMs = -1;
     } else {
       this.#drain(segment.tsMs);
       this.#judge(segment.tsMs);
@@ -89,7 +92,7 @@ export class Flow {
       counters.duplicateBytes += captured;
       return;
     }
-    const late = at > half.next || half.queue.length > 0 || (peer.synced && acknowledges > peer.next + 1);
+    const late = at > half.next || half.queue.length > 0 || (peer.synced && acknowledges > peer.next);
     if (!late && captured === segment.wireLength) {
       const skip = half.next - at;
       counters.duplicateBytes += skip;
@@ -123,7 +126,6 @@ export class Flow {
         if (this.#finish(side, nowMs)) progressed = true;
       }
     }
-    if (this.halves[0].queue.length === 0 && this.halves[1].queue.length === 0) this.#waitingSinceMs = -1;
   }
 
   #deliverHead(side: Side): boolean {
@@ -131,7 +133,7 @@ export class Flow {
     const peer = this.halves[1 - side];
     const piece = half.queue[0];
     if (piece === undefined || piece.at > half.next) return false;
-    if (peer.synced && !peer.finished && piece.acknowledges > peer.next + 1) return false;
+    if (peer.synced && !peer.finished && piece.acknowledges > peer.next) return false;
     half.queue.shift();
     this.#handOver(side, half, piece);
     return true;
@@ -166,21 +168,29 @@ export class Flow {
     return true;
   }
 
-  /** Decides whether to go on waiting for a hole. */
+  /** Decides whether to go on waiting. Each hole has a wait of its own: a stream that is reordered all the time has one hole after the other. */
   #judge(nowMs: number): void {
     for (let rounds = 0; rounds < 4096; rounds++) {
       const [first, second] = this.halves;
-      if (first.queue.length === 0 && second.queue.length === 0) return;
-      if (this.#waitingSinceMs < 0) {
+      const isQueued = first.queue.length > 0 || second.queue.length > 0;
+      if (!isQueued && !first.tailUnseen && !second.tailUnseen) {
+        this.#waitingSinceMs = -1;
+        return;
+      }
+      const side = isQueued ? this.#blockedSide() : first.tailUnseen ? 0 : 1;
+      const name = this.halves[side].next * 2 + side;
+      if (this.#waitingSinceMs < 0 || this.#waitingFor !== name) {
         this.#waitingSinceMs = nowMs;
         this.#waitingSinceSegment = this.#segments;
+        this.#waitingFor = name;
       }
       const { limits } = this.#context;
       const waitedMs = nowMs - this.#waitingSinceMs;
       const full = first.overLimit(limits) || second.overLimit(limits);
       const patient = waitedMs < PATIENCE_MS && this.#segments - this.#waitingSinceSegment < PATIENCE_SEGMENTS;
       if (!full && (patient || (!this.#holeAcknowledged() && waitedMs < UNACKNOWLEDGED_MS))) return;
-      this.#skipHole(nowMs);
+      if (isQueued) this.#skipHole(nowMs);
+      else this.#advance(side, this.halves[side].tailEnd, nowMs);
       this.#waitingSinceMs = -1;
       this.#drain(nowMs);
     }
@@ -188,25 +198,37 @@ export class Flow {
 
   #holeAcknowledged(): boolean {
     const [first, second] = this.halves;
-    return first.acknowledged > first.next + 1 || second.acknowledged > second.next + 1;
+    return first.acknowledged > first.next || second.acknowledged > second.next;
+  }
+
+  /** Side of the segment that has waited longest. */
+  #oldestSide(): Side {
+    const [first, second] = this.halves;
+    return second.queue.length === 0 || (first.queue.length > 0 && first.queue[0].tsMs <= second.queue[0].tsMs) ? 0 : 1;
+  }
+
+  /** Side with the hole that the oldest waiting segment waits for: its own, or the other one when it acknowledges what was not seen there. */
+  #blockedSide(): Side {
+    const side = this.#oldestSide();
+    const half = this.halves[side];
+    return half.queue[0].at > half.next ? side : ((1 - side) as Side);
   }
 
   /** Declares the hole that the oldest waiting segment waits for as lost. */
   #skipHole(nowMs: number): void {
-    const [first, second] = this.halves;
-    const side = second.queue.length === 0 || (first.queue.length > 0 && first.queue[0].tsMs <= second.queue[0].tsMs) ? 0 : 1;
+    const side = this.#oldestSide();
     const half = this.halves[side];
     const piece = half.queue[0];
-    if (piece.at > half.next) {
+    const blocked = this.#blockedSide();
+    if (blocked === side) {
       this.#advance(side, piece.at, nowMs);
       return;
     }
-    const other = (1 - side) as Side;
-    const peer = this.halves[other];
+    const peer = this.halves[blocked];
     const peerHead = peer.queue[0];
     const until = peerHead !== undefined && peerHead.at > peer.next ? Math.min(peerHead.at, piece.acknowledges) : piece.acknowledges;
     if (until > peer.next && !(peerHead !== undefined && peerHead.at <= peer.next)) {
-      this.#advance(other, until, nowMs);
+      this.#advance(blocked, until, nowMs);
       return;
     }
     // Both wait for each other: the oldest goes first.

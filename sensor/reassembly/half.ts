@@ -50,6 +50,21 @@ export class Half {
     return this.next + ((sequence - ((this.base + this.next) | 0)) | 0);
   }
 
+  /** Offset behind the last byte that was seen. */
+  get seenEnd(): number {
+    return this.queue.length === 0 ? this.next : this.queue[this.queue.length - 1].end;
+  }
+
+  /** The peer acknowledged bytes that were not seen. One number beyond what was seen may be a FIN that was lost. */
+  get tailUnseen(): boolean {
+    return this.acknowledged > this.next + 1 && !this.finished;
+  }
+
+  /** Offset up to which the peer has everything; valid while `tailUnseen`. */
+  get tailEnd(): number {
+    return this.finAt >= 0 ? Math.min(this.finAt, this.acknowledged) : this.acknowledged;
+  }
+
   /** Queues the parts of [at, end) that are neither delivered nor queued. Bytes are copied. Returns how many bytes were taken. */
   insert(at: number, end: number, bytes: Uint8Array | null, tsMs: number, acknowledges: number, counters: Counters): number {
     const queue = this.queue;
@@ -69,11 +84,11 @@ export class Half {
       }
       const until = Math.min(piece.end, end);
       if (bytes !== null && piece.bytes === null) {
-        index += this.#fill(piece, index, from, bytes.slice(from - at, until - at));
+        index += this.#fill(piece, index, from, bytes.slice(from - at, until - at), acknowledges);
         taken += until - from;
       } else {
         if (bytes !== null) counters.conflictingBytes += differences(piece, from, until, bytes, at);
-        index++;
+        index += acknowledges >= 0 && acknowledges < piece.acknowledges ? this.#earlier(piece, index, from, until, acknowledges) : 1;
       }
       from = until;
     }
@@ -81,10 +96,26 @@ export class Half {
     return taken;
   }
 
+  /** [from, until) of a piece was sent before what the piece acknowledges: it was a retransmission. Returns how many pieces now stand for it. */
+  #earlier(piece: Piece, index: number, from: number, until: number, acknowledges: number): number {
+    const part = (at: number, end: number, acknowledged: number): Piece => ({
+      ...piece,
+      at,
+      end,
+      bytes: piece.bytes === null ? null : piece.bytes.subarray(at - piece.at, end - piece.at),
+      acknowledges: acknowledged,
+    });
+    const parts = [part(from, until, acknowledges)];
+    if (piece.at < from) parts.unshift(part(piece.at, from, piece.acknowledges));
+    if (piece.end > until) parts.push(part(until, piece.end, piece.acknowledges));
+    this.queue.splice(index, 1, ...parts);
+    return parts.length;
+  }
+
   /** Puts bytes into a part that was known to be cut off. Returns how many pieces now stand for it. */
-  #fill(cut: Piece, index: number, from: number, bytes: Uint8Array): number {
+  #fill(cut: Piece, index: number, from: number, bytes: Uint8Array, acknowledges: number): number {
     const until = from + bytes.length;
-    const parts: Piece[] = [{ ...cut, at: from, end: until, bytes }];
+    const parts: Piece[] = [{ ...cut, at: from, end: until, bytes, acknowledges: Math.min(cut.acknowledges, acknowledges) }];
     if (cut.at < from) parts.unshift({ ...cut, end: from });
     if (cut.end > until) parts.push({ ...cut, at: until });
     this.queue.splice(index, 1, ...parts);

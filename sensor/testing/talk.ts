@@ -20,6 +20,7 @@ export class Talk {
   readonly packets: Timed[] = [];
   readonly #ends: readonly [Endpoint, Endpoint];
   readonly #next: [number, number];
+  readonly #sent: [Buffer, Buffer] = [NOTHING, NOTHING];
   readonly #stepMs: number;
   readonly #packet: typeof tcp4;
   nowMs: number;
@@ -67,9 +68,17 @@ export class Talk {
     return this;
   }
 
+  /** Retransmits the last `length` bytes of a side in one segment, however they were cut before. */
+  again(side: 0 | 1, length: number): this {
+    const bytes = this.#sent[side].subarray(-length);
+    if (length === 0 || bytes.length === 0) return this;
+    return this.#add(side, FLAG.ack | FLAG.psh, bytes, (this.#next[side] - bytes.length) >>> 0);
+  }
+
   /** `sizes` of the segments, repeated as needed; whole segments of 1,448 bytes when absent. The other side acknowledges each send. */
   #send(side: 0 | 1, content: string | Uint8Array, sizes: readonly number[] = [1_448]): this {
     const bytes = typeof content === 'string' ? Buffer.from(content, 'latin1') : Buffer.from(content);
+    this.#sent[side] = Buffer.concat([this.#sent[side], bytes]);
     for (let at = 0, turn = 0; at < bytes.length; turn++) {
       const size = Math.max(1, sizes[turn % sizes.length]);
       const part = bytes.subarray(at, at + size);
@@ -84,12 +93,12 @@ export class Talk {
     return this.#add(side, FLAG.ack, NOTHING);
   }
 
-  #add(side: 0 | 1, flags: number, payload: Uint8Array): this {
+  #add(side: 0 | 1, flags: number, payload: Uint8Array, sequence = this.#next[side]): this {
     const other = side === 0 ? 1 : 0;
     const acknowledgement = (flags & FLAG.ack) === 0 ? 0 : this.#next[other];
     this.packets.push({
       tsMs: this.nowMs,
-      bytes: this.#packet(this.#ends[side], this.#ends[other], this.#next[side], acknowledgement, flags, payload),
+      bytes: this.#packet(this.#ends[side], this.#ends[other], sequence, acknowledgement, flags, payload),
     });
     this.nowMs += this.#stepMs;
     return this;
