@@ -13,6 +13,7 @@ import { Forward } from './forward.js';
 import type { GatewayConfig, Limits } from './options.js';
 import { Passage } from './passage.js';
 import type { BlockVerdict, GatewayPorts } from './ports.js';
+import type { RequestBody } from './request-body.js';
 import { RequestHead, readTarget, resolvedPath } from './request-head.js';
 import { authority, Service, ServiceRouter } from './services.js';
 
@@ -24,7 +25,7 @@ export class GatewayCore {
   readonly ports: GatewayPorts;
   readonly counters = new Counters();
   /** Uploads whose last byte has not come yet, for the slow-body check. */
-  readonly uploads = new Set<Forward>();
+  readonly uploads = new Set<RequestBody>();
   /** Requests and upgraded connections in progress, for the drain. */
   readonly running = new Set<Forward>();
   readonly via: string;
@@ -253,7 +254,7 @@ export class GatewayCore {
 
   private checkUploads(): void {
     const nowMs = performance.now();
-    for (const upload of this.uploads) upload.checkPace(nowMs);
+    for (const body of this.uploads) if (!body.complete) body.checkPace(nowMs);
   }
 
   /** Closes upstream connections; `now` does not wait for exchanges in progress. */

@@ -11,12 +11,15 @@ export class ServiceCounters {
   readonly latency = new Float64Array(LATENCY_BOUNDS_S.length + 1);
   latencySumMs = 0;
   upgrades = 0;
+  webSocketMessages = 0;
   retries = 0;
   requestBytes = 0;
   responseBytes = 0;
 
-  answered(status: number, durationMs: number): void {
+  answered(status: number, durationMs: number, requestBytes: number, responseBytes: number): void {
     this.requests++;
+    this.requestBytes += requestBytes;
+    this.responseBytes += responseBytes;
     this.statuses[status >= 100 && status < 600 ? Math.floor(status / 100) : 0]++;
     this.latencySumMs += durationMs;
     let index = 0;

@@ -1,79 +1,66 @@
-import { randomFillSync } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import { type Body, bodyOf, emptyBody, type HeaderList } from '../exchange/index.js';
 import type { Mutation } from '../policies/index.js';
 import { accessLine } from './access-log.js';
+import { AnswerFlow, type AnswerOwner, GATHER_BYTES } from './answer-flow.js';
 import { faultRefusal, pageFor, type Refusal, titleOf } from './block-page.js';
-import { forwardedNode } from './client-address.js';
 import type { ClientConnection } from './connection.js';
 import type { GatewayCore } from './core.js';
 import { FAULTS, type FaultCode, faultOf } from './errors.js';
-import { EventWindow } from './event-window.js';
-import { captured, type Passage, type Verdict } from './passage.js';
+import { newTraceparent, onwardHeaders } from './onward.js';
+import type { Answer, Passage, Verdict } from './passage.js';
 import type { BlockVerdict } from './ports.js';
+import { RequestBody } from './request-body.js';
 import type { RequestHead } from './request-head.js';
-import { AnswerHead, readHeaders, withMutation } from './response-head.js';
+import { type AnswerHead, readHeaders, withMutation } from './response-head.js';
 import { changed, type Service } from './services.js';
+import { tarpit } from './tarpit.js';
+import { trailerList } from './trailers.js';
 import { Tunnel } from './tunnel.js';
-import { Upload } from './upload.js';
 import type { Upstream } from './upstreams.js';
 
-/** Bodies up to this size are gathered and written in one go: decisions and a clean 502 stay possible until the last byte. */
-const GATHER_BYTES = 65_536;
-/** How long a request body of unknown length is waited for before it is streamed. */
-const GATHER_MS = 25;
 /** An unread rest of a request body up to this size is read to its end so that the connection can be used again. */
 const DRAIN_BYTES = 1_048_576;
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
-const MOST_TARPITS = 1000;
-let tarpits = 0;
+const NO_TRAILERS: HeaderList = [];
+/** Messages that rules may have to replace must not be compressed with what went before: the offer is not handed on. */
+const UNCOMPRESSED: Mutation = { removeHeaders: ['sec-websocket-extensions'] };
 
 /**
- * One request on its way to an upstream and its answer on the way back: undici's low-level handler, one object a request, no Promise.
+ * One request on its way to an upstream: undici's low-level handler, one object a request, no Promise.
  *
- * The steps stand in the order in which they run: start → gather → decide → send → onHeaders → onData → onComplete → finish. Each may end early
- * in `refuse`. `GatewayCore.enter` makes it; it ends with exactly one call of `finish`.
+ * The steps stand in the order in which they run: start → gathered → decide → send → onHeaders → onData → onComplete → finish. Each may end early
+ * in `refuse`, `fail` or `cut`. `GatewayCore.enter` makes it; it ends with exactly one record.
  */
-export class Forward implements Dispatcher.DispatchHandler {
+export class Forward implements Dispatcher.DispatchHandler, AnswerOwner {
   readonly passage: Passage;
+  readonly service: Service;
+  readonly res: ServerResponse;
+  readonly captureBytes: number;
   private readonly core: GatewayCore;
-  private readonly service: Service;
   private readonly head: RequestHead;
   private readonly connection: ClientConnection;
   private readonly hops: readonly string[];
   private readonly req: IncomingMessage;
-  private readonly res: ServerResponse;
   private readonly upgradeHead: Buffer | null;
   private readonly http2: boolean;
+
+  private body: RequestBody | null = null;
+  private payload: Uint8Array | null = null;
+  private mutation: Mutation | null = null;
+  private uploading = false;
 
   private upstream: Upstream | null = null;
   private abort: ((error?: Error) => void) | null = null;
   private tries = 0;
-  private ended = false;
-  private answering = false;
-
-  private requestChunks: Buffer[] = [];
-  private requestBytes = 0;
-  private requestComplete = false;
-  private requestMutation: Mutation | null = null;
-  private payload: Buffer | null = null;
-  private uploading = false;
-  private paceBytes = 0;
-  private paceMs = 0;
-
-  private answer: AnswerHead | null = null;
-  private resume: (() => void) | null = null;
-  private stage: 'head' | 'hold' | 'gather' | 'stream' | 'events' | 'dropped' = 'head';
-  private events: EventWindow | null = null;
-  private holdBytes = 0;
-  private chunks: Buffer[] = [];
-  private capturedBytes = 0;
-  private responseBytes = 0;
-  private responseStatus = 0;
   private traceparent = '';
+  private flow: AnswerFlow | null = null;
   private tunnel: Tunnel | null = null;
+  /** Something of weir's own was answered: what the upstream says from here on is not heard. */
+  private answered = false;
+  private ended = false;
 
   constructor(
     core: GatewayCore,
@@ -96,6 +83,7 @@ export class Forward implements Dispatcher.DispatchHandler {
     this.res = res;
     this.upgradeHead = upgradeHead;
     this.http2 = req.httpVersionMajor === 2;
+    this.captureBytes = core.limits.captureBytes;
   }
 
   /** `block`: what the blocklist says of the client's address. */
@@ -123,26 +111,21 @@ export class Forward implements Dispatcher.DispatchHandler {
       this.fail('LOOP');
       return;
     }
-
+    const hold = passage.requestHoldBytes;
     if (!this.hasBody()) {
-      this.requestComplete = true;
-      this.decide(passage.requestHoldBytes > 0 ? emptyBody : null);
+      this.decide(hold > 0 ? emptyBody : null);
       return;
     }
-    const hold = passage.requestHoldBytes;
     if (hold > 0 && head.contentLength > hold && passage.plan.requestOverflow === 'block' && passage.overflowed('request')) {
-      this.refuseStatus(413, 0, null);
+      this.tooLong();
       return;
     }
     if (head.expectContinue) res.writeContinue();
-    this.paceMs = performance.now();
-    core.uploads.add(this);
-    const grpc = isGrpc(passage.headers);
-    if (hold === 0 && (grpc || head.contentLength > GATHER_BYTES)) {
-      this.decide(null);
-      return;
-    }
-    this.gather(Math.max(hold, hold > 0 ? 0 : GATHER_BYTES), hold > 0 || head.contentLength >= 0);
+    const body = new RequestBody(this.req, core.limits, service.config.maxBodyBytes, (code) => this.fail(code));
+    this.body = body;
+    core.uploads.add(body);
+    if (hold === 0 && (head.contentLength > GATHER_BYTES || isGrpc(passage.headers))) this.decide(null);
+    else body.gather(hold > 0 ? hold : GATHER_BYTES, hold > 0 || head.contentLength >= 0, (whole) => this.gathered(body, whole));
   }
 
   private hasBody(): boolean {
@@ -150,157 +133,79 @@ export class Forward implements Dispatcher.DispatchHandler {
     return this.head.chunked || this.head.contentLength > 0;
   }
 
-  /** Holds the body back until it is whole or larger than `limit`. `patient`: wait for it however long it takes. */
-  private gather(limit: number, patient: boolean): void {
-    const { req } = this;
-    let timer: NodeJS.Timeout | null = null;
-    const stop = () => {
-      if (timer !== null) clearTimeout(timer);
-      req.off('data', onData);
-      req.off('end', onEnd);
-      req.pause();
-    };
-    const onData = (chunk: Buffer) => {
-      this.requestChunks.push(chunk);
-      this.requestBytes += chunk.length;
-      if (this.requestBytes <= limit) return;
-      stop();
-      this.gathered(false);
-    };
-    const onEnd = () => {
-      stop();
-      this.requestComplete = true;
-      this.core.uploads.delete(this);
-      this.gathered(true);
-    };
-    req.on('data', onData);
-    req.on('end', onEnd);
-    if (!patient) {
-      timer = setTimeout(() => {
-        stop();
-        this.gathered(false);
-      }, GATHER_MS);
-    }
-  }
-
-  private gathered(whole: boolean): void {
-    if (this.ended || this.answering) return;
+  private gathered(body: RequestBody, whole: boolean): void {
+    if (this.ended || this.answered) return;
     const { passage } = this;
-    if (this.requestBytes > this.service.config.maxBodyBytes) {
+    if (body.tooLarge) {
       this.fail('BODY_TOO_LARGE');
       return;
     }
-    const bytes = this.requestChunks.length === 1 ? this.requestChunks[0] : Buffer.concat(this.requestChunks);
     const hold = passage.requestHoldBytes;
     if (whole) {
+      const bytes = body.gathered();
       this.payload = bytes;
       this.decide(hold > 0 ? bodyOf(bytes) : null);
       return;
     }
-    if (hold === 0) {
-      this.decide(null);
-      return;
-    }
     const overflow = passage.plan.requestOverflow;
-    if (overflow === 'block' && passage.overflowed('request')) {
-      this.refuseStatus(413, 0, null);
-      return;
-    }
-    const prefix = bytes.subarray(0, hold);
-    this.decide(overflow === 'inspect-prefix' ? bodyOf(prefix, Math.max(this.head.contentLength, this.requestBytes)) : null);
-  }
-
-  /** A body for the record: no more of it than is to be kept. */
-  private kept(chunks: readonly Buffer[], totalBytes: number): Body {
-    const body = captured(chunks, totalBytes);
-    const limit = this.core.limits.captureBytes;
-    return body.bytes.length > limit ? bodyOf(body.bytes.subarray(0, limit), totalBytes) : body;
+    if (hold > 0 && overflow === 'block' && passage.overflowed('request')) this.tooLong();
+    else if (hold === 0 || overflow !== 'inspect-prefix') this.decide(null);
+    else this.decide(bodyOf(body.gathered().subarray(0, hold), Math.max(this.head.contentLength, body.bytes)));
   }
 
   /** Request phase: the verdict, then the upstream. */
   private decide(body: Body | null): void {
     const verdict = this.passage.decideRequest(body);
-    if (verdict === null) {
-      this.send();
+    // A challenge goes on too: the application is told by a header to ask for more proof.
+    if (verdict !== null && verdict.action !== 'pass' && verdict.action !== 'redact' && verdict.action !== 'challenge') {
+      this.stopped(verdict);
       return;
     }
-    switch (verdict.action) {
-      case 'pass':
-      case 'redact':
-        this.requestMutation = verdict.mutation;
-        this.send();
-        return;
-      case 'tarpit':
-        this.tarpit(verdict.delayMs, () => this.act(verdict));
-        return;
-      default:
-        this.act(verdict);
-        return;
-    }
-  }
-
-  /** Does what an enforced verdict says, in either phase. */
-  private act(verdict: NonNullable<Verdict>): void {
-    if (verdict.action === 'close') {
-      this.cut();
-      return;
-    }
-    this.refuseStatus(
-      verdict.status >= 400 ? verdict.status : verdict.action === 'throttle' ? 429 : 403,
-      verdict.retryAfterS,
-      verdict.template,
-    );
+    if (verdict !== null) this.mutation = verdict.mutation;
+    this.send();
   }
 
   private stop(block: BlockVerdict): void {
-    if (block.action === 'close') {
-      this.cut();
-      return;
-    }
-    if (block.action === 'throttle') {
-      this.refuseStatus(429, block.retryAfterS ?? 60, null);
-      return;
-    }
-    if (block.action === 'tarpit') {
-      this.tarpit(block.delayMs ?? 5000, () => this.refuseStatus(403, 0, null));
-      return;
-    }
-    this.refuseStatus(403, 0, null);
+    if (block.action === 'close') this.cut();
+    else if (block.action === 'throttle') this.refuse(429, block.retryAfterS ?? 60, null);
+    else if (block.action === 'tarpit') this.after(block.delayMs ?? 5000, () => this.refuse(403, 0, null));
+    else this.refuse(403, 0, null);
   }
 
-  /** Slow answers cost a socket each: past a thousand at once they are given at once. */
-  private tarpit(delayMs: number, then: () => void): void {
-    if (tarpits >= MOST_TARPITS) {
-      this.core.counters.tarpitsFull++;
-      then();
-      return;
-    }
-    tarpits++;
-    setTimeout(() => {
-      tarpits--;
+  /** Does what an enforced verdict says, in either phase. */
+  stopped(verdict: NonNullable<Verdict>): void {
+    const { action, retryAfterS, template } = verdict;
+    const status = verdict.status >= 400 ? verdict.status : action === 'throttle' ? 429 : 403;
+    if (action === 'close') this.cut();
+    else if (action === 'tarpit') this.after(verdict.delayMs, () => this.refuse(status, retryAfterS, template));
+    else this.refuse(status, retryAfterS, template);
+  }
+
+  /** Slow answers are given at once when too many wait already. */
+  private after(delayMs: number, then: () => void): void {
+    const waits = tarpit(delayMs, () => {
       if (!this.ended) then();
-    }, delayMs);
+    });
+    if (waits) return;
+    this.core.counters.tarpitsFull++;
+    then();
+  }
+
+  tooLong(): void {
+    this.refuse(this.flow === null ? 413 : 403, 0, null);
   }
 
   private send(): void {
     if (this.ended) return;
-    const { core, passage, service } = this;
+    const { passage, service } = this;
     const upstream = service.upstreams.pick(performance.now(), this.tries > 0 ? this.upstream : null);
     this.upstream = upstream;
     upstream.inflight++;
     upstream.requests++;
-    let body: Buffer | Upload | null = this.payload;
-    if (this.requestMutation?.body !== undefined && this.requestMutation.body !== null) {
-      body = Buffer.from(this.requestMutation.body);
-    } else if (!this.requestComplete) {
+    let body: Dispatcher.DispatchOptions['body'] = this.mutation?.body ?? this.payload;
+    if (this.body !== null && body === null) {
       this.uploading = true;
-      const first = this.requestChunks;
-      this.requestChunks = [...first];
-      body = new Upload(this.req, first, (chunk) => this.uploaded(chunk));
-      this.req.once('end', () => {
-        this.requestComplete = true;
-        core.uploads.delete(this);
-      });
+      body = this.body.upload();
     }
     // Without `servername` undici would take the name for TLS from the Host header: the client's choice, and a new connection with each change of it.
     const options: Dispatcher.DispatchOptions & { readonly servername: string } = {
@@ -309,7 +214,7 @@ export class Forward implements Dispatcher.DispatchHandler {
       method: passage.method as Dispatcher.HttpMethod,
       headers: this.onwardHeaders(upstream),
       body,
-      servername: upstream.origin.hostname,
+      servername: upstream.hostname,
       upgrade: this.upgradeHead === null ? null : this.head.upgrade,
     };
     upstream.dispatcher.dispatch(options, this);
@@ -317,69 +222,26 @@ export class Forward implements Dispatcher.DispatchHandler {
 
   private onwardHeaders(upstream: Upstream): string[] {
     const { core, head, hops, passage, service } = this;
-    const client = passage.client.ip;
-    const { hostHeader } = service.config;
-    const host = hostHeader === 'preserve' ? head.host : hostHeader === 'upstream' ? upstream.origin.host : hostHeader.value;
-    let path = client;
-    let forwarded = `for=${forwardedNode(client)};host=${quotedHost(head.host)};proto=${passage.scheme}`;
-    for (const hop of hops) {
-      path += `, ${hop}`;
-      forwarded += `, for=${forwardedNode(hop)}`;
-    }
-    this.traceparent = head.traceparent === '' ? newTraceparent() : head.traceparent;
-    const list = head.onward;
-    const before = list.length;
-    list.push(
-      'host',
-      host === '' ? upstream.origin.host : host,
-      'x-forwarded-for',
-      path,
-      'x-forwarded-proto',
-      passage.scheme,
-      'x-forwarded-host',
-      head.host,
-      'forwarded',
-      forwarded,
-      'via',
-      head.via === '' ? `1.1 ${core.via}` : `${head.via}, 1.1 ${core.via}`,
-      'x-request-id',
-      passage.requestId,
-      'traceparent',
-      this.traceparent,
-    );
-    if (head.acceptsTrailers) list.push('te', 'trailers');
-    let out = list;
-    if (this.requestMutation !== null) out = withMutation(out, this.requestMutation);
-    out = changed(out, service.requestHeaders);
-    // A second try starts from the same list.
-    if (out === list) out = list.slice();
-    list.length = before;
-    return out;
-  }
-
-  private uploaded(chunk: Buffer): void {
-    const room = this.core.limits.captureBytes - this.requestBytes;
-    if (room > 0) this.requestChunks.push(chunk.length > room ? chunk.subarray(0, room) : chunk);
-    this.requestBytes += chunk.length;
-    if (this.requestBytes > this.service.config.maxBodyBytes) this.fail('BODY_TOO_LARGE');
-  }
-
-  /** Called once a second while the body is arriving. */
-  checkPace(nowMs: number): void {
-    const { bodyBytesPerSecond, bodyGraceMs } = this.core.limits;
-    const elapsed = nowMs - this.paceMs;
-    if (bodyBytesPerSecond === 0 || elapsed < bodyGraceMs) return;
-    // Paused by a slow upstream: not the client's fault.
-    const slow = !this.req.isPaused() && this.requestBytes - this.paceBytes < (bodyBytesPerSecond * elapsed) / 1000;
-    this.paceBytes = this.requestBytes;
-    this.paceMs = nowMs;
-    if (slow) this.fail('BODY_SLOW');
+    if (this.traceparent === '') this.traceparent = head.traceparent === '' ? newTraceparent() : head.traceparent;
+    const list = onwardHeaders({
+      head,
+      service,
+      upstreamHost: upstream.host,
+      clientIp: passage.client.ip,
+      hops,
+      scheme: passage.scheme,
+      via: core.via,
+      requestId: passage.requestId,
+      traceparent: this.traceparent,
+    });
+    const sent = this.upgradeHead !== null && passage.holdsBodies ? withMutation(list, UNCOMPRESSED) : list;
+    return changed(this.mutation === null ? sent : withMutation(sent, this.mutation), service.requestHeaders);
   }
 
   /** The parser refused bytes of this connection: a broken body of this request, or what stands behind it. */
   malformed(code: FaultCode): void {
     const { socket } = this.req;
-    if (!this.requestComplete) this.fail(code);
+    if (this.body !== null && !this.body.complete) this.fail(code);
     else {
       this.core.counters.faults[code]++;
       this.res.once('close', () => socket.destroy());
@@ -387,206 +249,62 @@ export class Forward implements Dispatcher.DispatchHandler {
   }
 
   onConnect(abort: (error?: Error) => void): void {
-    if (this.ended || this.answering) {
-      abort();
-      return;
-    }
-    this.abort = abort;
+    if (this.ended || this.answered) abort();
+    else this.abort = abort;
   }
 
   onHeaders(status: number, raw: Buffer[], resume: () => void): boolean {
-    if (this.answering || this.ended) return true;
+    if (this.answered || this.ended) return true;
     if (status < 200) {
-      if (status === 103 && !this.http2) this.earlyHints(raw);
+      this.inform(status, raw);
       return true;
     }
-    const { passage } = this;
-    if (passage.upstreamMs === null) passage.upstreamMs = performance.now() - passage.startedMs;
-    this.service.upstreams.answered(this.upstream!);
-    const answer = readHeaders(status, raw, passage.method);
-    this.answer = answer;
-    this.responseStatus = status;
-    this.resume = resume;
-
-    const hold = passage.responseHoldBytes;
-    if (hold > 0 && answer.hasBody && !answer.streams) {
-      this.holdBytes = hold;
-      this.stage = 'hold';
-      if (answer.contentLength > hold && passage.plan.responseOverflow !== 'inspect-prefix') this.overflow();
-      return true;
-    }
-    const verdict = passage.decideResponse(status, answer.headers, hold > 0 && !answer.hasBody ? emptyBody : null);
-    if (!this.settled(verdict)) return true;
-    if (answer.contentLength >= 0 && answer.contentLength <= GATHER_BYTES) {
-      this.stage = 'gather';
-      return true;
-    }
-    this.stream();
-    if (hold > 0 && answer.eventStream) {
-      this.stage = 'events';
-      this.events = new EventWindow(hold, (event, whole) => this.decideEvent(event, whole));
-    }
+    this.answerBegins();
+    this.flow = new AnswerFlow(this, readHeaders(status, raw, this.passage.method), resume);
+    this.flow.begin();
     return true;
   }
 
-  /** One server-sent event: its bytes, what replaces them, or null to end the stream. */
-  private decideEvent(event: Buffer, whole: boolean): Buffer | null {
-    const { answer, passage } = this;
-    const how = passage.plan.responseOverflow;
-    if (!whole && how === 'pass') return event;
-    if (!whole && how === 'block' && passage.overflowed('response')) return null;
-    const verdict = passage.decideResponse(answer!.status, answer!.headers, bodyOf(event));
-    if (verdict === null) return event;
-    if (verdict.action !== 'pass' && verdict.action !== 'redact') return null;
-    const body = verdict.mutation?.body;
-    return body === undefined || body === null ? event : Buffer.from(body);
+  private answerBegins(): void {
+    this.passage.upstreamMs ??= performance.now() - this.passage.startedMs;
+    this.service.upstreams.answered(this.upstream!);
   }
 
-  /** Sends what an event window let through; null ends the stream, whose status has long been told. */
-  private sendEvents(bytes: Buffer | null): boolean {
-    if (bytes === null) {
-      this.stage = 'dropped';
-      this.cut();
-      return true;
-    }
-    return bytes.length === 0 ? true : this.res.write(bytes);
-  }
-
-  /** Acts on a response verdict before anything was sent; true: go on with the answer, changed or not. */
-  private settled(verdict: Verdict): boolean {
-    if (verdict === null) return true;
-    if (verdict.action === 'pass' || verdict.action === 'redact') {
-      const { answer } = this;
-      if (answer !== null && verdict.mutation !== null) answer.mutate(verdict.mutation);
-      return true;
-    }
-    this.stage = 'dropped';
-    if (verdict.action === 'tarpit') this.tarpit(verdict.delayMs, () => this.act(verdict));
-    else this.act(verdict);
-    return false;
-  }
-
-  private earlyHints(raw: Buffer[]): void {
-    const links: string[] = [];
-    for (let index = 0; index < raw.length; index += 2) if (String(raw[index]).toLowerCase() === 'link') links.push(String(raw[index + 1]));
-    if (links.length === 0) return;
+  /** Interim answers: 102 and 103 go on (RFC 9110 §15.2, RFC 8297); 100 was given by this gateway. */
+  private inform(status: number, raw: Buffer[]): void {
+    if (status === 102) this.res.writeProcessing();
+    if (status !== 103) return;
+    const link: string[] = [];
+    for (let index = 0; index < raw.length; index += 2) if (String(raw[index]).toLowerCase() === 'link') link.push(String(raw[index + 1]));
+    if (link.length === 0) return;
     try {
-      this.res.writeEarlyHints({ link: links });
+      this.res.writeEarlyHints({ link });
     } catch {
       // Node refuses link values it cannot parse; a hint that does not arrive costs nothing.
     }
   }
 
-  /** The held body is larger than any rule looks at. */
-  private overflow(): void {
-    const { answer, passage } = this;
-    const how = passage.plan.responseOverflow;
-    if (how === 'block' && passage.overflowed('response')) {
-      this.stage = 'dropped';
-      this.refuseStatus(403, 0, null);
-      return;
-    }
-    const held = this.chunks;
-    const prefix =
-      how === 'inspect-prefix'
-        ? bodyOf(Buffer.concat(held).subarray(0, this.holdBytes), Math.max(answer!.contentLength, this.responseBytes))
-        : null;
-    const verdict = passage.decideResponse(answer!.status, answer!.headers, prefix);
-    // A prefix cannot be replaced: what was decided on it may stop the answer or change its headers, not its body.
-    if (
-      !this.settled(verdict === null || verdict.mutation === null ? verdict : { ...verdict, mutation: { ...verdict.mutation, body: null } })
-    )
-      return;
-    this.stream();
-    for (const chunk of held) this.res.write(chunk);
-  }
-
-  private stream(): void {
-    this.stage = 'stream';
-    this.writeHead(this.answer!.contentLength);
-    if (this.resume !== null) this.res.on('drain', this.resume);
-  }
-
   onData(chunk: Buffer): boolean {
-    switch (this.stage) {
-      case 'gather':
-        this.chunks.push(chunk);
-        this.responseBytes += chunk.length;
-        return true;
-      case 'stream':
-        this.responseBytes += chunk.length;
-        this.capture(chunk);
-        return this.res.write(chunk);
-      case 'events':
-        this.responseBytes += chunk.length;
-        this.capture(chunk);
-        return this.sendEvents(this.events!.push(chunk));
-      case 'hold':
-        this.chunks.push(chunk);
-        this.responseBytes += chunk.length;
-        if (this.responseBytes > this.holdBytes) {
-          this.capturedBytes = this.responseBytes;
-          this.overflow();
-        }
-        return true;
-      default:
-        return true;
-    }
-  }
-
-  /** Keeps the first bytes of a streamed body for the record. */
-  private capture(chunk: Buffer): void {
-    const room = this.core.limits.captureBytes - this.capturedBytes;
-    if (room <= 0) return;
-    this.chunks.push(chunk.length > room ? chunk.subarray(0, room) : chunk);
-    this.capturedBytes += Math.min(room, chunk.length);
+    return this.answered || this.ended ? true : this.flow!.push(chunk);
   }
 
   onComplete(rawTrailers: string[] | Buffer[] | Record<string, string> | null): void {
-    if (this.answering || this.ended) return;
-    const { answer, res } = this;
+    if (this.answered || this.ended) return;
     const trailers = trailerList(rawTrailers);
-    if (this.stage === 'events' && !this.ended) {
-      this.sendEvents(this.events!.end());
-      if (this.ended) return;
-    }
-    if (this.stage === 'stream' || this.stage === 'events') {
-      if (trailers.length > 0) res.addTrailers(asRecord(trailers));
-      res.end();
-      this.finish(trailers);
-      return;
-    }
-    const body = this.chunks.length === 1 ? this.chunks[0] : Buffer.concat(this.chunks);
-    if (this.stage === 'hold' && !this.settled(this.passage.decideResponse(answer!.status, answer!.headers, bodyOf(body)))) return;
-    const sent = answer!.replacement ?? body;
-    if (trailers.length > 0) {
-      this.writeHead(-1);
-      res.addTrailers(asRecord(trailers));
-    } else this.writeHead(answer!.hasBody ? sent.length : answer!.contentLength);
-    res.end(sent.length === 0 || !answer!.hasBody ? undefined : sent);
-    this.finish(trailers);
-  }
-
-  private writeHead(contentLength: number): void {
-    const { answer, core, passage, res } = this;
-    this.answering = this.stage !== 'stream';
-    const headers = changed(answer!.onward(contentLength), this.service.responseHeaders);
-    headers.push('x-request-id', passage.requestId);
-    if (core.draining && !this.http2) headers.push('connection', 'close');
-    res.writeHead(answer!.status, headers);
+    if (this.flow!.end(trailers)) this.finish(trailers);
   }
 
   onError(error: Error): void {
-    if (this.ended || this.answering) return;
+    if (this.ended || this.answered) return;
+    const { flow, upstream } = this;
     const code = faultOf(error);
-    const { upstream } = this;
     // undici expects a body where a 304 tells the length of the one it stands for (RFC 9110 §15.4.5); there is none.
-    if (this.answer?.status === 304 && code === 'UPSTREAM_PROTOCOL' && this.responseBytes === 0) {
+    if (flow?.head.status === 304 && code === 'UPSTREAM_PROTOCOL' && flow.bytes === 0) {
       this.onComplete(null);
       return;
     }
     if (upstream !== null) this.service.upstreams.failed(upstream, performance.now());
-    if (this.stage === 'head' && this.mayRetry(code)) {
+    if (flow === null && this.mayRetry(code)) {
       this.tries++;
       upstream!.inflight--;
       this.core.counters.service(this.service.name).retries++;
@@ -604,54 +322,74 @@ export class Forward implements Dispatcher.DispatchHandler {
   }
 
   onUpgrade(status: number, raw: Buffer[] | string[] | null, upstreamSocket: Duplex): void {
-    const answer = readHeaders(status, raw ?? [], this.passage.method, true);
-    this.answer = answer;
-    this.responseStatus = status;
-    this.passage.upstreamMs = performance.now() - this.passage.startedMs;
     upstreamSocket.on('error', () => upstreamSocket.destroy());
-    if (this.ended || !this.settled(this.passage.decideResponse(status, answer.headers, null))) {
+    if (this.ended) {
       upstreamSocket.destroy();
       return;
     }
-    this.answering = true;
-    const client = this.req.socket;
-    this.res.detachSocket(client);
-    this.core.counters.service(this.service.name).upgrades++;
-    this.finish([], false);
-    this.tunnel = new Tunnel(client, upstreamSocket, answer, this.passage.requestId, this.upgradeHead!, () => this.leave());
+    const head = readHeaders(status, raw ?? [], this.passage.method, true);
+    this.answerBegins();
+    this.flow = new AnswerFlow(this, head, () => undefined);
+    if (!this.flow.settled(this.passage.decideResponse(status, head.headers, null))) {
+      upstreamSocket.destroy();
+      return;
+    }
+    this.openTunnel(head, upstreamSocket);
+  }
+
+  private openTunnel(head: AnswerHead, upstreamSocket: Duplex): void {
+    const { core, req, service } = this;
+    this.answered = true;
+    this.res.detachSocket(req.socket);
+    this.ended = true;
+    this.record(NO_TRAILERS);
+    const counters = core.counters.service(service.name);
+    counters.upgrades++;
+    this.tunnel = new Tunnel({
+      passage: this.passage,
+      service,
+      captureBytes: this.captureBytes,
+      onMessage: () => {
+        counters.webSocketMessages++;
+      },
+      client: req.socket,
+      upstream: upstreamSocket,
+      answer: head,
+      head: this.upgradeHead!,
+      done: () => this.leave(),
+    });
   }
 
   /** The client closed its side. */
   private clientGone(): void {
     if (this.ended || this.tunnel !== null) return;
-    this.passage.failed('CLIENT_ABORT');
     this.core.counters.faults.CLIENT_ABORT++;
-    this.ended = true;
-    this.abort?.();
-    this.record([]);
-    this.leave();
+    this.endWith('CLIENT_ABORT');
   }
 
   /** Ends the exchange because of a fault. */
   private fail(code: FaultCode): void {
-    if (this.ended || this.answering) return;
-    const { core, passage, res } = this;
-    core.counters.faults[code]++;
-    passage.failed(code);
-    if (res.headersSent) {
-      this.answering = true;
-      this.abort?.();
-      this.ended = true;
-      res.destroy();
-      this.record([]);
-      this.leave();
+    if (this.ended || this.answered) return;
+    this.core.counters.faults[code]++;
+    if (this.res.headersSent) {
+      this.endWith(code);
+      this.res.destroy();
       return;
     }
-    this.answerWith(faultRefusal(code, passage.requestId, ''));
+    this.passage.failed(code);
+    this.answerWith(faultRefusal(code, this.passage.requestId, ''));
+  }
+
+  private endWith(code: FaultCode): void {
+    this.passage.failed(code);
+    this.ended = true;
+    this.abort?.();
+    this.record(NO_TRAILERS);
+    this.leave();
   }
 
   /** Answers with a status of weir's own, with an incident id. */
-  private refuseStatus(status: number, retryAfterS: number, template: string | null): void {
+  private refuse(status: number, retryAfterS: number, template: string | null): void {
     if (this.res.headersSent) {
       this.cut();
       return;
@@ -667,58 +405,68 @@ export class Forward implements Dispatcher.DispatchHandler {
   }
 
   private answerWith(refusal: Refusal): void {
-    if (this.ended || this.answering) return;
-    this.answering = true;
-    const { passage, req, res, service } = this;
+    if (this.ended || this.answered) return;
+    const { body, passage, req, res, service } = this;
+    this.answered = true;
     this.abort?.();
     if (service.config.blockPage.reset && refusal.incident !== '') {
       this.cut();
       return;
     }
     const page = pageFor(refusal, passage.headers, service.config.blockPage);
-    if (
-      !this.http2 &&
-      !this.requestComplete &&
-      !(this.head.contentLength >= 0 && this.head.contentLength - this.requestBytes <= DRAIN_BYTES)
-    ) {
-      page.headers.push('connection', 'close');
-    } else if (this.core.draining && !this.http2) page.headers.push('connection', 'close');
-    if (!this.requestComplete) req.resume();
+    if (this.closing || (!this.http2 && this.hasBody() && !this.drains())) page.headers.push('connection', 'close');
+    if (body === null || !body.complete) req.resume();
     res.writeHead(page.status, page.headers);
     res.end(passage.method === 'HEAD' ? undefined : page.body);
-    this.responseStatus = page.status;
-    if (this.answer === null) this.answer = new AnswerHead(page.status, page.headers, page.body.length, true);
-    else this.chunks = this.stage === 'dropped' || this.stage === 'hold' ? this.chunks : [];
-    this.finish([]);
+    this.ended = true;
+    this.record(NO_TRAILERS, { status: page.status, httpVersion: '1.1', headers: page.headers, body: emptyBody, trailers: NO_TRAILERS });
+    this.leave();
+  }
+
+  /** What is left of the request body is little enough to be read. */
+  private drains(): boolean {
+    const { body, head } = this;
+    return body?.complete === true || (head.contentLength >= 0 && head.contentLength - (body?.bytes ?? 0) <= DRAIN_BYTES);
+  }
+
+  get closing(): boolean {
+    return this.core.draining && !this.http2;
   }
 
   /** Closes the client's connection without an answer. */
-  private cut(): void {
-    this.answering = true;
+  cut(): void {
+    this.answered = true;
+    if (this.ended) return;
     this.ended = true;
     this.abort?.();
     if (this.http2) this.res.destroy();
     else this.req.socket.resetAndDestroy?.();
-    this.record([]);
+    this.record(NO_TRAILERS);
     this.leave();
   }
 
-  private finish(trailers: HeaderList, leave = true): void {
+  private finish(trailers: HeaderList): void {
     if (this.ended) return;
     this.ended = true;
     this.record(trailers);
-    if (leave) this.leave();
+    this.leave();
   }
 
-  private record(trailers: HeaderList): void {
-    const { answer, core, passage, service } = this;
-    const body = this.kept(this.chunks, this.responseBytes);
-    passage.requestBody = this.kept(this.requestChunks, this.requestBytes);
+  /** `own`: what was answered instead of the upstream's answer, which is what the record keeps where there is one. */
+  private record(trailers: HeaderList, own: Answer | null = null): void {
+    const { body, core, flow, passage, service } = this;
+    if (body !== null) {
+      passage.requestBody = body.kept();
+      passage.requestTrailers = body.trailers();
+    }
     const durationMs = passage.finish(
-      answer === null ? null : { status: answer.status, httpVersion: '1.1', headers: answer.headers, body, trailers },
+      flow === null ? own : { status: flow.head.status, httpVersion: '1.1', headers: flow.head.headers, body: flow.kept(), trailers },
     );
-    const status = this.responseStatus === 0 && passage.failure !== null ? FAULTS[passage.failure].status : this.responseStatus;
-    core.counters.service(service.name).answered(status, durationMs);
+    const sent = own?.status ?? flow?.head.status ?? 0;
+    const status = sent === 0 && passage.failure !== null ? FAULTS[passage.failure].status : sent;
+    const responseBytes = flow?.bytes ?? 0;
+    const requestBytes = body?.bytes ?? 0;
+    core.counters.service(service.name).answered(status, durationMs, requestBytes, responseBytes);
     if (core.ports.accessLog === null) return;
     core.ports.accessLog.write(
       accessLine({
@@ -733,8 +481,8 @@ export class Forward implements Dispatcher.DispatchHandler {
         target: passage.target,
         version: this.req.httpVersion,
         status,
-        requestBytes: this.requestBytes,
-        responseBytes: this.responseBytes,
+        requestBytes,
+        responseBytes,
         durationMs,
         upstreamMs: passage.upstreamMs,
         upstream: this.upstream?.url ?? '',
@@ -748,9 +496,9 @@ export class Forward implements Dispatcher.DispatchHandler {
   }
 
   private leave(): void {
-    const { core } = this;
+    const { body, core } = this;
     if (this.upstream !== null) this.upstream.inflight--;
-    core.uploads.delete(this);
+    if (body !== null) core.uploads.delete(body);
     core.running.delete(this);
     if (this.connection.current === this) this.connection.current = null;
     this.service.left();
@@ -769,40 +517,4 @@ function isGrpc(headers: HeaderList): boolean {
       return headers[index + 1].startsWith('application/grpc');
   }
   return false;
-}
-
-function quotedHost(host: string): string {
-  return /^[\w.-]+$/.test(host) ? host : `"${host}"`;
-}
-
-function trailerList(raw: string[] | Buffer[] | Record<string, string> | null): string[] {
-  if (raw === null) return [];
-  if (Array.isArray(raw)) return raw.map((one) => one.toString('latin1'));
-  return Object.entries(raw)
-    .filter(([name]) => !name.startsWith(':'))
-    .flatMap(([name, value]) => [value].flat().flatMap((one) => [name, String(one)]));
-}
-
-/** Trailers as an object, which HTTP/1.1 and HTTP/2 responses both take; repeated names become arrays. */
-function asRecord(list: readonly string[]): Record<string, string[]> {
-  const out: Record<string, string[]> = {};
-  for (let index = 0; index < list.length; index += 2) {
-    out[list[index]] ??= [];
-    out[list[index]].push(list[index + 1]);
-  }
-  return out;
-}
-
-const random = Buffer.alloc(6144);
-let randomAt = random.length;
-
-/** A new W3C trace context: random trace and span ids, sampled. */
-function newTraceparent(): string {
-  if (randomAt + 24 > random.length) {
-    randomFillSync(random);
-    randomAt = 0;
-  }
-  const hex = random.toString('hex', randomAt, randomAt + 24);
-  randomAt += 24;
-  return `00-${hex.slice(0, 32)}-${hex.slice(32)}-01`;
 }

@@ -33,6 +33,13 @@ export function gatewayMetrics(core: GatewayCore): string {
   }
   family('weir_gateway_upgrades_total', 'counter', 'Connections upgraded (WebSocket and others).');
   for (const [service, one] of counters.services) line('weir_gateway_upgrades_total', { service }, one.upgrades);
+  family('weir_gateway_websocket_messages_total', 'counter', 'WebSocket messages recorded.');
+  for (const [service, one] of counters.services) line('weir_gateway_websocket_messages_total', { service }, one.webSocketMessages);
+  family('weir_gateway_body_bytes_total', 'counter', 'Bytes of bodies, by direction.');
+  for (const [service, one] of counters.services) {
+    line('weir_gateway_body_bytes_total', { service, direction: 'request' }, one.requestBytes);
+    line('weir_gateway_body_bytes_total', { service, direction: 'response' }, one.responseBytes);
+  }
   family('weir_gateway_retries_total', 'counter', 'Requests tried again on an upstream.');
   for (const [service, one] of counters.services) line('weir_gateway_retries_total', { service }, one.retries);
 

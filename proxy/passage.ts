@@ -16,7 +16,16 @@ import {
   type Phase,
   type Principal,
 } from '../exchange/index.js';
-import type { Decision, EvaluationContext, Plan, RequestView, ResponseView, RouteFacts } from '../policies/index.js';
+import type {
+  Decision,
+  EvaluationContext,
+  Plan,
+  RequestView,
+  ResponseView,
+  RouteFacts,
+  TokenAnswer,
+  TokenLimit,
+} from '../policies/index.js';
 import type { Counters } from './counters.js';
 import type { FaultCode } from './errors.js';
 import type { AccessQuestion, BlockVerdict, GatewayPorts, RouteMatch } from './ports.js';
@@ -27,6 +36,7 @@ const NO_TAGS: readonly string[] = [];
 /** What the engine knows weir's own scans by. */
 const SCAN_TAGS: readonly string[] = ['scan'];
 const MOST_ACTS = 100;
+const LET_THROUGH: TokenAnswer = { allowed: true, retryAfterMs: 0 };
 const NO_TRAILERS: HeaderList = [];
 
 /** A message as it entered: everything a passage starts from. */
@@ -48,6 +58,8 @@ export interface Entry {
   readonly requestId: string;
   /** What claims to be a request of weir's own scans; empty when nothing does. */
   readonly scanMark: string;
+  /** A message over an upgraded connection; absent: an HTTP exchange. */
+  readonly webSocket?: 'text' | 'binary';
 }
 
 /** What the gateway must do to the traffic. Null stands for: nothing. */
@@ -91,6 +103,7 @@ export class Passage implements RequestView, EvaluationContext, AccessQuestion {
 
   /** Request body for the record; may be cut. */
   requestBody: Body = emptyBody;
+  requestTrailers: HeaderList = NO_TRAILERS;
   upstreamMs: number | null = null;
   failure: FaultCode | null = null;
   incident: string | undefined;
@@ -104,11 +117,13 @@ export class Passage implements RequestView, EvaluationContext, AccessQuestion {
   readonly isScan: boolean;
 
   private readonly entry: Entry;
+  private readonly plans: PlanCache;
   private readonly ports: GatewayPorts;
   private readonly counters: Counters;
 
   constructor(entry: Entry, plans: PlanCache, ports: GatewayPorts, counters: Counters) {
     this.entry = entry;
+    this.plans = plans;
     this.ports = ports;
     this.counters = counters;
     this.nowMs = ports.nowMs();
@@ -178,6 +193,12 @@ export class Passage implements RequestView, EvaluationContext, AccessQuestion {
     return this.entry.requestMode !== 'mirror' && this.plan.request ? this.plan.requestBodyBytes : 0;
   }
 
+  /** Enforced rules look at bodies in a phase of this route. */
+  get holdsBodies(): boolean {
+    const { requestMode, responseMode } = this.entry;
+    return (requestMode === 'enforce' && this.requestHoldBytes > 0) || (responseMode === 'enforce' && this.responseHoldBytes > 0);
+  }
+
   get responseHoldBytes(): number {
     return this.entry.responseMode !== 'mirror' && this.plan.response ? this.plan.responseBodyBytes : 0;
   }
@@ -190,6 +211,14 @@ export class Passage implements RequestView, EvaluationContext, AccessQuestion {
   /** The part of it that a route of an app may see. */
   asRequest(): { exchangeId: string; requestId: string; clientIp: string; principalKey: string | null } {
     return { exchangeId: this.exchangeId, requestId: this.requestId, clientIp: this.client.ip, principalKey: this.principal?.key ?? null };
+  }
+
+  /** A message over the WebSocket that this request opened is a passage of its own, under the target and with the identity of the handshake. */
+  message(kind: 'text' | 'binary', sender: 'client' | 'server', modes: Pick<Entry, 'requestMode' | 'responseMode'>): Passage {
+    const { requestMode, responseMode } = modes;
+    const one = new Passage({ ...this.entry, requestMode, responseMode, webSocket: kind }, this.plans, this.ports, this.counters);
+    one.tags = [...one.tags, `websocket:${kind}`, `from:${sender}`];
+    return one;
   }
 
   /** Does the blocklist stop this client? In observe it is recorded only. `atAddress` is what was found before the principal was known. */
@@ -368,7 +397,7 @@ export class Passage implements RequestView, EvaluationContext, AccessQuestion {
     return {
       id: this.exchangeId,
       requestId: this.requestId,
-      kind: 'http',
+      kind: entry.webSocket === undefined ? 'http' : 'websocket',
       observer: this.ports.observer,
       service: this.service,
       client: this.client,
@@ -384,7 +413,7 @@ export class Passage implements RequestView, EvaluationContext, AccessQuestion {
         httpVersion: entry.httpVersion,
         headers: this.headers,
         body: this.requestBody,
-        trailers: NO_TRAILERS,
+        trailers: this.requestTrailers,
       },
       response: answer,
       ...(this.failure === null ? {} : { failure: this.failure }),
@@ -423,9 +452,17 @@ export class Passage implements RequestView, EvaluationContext, AccessQuestion {
   }
 
   rate(key: string, windowMs: number): number {
+    // A message is no request: the limits are on those.
+    if (this.entry.webSocket !== undefined) return 0;
     // A scan must not use up what the user has left whose token it carries.
     const counted = this.isScan ? `scan ${key}` : key;
     return this.ask('rate', 0, () => this.ports.rate(counted, windowMs, this.nowMs));
+  }
+
+  take(key: string, limit: TokenLimit): TokenAnswer {
+    if (this.entry.webSocket !== undefined) return LET_THROUGH;
+    const counted = this.isScan ? `scan ${key}` : key;
+    return this.ask('throttle', LET_THROUGH, () => this.ports.take(counted, limit, this.nowMs));
   }
 
   /** A port that throws is counted and has no answer; the request goes on. */

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import { PassThrough, Readable, Transform, type TransformCallback } from 'node:stream';
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { bodyOf, CidrSet, canonicalIp, emptyBody, type HeaderList, headersOf, type Mode } from '../exchange/index.js';
@@ -122,6 +123,7 @@ async function protect(app: FastifyInstance, options: WeirOptions): Promise<void
     if (passage.requestHoldBytes > 0 && (head.chunked || head.contentLength > 0)) return done();
     const verdict = passage.decideRequest(passage.requestHoldBytes > 0 ? emptyBody : null);
     if (stops(verdict)) return act(request, reply, visit, verdict);
+    changeHeaders(raw, verdict);
     done();
   });
 
@@ -145,6 +147,7 @@ async function protect(app: FastifyInstance, options: WeirOptions): Promise<void
       act(request, reply, visit, verdict);
       return payload;
     }
+    changeHeaders(request.raw, verdict);
     const replaced = verdict === null ? null : (verdict.mutation?.body ?? null);
     return withLength(replaced === null ? joined(chunks, rest) : joined([Buffer.from(replaced)], null), bytes.length);
   });
@@ -221,7 +224,7 @@ async function protect(app: FastifyInstance, options: WeirOptions): Promise<void
       body: captured(visit.responseChunks, visit.responseBytes),
       trailers: [],
     });
-    counters.service(service).answered(reply.statusCode, durationMs);
+    counters.service(service).answered(reply.statusCode, durationMs, visit.requestBytes, visit.responseBytes);
   }
 
   function act(request: FastifyRequest, reply: FastifyReply, visit: Visit, verdict: NonNullable<Verdict>): void {
@@ -284,10 +287,16 @@ export const weir: FastifyPluginAsync<WeirOptions> = Object.assign(protect, {
 });
 
 /** A verdict that ends the exchange. */
-type Stop = NonNullable<Verdict> & { readonly action: 'block' | 'throttle' | 'tarpit' | 'challenge' | 'close' };
+type Stop = NonNullable<Verdict> & { readonly action: 'block' | 'throttle' | 'tarpit' | 'close' };
+
+/** What a policy changes of the request's headers, as the routes of the app will read them. */
+function changeHeaders(raw: IncomingMessage, verdict: Verdict): void {
+  for (const name of verdict?.mutation?.removeHeaders ?? []) delete raw.headers[name.toLowerCase()];
+  for (const [name, value] of verdict?.mutation?.setHeaders ?? []) raw.headers[name.toLowerCase()] = value;
+}
 
 function stops(verdict: Verdict): verdict is Stop {
-  return verdict !== null && verdict.action !== 'pass' && verdict.action !== 'redact';
+  return verdict !== null && verdict.action !== 'pass' && verdict.action !== 'redact' && verdict.action !== 'challenge';
 }
 
 function answer(reply: FastifyReply, page: Page): void {

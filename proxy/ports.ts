@@ -1,5 +1,5 @@
 import type { AccessVerdict, ActorRef, EndpointRef, Exchange, HeaderList, Observer, Phase, Principal } from '../exchange/index.js';
-import type { Decision, Plan, PolicySet, RequestView, ResponseView } from '../policies/index.js';
+import type { Decision, Plan, PolicySet, RequestView, ResponseView, TokenAnswer, TokenLimit } from '../policies/index.js';
 
 /** An entry of the blocklist that applies to a client. */
 export interface BlockVerdict {
@@ -75,6 +75,8 @@ export interface GatewayPorts {
   readonly principals: { read(headers: HeaderList, target: string, clientCertificate?: string): Principal | null };
   /** Counts one hit on `key` and says how many there were in the window. */
   rate(key: string, windowMs: number, nowMs: number): number;
+  /** Takes a token out of the bucket of `key`, if there is one. */
+  take(key: string, limit: TokenLimit, nowMs: number): TokenAnswer;
   /** 0–100. */
   actorScore(clientIp: string, principal: Principal | null): number;
   country(clientIp: string): string | null;
@@ -132,6 +134,7 @@ export function trivialPorts(given: Partial<GatewayPorts> = {}): GatewayPorts {
     schemaViolations: () => [],
     principals: { read: () => null },
     rate: () => 1,
+    take: () => ({ allowed: true, retryAfterMs: 0 }),
     actorScore: () => 0,
     country: () => null,
     asn: () => null,

@@ -8,6 +8,9 @@ import type { ServiceConfig } from './options.js';
 export interface Upstream {
   readonly url: string;
   readonly origin: URL;
+  /** Of the origin; a URL makes a new string at each reading. */
+  readonly host: string;
+  readonly hostname: string;
   /** Path of the base URL without a trailing slash. */
   readonly basePath: string;
   readonly dispatcher: Dispatcher;
@@ -42,6 +45,8 @@ export class UpstreamSet {
       return {
         url,
         origin,
+        host: origin.host,
+        hostname: origin.hostname,
         basePath: origin.pathname.replace(/\/$/, ''),
         dispatcher: poolFor(origin, config, tls),
         inflight: 0,
