@@ -132,6 +132,50 @@ for (const [name, make] of Object.entries(rigs)) {
       await publisher.close(500);
     });
 
+    t.test('the next batches come before the last ones are safe; what never got safe goes to the next consumer', async (t) => {
+      const { publisher, consumer } = make();
+      const taken: string[] = [];
+      const safe: (() => void)[] = [];
+      const first = consumer();
+      const stop = new AbortController();
+      const reading = first.consume(
+        'engine',
+        async (batches) => {
+          taken.push(...batches.map((batch) => batch.id));
+          return { safe: new Promise<void>((resolve) => void safe.push(resolve)) };
+        },
+        stop.signal,
+      );
+      const published: number[] = [];
+      for (let n = 0; taken.length < 8 && n < 2000; n++) {
+        publisher.publish(exchange(n));
+        published.push(n);
+        await new Promise((resolve) => setTimeout(resolve, 6));
+      }
+      t.ok(taken.length >= 8, `${taken.length} batches taken, none of them safe`);
+      t.equal(first.stats().consumed, 0, 'nothing is acknowledged yet');
+      safe[0]();
+      await until('the first is acknowledged', () => first.stats().consumed > 0);
+      const acknowledged = first.stats().consumed;
+      stop.abort();
+      await reading;
+      await first.close();
+      const seen: string[] = [];
+      const stop2 = new AbortController();
+      const second = consumer();
+      const done = second.consume(
+        'engine',
+        async (batches) => void seen.push(...batches.flatMap((batch) => batch.exchanges.map((one) => one.id))),
+        stop2.signal,
+      );
+      await until('the rest arrives', () => seen.length >= published.length - acknowledged);
+      t.equal(seen.length, published.length - acknowledged, 'and nothing that was acknowledged');
+      stop2.abort();
+      await done;
+      await second.close();
+      await publisher.close(500);
+    });
+
     t.test('what a dead consumer left goes to the next one, and nothing is lost', async (t) => {
       const { publisher, consumer } = make();
       const taken: Batch[] = [];

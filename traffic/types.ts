@@ -9,9 +9,9 @@ export interface TrafficStats {
   readonly consumed: number;
   /** Batches that were delivered again after a consumer died. */
   readonly redelivered: number;
-  /** Published but not yet consumed, in exchanges where known. */
+  /** Published but not yet taken by a consumer, in exchanges where known. */
   readonly backlog: number;
-  /** Age of the oldest exchange not yet consumed, ms. */
+  /** Age of the oldest exchange not yet taken by a consumer, ms. */
   readonly lagMs: number;
 }
 
@@ -34,12 +34,21 @@ export interface TrafficPublisher {
   close(timeoutMs: number): Promise<void>;
 }
 
+/** Batches whose effects are not safe yet, though the next ones may come. */
+export interface Taken {
+  /** Resolves when they are safe. A rejection leaves the batches unacknowledged. */
+  readonly safe: Promise<void>;
+}
+
+/** Resolves when the next batches may come. What it got is acknowledged then, or, where it says {@link Taken}, when that is safe. */
+export type TakeBatches<B> = (batches: readonly B[]) => Promise<Taken | undefined | void>;
+
 export interface TrafficConsumer {
   /**
-   * Delivers batches in order until `signal` aborts; each call of `handle` gets at most `maxBatches` and acknowledges them when it resolves.
+   * Delivers batches in order until `signal` aborts; each call of `take` gets at most `maxBatches`.
    * A rejection leaves them unacknowledged: they are delivered again, to this or another consumer of `group`.
    */
-  consume(group: string, handle: (batches: readonly Batch[]) => Promise<void>, signal: AbortSignal): Promise<void>;
+  consume(group: string, take: TakeBatches<Batch>, signal: AbortSignal): Promise<void>;
   stats(): TrafficStats;
   close(): Promise<void>;
 }

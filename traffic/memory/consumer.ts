@@ -3,7 +3,7 @@ import { Counters } from '../counters.js';
 import { decodeRecords } from '../decode.js';
 import { trafficError } from '../errors.js';
 import { pause } from '../pause.js';
-import type { Batch, TrafficConsumer, TrafficStats } from '../types.js';
+import type { Batch, TakeBatches, TrafficConsumer, TrafficStats } from '../types.js';
 import type { ToConsumer, ToPublisher } from './wire.js';
 
 export interface MemoryConsumerOptions {
@@ -23,7 +23,7 @@ export interface RawBatch {
 
 export interface MemoryConsumer extends TrafficConsumer {
   /** `consume` without decoding, for a consumer that passes the bytes on. */
-  consumeRaw(handle: (batches: readonly RawBatch[]) => Promise<void>, signal: AbortSignal): Promise<void>;
+  consumeRaw(take: TakeBatches<RawBatch>, signal: AbortSignal): Promise<void>;
   /** Tells the publishers whether what stands behind this consumer can be reached. */
   setLink(connected: boolean): void;
 }
@@ -56,18 +56,18 @@ class Consumer implements MemoryConsumer {
     this.now = options.now ?? Date.now;
   }
 
-  async consume(group: string, handle: (batches: readonly Batch[]) => Promise<void>, signal: AbortSignal): Promise<void> {
+  async consume(group: string, take: TakeBatches<Batch>, signal: AbortSignal): Promise<void> {
     if (this.group !== null && this.group !== group) {
       throw trafficError('TRAFFIC_ONE_GROUP', `group "${group}" cannot consume: "${this.group}" already does`);
     }
     this.group = group;
     await this.consumeRaw(
-      (raw) => handle(raw.map((batch) => ({ id: batch.id, exchanges: decodeRecords(batch.bytes, this.counters) }))),
+      (raw) => take(raw.map((batch) => ({ id: batch.id, exchanges: decodeRecords(batch.bytes, this.counters) }))),
       signal,
     );
   }
 
-  async consumeRaw(handle: (batches: readonly RawBatch[]) => Promise<void>, signal: AbortSignal): Promise<void> {
+  async consumeRaw(take: TakeBatches<RawBatch>, signal: AbortSignal): Promise<void> {
     for (const port of this.ports) port.on('message', (batch: ToConsumer) => this.arrive(batch, port));
     let delayMs = this.retryMs;
     while (!signal.aborted) {
@@ -75,18 +75,19 @@ class Consumer implements MemoryConsumer {
         await this.arrival(signal);
         continue;
       }
-      const taken = this.inbox.slice(0, this.maxBatches);
+      const given = this.inbox.slice(0, this.maxBatches);
       try {
-        await handle(taken.map(copyOut));
+        const taken = await take(given.map(copyOut));
+        this.inbox.splice(0, given.length);
+        if (taken === undefined) this.acknowledge(given);
+        else this.acknowledgeWhen(taken.safe, given);
       } catch {
-        this.counters.redelivered += taken.length;
+        this.counters.redelivered += given.length;
         await pause(delayMs, signal);
         delayMs = Math.min(delayMs * 2, 5000);
         continue;
       }
       delayMs = this.retryMs;
-      this.inbox.splice(0, taken.length);
-      this.acknowledge(taken);
     }
     for (const port of this.ports) port.removeAllListeners('message');
   }
@@ -123,20 +124,35 @@ class Consumer implements MemoryConsumer {
     });
   }
 
-  private acknowledge(taken: readonly Arrived[]): void {
+  private acknowledgeWhen(safe: Promise<void>, given: readonly Arrived[]): void {
+    this.tell('taken', given);
+    safe.then(
+      () => this.acknowledge(given),
+      () => {
+        this.counters.redelivered += given.length;
+        this.inbox.unshift(...given);
+        this.wake?.();
+      },
+    );
+  }
+
+  private acknowledge(given: readonly Arrived[]): void {
+    this.tell('ack', given);
+    for (const { batch } of given) this.counters.consumed += batch.exchanges;
+  }
+
+  private tell(kind: 'ack' | 'taken', given: readonly Arrived[]): void {
     for (const port of this.ports) {
-      const seqs = taken.filter((arrived) => arrived.port === port).map(({ batch }) => batch.seq);
-      if (seqs.length === 0) continue;
-      const message: ToPublisher = { kind: 'ack', seqs };
-      port.postMessage(message);
+      const seqs = given.filter((arrived) => arrived.port === port).map(({ batch }) => batch.seq);
+      const message: ToPublisher = { kind, seqs };
+      if (seqs.length > 0) port.postMessage(message);
     }
-    for (const { batch } of taken) this.counters.consumed += batch.exchanges;
   }
 }
 
 /** The publisher reuses its memory after the acknowledgement; exchanges may live longer. 256 KiB cost some 20 µs on this thread. */
 function copyOut({ batch }: Arrived): RawBatch {
   const bytes = new Uint8Array(batch.byteLength);
-  bytes.set(new Uint8Array(batch.memory, 0, batch.byteLength));
+  bytes.set(new Uint8Array(batch.memory, batch.offset, batch.byteLength));
   return { id: batch.id, bytes, exchanges: batch.exchanges };
 }

@@ -1,11 +1,12 @@
 import { type Exchange, encodeExchange, encodeInto, newId } from '../../exchange/index.js';
 
-/** Encoded exchanges, ready to hand over. `memory[0, byteLength)` holds length-prefixed records of the exchange codec. */
+/** Encoded exchanges, ready to hand over: `memory[offset, offset + byteLength)` holds length-prefixed records of the exchange codec. */
 export interface SealedBatch {
   readonly seq: number;
   /** Unique over processes and time: `<outbox id>-<seq>`. */
   readonly id: string;
   readonly memory: SharedArrayBuffer;
+  readonly offset: number;
   readonly byteLength: number;
   readonly exchanges: number;
   readonly firstAtMs: number;
@@ -13,28 +14,49 @@ export interface SealedBatch {
 
 export type AppendProblem = 'full' | 'too-large' | 'encode';
 
-interface OpenBatch {
-  readonly buffer: Buffer;
+/** A piece of memory that batches are written into one after the other; free again when all of them are acknowledged. */
+interface Arena {
   readonly memory: SharedArrayBuffer;
+  readonly buffer: Buffer;
+  /** Batches in it that are not acknowledged. */
+  live: number;
+  /** Nothing more is written into it. */
+  full: boolean;
+}
+
+interface OpenBatch {
+  readonly arena: Arena;
+  readonly start: number;
   offset: number;
   exchanges: number;
   firstAtMs: number;
 }
 
+interface Sent {
+  readonly batch: SealedBatch;
+  readonly arena: Arena;
+  taken: boolean;
+}
+
+/** What is left of an arena below this share is not worth another batch. */
+const WORTH_USING = 1 / 4;
+
 /**
  * Where the gateway's thread encodes exchanges, and where a batch stays until it is acknowledged.
  *
  * Buffers are shared memory rather than transferred: a transferred buffer is lost with the thread that holds it, these can be sent again.
- * The bound counts every buffer that exists, so `limitBytes` is also the most memory this can ever take.
+ * The bound counts every buffer that exists, so `limitBytes` is also the most memory this can ever take. Short batches share a buffer: a consumer
+ * that acknowledges late costs what they hold, not a buffer each.
  */
 export class Outbox {
   private readonly id = newId();
-  private readonly unacknowledged = new Map<number, SealedBatch>();
-  private readonly free: SharedArrayBuffer[] = [];
+  private readonly unacknowledged = new Map<number, Sent>();
+  private readonly free: Arena[] = [];
   private open: OpenBatch | null = null;
   private allocatedBytes = 0;
   private nextSeq = 1;
   private waiting = 0;
+  private untaken = 0;
 
   constructor(
     private readonly limitBytes: number,
@@ -44,14 +66,13 @@ export class Outbox {
   /** Null: taken. The exchange's bytes are copied. */
   append(exchange: Exchange, nowMs: number, sealed: (batch: SealedBatch) => void): AppendProblem | null {
     try {
-      const current = this.open;
-      if (current !== null && write(current, exchange, nowMs)) return null;
-      const full = this.seal();
-      if (full !== null) sealed(full);
-      const fresh = this.take();
-      if (fresh === null) return 'full';
-      this.open = fresh;
-      if (write(fresh, exchange, nowMs)) return null;
+      if (this.open !== null && write(this.open, exchange, nowMs)) return null;
+      const batch = this.seal();
+      if (batch !== null) sealed(batch);
+      this.retire();
+      this.open = this.fresh();
+      if (this.open === null) return 'full';
+      if (write(this.open, exchange, nowMs)) return null;
       return this.appendLarge(exchange, nowMs, sealed);
     } catch {
       return 'encode';
@@ -62,49 +83,91 @@ export class Outbox {
   seal(): SealedBatch | null {
     const open = this.open;
     if (open === null || open.exchanges === 0) return null;
-    this.open = null;
-    return this.register(open.memory, open.offset, open.exchanges, open.firstAtMs);
+    const batch = this.register(open.arena, open.start, open.offset - open.start, open.exchanges, open.firstAtMs);
+    this.open = { arena: open.arena, start: open.offset, offset: open.offset, exchanges: 0, firstAtMs: 0 };
+    if (this.bufferBytes - open.offset < this.bufferBytes * WORTH_USING) this.retire();
+    return batch;
+  }
+
+  /** Read by the consumer, which is no longer behind with it. */
+  take(seq: number): void {
+    const sent = this.unacknowledged.get(seq);
+    if (sent === undefined || sent.taken) return;
+    sent.taken = true;
+    this.untaken--;
+    this.waiting -= sent.batch.exchanges;
   }
 
   acknowledge(seq: number): number {
-    const batch = this.unacknowledged.get(seq);
-    if (batch === undefined) return 0;
+    this.take(seq);
+    const sent = this.unacknowledged.get(seq);
+    if (sent === undefined) return 0;
     this.unacknowledged.delete(seq);
-    this.waiting -= batch.exchanges;
-    if (batch.memory.byteLength === this.bufferBytes) this.free.push(batch.memory);
-    else this.allocatedBytes -= batch.memory.byteLength;
-    return batch.exchanges;
+    sent.arena.live--;
+    this.release(sent.arena);
+    return sent.batch.exchanges;
   }
 
-  /** Not yet acknowledged, oldest first. */
-  outstanding(): IterableIterator<SealedBatch> {
-    return this.unacknowledged.values();
+  /** Not yet acknowledged, oldest first. The consumer is gone, so none of them counts as taken. */
+  *again(): IterableIterator<SealedBatch> {
+    for (const sent of this.unacknowledged.values()) {
+      if (sent.taken) {
+        sent.taken = false;
+        this.untaken++;
+        this.waiting += sent.batch.exchanges;
+      }
+      yield sent.batch;
+    }
   }
 
-  get outstandingBatches(): number {
+  get unacknowledgedBatches(): number {
     return this.unacknowledged.size;
   }
 
-  /** Exchanges taken and not yet acknowledged. */
+  get untakenBatches(): number {
+    return this.untaken;
+  }
+
+  /** Exchanges not yet taken by the consumer. */
   get backlog(): number {
     return this.waiting + (this.open?.exchanges ?? 0);
   }
 
-  /** When the oldest exchange still here was taken; null when there is none. */
+  /** When the oldest exchange that the consumer has not taken was published; null when there is none. */
   get oldestAtMs(): number | null {
-    for (const batch of this.unacknowledged.values()) return batch.firstAtMs;
+    if (this.untaken > 0) for (const { batch, taken } of this.unacknowledged.values()) if (!taken) return batch.firstAtMs;
     return this.open !== null && this.open.exchanges > 0 ? this.open.firstAtMs : null;
   }
 
-  private take(): OpenBatch | null {
-    if (this.open !== null) return this.open;
-    let memory = this.free.pop();
-    if (memory === undefined) {
+  /** The arena of the open batch gets no further one. */
+  private retire(): void {
+    if (this.open === null) return;
+    const { arena } = this.open;
+    this.open = null;
+    arena.full = true;
+    this.release(arena);
+  }
+
+  private release(arena: Arena): void {
+    if (!arena.full || arena.live > 0) return;
+    if (arena.memory.byteLength === this.bufferBytes) this.free.push(arena);
+    else this.allocatedBytes -= arena.memory.byteLength;
+  }
+
+  private fresh(): OpenBatch | null {
+    let arena = this.free.pop();
+    if (arena === undefined) {
       if (this.allocatedBytes + this.bufferBytes > this.limitBytes) return null;
-      memory = new SharedArrayBuffer(this.bufferBytes);
-      this.allocatedBytes += this.bufferBytes;
+      arena = this.allocate(this.bufferBytes);
     }
-    return { buffer: Buffer.from(memory), memory, offset: 0, exchanges: 0, firstAtMs: 0 };
+    arena.full = false;
+    return { arena, start: 0, offset: 0, exchanges: 0, firstAtMs: 0 };
+  }
+
+  private allocate(bytes: number): Arena {
+    const memory = new SharedArrayBuffer(bytes);
+    this.allocatedBytes += bytes;
+    return { memory, buffer: Buffer.from(memory), live: 0, full: false };
   }
 
   /** An exchange larger than a buffer travels alone, in memory of its own. */
@@ -112,24 +175,26 @@ export class Outbox {
     const bytes = encodeExchange(exchange);
     if (bytes.length > this.limitBytes / 4) return 'too-large';
     if (this.allocatedBytes + bytes.length > this.limitBytes) return 'full';
-    const memory = new SharedArrayBuffer(bytes.length);
-    Buffer.from(memory).set(bytes);
-    this.allocatedBytes += bytes.length;
-    sealed(this.register(memory, bytes.length, 1, nowMs));
+    const arena = this.allocate(bytes.length);
+    arena.buffer.set(bytes);
+    arena.full = true;
+    sealed(this.register(arena, 0, bytes.length, 1, nowMs));
     return null;
   }
 
-  private register(memory: SharedArrayBuffer, byteLength: number, exchanges: number, firstAtMs: number): SealedBatch {
+  private register(arena: Arena, offset: number, byteLength: number, exchanges: number, firstAtMs: number): SealedBatch {
     const seq = this.nextSeq++;
-    const batch = { seq, id: `${this.id}-${seq}`, memory, byteLength, exchanges, firstAtMs };
-    this.unacknowledged.set(seq, batch);
+    const batch = { seq, id: `${this.id}-${seq}`, memory: arena.memory, offset, byteLength, exchanges, firstAtMs };
+    this.unacknowledged.set(seq, { batch, arena, taken: false });
+    arena.live++;
+    this.untaken++;
     this.waiting += exchanges;
     return batch;
   }
 }
 
 function write(open: OpenBatch, exchange: Exchange, nowMs: number): boolean {
-  const written = encodeInto(exchange, open.buffer, open.offset);
+  const written = encodeInto(exchange, open.arena.buffer, open.offset);
   if (written < 0) return false;
   if (open.exchanges === 0) open.firstAtMs = nowMs;
   open.offset += written;

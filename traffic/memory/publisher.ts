@@ -21,7 +21,7 @@ export interface MemoryPublisher extends TrafficPublisher {
   attach(port: MessagePort): void;
 }
 
-/** Batches that may be under way before short ones wait to be filled: a slow consumer gets few large batches, not many small ones. */
+/** Batches that may wait to be taken before short ones wait to be filled: a slow consumer gets few large batches, not many small ones. */
 const EAGER_BATCHES = 4;
 
 /**
@@ -68,7 +68,7 @@ class Publisher implements MemoryPublisher {
     this.linked = true;
     port.on('message', this.onMessage);
     port.unref();
-    for (const batch of this.outbox.outstanding()) {
+    for (const batch of this.outbox.again()) {
       this.counters.redelivered++;
       this.send(batch);
     }
@@ -83,7 +83,7 @@ class Publisher implements MemoryPublisher {
     this.closed = true;
     if (this.timer !== null) clearTimeout(this.timer);
     this.flush();
-    if (this.outbox.outstandingBatches > 0 && this.port !== null) {
+    if (this.outbox.unacknowledgedBatches > 0 && this.port !== null) {
       this.port.ref();
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, timeoutMs);
@@ -99,7 +99,7 @@ class Publisher implements MemoryPublisher {
 
   private readonly onTimer = (): void => {
     this.timer = null;
-    if (this.outbox.outstandingBatches < EAGER_BATCHES) this.flush();
+    if (this.outbox.untakenBatches < EAGER_BATCHES) this.flush();
   };
 
   private readonly onMessage = (message: ToPublisher): void => {
@@ -107,9 +107,10 @@ class Publisher implements MemoryPublisher {
       this.linked = message.connected;
       return;
     }
-    for (const seq of message.seqs) this.counters.consumed += this.outbox.acknowledge(seq);
-    if (this.timer === null && this.outbox.outstandingBatches < EAGER_BATCHES) this.flush();
-    if (this.outbox.outstandingBatches === 0) this.drained?.();
+    if (message.kind === 'taken') for (const seq of message.seqs) this.outbox.take(seq);
+    else for (const seq of message.seqs) this.counters.consumed += this.outbox.acknowledge(seq);
+    if (this.timer === null && this.outbox.untakenBatches < EAGER_BATCHES) this.flush();
+    if (this.outbox.unacknowledgedBatches === 0) this.drained?.();
   };
 
   private flush(): void {

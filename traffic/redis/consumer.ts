@@ -2,7 +2,7 @@ import { newId } from '../../exchange/index.js';
 import { Counters } from '../counters.js';
 import { decodeRecords } from '../decode.js';
 import { pause } from '../pause.js';
-import type { Batch, TrafficConsumer, TrafficStats } from '../types.js';
+import type { Batch, TakeBatches, TrafficConsumer, TrafficStats } from '../types.js';
 import { type Backlog, readBacklog } from './backlog.js';
 import { RedisLink, type Reply } from './link.js';
 import { trafficKey } from './publisher.js';
@@ -47,6 +47,10 @@ class Consumer implements TrafficConsumer {
   private readonly now: () => number;
   private readonly links = new Set<RedisLink>();
   private readonly finished = new Set<string>();
+  /** Entries that were taken and are not safe yet. */
+  private readonly pending = new Set<string>();
+  /** Acknowledgements have a connection of their own: a blocking read would hold them up, and they go on after the reading has ended. */
+  private acks: RedisLink | null = null;
   private backlog: Backlog = { exchanges: 0, oldestAtMs: null, trimmedBatches: 0, perBatch: 1 };
 
   constructor(private readonly options: RedisConsumerOptions) {
@@ -55,7 +59,7 @@ class Consumer implements TrafficConsumer {
     this.now = options.now ?? Date.now;
   }
 
-  async consume(group: string, handle: (batches: readonly Batch[]) => Promise<void>, signal: AbortSignal): Promise<void> {
+  async consume(group: string, take: TakeBatches<Batch>, signal: AbortSignal): Promise<void> {
     let resumed = false;
     const link = new RedisLink({
       url: this.options.url,
@@ -67,6 +71,10 @@ class Consumer implements TrafficConsumer {
       },
     });
     this.links.add(link);
+    if (this.acks === null) {
+      this.acks = new RedisLink({ url: this.options.url, name: `weir-${group}-acks`, timeoutMs: this.options.timeoutMs });
+      this.links.add(this.acks);
+    }
     const abort = () => void link.close();
     signal.addEventListener('abort', abort);
     let claimedAtMs = 0;
@@ -76,11 +84,11 @@ class Consumer implements TrafficConsumer {
       if (!(await link.whenUp(1000))) continue;
       try {
         if (!resumed) {
-          await this.resume(link, group, handle, signal);
+          await this.resume(link, group, take, signal);
           resumed = true;
         }
         if (this.now() - claimedAtMs >= claimEveryMs) {
-          await this.claim(link, group, handle, signal);
+          await this.claim(link, group, take, signal);
           claimedAtMs = this.now();
         }
         if (this.now() - countedAtMs >= BACKLOG_EVERY_MS) {
@@ -88,7 +96,7 @@ class Consumer implements TrafficConsumer {
           countedAtMs = this.now();
         }
         const entries = await this.read(link, group, '>', this.options.blockMs ?? 1000);
-        await this.deliver(link, group, entries, handle, signal);
+        await this.deliver(link, group, entries, take, signal);
       } catch (error) {
         if (isNoGroup(error)) await this.createGroup(link, group).catch(() => undefined);
         else await pause(50, signal);
@@ -97,6 +105,7 @@ class Consumer implements TrafficConsumer {
     signal.removeEventListener('abort', abort);
     await link.close();
     this.links.delete(link);
+    await this.endAcks();
   }
 
   stats(): TrafficStats {
@@ -117,16 +126,16 @@ class Consumer implements TrafficConsumer {
   }
 
   /** Batches this consumer's name was given before a crash or a lost connection. */
-  private async resume(link: RedisLink, group: string, handle: Handle, signal: AbortSignal): Promise<void> {
+  private async resume(link: RedisLink, group: string, take: TakeBatches<Batch>, signal: AbortSignal): Promise<void> {
     for (let after = '0'; !signal.aborted; ) {
       const entries = await this.read(link, group, after, 0);
       if (entries.length === 0) return;
       after = entries[entries.length - 1].entryId;
-      await this.redeliver(link, group, entries, handle, signal);
+      await this.redeliver(link, group, entries, take, signal);
     }
   }
 
-  private async claim(link: RedisLink, group: string, handle: Handle, signal: AbortSignal): Promise<void> {
+  private async claim(link: RedisLink, group: string, take: TakeBatches<Batch>, signal: AbortSignal): Promise<void> {
     const idle = String(this.options.claimIdleMs ?? 10_000);
     const count = String(this.options.maxBatches ?? 16);
     for (let cursor = '0-0'; !signal.aborted; ) {
@@ -137,7 +146,7 @@ class Consumer implements TrafficConsumer {
         link,
         group,
         list(messages).map((message) => this.entry(message)),
-        handle,
+        take,
         signal,
       );
       cursor = text(next);
@@ -171,36 +180,78 @@ class Consumer implements TrafficConsumer {
     return list(list(streams[0])[1]).map((message) => this.entry(message));
   }
 
-  private async redeliver(link: RedisLink, group: string, entries: readonly Entry[], handle: Handle, signal: AbortSignal): Promise<void> {
-    const again = entries.filter(({ entryId }) => !this.finished.has(entryId));
+  private async redeliver(
+    link: RedisLink,
+    group: string,
+    entries: readonly Entry[],
+    take: TakeBatches<Batch>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const again = entries.filter(({ entryId }) => !this.finished.has(entryId) && !this.pending.has(entryId));
     this.counters.redelivered += again.length;
     await this.acknowledge(
       link,
       group,
       entries.filter(({ entryId }) => this.finished.has(entryId)),
     );
-    await this.deliver(link, group, again, handle, signal);
+    await this.deliver(link, group, again, take, signal);
   }
 
-  private async deliver(link: RedisLink, group: string, entries: readonly Entry[], handle: Handle, signal: AbortSignal): Promise<void> {
+  private async deliver(
+    link: RedisLink,
+    group: string,
+    entries: readonly Entry[],
+    take: TakeBatches<Batch>,
+    signal: AbortSignal,
+  ): Promise<void> {
     const batches = entries.flatMap(({ batch }) => (batch === null ? [] : [batch]));
     for (let delayMs = this.options.retryMs ?? 100; batches.length > 0; delayMs = Math.min(delayMs * 2, 5000)) {
       try {
-        await handle(batches);
-        break;
+        const taken = await take(batches);
+        if (taken === undefined) break;
+        this.acknowledgeWhen(taken.safe, group, entries, signal);
+        return;
       } catch {
         if (signal.aborted) return;
         this.counters.redelivered += batches.length;
         await pause(delayMs, signal);
       }
     }
-    for (const batch of batches) this.counters.consumed += batch.exchanges.length;
+    this.finish(entries);
+    await this.acknowledge(link, group, entries);
+  }
+
+  /** What never gets safe stays with this consumer's name in Redis and comes again after a restart, or goes to another one. */
+  private acknowledgeWhen(safe: Promise<void>, group: string, entries: readonly Entry[], signal: AbortSignal): void {
+    for (const { entryId } of entries) this.pending.add(entryId);
+    const settled = () => {
+      for (const { entryId } of entries) this.pending.delete(entryId);
+    };
+    safe.then(async () => {
+      settled();
+      this.finish(entries);
+      // Without an answer it is repeated when the entries come again: they are known as finished.
+      if (this.acks !== null) await this.acknowledge(this.acks, group, entries).catch(() => undefined);
+      if (signal.aborted) await this.endAcks();
+    }, settled);
+  }
+
+  /** After the last reading has ended and all that was taken is acknowledged. */
+  private async endAcks(): Promise<void> {
+    const { acks } = this;
+    if (acks === null || this.pending.size > 0) return;
+    this.acks = null;
+    this.links.delete(acks);
+    await acks.close();
+  }
+
+  private finish(entries: readonly Entry[]): void {
+    for (const { batch } of entries) this.counters.consumed += batch?.exchanges.length ?? 0;
     for (const { entryId } of entries) this.finished.add(entryId);
     for (const oldest of this.finished) {
       if (this.finished.size <= REMEMBERED_IDS) break;
       this.finished.delete(oldest);
     }
-    await this.acknowledge(link, group, entries);
   }
 
   private async acknowledge(link: RedisLink, group: string, entries: readonly Entry[]): Promise<void> {
@@ -218,8 +269,6 @@ class Consumer implements TrafficConsumer {
     return { entryId: text(entryId), batch: { id: text(id), exchanges: decodeRecords(bytes, this.counters) } };
   }
 }
-
-type Handle = (batches: readonly Batch[]) => Promise<void>;
 
 function list(reply: Reply | undefined): readonly Reply[] {
   return Array.isArray(reply) ? reply : [];
