@@ -122,7 +122,7 @@ function shuffled(packets: readonly Timed[], shifts: readonly number[]): Timed[]
 const SEED = Number(process.env.FC_SEED ?? 1);
 const RUNS = Number(process.env.FC_RUNS ?? 150);
 
-t.test('any segmentation, order, repetition, retransmission and sequence number gives the same exchanges', async (t) => {
+t.test('any segmentation, order, repetition, retransmission and sequence number gives the same exchanges', async () => {
   fc.assert(
     fc.property(conversation, noise, (spoken, shifts) => {
       const { packets } = speak(spoken);
@@ -133,7 +133,7 @@ t.test('any segmentation, order, repetition, retransmission and sequence number 
   );
 });
 
-t.test('what a retransmission brings again was not lost', async (t) => {
+t.test('what a retransmission brings again was not lost', async () => {
   fc.assert(
     fc.property(conversation, fc.nat(), (spoken, which) => {
       // The whole message comes again behind its segments, one of which was lost on the way, so that nobody acknowledged it before.
@@ -146,7 +146,7 @@ t.test('what a retransmission brings again was not lost', async (t) => {
   );
 });
 
-t.test('loss is marked: nothing whole is invented, in any order', async (t) => {
+t.test('loss is marked: nothing whole is invented, in any order', async () => {
   fc.assert(
     fc.property(
       plainConversation,

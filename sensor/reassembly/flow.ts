@@ -220,12 +220,14 @@ export class Flow {
     const half = this.halves[side];
     const piece = half.queue[0];
     const blocked = this.#blockedSide();
+    const peerHead = this.halves[1 - side].queue[0];
     if (blocked === side) {
-      this.#advance(side, piece.at, nowMs);
+      // What the peer sent when it had only the first part of what is lost goes in front of the second part.
+      const isBetween = peerHead !== undefined && peerHead.acknowledges > half.next && peerHead.acknowledges < piece.at;
+      this.#advance(side, isBetween ? peerHead.acknowledges : piece.at, nowMs);
       return;
     }
     const peer = this.halves[blocked];
-    const peerHead = peer.queue[0];
     const until = peerHead !== undefined && peerHead.at > peer.next ? Math.min(peerHead.at, piece.acknowledges) : piece.acknowledges;
     if (until > peer.next && !(peerHead !== undefined && peerHead.at <= peer.next)) {
       this.#advance(blocked, until, nowMs);
