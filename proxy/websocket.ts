@@ -38,7 +38,9 @@ export class WebSocketWay implements MessageSink {
   constructor(link: WebSocketLink, sender: 'client' | 'server') {
     this.link = link;
     this.sender = sender;
-    this.reader = new WebSocketReader(this, sender, link.extensions, link.captureBytes);
+    const { requestHoldBytes, responseHoldBytes } = link.passage;
+    const wantedBytes = sender === 'client' ? requestHoldBytes : responseHoldBytes;
+    this.reader = new WebSocketReader(this, sender, link.extensions, Math.max(link.captureBytes, wantedBytes));
   }
 
   /** What may go on to the other side now; `stopped`: the connection must end, with a close frame to each side. */
@@ -116,7 +118,9 @@ export class WebSocketWay implements MessageSink {
     if (passage === null) return;
     this.passage = null;
     this.link.onMessage();
-    const body = bodyFor(message);
+    const { captureBytes } = this.link;
+    const whole = bodyFor(message);
+    const body = whole.bytes.length > captureBytes ? bodyOf(whole.bytes.subarray(0, captureBytes), whole.totalLength) : whole;
     if (this.sender === 'client') passage.requestBody = body;
     passage.finish(this.sender === 'client' ? null : { status: 101, httpVersion: '1.1', headers: headersFor(message), body, trailers: [] });
   }
