@@ -1,7 +1,8 @@
 import t from 'tap';
 import { type Exchange, emptyBody, endpointRef, type Finding, type Observation, type Principal, type Severity } from '../exchange/index.js';
+import type { TokenLimit } from '../policies/index.js';
 import type { SharedCounters } from '../traffic/index.js';
-import { ActorBook, type ActorRecord, type RateLimit, type ScoredFinding, scoreActor, Throttle } from './index.js';
+import { ActorBook, type ActorRecord, type ScoredFinding, scoreActor, Throttle } from './index.js';
 
 const NOW = 1_700_000_000_000;
 const HOUR = 3_600_000;
@@ -232,7 +233,7 @@ t.test('actors: memory is bounded, and everything survives a restart', async (t)
 });
 
 t.test('throttle: tokens, refill, and several gateways together', async (t) => {
-  const limit: RateLimit = { tokens: 10, windowMs: 1000, burst: 3 };
+  const limit: TokenLimit = { tokens: 10, windowMs: 1000, burst: 3 };
   const alone = new Throttle();
   const cases: [number, boolean, number][] = [
     [0, true, 0],

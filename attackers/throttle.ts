@@ -1,29 +1,20 @@
+import { type TokenAnswer, TokenBuckets, type TokenLimit } from '../policies/index.js';
 import type { SharedCounters } from '../traffic/index.js';
 
-/** `tokens` a `windowMs`, of which `burst` may be used at once (default: all of them). */
-export interface RateLimit {
-  readonly tokens: number;
-  readonly windowMs: number;
-  readonly burst?: number;
-}
-
-export interface ThrottleAnswer {
-  readonly allowed: boolean;
-  /** How long until the next token; 0 when allowed. */
-  readonly retryAfterMs: number;
-}
-
-interface Bucket {
-  tokens: number;
-  atMs: number;
-  readonly limit: RateLimit;
+/** What one key took here, and what is known of the others in the same window. */
+interface Ledger {
+  readonly limit: TokenLimit;
+  /** Windows since the epoch: counts of another window are over. */
+  window: number;
   /** Taken here and not yet told to the others. */
   unsent: number;
-  /** Total of all gateways when last heard. */
-  heard: number;
+  /** Total of all gateways in this window when last heard; null before the first time. */
+  heard: number | null;
+  lastTakenMs: number;
 }
 
-const ALLOWED: ThrottleAnswer = { allowed: true, retryAfterMs: 0 };
+/** Keys told in one round; the rest waits for the next. */
+const MOST_A_SYNC = 2_000;
 
 /**
  * Token buckets a key (actor and endpoint), in memory bounded by `maxKeys`.
@@ -34,42 +25,36 @@ const ALLOWED: ThrottleAnswer = { allowed: true, retryAfterMs: 0 };
 export class Throttle {
   /** Syncs that failed: the counts are sent with the next one. */
   syncFailures = 0;
-  private readonly buckets = new Map<string, Bucket>();
+  private readonly buckets: TokenBuckets;
+  private readonly ledgers = new Map<string, Ledger>();
   private syncing = false;
 
   constructor(
     private readonly shared: SharedCounters | null = null,
     private readonly maxKeys = 100_000,
-  ) {}
+  ) {
+    this.buckets = new TokenBuckets(maxKeys);
+  }
 
-  take(key: string, limit: RateLimit, nowMs: number): ThrottleAnswer {
-    const bucket = this.bucket(key, limit, nowMs);
-    refill(bucket, nowMs);
-    if (bucket.tokens >= 1) {
-      bucket.tokens--;
-      bucket.unsent++;
-      return ALLOWED;
-    }
-    return { allowed: false, retryAfterMs: Math.ceil(((1 - bucket.tokens) * limit.windowMs) / limit.tokens) };
+  take(key: string, limit: TokenLimit, nowMs: number): TokenAnswer {
+    const answer = this.buckets.take(key, limit, nowMs);
+    if (answer.allowed && this.shared !== null) this.note(key, limit, nowMs);
+    return answer;
   }
 
   /** Never rejects. */
   async sync(nowMs: number): Promise<void> {
     if (this.shared === null || this.syncing) return;
-    // A bucket that took nothing here is asked for as well, or it would not learn what the others took until it does.
-    const asked = [...this.buckets].filter(([, bucket]) => bucket.unsent > 0 || nowMs - bucket.atMs < bucket.limit.windowMs);
+    const asked = this.due(nowMs);
     if (asked.length === 0) return;
-    const sent = asked.map(([key, bucket]) => ({ key, count: bucket.unsent }));
+    const sent = asked.map(([key, ledger]) => ({ key: `throttle:${key}:${ledger.window}`, count: ledger.unsent }));
     const longestMs = Math.max(...asked.map(([, { limit }]) => limit.windowMs));
     this.syncing = true;
     try {
       const totals = await this.shared.add(sent, longestMs * 2);
-      for (const [index, [, bucket]] of asked.entries()) {
-        const { count } = sent[index];
-        const elsewhere = totals[index] - bucket.heard - count;
-        bucket.unsent -= count;
-        bucket.heard = totals[index];
-        if (elsewhere > 0) bucket.tokens = Math.max(bucket.tokens - elsewhere, -burstOf(bucket.limit));
+      for (const [index, [key, ledger]] of asked.entries()) {
+        ledger.unsent -= sent[index].count;
+        this.hear(key, ledger, totals[index], sent[index].count, nowMs);
       }
     } catch {
       this.syncFailures++;
@@ -78,29 +63,49 @@ export class Throttle {
     }
   }
 
-  private bucket(key: string, limit: RateLimit, nowMs: number): Bucket {
-    const known = this.buckets.get(key);
-    if (known !== undefined && sameLimit(known.limit, limit)) return known;
-    const bucket = { tokens: burstOf(limit), atMs: nowMs, limit, unsent: 0, heard: 0 };
-    this.buckets.set(key, bucket);
-    for (const oldest of this.buckets.keys()) {
-      if (this.buckets.size <= this.maxKeys) break;
-      this.buckets.delete(oldest);
+  private note(key: string, limit: TokenLimit, nowMs: number): void {
+    const known = this.ledgers.get(key);
+    if (known !== undefined && known.limit.windowMs === limit.windowMs) {
+      known.unsent++;
+      known.lastTakenMs = nowMs;
+      return;
     }
-    return bucket;
+    this.ledgers.set(key, { limit, window: windowOf(limit, nowMs), unsent: 1, heard: null, lastTakenMs: nowMs });
+    if (this.ledgers.size > this.maxKeys) this.ledgers.delete(this.ledgers.keys().next().value!);
+  }
+
+  /** Keys to ask about: also those that took nothing here lately, or they would not learn what the others took until they do. Idle ones are forgotten. */
+  private due(nowMs: number): [string, Ledger][] {
+    const due: [string, Ledger][] = [];
+    for (const [key, ledger] of this.ledgers) {
+      if (ledger.unsent === 0 && nowMs - ledger.lastTakenMs >= ledger.limit.windowMs) {
+        this.ledgers.delete(key);
+        continue;
+      }
+      const window = windowOf(ledger.limit, nowMs);
+      if (window !== ledger.window) {
+        ledger.window = window;
+        ledger.heard = 0;
+      }
+      due.push([key, ledger]);
+      if (due.length === MOST_A_SYNC) break;
+    }
+    if (due.length === MOST_A_SYNC) for (const [key, ledger] of due) this.moveToEnd(key, ledger);
+    return due;
+  }
+
+  private moveToEnd(key: string, ledger: Ledger): void {
+    this.ledgers.delete(key);
+    this.ledgers.set(key, ledger);
+  }
+
+  private hear(key: string, ledger: Ledger, total: number, sent: number, nowMs: number): void {
+    let elsewhere = total - (ledger.heard ?? 0) - sent;
+    // Of what others took before this gateway saw the key, a part has flown back by now.
+    if (ledger.heard === null) elsewhere -= (ledger.limit.tokens * (nowMs % ledger.limit.windowMs)) / ledger.limit.windowMs;
+    ledger.heard = total;
+    if (elsewhere > 0) this.buckets.spend(key, elsewhere);
   }
 }
 
-function refill(bucket: Bucket, nowMs: number): void {
-  const elapsedMs = Math.max(0, nowMs - bucket.atMs);
-  bucket.tokens = Math.min(burstOf(bucket.limit), bucket.tokens + (elapsedMs * bucket.limit.tokens) / bucket.limit.windowMs);
-  bucket.atMs = nowMs;
-}
-
-function burstOf(limit: RateLimit): number {
-  return limit.burst ?? limit.tokens;
-}
-
-function sameLimit(one: RateLimit, other: RateLimit): boolean {
-  return one === other || (one.tokens === other.tokens && one.windowMs === other.windowMs && burstOf(one) === burstOf(other));
-}
+const windowOf = (limit: TokenLimit, nowMs: number): number => Math.floor(nowMs / limit.windowMs);

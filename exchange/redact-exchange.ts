@@ -3,20 +3,21 @@ import { isJsonType, mediaType } from './headers.js';
 import type { Redactor } from './redact.js';
 import type { Body, DataHit, Exchange, HeaderList, Phase } from './types.js';
 
-/** Tag under which a redacted exchange remembers what was recognised where: `data:ssn@response.body:user.ssn`. */
-const hitTag = (hit: DataHit): string => `data:${hit.type}@${hit.location.phase}.${hit.location.in}:${hit.location.path}`;
+/** Tag under which a redacted exchange remembers what was recognised where, and how often when not once: `data:ssn*3@response.body:user.ssn`. */
+const hitTag = (hit: DataHit): string =>
+  `data:${hit.type}${hit.count === 1 ? '' : `*${hit.count}`}@${hit.location.phase}.${hit.location.in}:${hit.location.path}`;
 
 /** What was recognised in an exchange before it was redacted; see `redactExchange`. */
 export function hitsOfTags(tags: readonly string[]): DataHit[] {
   return tags.flatMap((tag) => {
-    const match = /^data:([^@]+)@(request|response)\.([a-z]+):(.*)$/s.exec(tag);
+    const match = /^data:([^@*]+)(?:\*(\d+))?@(request|response)\.([a-z]+):(.*)$/s.exec(tag);
     if (match === null) return [];
     return [
       {
         type: match[1],
-        location: { phase: match[2] as Phase, in: match[3] as DataHit['location']['in'], path: match[4] },
+        location: { phase: match[3] as Phase, in: match[4] as DataHit['location']['in'], path: match[5] },
         confidence: 1,
-        count: 1,
+        count: match[2] === undefined ? 1 : Number(match[2]),
       },
     ];
   });

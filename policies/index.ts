@@ -6,6 +6,7 @@ export * from './attacks/index.js';
 export * from './classify/index.js';
 export type { DataClassifier, DataTypeFacts } from './data-port.js';
 export * from './data-types/index.js';
+export { type TokenAnswer, TokenBuckets, type TokenLimit } from './engine/buckets.js';
 export { type CaseResult, runCases } from './engine/cases.js';
 export type { ModeOverride } from './engine/compile.js';
 export { type ContextFacts, contextOf, exchangeFacts, LocalRates } from './engine/context.js';
@@ -14,6 +15,7 @@ export { type Jwk, KeyRing } from './engine/keys.js';
 export {
   benchRules,
   type Learned,
+  Replay,
   type ReplayOptions,
   type ReplayReport,
   type ReplayRule,

@@ -1,7 +1,9 @@
 /**
  * The inline port of the policy engine: what the gateway calls. Pure and synchronous: no Promise, no I/O, no clock of its own.
  */
+
 import type { AccessVerdict, Act, Body, DataHit, HeaderList, Mode, Peer, Phase, Principal } from '../exchange/index.js';
+import type { TokenAnswer, TokenLimit } from './engine/buckets.js';
 
 /** What is known about the route of a request before its body is read. Plans are cached per distinct route. */
 export interface RouteFacts {
@@ -76,6 +78,8 @@ export interface EvaluationContext {
   dataHits?(phase: Phase): readonly DataHit[] | null;
   /** Counts one hit on a key and says how many there were in the window. */
   rate(key: string, windowMs: number): number;
+  /** Takes a token out of the bucket of a key. Absent: buckets are never empty. */
+  take?(key: string, limit: TokenLimit): TokenAnswer;
 }
 
 export interface Anomaly {

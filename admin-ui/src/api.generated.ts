@@ -2823,6 +2823,12 @@ export interface components {
             toMs: number;
             /** @description false: more traffic was kept than the replay may look at */
             complete: boolean;
+            /** @description Rules that fired, most hits first */
+            rules: {
+                policy: string;
+                rule: string;
+                hits: number;
+            }[];
             hits: components["schemas"]["ReplayHit"][];
         };
         Retention: {

@@ -83,6 +83,7 @@ export const replayResult = z
     fromMs: ms,
     toMs: ms,
     complete: z.boolean().describe('false: more traffic was kept than the replay may look at'),
+    rules: z.array(z.object({ policy: z.string(), rule: z.string(), hits: z.number() })).describe('Rules that fired, most hits first'),
     hits: z.array(replayHit),
   })
   .meta({ id: 'ReplayResult', description: '"would have blocked 3 of 18,204"' });

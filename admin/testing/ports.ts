@@ -153,7 +153,7 @@ export function memoryPorts(): MemoryPorts {
       async replay(_text, exchanges) {
         let examined = 0;
         for await (const _exchange of exchanges) examined += 1;
-        return { examined, wouldAct: 0, alerts: 0, hits: [] };
+        return { examined, wouldAct: 0, alerts: 0, rules: [], hits: [] };
       },
     },
     templates: {

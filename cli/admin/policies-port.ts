@@ -1,18 +1,23 @@
+import { setImmediate } from 'node:timers/promises';
 import type { CheckedPolicy, PoliciesPort, PolicyView, ReplayResult } from '../../admin/index.js';
-import { decodeExchange, type Redactor } from '../../exchange/index.js';
+import { decodeExchange, hitsOfTags, type Redactor, splitTarget, TemplateMatcher } from '../../exchange/index.js';
 import {
   compilePolicies,
   type FullPolicySet,
+  type Learned,
   mergeStats,
   PolicyError,
   policyJsonSchema,
+  Replay,
   type ReplaySample,
-  replay,
   runCases,
 } from '../../policies/index.js';
 import type { RuleCounts, SharedMaps } from '../shared-maps.js';
 import type { PolicyBook } from '../wiring/policies.js';
 import { withMode } from './with-mode.js';
+
+/** Exchanges evaluated before others of this thread get their turn. */
+const REPLAY_PAUSE_EVERY = 200;
 
 /** The policy language as the admin API asks for it. */
 export function policiesPort(book: PolicyBook, maps: SharedMaps, redactor: Redactor): PoliciesPort {
@@ -67,19 +72,29 @@ export function policiesPort(book: PolicyBook, maps: SharedMaps, redactor: Redac
         if (maps.policies.get(key)?.text !== text) await maps.policies.set(key, { text, by: 'admin', atMs: nowMs });
     },
     async replay(text, exchanges, { maxHits, signal }) {
-      const set = compileOne(text);
-      const result = { examined: 0, wouldAct: 0, alerts: 0, hits: [] as ReplayResult['hits'][number][] };
+      const run = new Replay(compileOne(text), { learned: learnedOf(maps), samples: maxHits });
+      // Kept newest first; rates and buckets need them in the order in which they came.
+      const kept: Uint8Array[] = [];
       for await (const bytes of exchanges) {
         if (signal.aborted) break;
-        const exchange = decodeExchange(bytes);
-        const seen = replay(set, [exchange]);
-        const hits = seen.rules.flatMap((rule) => rule.samples.map((sample) => hitOf(sample, exchange.response?.status ?? 0)));
-        result.examined++;
-        if (seen.would.pass === 0) result.wouldAct++;
-        else if (hits.length > 0) result.alerts++;
-        for (const hit of hits) if (result.hits.length < maxHits) result.hits.push(hit);
+        kept.push(bytes);
       }
-      return result;
+      let untilPause = REPLAY_PAUSE_EVERY;
+      for (let bytes = kept.pop(); bytes !== undefined && !signal.aborted; bytes = kept.pop()) {
+        run.take(decodeExchange(bytes));
+        if (--untilPause > 0) continue;
+        untilPause = REPLAY_PAUSE_EVERY;
+        await setImmediate();
+      }
+      const report = run.report();
+      const hits = report.rules.flatMap((rule) => rule.samples.map(hitOf)).sort((a, b) => b.atMs - a.atMs);
+      return {
+        examined: report.exchanges,
+        wouldAct: report.exchanges - report.would.pass,
+        alerts: report.alerts,
+        rules: report.rules.map(({ policy, rule, hits: count }) => ({ policy, rule, hits: count })),
+        hits: hits.slice(0, maxHits),
+      };
     },
   };
 }
@@ -120,7 +135,24 @@ function countsByRule(maps: SharedMaps): Map<string, RuleCounts> {
   return new Map(mergeStats(...all).map((rule) => [`${rule.policy}\0${rule.rule}`, rule]));
 }
 
-function hitOf({ exchangeId, startedAtMs, service, method, path, act }: ReplaySample, status: number): ReplayResult['hits'][number] {
+/** What a recording does not hold itself: the template and tags that were learned, and what was classified before it was redacted. */
+function learnedOf(maps: SharedMaps): Learned {
+  const entries = [...maps.templates.entries()];
+  const matcher = TemplateMatcher.of(entries.map(({ value }) => value));
+  const tags = new Map(entries.map(({ key, value }) => [key, value.tags]));
+  return (exchange) => {
+    const { service, request } = exchange;
+    const found = matcher.match(service, request.method, splitTarget(request.target).path);
+    const hits = hitsOfTags(exchange.tags);
+    return {
+      template: found?.endpoint.template ?? null,
+      tags: (found === null ? undefined : tags.get(found.endpoint.id)) ?? [],
+      dataHits: (phase) => hits.filter((hit) => hit.location.phase === phase),
+    };
+  };
+}
+
+function hitOf({ exchangeId, startedAtMs, service, method, path, status, act }: ReplaySample): ReplayResult['hits'][number] {
   return {
     exchangeId,
     atMs: startedAtMs,

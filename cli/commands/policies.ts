@@ -1,14 +1,15 @@
-import path from 'node:path';
 import type { Command } from 'commander';
 import type { CommandContext } from '../main.js';
 import { table } from '../output.js';
 import { type AdminFlags, adminOf, withAdminOptions } from './options.js';
+import { registerReplay } from './policies-replay.js';
+import { compileFolder, problemLine } from './policy-folder.js';
 
 interface JsonFlag {
   readonly json?: boolean;
 }
 
-/** `weir policies check|test|ls|explain`: the same checks as at load, on a folder, without a running weir. */
+/** `weir policies check|test|replay|bench|ls|explain`: the same checks as at load, on a folder, without a running weir. */
 export function registerPolicies(program: Command, context: CommandContext): void {
   const { output } = context;
   const policies = program.command('policies').description('check, test and explain policies');
@@ -23,11 +24,7 @@ export function registerPolicies(program: Command, context: CommandContext): voi
       context.exitCode = compiled.problems.length === 0 ? 0 : 1;
       if (flags.json) output.write(`${JSON.stringify({ policies: compiled.set?.policies ?? [], problems: compiled.problems })}\n`);
       else if (compiled.problems.length === 0) output.write(`${compiled.files} files are fine\n`);
-      else
-        for (const problem of compiled.problems)
-          output.write(
-            `${problem.file}:${problem.line}:${problem.column} ${problem.message}${problem.expected === undefined ? '' : `; expected ${problem.expected}`}${problem.nearest === undefined ? '' : `; did you mean "${problem.nearest}"?`}\n`,
-          );
+      else for (const problem of compiled.problems) output.write(`${problemLine(problem)}\n`);
     });
   policies
     .command('test')
@@ -38,7 +35,7 @@ export function registerPolicies(program: Command, context: CommandContext): voi
       const { compilePolicies, loadLibrary, runCases } = await import('../../policies/index.js');
       const compiled = dir === undefined ? { set: compilePolicies(loadLibrary()), problems: [] } : await compileFolder(dir);
       if (compiled.set === null) {
-        for (const problem of compiled.problems) output.error(`${problem.file}:${problem.line}:${problem.column} ${problem.message}\n`);
+        for (const problem of compiled.problems) output.error(`${problemLine(problem)}\n`);
         context.exitCode = 1;
         return;
       }
@@ -52,6 +49,7 @@ export function registerPolicies(program: Command, context: CommandContext): voi
         output.write(`${results.length - failed.length} cases passed, ${failed.length} failed\n`);
       }
     });
+  registerReplay(policies, context);
   withAdminOptions(policies.command('ls').description('policies in force in the running weir, with their counters')).action(
     async (flags: AdminFlags) => {
       const rows = await adminOf(flags).list<{
@@ -84,16 +82,4 @@ export function registerPolicies(program: Command, context: CommandContext): voi
     const found = await adminOf(flags).get<{ text: string }>(`/incidents/${encodeURIComponent(incident)}`);
     output.write(flags.json ? `${JSON.stringify(found)}\n` : `${found.text}\n`);
   });
-}
-
-async function compileFolder(dir: string) {
-  const { compilePolicies, PolicyError, readPolicyFolder } = await import('../../policies/index.js');
-  const { sources, problems } = await readPolicyFolder(path.resolve(dir));
-  if (problems.length > 0) return { set: null, files: sources.length, problems };
-  try {
-    return { set: compilePolicies(sources), files: sources.length, problems: [] };
-  } catch (error) {
-    if (!(error instanceof PolicyError)) throw error;
-    return { set: null, files: sources.length, problems: error.problems };
-  }
 }

@@ -1,6 +1,6 @@
 /** A gateway of this process, joined with everything it asks: policies, blocklist, learned templates and ownership, modes, scores. */
 import path from 'node:path';
-import { Blocklist, BlockTable, type GeoReader } from '../../attackers/index.js';
+import { Blocklist, BlockTable, type GeoReader, Throttle } from '../../attackers/index.js';
 import { actorOf, type Phase, PrincipalReader, TemplateMatcher } from '../../exchange/index.js';
 import { OwnershipView } from '../../learning/index.js';
 import { LocalRates } from '../../policies/index.js';
@@ -13,7 +13,7 @@ import {
   type GatewayPorts,
   type RouteMatch,
 } from '../../proxy/index.js';
-import type { FeedReader, SharedState, TrafficPublisher } from '../../traffic/index.js';
+import { type FeedReader, redisCounters, type SharedState, type TrafficPublisher } from '../../traffic/index.js';
 import { type Config, gatewayService } from '../config.js';
 import { scanMarks } from '../scan-keys.js';
 import { type ProcessStatus, type SharedMaps, STATUS_TTL_MS } from '../shared-maps.js';
@@ -42,6 +42,7 @@ export interface RunningGateway {
 }
 
 const METRICS_EVERY_MS = 5_000;
+const THROTTLE_SYNC_MS = 100;
 
 /** Builds the gateway, listens, and keeps its status in the shared map. */
 export async function runGateway(parts: GatewayParts): Promise<RunningGateway> {
@@ -52,7 +53,15 @@ export async function runGateway(parts: GatewayParts): Promise<RunningGateway> {
   const templates = followTemplates(maps);
   const blocks = await followBlocks(parts);
   const accessLog = openAccessLog(config);
-  const ports = gatewayPorts(parts, { ownership, templates, table: blocks.table, blocklist: blocks.blocklist, accessLog });
+  const throttling = openThrottle(config);
+  const ports = gatewayPorts(parts, {
+    throttle: throttling.throttle,
+    ownership,
+    templates,
+    table: blocks.table,
+    blocklist: blocks.blocklist,
+    accessLog,
+  });
   const gateway = await createGateway(gatewayOptions(config, maps), ports);
   const stopModes = maps.modes.subscribe(() => applyModes(gateway, config, maps));
   const addresses = await gateway.listen();
@@ -62,7 +71,7 @@ export async function runGateway(parts: GatewayParts): Promise<RunningGateway> {
     startedAtMs,
     atMs: Date.now(),
     addresses: addresses.map((address) => address.url),
-    counters: gatewayCounters(gateway, parts.publisher, accessLog),
+    counters: { ...gatewayCounters(gateway, parts.publisher, accessLog), throttleSyncFailures: throttling.throttle.syncFailures },
     services: serviceStatuses(gateway, config, maps),
     policies: policies.status(),
   });
@@ -82,6 +91,7 @@ export async function runGateway(parts: GatewayParts): Promise<RunningGateway> {
       stopModes();
       templates.stop();
       await gateway.close(config.gateway.drainMs);
+      await throttling.close();
       await feed.close();
       await accessLog?.close();
     },
@@ -120,124 +130,6 @@ function serviceStatuses(gateway: Gateway, config: Config, maps: SharedMaps): No
       upstreams: upstreams.filter((one) => one.service === service.name).map((one) => ({ url: one.url, up: one.up })),
     };
   });
-}
-
-interface Followed {
-  readonly ownership: OwnershipView;
-  readonly templates: Templates;
-  readonly table: BlockTable;
-  readonly blocklist: Blocklist;
-  readonly accessLog: AccessLogFile | null;
-}
-
-function gatewayPorts(parts: GatewayParts, followed: Followed): GatewayPorts {
-  const { maps, policies, geo } = parts;
-  const { ownership, table, templates } = followed;
-  const rates = new LocalRates();
-  const principals = new PrincipalReader(parts.secret);
-  const nowMs = () => Date.now();
-  const marks = scanMarks(maps, nowMs);
-  return {
-    observer: { kind: 'gateway', id: parts.id },
-    policies: () => policies.current(),
-    blocklist: {
-      get version() {
-        return table.version;
-      },
-      check: (ip, principalKey, service) => table.check(ip, principalKey, service, nowMs()),
-    },
-    tee: parts.publisher,
-    match: (service, method, requestPath) => templates.match(service, method, requestPath),
-    access: (phase, question) => judgeAccess(ownership, phase, question, nowMs() - parts.publisher.stats().lagMs),
-    schemaViolations: () => [],
-    principals: { read: (headers, target, certificate) => principals.read(headers, target, certificate ?? null) },
-    rate: (key, windowMs, atMs) => rates.hit(key, windowMs, atMs),
-    actorScore: (clientIp, principal) => {
-      const actor = actorOf(principal, clientIp);
-      return maps.scores.get(`${actor.kind}:${actor.value}`)?.score ?? 0;
-    },
-    country: (ip) => geo?.country(ip) ?? null,
-    asn: (ip) => geo?.asn(ip) ?? null,
-    blockActor: (request) => {
-      if (!request.order.acted) return;
-      const { order, actor } = request;
-      followed.blocklist
-        .add({
-          value: actor.kind === 'address' ? request.clientIp : actor.value,
-          kind: actor.kind === 'address' ? 'address' : 'principal',
-          reason: order.reason,
-          origin: 'policy',
-          createdBy: `policy ${order.policy}`,
-          durationMs: order.durationMs,
-          escalate: order.escalate,
-        })
-        .catch((error: unknown) =>
-          parts.log(`policy ${order.policy} could not block ${actor.label}: ${error instanceof Error ? error.message : String(error)}`),
-        );
-    },
-    scanRun: (mark, method, target) => marks.read(mark, { method, target }),
-    accessLog: followed.accessLog,
-    nowMs,
-  };
-}
-
-/** `learnedUpToMs`: what was published before that moment has reached the engine, and its consequences the view. */
-function judgeAccess(view: OwnershipView, phase: Phase, question: AccessQuestion, learnedUpToMs: number) {
-  const { match, principal, request, response } = question;
-  const asked = {
-    service: question.service,
-    method: request.method,
-    template: match?.endpoint.template ?? null,
-    path: request.target,
-    target: request.target,
-    headers: request.headers,
-    parameters: match?.parameters ?? [],
-    body: request.body,
-    principalKey: principal?.key ?? null,
-    carrier: principal?.carrier,
-    nowMs: question.nowMs,
-    learnedUpToMs,
-  };
-  return phase === 'request' || response === null ? view.judgeRequest(asked) : view.judgeResponse(asked, response);
-}
-
-interface Templates {
-  match(service: string, method: string, requestPath: string): RouteMatch | null;
-  stop(): void;
-}
-
-/** The learned templates as a matcher. Rebuilding is debounced: a burst of new endpoints is one swap. */
-function followTemplates(maps: SharedMaps): Templates {
-  let matcher = TemplateMatcher.of([]);
-  let tags = new Map<string, readonly string[]>();
-  let timer: NodeJS.Timeout | null = null;
-  const rebuild = () => {
-    timer = null;
-    const entries = [...maps.templates.entries()];
-    matcher = TemplateMatcher.of(entries.map((entry) => entry.value));
-    tags = new Map(entries.map((entry) => [entry.key, entry.value.tags]));
-  };
-  rebuild();
-  const unsubscribe = maps.templates.subscribe(() => {
-    timer ??= setTimeout(rebuild, maps.templates.size > 5_000 ? 1_000 : 20);
-  });
-  return {
-    match(service, method, requestPath) {
-      const found = matcher.match(service, method, requestPath);
-      return found === null ? null : { endpoint: found.endpoint, parameters: found.parameters, tags: tags.get(found.endpoint.id) ?? [] };
-    },
-    stop() {
-      unsubscribe();
-      if (timer !== null) clearTimeout(timer);
-    },
-  };
-}
-
-async function followBlocks(parts: GatewayParts): Promise<{ table: BlockTable; blocklist: Blocklist }> {
-  const blocklist = await Blocklist.open(parts.shared, { protect: protectedAddresses(parts.config), geo: parts.geo });
-  const table = new BlockTable(parts.geo);
-  table.follow(blocklist.blocks, blocklist.allowlist);
-  return { table, blocklist };
 }
 
 /** What must not be blocked by mistake: trusted proxies and our own upstreams. */

@@ -4,6 +4,9 @@ import { fieldSelector, type Selector } from '../body/select.js';
 import type { Actions, Rule } from '../language/schema.js';
 import { durationMs } from '../language/units.js';
 import type { Decision } from '../types.js';
+import type { TokenLimit } from './buckets.js';
+import type { Facts } from './facts.js';
+import { rateKey } from './learned.js';
 import type { Scope } from './scope.js';
 import { selectorOf } from './selectors.js';
 import { asList, compileGlobs, type Predicate } from './values.js';
@@ -34,6 +37,13 @@ export interface CompiledAllow {
   excepts(policy: string, rule: string): boolean;
 }
 
+/** A throttle that lets through what its buckets hold. */
+export interface CompiledThrottle {
+  readonly limit: TokenLimit;
+  /** The bucket of a message; empty where there is nothing to count by. */
+  keyOf(facts: Facts): string;
+}
+
 export interface CompiledActions {
   /** What an act is called: the strongest of the actions. */
   readonly kind: ActionKind;
@@ -41,6 +51,7 @@ export interface CompiledActions {
   readonly status: number;
   readonly template: string | null;
   readonly retryAfterS: number;
+  readonly throttle: CompiledThrottle | null;
   readonly delayMs: number;
   readonly tags: readonly string[];
   readonly redact: CompiledRedaction | null;
@@ -51,6 +62,7 @@ export interface CompiledActions {
 }
 
 const MAX_DELAY_MS = 30_000;
+const MAX_WINDOW_MS = 86_400_000;
 
 /** Compiles the actions of a rule. */
 export function compileActions(rule: Rule, policy: string, phase: 'request' | 'response', scope: Scope): CompiledActions {
@@ -87,6 +99,7 @@ export function compileActions(rule: Rule, policy: string, phase: 'request' | 'r
         : 0,
     template: given.block?.template ?? null,
     retryAfterS: given.throttle === undefined ? 0 : Math.ceil(durationMs(given.throttle.retryAfter ?? '30s') / 1000),
+    throttle: given.throttle?.limit === undefined ? null : compileThrottle(given.throttle, `${policy}/${rule.rule}`, scope.at('throttle')),
     delayMs,
     tags: given.tag === undefined ? [] : asList(given.tag),
     redact: given.redact === undefined ? null : compileRedaction(given.redact, scope.at('redact')),
@@ -128,6 +141,24 @@ function kindOf(given: Actions, decision: Decision['action']): ActionKind {
   if (decision !== 'pass') return decision;
   if (given['block-actor'] !== undefined) return 'block-actor';
   return given.alert === undefined && given.tag !== undefined ? 'tag' : 'alert';
+}
+
+function compileThrottle(throttle: NonNullable<Actions['throttle']>, id: string, scope: Scope): CompiledThrottle {
+  const { limit = 1, window = '1m', burst, by = ['actor', 'endpoint'] } = throttle;
+  const windowMs = durationMs(window);
+  if (windowMs > MAX_WINDOW_MS) scope.at('window').fail('POLICY_VALUE', `${window} is too long`, { expected: 'at most 24h' });
+  if (throttle.retryAfter !== undefined)
+    scope
+      .at('retryAfter')
+      .fail('POLICY_VALUE', 'with limit, the bucket says when to come back', { expected: 'limit or retryAfter, not both' });
+  const keys = asList(by).map((one) => rateKey(one, scope.at('by')));
+  return {
+    limit: { tokens: limit, windowMs, ...(burst === undefined ? {} : { burst }) },
+    keyOf: (facts) => {
+      const values = keys.map((key) => key(facts));
+      return values.includes('') ? '' : `${id}|${values.join('|')}`;
+    },
+  };
 }
 
 function compileRedaction(redact: NonNullable<Actions['redact']>, scope: Scope): CompiledRedaction {

@@ -15,6 +15,7 @@ import type { ParsedPolicy } from '../language/source.js';
 import { durationMs } from '../language/units.js';
 import type { Decision, RequestView, ResponseView } from '../types.js';
 import { STRENGTH } from './actions.js';
+import { TokenBuckets } from './buckets.js';
 import { contextOf, LocalRates } from './context.js';
 import { compilePolicies, type FullPolicySet } from './set.js';
 import { asList } from './values.js';
@@ -60,12 +61,12 @@ function onlyDocument(parsed: ParsedPolicy): ParsedPolicy['source'] {
 
 function runCase(set: FullPolicySet, parsed: ParsedPolicy, one: PolicyCase, index: number): CaseResult {
   const failures: string[] = [];
-  const rates = new LocalRates();
+  const counters = { rates: new LocalRates(), buckets: new TokenBuckets() };
   const times = one.times ?? 1;
   const everyMs = one.every === undefined ? 1000 : durationMs(one.every);
   let decisions: Outcome | null = null;
   for (let time = 0; time < times; time++)
-    decisions = play(set, one, rates, (one.context?.at === undefined ? START_MS : Date.parse(one.context.at)) + time * everyMs);
+    decisions = play(set, one, counters, (one.context?.at === undefined ? START_MS : Date.parse(one.context.at)) + time * everyMs);
   if (decisions === null) return place(parsed, one, index, ['the case was never played']);
   const { first, second } = decisions;
   const fired = [...new Set([...first.acts, ...(second?.acts ?? [])].map((act) => act.rule))].sort();
@@ -82,6 +83,11 @@ function place(parsed: ParsedPolicy, one: PolicyCase, index: number, failures: r
   return { policy: parsed.document.policy, case: one.case, file, line, column, passed: failures.length === 0, failures };
 }
 
+interface Counters {
+  readonly rates: LocalRates;
+  readonly buckets: TokenBuckets;
+}
+
 interface Outcome {
   readonly first: Decision;
   readonly second: Decision | null;
@@ -89,7 +95,7 @@ interface Outcome {
   readonly response: ResponseView | null;
 }
 
-function play(set: FullPolicySet, one: PolicyCase, rates: LocalRates, nowMs: number): Outcome {
+function play(set: FullPolicySet, one: PolicyCase, { rates, buckets }: Counters, nowMs: number): Outcome {
   const given = one.context ?? {};
   const request = requestOf(one);
   const template = given.template === undefined ? splitTarget(request.target).path : given.template;
@@ -109,6 +115,7 @@ function play(set: FullPolicySet, one: PolicyCase, rates: LocalRates, nowMs: num
     schemaViolations: () => given.schemaViolations ?? [],
     anomalies: () => given.anomalies ?? [],
     rate: (key, windowMs) => rates.hit(key, windowMs, nowMs),
+    take: (key, limit) => buckets.take(key, limit, nowMs),
   });
   const first = set.evaluate('all', request, null, context);
   const response = one.response === undefined ? null : { status: one.response.status ?? 200, ...messageOf(one.response) };

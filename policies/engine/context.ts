@@ -1,5 +1,6 @@
 import type { AccessVerdict, DataHit, Exchange, Mode, Peer, Phase, Principal } from '../../exchange/index.js';
 import type { Anomaly, EvaluationContext, Plan, PolicySet, RouteFacts } from '../types.js';
+import type { TokenAnswer, TokenLimit } from './buckets.js';
 
 /** What is known about an exchange outside of its messages; everything absent is unknown. */
 export interface ContextFacts {
@@ -18,6 +19,8 @@ export interface ContextFacts {
   dataHits?(phase: Phase): readonly DataHit[] | null;
   /** Counts one hit on a key; every hit is the first where there is no counter. */
   rate?(key: string, windowMs: number): number;
+  /** Takes a token; buckets are never empty where there are none. */
+  take?(key: string, limit: TokenLimit): TokenAnswer;
 }
 
 /** A whole evaluation context from what is known. */
@@ -42,6 +45,7 @@ export function contextOf(set: Pick<PolicySet, 'plan'>, facts: ContextFacts): Ev
     anomalies: (phase) => facts.anomalies?.(phase) ?? [],
     dataHits: (phase) => facts.dataHits?.(phase) ?? null,
     rate: (key, windowMs) => facts.rate?.(key, windowMs) ?? 1,
+    ...(facts.take === undefined ? {} : { take: facts.take }),
   };
 }
 

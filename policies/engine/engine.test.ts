@@ -4,6 +4,7 @@ import t from 'tap';
 import { bodyOf, emptyBody, headersOf, type Mode, Redactor } from '../../exchange/index.js';
 import type { AttackDetector } from '../attack-port.js';
 import type { Decision, RequestView, ResponseView } from '../types.js';
+import { TokenBuckets } from './buckets.js';
 import { type ContextFacts, contextOf, LocalRates } from './context.js';
 import { KeyRing } from './keys.js';
 import { type CompileOptions, compilePolicies } from './set.js';
@@ -924,4 +925,38 @@ t.test('plans: nothing is asked for that no acting rule needs', async (t) => {
     ownership: false,
   });
   t.equal(set.plan(route), set.plan({ ...route }), 'made once');
+});
+
+t.test('throttle: a bucket for each actor and endpoint; observe spends the same tokens and refuses nobody', async (t) => {
+  const yaml = (mode: string) =>
+    JSON.stringify({
+      policy: 'p',
+      mode,
+      rules: [{ rule: 'r', when: { method: 'POST' }, action: { throttle: { limit: 2, window: '10s', burst: 3 } } }],
+    });
+  const ask = (buckets: TokenBuckets, mode: string, atMs: number, more: Partial<Sample> = {}) =>
+    run(yaml(mode), { method: 'POST', ...more, context: { take: (key, limit) => buckets.take(key, limit, atMs), ...more.context } });
+  for (const mode of ['enforce', 'observe']) {
+    const buckets = new TokenBuckets();
+    const rows: [atMs: number, more: Partial<Sample>, would: Decision['action'], retryAfterS: number][] = [
+      [0, {}, 'pass', 0],
+      [0, { method: 'GET' }, 'pass', 0],
+      [0, {}, 'pass', 0],
+      [0, {}, 'pass', 0],
+      [0, {}, 'throttle', 5],
+      [0, { template: '/orders/{id}' }, 'pass', 0],
+      [0, { context: { client: { ip: '198.51.100.8', port: 1 } } }, 'pass', 0],
+      [4_000, {}, 'throttle', 1],
+      [5_000, {}, 'pass', 0],
+      [5_000, {}, 'throttle', 5],
+    ];
+    for (const [atMs, more, would, retryAfterS] of rows) {
+      const decision = ask(buckets, mode, atMs, more);
+      t.equal(decision.wouldAction, would, `${mode} at ${atMs} ms`);
+      t.equal(decision.action, mode === 'enforce' ? would : 'pass');
+      if (mode === 'enforce') t.match(decision, { retryAfterS, status: would === 'throttle' ? 429 : 0 });
+    }
+  }
+  t.equal(run(yaml('enforce'), { method: 'POST' }).action, 'pass', 'without buckets nothing is throttled');
+  t.throws(() => compilePolicies([{ file: 'p', text: yaml('enforce').replace('"10s"', '"48h"'), origin: 'folder' }]), /48h is too long/);
 });

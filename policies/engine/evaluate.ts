@@ -1,6 +1,6 @@
 import type { Act, Phase } from '../../exchange/index.js';
 import type { Decision, EvaluationContext, RequestView, ResponseView } from '../types.js';
-import { STRENGTH } from './actions.js';
+import { type CompiledThrottle, STRENGTH } from './actions.js';
 import type { CompiledRule } from './compile.js';
 import { Facts, RequestFacts } from './facts.js';
 import { Hit } from './hit.js';
@@ -48,6 +48,7 @@ interface Fired {
   /** It acts: mode and roll-out agree. */
   readonly acts: boolean;
   readonly redaction: RedactionOrder | null;
+  readonly retryAfterS: number;
 }
 
 /**
@@ -116,7 +117,14 @@ function run(engine: Engine, planned: PlannedRule, facts: Facts, hit: Hit, lifte
     const fires = doubt === 'overflow' ? rule.onOverflow === 'block' : rule.onError === 'closed';
     verdict = fires && !(planned.exceptions.length > 0 && lifted.lifts(planned)) ? YES : NO;
   }
-  const result = verdict === YES ? fire(rule, facts, hit, doubt, failed) : null;
+  let retryAfterS = rule.actions.retryAfterS;
+  if (verdict === YES && rule.actions.throttle !== null) {
+    // Taken last, so that only what fulfils the conditions, and no exception lifts, uses tokens.
+    const waitMs = shortage(rule.actions.throttle, facts);
+    if (waitMs === 0) verdict = NO;
+    else retryAfterS = Math.max(1, Math.ceil(waitMs / 1000));
+  }
+  const result = verdict === YES ? fire(rule, facts, hit, doubt, failed, retryAfterS) : null;
   counters.totalNs[rule.index] += (performance.now() - start) * 1e6;
   if (result !== null) {
     counters.hits[rule.index]++;
@@ -126,12 +134,20 @@ function run(engine: Engine, planned: PlannedRule, facts: Facts, hit: Hit, lifte
   return result;
 }
 
+/** How long until there is a token, in ms; 0 when one was taken or there is nothing to count by. */
+function shortage({ keyOf, limit }: CompiledThrottle, facts: Facts): number {
+  const key = keyOf(facts);
+  if (key === '') return 0;
+  const answer = facts.context.take?.(key, limit);
+  return answer === undefined || answer.allowed ? 0 : Math.max(1, answer.retryAfterMs);
+}
+
 function headerThere(facts: Facts, name: string): boolean {
   for (let index = 0; index < facts.headers.length; index += 2) if (facts.headers[index].toLowerCase() === name) return true;
   return false;
 }
 
-function fire(rule: CompiledRule, facts: Facts, hit: Hit, doubt: Facts['doubt'], failed: boolean): Fired {
+function fire(rule: CompiledRule, facts: Facts, hit: Hit, doubt: Facts['doubt'], failed: boolean, retryAfterS: number): Fired {
   const { context, phase } = facts;
   const counts = inRollout(rule, context);
   const { actions } = rule;
@@ -169,7 +185,7 @@ function fire(rule: CompiledRule, facts: Facts, hit: Hit, doubt: Facts['doubt'],
     ...(rule.owasp === undefined ? {} : { owasp: rule.owasp }),
     ...(rule.cwe === undefined ? {} : { cwe: rule.cwe }),
   };
-  return { rule, act, decision, counts, acts, redaction };
+  return { rule, act, decision, counts, acts, redaction, retryAfterS };
 }
 
 /** Exceptions of one evaluation: each is decided at most once, and only when a rule that it may lift has fired. */
@@ -281,7 +297,7 @@ function decide(engine: Engine, phase: Phase, fired: readonly Fired[], exception
         : null,
     status: action === 'block' || action === 'throttle' ? winner!.rule.actions.status || 403 : 0,
     template: action === 'block' ? winner!.rule.actions.template : null,
-    retryAfterS: action === 'throttle' ? winner!.rule.actions.retryAfterS : 0,
+    retryAfterS: action === 'throttle' ? winner!.retryAfterS : 0,
     delayMs: action === 'tarpit' ? winner!.rule.actions.delayMs : 0,
     blockActor,
   };

@@ -121,7 +121,7 @@ export function compileRate(source: NonNullable<Condition['rate']>, id: string, 
 }
 
 /** Values that a client writes are hashed: keys are shared between gateways and must not carry credentials. */
-function rateKey(name: string, scope: Scope): RateKey {
+export function rateKey(name: string, scope: Scope): RateKey {
   const colon = name.indexOf(':');
   const argument = name.slice(colon + 1);
   const hashed =

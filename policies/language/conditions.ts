@@ -171,7 +171,7 @@ const jwt = z
   })
   .describe('Facts of a JSON Web Token. Several are joined by and.');
 
-const rateKey = z.union([
+export const rateKey = z.union([
   z.enum(RATE_KEYS),
   z.string().regex(/^(?:header|cookie|query|parameter|body):.+$/, 'not a key such as client, principal, header:x-id, body:username'),
 ]);

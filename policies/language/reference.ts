@@ -170,6 +170,13 @@ ${actionDetails}
    status, template and delay.
 4. Redactions of all rules that act are joined; where two overlap, the first wins. Tags are joined. Of several \`block-actor\` one that acts goes before one that would, then the longest.
 
+## Throttling
+
+\`throttle\` without \`limit\` refuses every exchange on which the rule fires. With \`limit\` each of them takes a token out of a bucket, one bucket for each value of \`by\`
+(actor and endpoint by default), and only when the bucket is empty the rule fires: 429 with a Retry-After that says when the next token is there. Tokens flow back steadily,
+\`limit\` of them a \`window\`; at most \`burst\` wait to be used. Gateways decide on buckets of their own and tell each other over Redis ten times a second what they
+took, so together they let through about one limit; while Redis is away each enforces it alone. A policy in observe spends the same tokens and refuses nobody.
+
 ## Modes
 
 | service | rule (or its policy) | what happens |

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { SEVERITIES } from '../../exchange/index.js';
-import { condition, match, RELATIONS } from './conditions.js';
+import { condition, match, RELATIONS, rateKey } from './conditions.js';
 import { duration, oneOrMany, size, text, texts } from './value-tests.js';
 
 const NAME = /^[a-z0-9][a-z0-9._-]{0,99}$/;
@@ -51,10 +51,28 @@ export const actions = z
     throttle: z
       .strictObject({
         status: z.number().int().min(400).max(599).optional().describe('429 by default.'),
-        retryAfter: duration.optional().describe('30s by default.'),
+        retryAfter: duration
+          .optional()
+          .describe('Without limit: 30s by default. With limit, the client is told when the next token is there.'),
+        limit: z
+          .number()
+          .int()
+          .positive()
+          .max(1_000_000)
+          .optional()
+          .describe('Tokens a window: every hit takes one, and the rule fires only when none is left. Without it every hit is refused.'),
+        window: duration.optional().describe('Time in which so many tokens flow back; 1m by default.'),
+        burst: z
+          .number()
+          .int()
+          .positive()
+          .max(1_000_000)
+          .optional()
+          .describe('Tokens that can be used at once; as many as limit by default.'),
+        by: oneOrMany(rateKey).optional().describe('One bucket for each value of these; actor and endpoint by default.'),
       })
       .optional()
-      .describe('Refuse for now, with Retry-After.'),
+      .describe('Refuse for now, with Retry-After; with limit, by a token bucket that all gateways share.'),
     tarpit: z.strictObject({ delay: duration }).optional().describe('Hold the exchange back for this long, at most 30s.'),
     challenge: z
       .strictObject({

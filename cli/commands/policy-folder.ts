@@ -1,0 +1,28 @@
+import path from 'node:path';
+import type { FullPolicySet, PolicyProblem, PolicySource } from '../../policies/index.js';
+
+export interface CompiledFolder {
+  /** Null where there are problems. */
+  readonly set: FullPolicySet | null;
+  readonly sources: readonly PolicySource[];
+  readonly files: number;
+  readonly problems: readonly PolicyProblem[];
+}
+
+/** Compiles the policies of a folder, or the built-in ones. Never throws for what stands in the files. */
+export async function compileFolder(dir: string | undefined): Promise<CompiledFolder> {
+  const { compilePolicies, loadLibrary, PolicyError, readPolicyFolder } = await import('../../policies/index.js');
+  const { sources, problems } = dir === undefined ? { sources: loadLibrary(), problems: [] } : await readPolicyFolder(path.resolve(dir));
+  if (problems.length > 0) return { set: null, sources, files: sources.length, problems };
+  try {
+    return { set: compilePolicies(sources), sources, files: sources.length, problems: [] };
+  } catch (error) {
+    if (!(error instanceof PolicyError)) throw error;
+    return { set: null, sources, files: sources.length, problems: error.problems };
+  }
+}
+
+/** `file:line:column what is wrong; expected …; did you mean …?` */
+export function problemLine({ file, line, column, message, expected, nearest }: PolicyProblem): string {
+  return `${file}:${line}:${column} ${message}${expected === undefined ? '' : `; expected ${expected}`}${nearest === undefined ? '' : `; did you mean "${nearest}"?`}`;
+}

@@ -1,0 +1,110 @@
+/** What a policy can answer with besides a block, through the real program: throttle, tarpit, challenge, close; and a throttle that two gateways share. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { createServer, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import path from 'node:path';
+import t, { type Test } from 'tap';
+import { startRole, startWeir, temporaryFolder } from './support/processes.js';
+import { startRedis } from './support/redis.js';
+
+process.env.WEIR_SECRET = 'the same for all processes';
+t.setTimeout(300_000);
+
+/** An application that shows which headers reached it. */
+async function startEcho(t: Test): Promise<string> {
+  const server = createServer((request: IncomingMessage, response) => {
+    request.resume();
+    response.setHeader('content-type', 'application/json').end(JSON.stringify({ headers: request.headers }));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+function policyFolder(t: Test, rules: readonly object[]): string {
+  const folder = path.join(temporaryFolder(t), 'policies');
+  mkdirSync(folder);
+  writeFileSync(path.join(folder, 'responses.yaml'), JSON.stringify({ policy: 'responses', mode: 'enforce', rules }));
+  return folder;
+}
+
+const get = (base: string, where: string, headers: Record<string, string> = {}) => fetch(`${base}${where}`, { headers });
+
+t.test('throttle, tarpit, challenge and close act on the traffic', async (t) => {
+  const policies = policyFolder(t, [
+    { rule: 'slow-down', match: { path: '/limited/**' }, action: { throttle: { limit: 3, window: '1h', by: ['client', 'path'] } } },
+    { rule: 'bog', match: { path: '/bog' }, action: { tarpit: { delay: '400ms' } } },
+    { rule: 'prove', match: { path: '/prove' }, action: 'challenge' },
+    { rule: 'hang-up', match: { path: '/hang-up' }, action: 'close' },
+  ]);
+  const { gateway } = await startWeir(t, [
+    '--upstream',
+    await startEcho(t),
+    '--mode',
+    'enforce',
+    '--policies',
+    policies,
+    '--trusted-proxies',
+    '127.0.0.0/8',
+  ]);
+
+  const from = (ip: string) => ({ 'x-forwarded-for': ip });
+  const statuses: number[] = [];
+  for (let time = 0; time < 5; time++) statuses.push((await get(gateway, '/limited/a', from('203.0.113.9'))).status);
+  t.strictSame(statuses, [200, 200, 200, 429, 429], 'three tokens, then none');
+  const refused = await get(gateway, '/limited/a', from('203.0.113.9'));
+  const retryAfterS = Number(refused.headers.get('retry-after'));
+  t.ok(retryAfterS > 1000 && retryAfterS <= 1200, `the next token in ${retryAfterS} s: a third of an hour`);
+  t.equal((await get(gateway, '/limited/a', from('203.0.113.10'))).status, 200, 'another client has a bucket of its own');
+  t.equal((await get(gateway, '/limited/b', from('203.0.113.9'))).status, 200, 'and so has another path');
+
+  const startedMs = performance.now();
+  const bogged = await get(gateway, '/bog');
+  t.ok(performance.now() - startedMs >= 390, 'held back');
+  t.equal(bogged.status, 403);
+
+  const proven = (await (await get(gateway, '/prove')).json()) as { headers: Record<string, string> };
+  t.equal(proven.headers['x-weir-challenge'], 'responses/prove', 'the application is told to ask for more proof');
+
+  await t.rejects(get(gateway, '/hang-up'), 'the connection ends without an answer');
+  t.equal((await get(gateway, '/free')).status, 200, 'and the gateway goes on');
+});
+
+t.test('two gateways share one throttle over Redis', async (t) => {
+  const redis = await startRedis();
+  t.teardown(() => redis.stop());
+  const upstream = await startEcho(t);
+  const policies = policyFolder(t, [{ rule: 'slow-down', action: { throttle: { limit: 40, window: '1h', by: 'client' } } }]);
+  const start = async () => {
+    const { ready } = await startRole(t, 'gateway', [
+      '--data',
+      temporaryFolder(t),
+      '--port',
+      '0',
+      '--host',
+      '127.0.0.1',
+      '--upstream',
+      upstream,
+      '--mode',
+      'enforce',
+      '--policies',
+      policies,
+      '--redis',
+      redis.url,
+    ]); // prettier-ignore
+    return ready.gateway;
+  };
+  const gateways = await Promise.all([start(), start()]);
+  let passed = 0;
+  for (let round = 0; round < 60; round++) {
+    for (const gateway of gateways) if ((await get(gateway, '/')).status === 200) passed++;
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+  t.ok(
+    passed >= 40 && passed <= 56,
+    `${passed} of 120 passed with 40 tokens: what both take before they hear of each other is let through`,
+  );
+});
