@@ -72,7 +72,7 @@ export function summaryOf(pair: Pair, seen: Seen) {
   const other = seen.client === 0 ? 1 : 0;
   return {
     method: request === null ? '-' : request.head.method,
-    host: request === null ? '-' : hostOf(request, seen.ends.port[other]),
+    host: request === null ? '-' : hostOf(request),
     uri: request === null || request.head.target === '' ? '-' : request.head.target,
     status: response === null ? null : response.head.version === '0.9' ? '0' : response.head.status,
   };

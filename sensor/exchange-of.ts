@@ -24,7 +24,7 @@ export function exchangeOf(pair: Pair, seen: Seen, observer: Observer, ports: Ex
   const server = { ip: ends.ip[other], port: ends.port[other] };
   const from = seen.proxied ?? { ip: ends.ip[client], port: ends.port[client] };
   const vni = ends.vni < 0 ? null : ends.vni;
-  const message = requestOf(request, server.port);
+  const message = requestOf(request);
   const id = newId(request.startedMs);
   const named = header(request.head.headers, 'x-request-id');
   const endedMs = Math.max(request.endedMs, response?.endedMs ?? 0);
@@ -59,12 +59,12 @@ export function assigned(exchange: Exchange, vni: number, observer: Observer, po
   };
 }
 
-function requestOf(request: Message, serverPort: number): RequestMessage {
+function requestOf(request: Message): RequestMessage {
   const { head } = request;
   return {
     method: head.method,
     scheme: 'http',
-    host: hostOf(request, serverPort),
+    host: hostOf(request),
     target: originForm(head.method, head.target),
     httpVersion: head.version === '0.9' ? '1.0' : head.version,
     headers: head.headers,
@@ -87,14 +87,15 @@ function responseOf(response: Message): ResponseMessage {
 const ABSOLUTE = /^([a-z][a-z0-9+.-]*):\/\/([^/?#]*)/i;
 
 /** Authority of a request (RFC 9112 §3.2): of an absolute target, of CONNECT, else of Host; lower case, without the default port. */
-export function hostOf(request: Message, serverPort: number): string {
+export function hostOf(request: Message): string {
   const { head } = request;
-  let host = ABSOLUTE.exec(head.target)?.[2] ?? '';
+  let host = '';
   if (head.method === 'CONNECT') host = /^\S*/.exec(head.target)?.[0] ?? '';
+  else if (!head.target.startsWith('/')) host = ABSOLUTE.exec(head.target)?.[2] ?? '';
   if (host === '') host = header(head.headers, 'host') ?? header(head.headers, ':authority') ?? '';
   const at = host.lastIndexOf('@');
   host = (at < 0 ? host : host.slice(at + 1)).trim().toLowerCase();
-  return serverPort === 80 || host.endsWith(':80') ? host.replace(/:80$/, '') : host;
+  return host.endsWith(':80') ? host.slice(0, -3) : host;
 }
 
 /** Target without scheme and authority. CONNECT and `*` stay as they are. */

@@ -26,7 +26,7 @@ export class HarWriter {
     const entry = {
       startedDateTime: new Date(request.startedMs).toISOString(),
       time: sendMs + waitMs + receiveMs,
-      request: this.#request(request, seen.ends.port[other]),
+      request: this.#request(request),
       response: this.#response(response),
       cache: {},
       timings: { send: sendMs, wait: waitMs, receive: receiveMs },
@@ -41,9 +41,9 @@ export class HarWriter {
     this.#out.write('\n]}}\n');
   }
 
-  #request(request: Message, serverPort: number) {
+  #request(request: Message) {
     const { head } = request;
-    const host = hostOf(request, serverPort);
+    const host = hostOf(request);
     const url = head.target.startsWith('/') || head.target === '' ? `http://${host}${head.target}` : head.target;
     return {
       method: head.method,

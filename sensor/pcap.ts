@@ -15,7 +15,7 @@ export interface ReadPcapOptions extends PipelineOptions, Partial<ExchangePorts>
   readonly observer?: Observer;
   readonly onProgress?: (readBytes: number, packets: number) => void;
   readonly signal?: AbortSignal;
-  /** Worker threads; 0 (the default) reads on this thread. With workers, exchanges of different connections come in another order. */
+  /** Threads, this one included; up to 1 (the default) all is done on this thread. With more, exchanges of different connections come in another order. */
   readonly workers?: number;
 }
 
@@ -46,19 +46,16 @@ export async function readPcap(
     exchanges++;
     onExchange(exchange);
   };
-  if ((options.workers ?? 0) > 0) {
-    const shards = new Shards(options.workers ?? 0, options, (exchange, vni) => give(assigned(exchange, vni, observer, ports)));
-    const result = await readInto(shards, input, options);
-    return { ...result, exchanges, counters: { ...result.counters, exchanges } };
-  }
-  const result = await readPairs(
-    input,
-    (pair, seen) => {
-      const exchange = exchangeOf(pair, seen, observer, ports);
-      if (exchange !== null) give(exchange);
-    },
-    options,
-  );
+  const onPair: OnSeenPair = (pair, seen) => {
+    const exchange = exchangeOf(pair, seen, observer, ports);
+    if (exchange !== null) give(exchange);
+  };
+  const threads = options.workers ?? 1;
+  const into =
+    threads > 1
+      ? new Shards(threads, options, onPair, (exchange, vni) => give(assigned(exchange, vni, observer, ports)))
+      : new Pipeline(options, onPair);
+  const result = await readInto(into, input, options);
   return { ...result, exchanges, counters: { ...result.counters, exchanges } };
 }
 

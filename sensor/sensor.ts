@@ -15,7 +15,7 @@ export interface SensorOptions extends PipelineOptions {
   /** First pause before a source that failed is run again; doubles up to `maxRestartMs`. */
   readonly restartMs?: number;
   readonly maxRestartMs?: number;
-  /** Worker threads for what is live; 0 (the default) does everything on this thread. */
+  /** Threads for what is live, this one included; up to 1 (the default) everything is done on this thread. */
   readonly workers?: number;
 }
 
@@ -87,8 +87,9 @@ export function createSensor(options: SensorOptions, ports: SensorPorts): Sensor
   };
   // Files have their own clock, so each has its own pipeline; what is live shares one, so a packet seen on two interfaces counts once.
   const openLive = (): Pipeline | Shards => {
-    if ((options.workers ?? 0) === 0) return new Pipeline(options, onPair);
-    return new Shards(options.workers ?? 0, options, (exchange, vni) => give(assigned(exchange, vni, observer, ports)));
+    const threads = options.workers ?? 1;
+    if (threads <= 1) return new Pipeline(options, onPair);
+    return new Shards(threads, options, onPair, (exchange, vni) => give(assigned(exchange, vni, observer, ports)));
   };
   let live: Pipeline | Shards | null = null;
   const files = new Set<Pipeline>();

@@ -4,7 +4,7 @@ import { addCounters, type Counters, newCounters } from './counters.js';
 import { Decoder } from './decode/decoder.js';
 import type { Segment } from './decode/segment.js';
 import { sensorError } from './errors.js';
-import type { PipelineOptions } from './pipeline.js';
+import { type OnSeenPair, Pipeline, type PipelineOptions } from './pipeline.js';
 import { hashOf } from './reassembly/flows.js';
 import { type RecordViews, recordBytes, viewsOf, writeSegment } from './shard-record.js';
 import { DEFAULT_LIMITS, type Packet } from './types.js';
@@ -44,11 +44,18 @@ interface Shard {
   openFlows: number;
 }
 
+/** Part of the connections that this thread keeps for itself, by the number of threads: it also reads, decodes headers and takes in what workers found. */
+const OWN_SHARE: Readonly<Record<number, number>> = { 2: 0.33, 3: 0.12 };
+const HASHES = 2 ** 32;
+
 /**
- * The same as a Pipeline, over worker threads: headers are decoded here, and each connection goes to one worker by the symmetric hash of its innermost
- * addresses and ports (and network id, where the key has it). Exchanges of one connection keep their order, those of different workers mix.
+ * The same as a Pipeline, over several threads, this one included: headers are decoded here, and each connection belongs to one thread by the symmetric
+ * hash of its innermost addresses and ports (and network id, where the key has it). Exchanges of one connection keep their order, those of different
+ * threads mix.
  */
 export class Shards {
+  readonly #own: Pipeline;
+  readonly #ownHashes: number;
   readonly #shards: Shard[];
   readonly #decoder: Decoder;
   readonly #counters = newCounters();
@@ -58,18 +65,21 @@ export class Shards {
   #running: number;
   #failure: WeirError | null = null;
 
-  constructor(count: number, options: PipelineOptions, onExchange: (exchange: Exchange, vni: number) => void) {
+  /** `threads` is at least 2. Pairs are of this thread, exchanges of the others. */
+  constructor(threads: number, options: PipelineOptions, onPair: OnSeenPair, onExchange: (exchange: Exchange, vni: number) => void) {
     const limits = { ...DEFAULT_LIMITS, ...options.limits };
     this.#keyByVni = options.keyByVni ?? false;
     this.#decoder = new Decoder(this.#counters, { tunnelDepth: limits.tunnelDepth, verifyChecksums: options.verifyChecksums ?? false });
-    this.#running = count;
+    this.#ownHashes = Math.floor((OWN_SHARE[threads] ?? 0) * HASHES);
+    this.#running = threads - 1;
     const share: PipelineOptions = {
       keyByVni: this.#keyByVni,
       verifyChecksums: options.verifyChecksums ?? false,
-      limits: { ...limits, flows: Math.ceil(limits.flows / count), totalBytes: Math.ceil(limits.totalBytes / count) },
+      limits: { ...limits, flows: Math.ceil(limits.flows / threads), totalBytes: Math.ceil(limits.totalBytes / threads) },
     };
+    this.#own = new Pipeline(share, onPair);
     const program = new URL(import.meta.url.endsWith('.ts') ? './shard-worker.ts' : './shard-worker.js', import.meta.url);
-    this.#shards = Array.from({ length: count }, () => {
+    this.#shards = Array.from({ length: threads - 1 }, () => {
       const worker = new Worker(program, { workerData: share });
       const buffer = new ArrayBuffer(BATCH_BYTES);
       const shard: Shard = {
@@ -89,24 +99,26 @@ export class Shards {
   }
 
   get counters(): Counters {
-    const sum = addCounters(newCounters(), this.#counters);
+    const sum = addCounters(addCounters(newCounters(), this.#counters), this.#own.counters);
     for (const shard of this.#shards) addCounters(sum, shard.counters);
     return sum;
   }
 
   get bufferedBytes(): number {
-    return this.#shards.reduce((sum, shard) => sum + shard.buffered, 0);
+    const { queued, held } = this.#own.bufferedBytes;
+    return this.#shards.reduce((sum, shard) => sum + shard.buffered, queued + held);
   }
 
   get openFlows(): number {
-    return this.#shards.reduce((sum, shard) => sum + shard.openFlows, 0);
+    return this.#shards.reduce((sum, shard) => sum + shard.openFlows, this.#own.openFlows);
   }
 
   packet(packet: Packet): void {
     const segment = this.#decoder.decode(packet);
     if (segment === null) return;
-    const shard = this.#shards[(hashOf(segment, this.#keyByVni) >>> 0) % this.#shards.length];
-    this.#write(shard, segment);
+    const hash = (hashOf(segment, this.#keyByVni) >>> 0) - this.#ownHashes;
+    if (hash < 0) this.#own.segment(segment);
+    else this.#write(this.#shards[Math.floor((hash / (HASHES - this.#ownHashes)) * this.#shards.length)], segment);
   }
 
   #write(shard: Shard, segment: Segment): void {
@@ -141,6 +153,7 @@ export class Shards {
   }
 
   tick(nowMs: number): void {
+    this.#own.tick(nowMs);
     for (const shard of this.#shards) {
       this.#send(shard, 0);
       shard.worker.postMessage({ kind: 'tick', nowMs } satisfies ShardOrder);
@@ -149,6 +162,7 @@ export class Shards {
 
   /** Hands over everything that is open, and ends the workers. @throws the failure of a worker */
   async end(): Promise<void> {
+    this.#own.end();
     for (const shard of this.#shards) {
       this.#send(shard, 0);
       shard.worker.postMessage({ kind: 'end' } satisfies ShardOrder);

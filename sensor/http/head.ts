@@ -38,6 +38,9 @@ export function requestLine(line: string): Head | null {
   if (blank <= 0) return null;
   const method = line.slice(0, blank);
   if (!METHOD.test(method)) return null;
+  // What nearly every line looks like, without the search that VERSION is.
+  if (line.endsWith(' HTTP/1.1'))
+    return { method, target: line.slice(blank, Math.max(blank, line.length - 9)).trim(), version: '1.1', status: 0, headers: [] };
   const match = VERSION.exec(line);
   if (match === null) {
     if (!PLAIN.test(method)) return null;
@@ -117,9 +120,10 @@ export function announcedFraming(headers: readonly string[]): FramingFound {
   for (let index = 0; index < headers.length; index += 2) {
     const name = headers[index];
     if (name.length === 14 && name.toLowerCase() === 'content-length') {
-      const digits = /^\d{1,15}/.exec(headers[index + 1]);
-      const value = digits === null ? -1 : Number(digits[0]);
-      if (digits === null || digits[0].length !== headers[index + 1].length || (length >= 0 && value !== length)) contradictory = true;
+      const text = headers[index + 1];
+      const digits = leadingDigits(text);
+      const value = digits === 0 ? -1 : Number(text.slice(0, digits));
+      if (digits === 0 || digits !== text.length || (length >= 0 && value !== length)) contradictory = true;
       if (length < 0 && value >= 0) length = value;
     } else if (name.length === 17 && name.toLowerCase() === 'transfer-encoding') {
       if (/(?:^|[\s,;])chunked(?:$|[\s,;])/i.test(headers[index + 1])) chunked = true;
@@ -128,4 +132,11 @@ export function announcedFraming(headers: readonly string[]): FramingFound {
   if (chunked) return { framing: CHUNKED, contradictory: contradictory || length >= 0 };
   if (length > 0) return { framing: { kind: 'length', length }, contradictory };
   return { framing: length === 0 ? NO_BODY : null, contradictory };
+}
+
+function leadingDigits(text: string): number {
+  const limit = Math.min(text.length, 15);
+  let count = 0;
+  while (count < limit && text.charCodeAt(count) >= 48 && text.charCodeAt(count) <= 57) count++;
+  return count;
 }

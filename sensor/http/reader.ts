@@ -29,6 +29,8 @@ type State = 'start' | 'length' | 'close' | 'chunk-size' | 'chunk-data' | 'chunk
 
 const LF = 10;
 const CR = 13;
+/** Value of a hexadecimal digit, -1 for other bytes. */
+const HEX = Int8Array.from({ length: 256 }, (_, byte) => '0123456789abcdef'.indexOf(String.fromCharCode(byte).toLowerCase()));
 
 /** HTTP/1 messages of one direction out of its bytes and holes (RFC 9112). Tolerant: it reads what others sent, it does not judge. */
 export class MessageReader {
@@ -116,13 +118,16 @@ export class MessageReader {
       if (at === end) return end;
       this.#startedMs = tsMs;
       this.#scanned = 0;
-      const headEnd = endOfHead(bytes, at, end);
-      if (headEnd > 0) return this.#head(latin1(bytes, at, headEnd), tsMs) ? headEnd : this.#noMessage(bytes, at, end);
+      const text = latin1(bytes, at, end);
+      const length = endOfHead(text);
+      if (length > 0) return this.#head(text.slice(0, length), tsMs) ? at + length : this.#noMessage(bytes, at, end);
     }
     const had = pending.length;
     pending.append(bytes, at, end);
-    const headEnd = endOfHead(pending.bytes, Math.max(0, this.#scanned - 3), pending.length);
-    if (headEnd > 0) {
+    const from = Math.max(0, this.#scanned - 3);
+    const tail = endOfHead(latin1(pending.bytes, from, pending.length));
+    if (tail > 0) {
+      const headEnd = from + tail;
       const text = latin1(pending.bytes, 0, headEnd);
       pending.clear();
       if (this.#head(text, tsMs)) return at + headEnd - had;
@@ -229,6 +234,8 @@ export class MessageReader {
 
   /** Lines of chunked framing (RFC 9112 §7.1): a size, the end of a chunk, a trailer field. */
   #readLine(bytes: Uint8Array, start: number, end: number, tsMs: number): number {
+    const plain = this.#plainChunkLine(bytes, start, end);
+    if (plain > 0) return plain;
     let stop = start;
     while (stop < end && bytes[stop] !== LF) stop++;
     const pending = this.#pending;
@@ -251,6 +258,31 @@ export class MessageReader {
     return this.#chunkLine(withoutCr(line), bytes, start, stop + 1, end, tsMs);
   }
 
+  /** The usual lines of chunked framing, read from the bytes: digits and CRLF, or CRLF alone. Returns the index behind it, 0 for all others. */
+  #plainChunkLine(bytes: Uint8Array, start: number, end: number): number {
+    if (this.#pending.length > 0) return 0;
+    let at = start;
+    let size = 0;
+    if (this.#state === 'chunk-size') {
+      for (; at < end && at - start < 7; at++) {
+        const digit = HEX[bytes[at]];
+        if (digit < 0) break;
+        size = size * 16 + digit;
+      }
+      if (at === start) return 0;
+    } else if (this.#state !== 'chunk-end') return 0;
+    if (at + 1 >= end || bytes[at] !== CR || bytes[at + 1] !== LF) return 0;
+    if (this.#state === 'chunk-end') this.#state = 'chunk-size';
+    else this.#beginChunk(size);
+    return at + 2;
+  }
+
+  #beginChunk(length: number): void {
+    this.#firstChunk = false;
+    this.#remaining = length;
+    this.#state = length === 0 ? 'trailers' : 'chunk-data';
+  }
+
   #chunkLine(line: string, bytes: Uint8Array, start: number, after: number, end: number, tsMs: number): number {
     if (this.#state === 'chunk-end') {
       this.#state = 'chunk-size';
@@ -268,9 +300,7 @@ export class MessageReader {
     const size = /^[ \t]*([0-9a-f]{1,16})[ \t]*(?:;|$)/i.exec(line);
     const length = size === null ? Number.NaN : Number.parseInt(size[1], 16);
     if (!(length <= Number.MAX_SAFE_INTEGER)) return this.#badChunk(line, bytes, start, end, tsMs);
-    this.#firstChunk = false;
-    this.#remaining = length;
-    this.#state = length === 0 ? 'trailers' : 'chunk-data';
+    this.#beginChunk(length);
     return after;
   }
 
@@ -408,11 +438,9 @@ function withoutCr(line: string): string {
 }
 
 /** Index behind the empty line that ends a head, -1 when it is not there. A line that is alone up to the end of an HTTP/0.9 request has none. */
-function endOfHead(bytes: Uint8Array, start: number, end: number): number {
-  for (let at = start; at < end; at++) {
-    if (bytes[at] !== LF) continue;
-    if (bytes[at + 1] === LF && at + 1 < end) return at + 2;
-    if (bytes[at + 1] === CR && bytes[at + 2] === LF && at + 2 < end) return at + 3;
-  }
-  return -1;
+function endOfHead(text: string): number {
+  const usual = text.indexOf('\n\r\n');
+  const bare = text.indexOf('\n\n');
+  if (bare >= 0 && (usual < 0 || bare < usual)) return bare + 2;
+  return usual < 0 ? -1 : usual + 3;
 }

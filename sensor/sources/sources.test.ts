@@ -376,8 +376,10 @@ t.test('workers give the same exchanges', async (t) => {
     );
     return { lines: lines.toSorted(), counters: summary.counters };
   };
-  const alone = await read(0);
+  const alone = await read(1);
   const shared = await read(2);
+  const many = await read(4);
+  t.same(many.lines, alone.lines);
   t.equal(alone.lines.length, 200);
   t.same(shared.lines, alone.lines);
   t.same(shared.counters, alone.counters, 'and the same counters');
