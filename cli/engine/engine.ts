@@ -2,7 +2,8 @@
  * The engine: every exchange once through classification, inventory, ownership, detectors, policies that did not run inline, and actor scores; what
  * follows from a batch is committed together with the batch's id, so a crash neither loses nor repeats anything that was acknowledged.
  */
-import type { ActorBook, HitBook, Verdict } from '../../attackers/index.js';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type ActorBook, type HitBook, readBlockName, type Verdict } from '../../attackers/index.js';
 import {
   type ActorRef,
   actorOf,
@@ -12,7 +13,7 @@ import {
   type Observation,
   type Redactor,
 } from '../../exchange/index.js';
-import type { DetectorWatch, Inventory, OwnershipModel } from '../../learning/index.js';
+import { bodiesOf, type DetectorWatch, type Inventory, type OwnershipModel } from '../../learning/index.js';
 import {
   type Classifier,
   contextOf,
@@ -24,7 +25,7 @@ import {
   LocalRates,
 } from '../../policies/index.js';
 import type { ActorWrite, Commit, CommitResult, SampleWrite, Store } from '../../store/index.js';
-import type { Batch } from '../../traffic/index.js';
+import type { Batch, Taken } from '../../traffic/index.js';
 import { findingsOfActs, onePerCause } from './act-findings.js';
 import { ActorDeltas } from './actor-deltas.js';
 import { ExtraCounts } from './counts.js';
@@ -38,6 +39,12 @@ const SELF_TEST_PATH = '/.weir-self-test/';
 
 /** Exchanges after which gateways hear what was learned, also within a batch: what they block by should not be older than it must. */
 const TELL_EVERY = 32;
+/** Shortest and longest pause between the ends and beginnings of commits. */
+const MIN_PAUSE_MS = 250;
+const MAX_PAUSE_MS = 2_000;
+/** Batches that may wait for a commit before no more are taken. */
+const MAX_OPEN_BATCHES = 4_000;
+const LEFT_OUT_EVERY_MS = 10_000;
 /** How often the same weakness of a service's credentials is told. */
 const CREDENTIAL_FLAW_EVERY_MS = 3_600_000;
 
@@ -62,7 +69,29 @@ export interface EngineEvents {
   blockActor(exchange: Exchange, order: NonNullable<Decision['blockActor']>): void;
   /** Before the commit: a gateway may act on it at once. */
   learned(ownershipDelta: Uint8Array | null): void;
-  committed(result: CommitResult, verdicts: readonly Verdict[], hitBlocks: ReadonlySet<string>): void;
+  /** An actor passed the threshold of its score. */
+  judged(verdict: Verdict): void;
+  committed(result: CommitResult, hitBlocks: ReadonlySet<string>): void;
+}
+
+/** What waits for the next commit. */
+interface Open {
+  readonly batchIds: string[];
+  readonly findings: Finding[];
+  readonly samples: SampleWrite[];
+  readonly safe: { readonly promise: Promise<void>; resolve(): void; reject(error: Error): void };
+}
+
+function newOpen(): Open {
+  let resolve: () => void = () => undefined;
+  let reject: (error: Error) => void = () => undefined;
+  const promise = new Promise<void>((done, failed) => {
+    resolve = done;
+    reject = failed;
+  });
+  // Whoever took part hears of it; nobody may have.
+  promise.catch(() => undefined);
+  return { batchIds: [], findings: [], samples: [], safe: { promise, resolve, reject } };
 }
 
 export interface EngineCounters {
@@ -71,16 +100,37 @@ export interface EngineCounters {
   repeatedBatches: number;
   ownTraffic: number;
   failedExchanges: number;
+  commits: number;
+  failedCommits: number;
   commitMs: number;
 }
 
 export class Engine {
-  readonly counters: EngineCounters = { exchanges: 0, findings: 0, repeatedBatches: 0, ownTraffic: 0, failedExchanges: 0, commitMs: 0 };
+  readonly counters: EngineCounters = {
+    exchanges: 0,
+    findings: 0,
+    repeatedBatches: 0,
+    ownTraffic: 0,
+    failedExchanges: 0,
+    commits: 0,
+    failedCommits: 0,
+    commitMs: 0,
+  };
   private readonly extra = new ExtraCounts();
   private readonly actorDeltas: ActorDeltas;
   private readonly sampler: Sampler;
   private readonly rates = new LocalRates();
   private hitBlocks = new Set<string>();
+  /** What was learned since the last commit began. */
+  private open = newOpen();
+  /** Batches that were taken and are not committed → when they are safe. */
+  private readonly underway = new Map<string, Promise<void>>();
+  private committing: Promise<void> | null = null;
+  private timer: NodeJS.Timeout | null = null;
+  private committedAtMs = Number.NEGATIVE_INFINITY;
+  private lastCommitMs = 0;
+  private saidLeftOutAtMs = Number.NEGATIVE_INFINITY;
+  private readonly stopping = new AbortController();
   /** Rule and service → when a weakness of its credentials was last told. */
   private readonly flawsToldAtMs = new Map<string, number>();
   /** When it last had something to do. */
@@ -110,40 +160,105 @@ export class Engine {
     hits.restore(await texts('hits'));
   }
 
-  /** Processes batches and commits their effects. Resolves when they are safe. */
-  async process(batches: readonly Batch[], nowMs: number): Promise<void> {
-    const fresh = new Set(await this.parts.store.unprocessed(batches.map((batch) => batch.id)));
+  /**
+   * Learns from batches at once; what follows from them is committed a moment later, together with what came meanwhile. Resolves when it may have
+   * more, with the promise that they are safe.
+   */
+  async process(batches: readonly Batch[], nowMs: number): Promise<Taken> {
+    const unknown = batches.filter((batch) => !this.underway.has(batch.id));
+    const fresh = new Set(await this.parts.store.unprocessed(unknown.map((batch) => batch.id)));
     this.counters.repeatedBatches += batches.length - fresh.size;
-    const findings: Finding[] = [];
-    const verdicts: Verdict[] = [];
-    const samples: SampleWrite[] = [];
-    for (const batch of batches) {
+    this.busyAtMs = nowMs;
+    const earlier = batches.flatMap((batch) => this.underway.get(batch.id) ?? []);
+    const { open } = this;
+    for (const batch of unknown) {
       if (!fresh.has(batch.id)) continue;
+      open.batchIds.push(batch.id);
+      this.underway.set(batch.id, open.safe.promise);
       for (const exchange of batch.exchanges) {
-        this.take(exchange, findings, verdicts, samples);
+        this.take(exchange, open);
         if (this.counters.exchanges % TELL_EVERY === 0) this.tellGateways();
       }
     }
-    if (fresh.size === 0) return;
+    if (fresh.size === 0) return { safe: Promise.all(earlier).then(() => undefined) };
     this.tellGateways();
-    const startedMs = performance.now();
-    const result = await this.parts.store.commit(this.commitOf([...fresh], nowMs, findings, samples));
-    this.counters.commitMs += performance.now() - startedMs;
-    this.busyAtMs = nowMs;
-    this.events.committed(result, verdicts, this.takeHits());
+    this.commitSoon();
+    // A store that is slow or away must not let what is not written grow without end.
+    if (this.open.batchIds.length >= MAX_OPEN_BATCHES) await this.commit();
+    return { safe: Promise.all([open.safe.promise, ...earlier]).then(() => undefined) };
   }
 
   private tellGateways(): void {
     this.events.learned(this.parts.ownership.deltas());
   }
 
-  /** When nothing arrives: writes what was held back to save writes. */
-  async idle(nowMs: number): Promise<void> {
-    const result = await this.parts.store.commit(this.commitOf([], nowMs, [], []));
-    this.events.committed(result, [], this.takeHits());
+  /** When nothing arrives: writes what was held back to save writes. Resolves when all is written, or `stop` gave up on it. */
+  async idle(): Promise<void> {
+    await this.committing;
+    await this.commit();
   }
 
-  private take(exchange: Exchange, findings: Finding[], verdicts: Verdict[], samples: SampleWrite[]): void {
+  /** No further attempts for a store that fails; what it did not take stays unacknowledged. */
+  stop(): void {
+    this.stopping.abort();
+    clearTimeout(this.timer ?? undefined);
+    this.timer = null;
+  }
+
+  /** Commits take at most a fifth of the time, and an idle engine commits at once. */
+  private commitSoon(): void {
+    if (this.timer !== null || this.committing !== null) return;
+    const waitMs = this.committedAtMs + Math.min(MAX_PAUSE_MS, Math.max(MIN_PAUSE_MS, 4 * this.lastCommitMs)) - performance.now();
+    this.timer = setTimeout(
+      () => {
+        this.timer = null;
+        void this.commit();
+      },
+      Math.max(0, waitMs),
+    );
+  }
+
+  private commit(): Promise<void> {
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.timer = null;
+    this.committing ??= this.write().finally(() => {
+      this.committing = null;
+      if (this.open.batchIds.length > 0 && !this.stopping.signal.aborted) this.commitSoon();
+    });
+    return this.committing;
+  }
+
+  private async write(): Promise<void> {
+    const { open } = this;
+    this.open = newOpen();
+    const startedMs = performance.now();
+    const step = this.commitOf(open, Date.now());
+    const result = await this.attempt(step);
+    this.lastCommitMs = performance.now() - startedMs;
+    this.counters.commitMs += this.lastCommitMs;
+    this.counters.commits++;
+    this.committedAtMs = performance.now();
+    for (const id of open.batchIds) this.underway.delete(id);
+    if (result === null) return open.safe.reject(new Error('the engine ended before the store took it'));
+    this.events.committed(result, this.takeHits());
+    open.safe.resolve();
+  }
+
+  /** What was learned is in memory already, so the same step is tried until the store takes it; meanwhile learning goes on. */
+  private async attempt(step: Commit): Promise<CommitResult | null> {
+    for (let pauseMs = 100; ; pauseMs = Math.min(5_000, pauseMs * 2)) {
+      try {
+        return await this.parts.store.commit(step);
+      } catch (error) {
+        this.counters.failedCommits++;
+        this.log(`engine: the store did not take a step: ${error instanceof Error ? error.message : String(error)}`);
+        if (this.stopping.signal.aborted) return null;
+        await delay(pauseMs, undefined, { signal: this.stopping.signal }).catch(() => undefined);
+      }
+    }
+  }
+
+  private take(exchange: Exchange, { findings, samples }: Open): void {
     this.counters.exchanges++;
     const isSelfTest = exchange.request.target.startsWith(SELF_TEST_PATH);
     if (isSelfTest || exchange.tags.some((tag) => OWN_TRAFFIC.has(tag))) {
@@ -155,7 +270,7 @@ export class Engine {
       const raised = this.learn(exchange, samples);
       for (const finding of raised) {
         const verdict = this.parts.actors.report(finding);
-        if (verdict !== null && verdict.act !== 'none') verdicts.push(verdict);
+        if (verdict !== null && verdict.act !== 'none') this.events.judged(verdict);
         this.actorDeltas.reported(finding);
       }
       findings.push(...raised);
@@ -163,10 +278,17 @@ export class Engine {
     } catch (error) {
       // One exchange that breaks a learner must not stop the stream: it is counted, named, and left out.
       this.counters.failedExchanges++;
-      this.log(
-        `engine: exchange ${exchange.id} (${exchange.request.method} ${exchange.service}) was left out: ${error instanceof Error ? error.stack : String(error)}`,
-      );
+      this.leftOut(exchange, error);
     }
+  }
+
+  /** A fault that every exchange meets would fill the disk with its lines. */
+  private leftOut(exchange: Exchange, error: unknown): void {
+    if (exchange.startedAtMs - this.saidLeftOutAtMs < LEFT_OUT_EVERY_MS) return;
+    this.saidLeftOutAtMs = exchange.startedAtMs;
+    this.log(
+      `engine: exchange ${exchange.id} (${exchange.request.method} ${exchange.service}) was left out, the ${this.counters.failedExchanges}th: ${error instanceof Error ? error.stack : String(error)}`,
+    );
   }
 
   private learn(exchange: Exchange, samples: SampleWrite[]): Finding[] {
@@ -174,10 +296,11 @@ export class Engine {
     const { blockId } = exchange.outcome;
     if (exchange.outcome.phase === 'connection' && blockId !== undefined) return this.learnBlocked(exchange, blockId, samples);
     const dataHits = dataHitsOf(exchange, classifier);
-    const observation = inventory.observe(exchange, dataHits);
+    const bodies = bodiesOf(exchange);
+    const observation = inventory.observe(exchange, dataHits, bodies);
     const { endpoint } = observation;
     const raised: Finding[] = [];
-    const judged = ownership.judge(observation);
+    const judged = ownership.judge(observation, bodies.response);
     if (judged.finding !== null) raised.push(judged.finding);
     raised.push(...this.parts.detectors.observe(observation, judged.verdict));
     const evaluated = this.evaluate(exchange, observation, judged.verdict);
@@ -186,8 +309,7 @@ export class Engine {
     raised.push(...findingsOfActs([...exchange.outcome.acts, ...acts], exchange, endpoint));
     actors.observe(observation);
     this.actorDeltas.observed(observation);
-    if (blockId !== undefined)
-      hits.record({ id: blockId, origin: 'person', createdBy: '' }, `${endpoint.method} ${endpoint.template}`, exchange.startedAtMs);
+    if (blockId !== undefined) hits.record(readBlockName(blockId), `${endpoint.method} ${endpoint.template}`, exchange.startedAtMs);
     if (acts.some((act) => !act.acted && act.action === 'block')) this.extra.wouldBlock(exchange, endpoint.id);
     this.keep(samples, exchange, endpoint, dataHits, raised.length > 0 || exchange.outcome.incidentId !== undefined);
     return onePerCause(raised).filter((finding) => this.isNews(finding, exchange));
@@ -211,12 +333,14 @@ export class Engine {
   /** What the blocklist stopped is counted and kept for the actor, but teaches nothing about the API. */
   private learnBlocked(exchange: Exchange, blockId: string, samples: SampleWrite[]): Finding[] {
     this.parts.hits.record(
-      { id: blockId, origin: 'person', createdBy: '' },
+      readBlockName(blockId),
       `${exchange.request.method} ${exchange.request.target.split('?')[0].slice(0, 200)}`,
       exchange.startedAtMs,
     );
     this.extra.stopped(exchange);
-    this.hitBlocks.add(blockId);
+    const { id, origin, createdBy } = readBlockName(blockId);
+    this.hitBlocks.add(id);
+    if (origin === 'feed') this.hitBlocks.add(`feed:${createdBy}`);
     this.actorDeltas.stopped(actorOf(exchange.principal, exchange.client.ip));
     this.keep(samples, exchange, null, [], exchange.outcome.incidentId !== undefined);
     return [];
@@ -256,7 +380,7 @@ export class Engine {
     return taken;
   }
 
-  private commitOf(batchIds: readonly string[], nowMs: number, findings: readonly Finding[], samples: readonly SampleWrite[]): Commit {
+  private commitOf({ batchIds, findings, samples }: Open, nowMs: number): Commit {
     const { inventory, ownership, actors, hits } = this.parts;
     const encoder = new TextEncoder();
     const learnedOf = (scope: string, entries: readonly { readonly key: string; readonly value: string | null }[]) =>

@@ -29,6 +29,7 @@ export interface EngineRun {
 const SWEEP_EVERY_MS = 60_000;
 const GROUP = 'engine';
 const IDLE_MS = 1_000;
+const POLICIES_AFTER_MS = 700;
 
 /** Where the store lies: PostgreSQL where one is named, else a SQLite file in the data folder. */
 export function openConfiguredStore(config: Config): Promise<Store> {
@@ -40,8 +41,10 @@ export async function runEngine(run: EngineRun): Promise<{ close(): Promise<void
   const { config, secret } = run;
   const store = await openConfiguredStore(config);
   const maps = await openSharedMaps(run.shared);
-  // Compiling takes most of a second: ready first, and the first batch waits for it.
-  const opening = openPolicyBook({ folder: config.policies, secret, maps, log: run.log });
+  // Compiling takes most of a second that the gateway needs just now: ready first, and the first batch waits for it.
+  const opening = new Promise<void>((resolve) => setTimeout(resolve, POLICIES_AFTER_MS)).then(() =>
+    openPolicyBook({ folder: config.policies, secret, maps, log: run.log }),
+  );
   opening.catch(() => undefined);
   const policies: { book: PolicyBook | null } = { book: null };
   const blocklist = await Blocklist.open(run.shared, { protect: protectedAddresses(config) });
@@ -80,10 +83,10 @@ export async function runEngine(run: EngineRun): Promise<{ close(): Promise<void
         if (delta !== null) feed.append(delta);
         outward.templates(inventory);
       },
-      committed: (result, verdicts, hitBlocks) => {
+      judged: (verdict) => void actOn(verdict, blocklist, run.log),
+      committed: (result, hitBlocks) => {
         outward.committed(result);
         outward.hit(hitBlocks);
-        void actOn(verdicts, blocklist, run.log);
       },
     },
     run.log,
@@ -91,17 +94,10 @@ export async function runEngine(run: EngineRun): Promise<{ close(): Promise<void
   await engine.restore();
   outward.templates(inventory);
   const stop = new AbortController();
-  // One step at a time: a batch, or what an idle moment writes.
-  let step: Promise<void> = Promise.resolve();
-  const inTurn = (work: () => Promise<void>): Promise<void> => {
-    const next = step.then(work);
-    step = next.catch(() => undefined);
-    return next;
-  };
   const pins = followPins(maps, inventory, run.log);
   const consuming = opening.then((book) => {
     policies.book = book;
-    return run.consumer.consume(GROUP, (batches: readonly Batch[]) => inTurn(() => engine.process(batches, Date.now())), stop.signal);
+    return run.consumer.consume(GROUP, (batches: readonly Batch[]) => engine.process(batches, Date.now()), stop.signal);
   });
   consuming.catch((error: unknown) => run.log(`engine: ${error instanceof Error ? error.message : String(error)}`));
   const idle = setInterval(() => {
@@ -109,9 +105,7 @@ export async function runEngine(run: EngineRun): Promise<{ close(): Promise<void
     const isQuiet = nowMs - engine.busyAtMs >= IDLE_MS;
     if (!isQuiet || engine.busyAtMs === 0) return;
     engine.busyAtMs = 0;
-    void inTurn(() => engine.idle(nowMs)).catch((error: unknown) =>
-      run.log(`engine: ${error instanceof Error ? error.message : String(error)}`),
-    );
+    void engine.idle();
   }, IDLE_MS);
   const startedAtMs = Date.now();
   const status = (): ProcessStatus => ({
@@ -142,7 +136,8 @@ export async function runEngine(run: EngineRun): Promise<{ close(): Promise<void
       pins();
       stop.abort();
       await consuming.catch(() => undefined);
-      await inTurn(() => engine.idle(Date.now()));
+      engine.stop();
+      await engine.idle();
       await run.consumer.close();
       await feed.close();
       policies.book?.close();
@@ -199,22 +194,20 @@ async function blockActor(
 }
 
 /** What the threshold of the actor score orders; a simulated one is in the actor's timeline only. */
-async function actOn(verdicts: readonly Verdict[], blocklist: Blocklist, log: (message: string) => void): Promise<void> {
-  for (const { actor, act, reason } of verdicts) {
-    if (act !== 'block') continue;
-    try {
-      await blocklist.add({
-        value: actor.value,
-        kind: actor.kind === 'principal' ? 'principal' : undefined,
-        reason,
-        origin: 'detector',
-        createdBy: 'actor score',
-        durationMs: 4 * 3_600_000,
-        escalate: true,
-      });
-    } catch (error) {
-      log(`engine: ${actor.label} was not blocked: ${error instanceof Error ? error.message : String(error)}`);
-    }
+async function actOn({ actor, act, reason }: Verdict, blocklist: Blocklist, log: (message: string) => void): Promise<void> {
+  if (act !== 'block') return;
+  try {
+    await blocklist.add({
+      value: actor.value,
+      kind: actor.kind === 'principal' ? 'principal' : undefined,
+      reason,
+      origin: 'detector',
+      createdBy: 'actor score',
+      durationMs: 4 * 3_600_000,
+      escalate: true,
+    });
+  } catch (error) {
+    log(`engine: ${actor.label} was not blocked: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 

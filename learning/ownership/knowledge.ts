@@ -1,7 +1,7 @@
 import type { AnswerObject } from './answer.js';
 import type { KeyedHash } from './hash.js';
 import { isGloballyUnique } from './shape.js';
-import { type ResourceRule, Sheet, scoped } from './sheet.js';
+import { type ResourceRule, Sheet } from './sheet.js';
 import { Table } from './table.js';
 
 /** Name spaces of the table's keys. */
@@ -93,7 +93,7 @@ export class Knowledge {
   }
 
   resource(service: string, resource: string): ResourceRule | undefined {
-    return this.sheet.resources.get(scoped(service, resource));
+    return this.sheet.resource(service, resource);
   }
 
   /** How a person stands to an object of the table, named by its key, its value, and the resource whose rule says what its group is. `withoutGrants`: had nobody shared or listed it. */

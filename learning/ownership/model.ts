@@ -1,5 +1,5 @@
 import { type AccessVerdict, bodyText, type Finding, findingOf, type Observation, type Principal } from '../../exchange/index.js';
-import type { AnswerObject, Field } from './answer.js';
+import { type AnswerObject, type Field, readAnswer } from './answer.js';
 import { Dirty, loadSegment, MAX_PIECES, type SavedEntry } from './checkpoint.js';
 import {
   addSample,
@@ -12,6 +12,7 @@ import {
   type Sample,
   saveContext,
   stancesOf,
+  type Tally,
   tallyOf,
 } from './contexts.js';
 import { OwnershipError } from './errors.js';
@@ -63,12 +64,17 @@ export interface Judgement {
 const MAX_BODY = 262_144;
 const MAX_CONTEXTS = 60_000;
 const MAX_WAITING_GRANTS = 20_000;
+const MAX_IDS = 200_000;
+/** From so many people on a place speaks for itself. */
+const ENOUGH_PEOPLE = 6;
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 interface Reading {
   readonly observation: Observation;
   readonly reading: RouteReading;
   readonly objects: AnswerObject[];
+  /** Fields of the objects as numbers, made at most once each. */
+  readonly snapshots: Map<AnswerObject, Uint32Array>;
   readonly status: number;
   readonly person: Person | null;
 }
@@ -87,11 +93,13 @@ export class OwnershipModel {
   readonly #ofResource = new Map<string, Set<Context>>();
   /** Resources that answers have shown under that name. */
   readonly #shown = new Set<string>();
-  readonly #idIndex = new Map<number, string[]>();
+  /** Id value → resources that answers showed it as; two generations, the older one is forgotten as a whole. */
+  #ids = new Map<number, string[]>();
+  #olderIds = new Map<number, string[]>();
   readonly #waitingGrants = new Map<number, number[]>();
   readonly #lists = new Map<string, { first: Map<number, number>; conflicts: number; mine: boolean; people: Set<number> }>();
   readonly #dirty = new Dirty();
-  readonly #entryLog = new Map<string, number[]>();
+  readonly #entryLog = new Map<number, number[]>();
   readonly #ruleLog = new Map<string, SheetChange>();
   readonly #typedAt = new Map<string, number>();
   readonly #broadLists = new Map<string, Set<number>>();
@@ -113,9 +121,9 @@ export class OwnershipModel {
     };
   }
 
-  /** Judges an exchange with what was known before it, then learns from it. */
-  judge(observation: Observation): Judgement {
-    const read = this.#read(observation);
+  /** Judges an exchange with what was known before it, then learns from it. `answer`: the parsed JSON of the answer, where somebody has parsed it. */
+  judge(observation: Observation, answer?: () => unknown): Judgement {
+    const read = this.#read(observation, answer);
     const verdict = this.#judge(read);
     this.#learn(read, verdict);
     return { verdict, finding: this.#finding(read, verdict) };
@@ -234,12 +242,12 @@ export class OwnershipModel {
   readonly #write = (hi: number, lo: number, a: number, b: number): void => {
     if (!this.known.table.set(hi, lo, a, b)) return;
     this.#dirty.segments.add(hi >>> 22);
-    this.#entryLog.set(`${hi >>> 0}.${lo >>> 0}`, [hi >>> 0, lo >>> 0, a >>> 0, b >>> 0, 1]);
+    this.#entryLog.set(entryKey(hi, lo), [hi >>> 0, lo >>> 0, a >>> 0, b >>> 0, 1]);
   };
 
   readonly #forget = (hi: number, lo: number): void => {
     this.#dirty.segments.add(hi >>> 22);
-    if (this.known.table.delete(hi, lo)) this.#entryLog.set(`${hi >>> 0}.${lo >>> 0}`, [hi >>> 0, lo >>> 0, 0, 0, 0]);
+    if (this.known.table.delete(hi, lo)) this.#entryLog.set(entryKey(hi, lo), [hi >>> 0, lo >>> 0, 0, 0, 0]);
   };
 
   #change(change: SheetChange): void {
@@ -249,7 +257,7 @@ export class OwnershipModel {
     this.#dirty.pieces.add(name);
   }
 
-  #read(observation: Observation): Reading {
+  #read(observation: Observation, answer?: () => unknown): Reading {
     const { exchange, endpoint } = observation;
     const { request, response } = exchange;
     const bodyless = request.body.bytes.length === 0;
@@ -265,9 +273,22 @@ export class OwnershipModel {
     );
     const status = response?.status ?? 0;
     const readable = response !== null && status >= 200 && status < 300 && response.body.bytes.length > 0;
-    const objects = readable ? answerObjects(bodyText(response.headers, response.body, MAX_BODY), reading.collection) : [];
+    const objects = !readable
+      ? []
+      : answer !== undefined
+        ? readAnswer(answer(), reading.collection)
+        : answerObjects(bodyText(response.headers, response.body, MAX_BODY), reading.collection);
     const person = exchange.principal === null ? null : this.#personOf(exchange.principal, exchange.startedAtMs, exchange.service);
-    return { observation, reading, objects, status, person };
+    return { observation, reading, objects, snapshots: new Map(), status, person };
+  }
+
+  #snapshot(read: Reading, object: AnswerObject): Uint32Array {
+    let fields = read.snapshots.get(object);
+    if (fields === undefined) {
+      fields = this.#objects.snapshot(object);
+      read.snapshots.set(object, fields);
+    }
+    return fields;
   }
 
   #personOf(principal: Principal, nowMs: number, service: string): Person {
@@ -442,7 +463,7 @@ export class OwnershipModel {
       this.known.objectKey(service, context.resource, reference.value);
       const { hi, lo } = this.known.hash;
       const about = subjectOf(read.objects, reference);
-      const fields = about !== null ? this.#objects.snapshot(about) : this.#objects.fieldsOf(hi, lo);
+      const fields = about !== null ? this.#snapshot(read, about) : this.#objects.fieldsOf(hi, lo);
       const held = this.#objects.fieldsOf(hi, lo);
       const sample = {
         person: person.id,
@@ -472,7 +493,7 @@ export class OwnershipModel {
       if (object.resource !== resource) continue;
       this.known.objectKey(service, resource, object.id as string);
       const { hi, lo } = this.known.hash;
-      addSample(context, { person: person.id, hi, lo, value: 0, fields: this.#objects.snapshot(object), denied });
+      addSample(context, { person: person.id, hi, lo, value: 0, fields: this.#snapshot(read, object), denied });
     }
     if (context.uses >= context.nextCheck) this.#review(context);
   }
@@ -497,7 +518,7 @@ export class OwnershipModel {
     const idFree = !reading.references.some((one) => one.place === 'path');
     if (person !== null && (idFree || read.status === 201) && !denied && read.objects.length > 0) this.#voteByList(read, person);
     for (const object of read.objects) {
-      const fields = this.#objects.snapshot(object);
+      const fields = this.#snapshot(read, object);
       if (object.id !== null) {
         const rule = this.known.resource(service, object.resource);
         this.known.objectKey(service, object.resource, object.id);
@@ -672,16 +693,26 @@ export class OwnershipModel {
 
   #index(id: string, resource: string): void {
     const value = this.known.valueHash(id);
-    const held = this.#idIndex.get(value);
-    if (held === undefined) this.#idIndex.set(value, [resource]);
+    const held = this.#shownAs(value);
+    if (held === undefined) this.#ids.set(value, [resource]);
     else if (held.length < 4 && !held.includes(resource)) held.push(resource);
-    if (this.#idIndex.size > 200_000) this.#idIndex.delete(this.#idIndex.keys().next().value as number);
+    if (this.#ids.size < MAX_IDS / 2) return;
+    this.#olderIds = this.#ids;
+    this.#ids = new Map();
+  }
+
+  #shownAs(value: number): string[] | undefined {
+    const held = this.#ids.get(value);
+    if (held !== undefined) return held;
+    const older = this.#olderIds.get(value);
+    if (older !== undefined) this.#ids.set(value, older);
+    return older;
   }
 
   #contextOf(service: string, reading: RouteReading, reference: Reference, mutates: boolean): Context | null {
     const key = contextKey(service, reading.route, reference.slot);
     let context = this.#contexts.get(key);
-    const seenAs = this.#idIndex.get(this.known.valueHash(reference.value));
+    const seenAs = this.#shownAs(this.known.valueHash(reference.value));
     if (context === undefined) {
       // Outside the path nearly everything is no reference: a place counts once its values are ids that answers have shown.
       if (
@@ -729,9 +760,12 @@ export class OwnershipModel {
     this.#dirty.pieces.add(`place|${context.key}`);
     context.nextCheck = Math.min(context.uses + 500, Math.ceil(context.uses * 1.35) + 2);
     this.#vote(context);
-    this.#typeResource(context.service, context.resource);
-    this.#refresh(context);
-    for (const other of this.#ofResource.get(scoped(context.service, context.resource)) ?? []) if (other !== context) this.#refresh(other);
+    const isRetyped = this.#typeResource(context.service, context.resource);
+    const tallies = new Map<Context, Tally>();
+    this.#refresh(context, tallies);
+    // Places with too few people of their own lean on the others of the resource, so they follow these.
+    for (const other of this.#ofResource.get(scoped(context.service, context.resource)) ?? [])
+      if (other !== context && (isRetyped || (other.rule?.principals ?? 0) < ENOUGH_PEOPLE)) this.#refresh(other, tallies);
   }
 
   #vote(context: Context): void {
@@ -748,27 +782,39 @@ export class OwnershipModel {
     this.#joinResource(context);
   }
 
-  #typeResource(service: string, resource: string): void {
+  /** Looks anew at which fields of a resource name an owner; true when that changed. */
+  #typeResource(service: string, resource: string): boolean {
     const name = scoped(service, resource);
     const contexts = [...(this.#ofResource.get(name) ?? [])];
     const uses = contexts.reduce((sum, one) => sum + one.uses, 0);
-    if (uses < (this.#typedAt.get(name) ?? 0)) return;
+    if (uses < (this.#typedAt.get(name) ?? 0)) return false;
     this.#typedAt.set(name, Math.min(uses + 1000, Math.ceil(uses * 1.2) + 3));
     const fields = typeFields(contexts, this.people, this.#objects.pathOf);
     const before = this.known.sheet.resources.get(name);
-    if (JSON.stringify(before?.fields ?? []) === JSON.stringify(fields)) return;
+    if (JSON.stringify(before?.fields ?? []) === JSON.stringify(fields)) return false;
     const rule: ResourceRule = { fields };
     this.#change({ resource: name, rule: fields.length === 0 ? null : rule });
     this.#objects.reread(name, rule);
+    return true;
   }
 
-  #refresh(context: Context): void {
-    const tally = tallyOf(context, this.people, this.#relate);
+  /** `tallies`: those that were made already, for the same state of knowledge. */
+  #refresh(context: Context, tallies: Map<Context, Tally> = new Map()): void {
+    const counted = (one: Context): Tally => {
+      let tally = tallies.get(one);
+      if (tally === undefined) {
+        tally = tallyOf(one, this.people, this.#relate);
+        tallies.set(one, tally);
+      }
+      return tally;
+    };
+    const own = counted(context);
+    const tally = { ...own, share: { ...own.share }, anybody: { ...own.anybody } };
     for (const other of this.#ofResource.get(scoped(context.service, context.resource)) ?? []) {
       if (context.slot.startsWith('answer')) break;
       if (other === context || other.mutates !== context.mutates || other.slot.startsWith('answer')) continue;
-      if (tally.people >= 6) break;
-      addTally(tally, tallyOf(other, this.people, this.#relate), 0.5);
+      if (tally.people >= ENOUGH_PEOPLE) break;
+      addTally(tally, counted(other), 0.5);
     }
     const stances = stancesOf(tally, context.people.size, context.mutates, this.#settings.regime);
     if (stances.foreign.is === 'open' && isForStaff(context))
@@ -840,6 +886,9 @@ function isCreation(read: Reading): boolean {
     (read.status === 201 || !read.reading.references.some((one) => one.value === object.id || one.place === 'path'))
   );
 }
+
+/** 53 of the 64 bits: two entries of one delta that agree in them do not happen. */
+const entryKey = (hi: number, lo: number): number => (hi >>> 11) * 4294967296 + (lo >>> 0);
 
 const contextKey = (service: string, route: string, slot: string): string => `${service}\u001f${route}\u001f${slot}`;
 

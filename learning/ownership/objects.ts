@@ -9,16 +9,25 @@ interface Detail {
   fields: Uint32Array;
 }
 
+/** Details kept; of those beyond, the ones that were not seen for longest go. */
 const MAX_DETAILS = 60_000;
 const MAX_PATHS = 20_000;
+
+/** Half of what is kept. Whole halves are forgotten: a Map that loses its oldest key at every insertion walks over the graves of all before it. */
+interface Generation {
+  readonly byKey: Map<number, Detail>;
+  readonly byResource: Map<string, Detail[]>;
+}
+
+const newGeneration = (): Generation => ({ byKey: new Map(), byResource: new Map() });
 
 /**
  * Objects as answers showed them: writes owner and group of each into the table by the resource's rule, and keeps the raw fields of recent ones,
  * so that a rule that is found later also covers objects seen before it.
  */
 export class Objects {
-  readonly #details = new Map<number, Detail>();
-  readonly #byResource = new Map<string, Set<number>>();
+  #young = newGeneration();
+  #old = newGeneration();
   readonly #paths: string[] = ['@'];
   readonly #pathIds = new Map<string, number>([['@', 0]]);
 
@@ -30,7 +39,7 @@ export class Objects {
   ) {}
 
   get size(): number {
-    return this.#details.size;
+    return this.#young.byKey.size + this.#old.byKey.size;
   }
 
   readonly pathOf = (id: number): string => this.#paths[id];
@@ -65,35 +74,20 @@ export class Objects {
 
   /** Notes what an answer said about the object with this key. */
   learn(hi: number, lo: number, resource: string, fields: Uint32Array, rule: ResourceRule | undefined): void {
-    const key = (hi >>> 11) * 4294967296 + (lo >>> 0);
-    const held = this.#details.get(key);
-    if (held !== undefined) {
-      this.#details.delete(key);
-      held.fields = fields.length >= held.fields.length ? fields : merged(held.fields, fields);
-      this.#details.set(key, held);
-    } else {
-      this.#details.set(key, { hi, lo, resource, fields });
-      let members = this.#byResource.get(resource);
-      if (members === undefined) {
-        members = new Set();
-        this.#byResource.set(resource, members);
-      }
-      members.add(key);
-      if (this.#details.size > MAX_DETAILS) this.#forgetOldest();
-    }
+    const held = this.#find(hi, lo);
+    if (held !== null) held.fields = fields.length >= held.fields.length ? fields : merged(held.fields, fields);
+    else this.#keep({ hi, lo, resource, fields });
     if (rule !== undefined) this.#writeOwner(hi, lo, fields, rule);
   }
 
   fieldsOf(hi: number, lo: number): Uint32Array | null {
-    return this.#details.get((hi >>> 11) * 4294967296 + (lo >>> 0))?.fields ?? null;
+    return this.#find(hi, lo)?.fields ?? null;
   }
 
   /** Applies a new rule to the recent objects of a resource. */
   reread(resource: string, rule: ResourceRule): void {
-    for (const key of this.#byResource.get(resource) ?? []) {
-      const detail = this.#details.get(key);
-      if (detail !== undefined) this.#writeOwner(detail.hi, detail.lo, detail.fields, rule);
-    }
+    for (const generation of [this.#old, this.#young])
+      for (const { hi, lo, fields } of generation.byResource.get(resource) ?? []) this.#writeOwner(hi, lo, fields, rule);
   }
 
   /** No field says whose the object is, but it was listed as the caller's own: the latest such list says whose it is. */
@@ -126,13 +120,30 @@ export class Objects {
     this.write(hi, lo, owner, ((group << 8) | kind) >>> 0);
   }
 
-  #forgetOldest(): void {
-    const oldest = this.#details.entries().next().value;
-    if (oldest === undefined) return;
-    this.#details.delete(oldest[0]);
-    this.#byResource.get(oldest[1].resource)?.delete(oldest[0]);
+  #find(hi: number, lo: number): Detail | null {
+    const key = keyOf(hi, lo);
+    const young = this.#young.byKey.get(key);
+    if (young !== undefined) return young;
+    const old = this.#old.byKey.get(key);
+    if (old === undefined) return null;
+    this.#old.byKey.delete(key);
+    this.#keep(old);
+    return old;
+  }
+
+  #keep(detail: Detail): void {
+    if (this.#young.byKey.size >= MAX_DETAILS / 2) {
+      this.#old = this.#young;
+      this.#young = newGeneration();
+    }
+    this.#young.byKey.set(keyOf(detail.hi, detail.lo), detail);
+    const members = this.#young.byResource.get(detail.resource);
+    if (members === undefined) this.#young.byResource.set(detail.resource, [detail]);
+    else members.push(detail);
   }
 }
+
+const keyOf = (hi: number, lo: number): number => (hi >>> 11) * 4294967296 + (lo >>> 0);
 
 /** New values replace old ones of the same path; paths that the new answer leaves out keep their value. */
 function merged(before: Uint32Array, after: Uint32Array): Uint32Array {

@@ -55,9 +55,27 @@ export class Sheet {
   readonly routes = new Map<string, RouteRule>();
   readonly resources = new Map<string, ResourceRule>();
 
+  /** Service → resource → rule: asked several times an access, without making a joined name each time. */
+  readonly #byService = new Map<string, Map<string, ResourceRule>>();
+
   apply(change: SheetChange): void {
-    if ('route' in change) put(this.routes, change.route, change.rule);
-    else put(this.resources, change.resource, change.rule);
+    if ('route' in change) {
+      put(this.routes, change.route, change.rule);
+      return;
+    }
+    put(this.resources, change.resource, change.rule);
+    const cut = change.resource.indexOf('\u001f');
+    const service = change.resource.slice(0, cut);
+    let rules = this.#byService.get(service);
+    if (rules === undefined) {
+      rules = new Map();
+      this.#byService.set(service, rules);
+    }
+    put(rules, change.resource.slice(cut + 1), change.rule);
+  }
+
+  resource(service: string, name: string): ResourceRule | undefined {
+    return this.#byService.get(service)?.get(name);
   }
 
   changes(): SheetChange[] {
