@@ -70,17 +70,47 @@ export const configSchema = z.strictObject({
       sources: z
         .array(
           z.discriminatedUnion('kind', [
-            z.strictObject({ kind: z.literal('live'), interface: z.string(), filter: z.string().optional() }),
+            z.strictObject({
+              kind: z.literal('live'),
+              interface: z.string(),
+              filter: z.string().optional().describe('pcap-filter(7) expression'),
+              driver: z.enum(['tcpdump', 'cap']).default('tcpdump'),
+              bufferKib: z.number().int().min(64).max(4_194_304).default(65_536).describe('Ring in the kernel'),
+            }),
             z.strictObject({ kind: z.literal('vxlan'), port: z.number().int().default(4789), host: z.string().default('0.0.0.0') }),
             z.strictObject({ kind: z.literal('geneve'), port: z.number().int().default(6081), host: z.string().default('0.0.0.0') }),
             z.strictObject({ kind: z.literal('pcap'), path: z.string() }),
           ]),
         )
         .default([]),
-      workers: z.number().int().min(0).max(64).default(0),
+      workers: z.number().int().min(1).max(64).default(1).describe('Threads that share what is live'),
+      vnis: z
+        .record(z.string().regex(/^\d{1,8}$/, 'a network id (VNI) is a number'), z.string().min(1))
+        .default({})
+        .describe('Network id of a mirror (VXLAN, Geneve) → service'),
+      keyByVni: z.boolean().default(false).describe('Networks use the same addresses: tell connections apart by the network id'),
+      bodyBytes: z.number().int().min(0).max(67_108_864).default(1_048_576).describe('Kept of each body'),
+      flows: z.number().int().min(100).max(10_000_000).default(200_000).describe('Connections followed at once'),
+      totalMb: z.number().int().min(1).max(65_536).default(512).describe('Buffered over all connections'),
     })
     .prefault({}),
-  gateway: z.strictObject({ workers: z.number().int().min(1).max(256).default(1), drainMs: milliseconds.default(10_000) }).prefault({}),
+  gateway: z
+    .strictObject({
+      workers: z.number().int().min(1).max(256).default(1),
+      drainMs: milliseconds.default(10_000).describe('How long requests in progress may take after SIGTERM'),
+      readinessMs: z
+        .number()
+        .int()
+        .min(0)
+        .max(600_000)
+        .default(0)
+        .describe('After SIGTERM, how long connections are still accepted while readiness already fails, so that balancers notice'),
+      status: z
+        .strictObject({ host: z.string().default('127.0.0.1'), port: z.number().int().min(0).max(65535) })
+        .optional()
+        .describe('Where this gateway serves /healthz, /readyz and /metrics of its own; each further worker takes the next port'),
+    })
+    .prefault({}),
   actors: z
     .strictObject({ autoBlockScore: z.number().min(1).max(100).optional(), ipv6Prefix: z.number().int().min(32).max(128).default(64) })
     .prefault({}),
@@ -124,8 +154,8 @@ const DEFAULT_FILE = 'weir.yaml';
  * Throws SourceError for the file, WeirError CONFIG_INVALID for flags and environment.
  */
 export function loadConfig(flags: ConfigFlags, environment: NodeJS.ProcessEnv = process.env, cwd: string = process.cwd()): Config {
-  const file = flags.config ?? (existsSync(path.join(cwd, DEFAULT_FILE)) ? DEFAULT_FILE : null);
-  const config = file === null ? configSchema.parse({}) : fromFile(path.resolve(cwd, file));
+  const file = configFile(flags, cwd);
+  const config = file === null ? configSchema.parse({}) : fromFile(file);
   const merged: Config = { ...config };
   const upstream = flags.upstream ?? environment.WEIR_UPSTREAM;
   if (upstream !== undefined) merged.services = [serviceFor(upstream, flags.upstream === undefined ? 'WEIR_UPSTREAM' : '--upstream')];
@@ -143,6 +173,12 @@ export function loadConfig(flags: ConfigFlags, environment: NodeJS.ProcessEnv = 
   merged.gateway = { ...merged.gateway, workers: flags.workers ?? merged.gateway.workers };
   merged.secret = environment.WEIR_SECRET ?? merged.secret;
   return merged;
+}
+
+/** The file that `loadConfig` reads; null when there is none. */
+export function configFile(flags: ConfigFlags, cwd: string = process.cwd()): string | null {
+  const file = flags.config ?? (existsSync(path.join(cwd, DEFAULT_FILE)) ? DEFAULT_FILE : null);
+  return file === null ? null : path.resolve(cwd, file);
 }
 
 function fromFile(file: string): Config {

@@ -3,12 +3,10 @@
  *
  * Exit codes: 0 done, 1 the command ran and found something wrong (a failed check, a corrupt file), 2 it could not run (bad flags, config, port, folder).
  */
-import { readFileSync } from 'node:fs';
-import path from 'node:path';
 import { Command, CommanderError } from 'commander';
-import { packageRoot } from '../exchange/index.js';
 import { commands } from './commands/index.js';
 import { errorLine, type Output, processOutput } from './output.js';
+import { packageVersion } from './version.js';
 
 /** What a command's action may use beside its own options. `exitCode` is what the process ends with. */
 export interface CommandContext {
@@ -21,7 +19,7 @@ export async function main(argv: readonly string[], output: Output = processOutp
   const context: CommandContext = { output, exitCode: 0 };
   const program = new Command('weir')
     .description('API security gateway: learns your APIs from their traffic, enforces policies, catches BOLA, blocks attackers, scans.')
-    .version((JSON.parse(readFileSync(path.join(packageRoot(), 'package.json'), 'utf8')) as { version: string }).version)
+    .version(packageVersion())
     .showSuggestionAfterError(true)
     .exitOverride()
     .configureOutput({ writeOut: (text) => output.write(text), writeErr: (text) => output.error(text) });

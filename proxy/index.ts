@@ -3,8 +3,10 @@
  * the same for the routes of any app. It touches no store; what it needs from the rest of weir are the ports.
  */
 export { AccessLogFile, type AccessLogOptions } from './access-log.js';
+export { Counters } from './counters.js';
 export { FAULTS, type FaultCode } from './errors.js';
 export { createGateway, type Gateway, type GatewayAddress, type GatewayHealth, type GatewayStats, type UpstreamHealth } from './gateway.js';
+export { countersText } from './metrics.js';
 export {
   type GatewayConfig,
   type GatewayOptions,
@@ -17,7 +19,7 @@ export {
   type ServiceOptions,
   serviceSchema,
 } from './options.js';
-export { type WeirOptions, type WeirRequest, weir } from './plugin.js';
+export { type RouteGuardOptions, routeGuard, type WeirRequest } from './plugin.js';
 export {
   type AccessLogSink,
   type AccessQuestion,

@@ -13,9 +13,9 @@ import {
   type Gateway,
   type GatewayPorts,
   noPolicies,
+  routeGuard,
   type ServiceOptions,
   trivialPorts,
-  weir,
 } from './index.js';
 
 /** A decision as a policy set would return it. */
@@ -414,7 +414,7 @@ t.test('the plugin protects the routes of an app', async (t) => {
   const exchanges: Exchange[] = [];
   let mode: 'enforce' | 'observe' = 'enforce';
   const app = Fastify();
-  await app.register(weir, {
+  await app.register(routeGuard, {
     service: 'orders',
     mode: () => mode,
     ports: {

@@ -1,9 +1,22 @@
 import type { GatewayCore } from './core.js';
 import { type Counters, LATENCY_BOUNDS_S } from './counters.js';
+import type { GatewayPorts } from './ports.js';
+import type { Service } from './services.js';
+
+/** What is counted about the traffic, and what is asked when it is read. */
+interface Counted {
+  readonly counters: Counters;
+  readonly ports: Pick<GatewayPorts, 'accessLog' | 'policies'>;
+  readonly services: readonly Service[];
+}
 
 /** The counters of a gateway in Prometheus' text format (version 0.0.4). */
 export function gatewayMetrics(core: GatewayCore): string {
-  const { counters } = core;
+  return countersText({ counters: core.counters, ports: core.ports, services: core.router.services });
+}
+
+/** As `gatewayMetrics`, of anything that counts: without services there are no upstreams to tell of. */
+export function countersText({ counters, ports, services }: Counted): string {
   const out: string[] = [];
   const family = (name: string, kind: 'counter' | 'gauge' | 'histogram', help: string) =>
     out.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${kind}`);
@@ -55,21 +68,21 @@ export function gatewayMetrics(core: GatewayCore): string {
   family('weir_gateway_upstream_up', 'gauge', '1 when requests may go to the upstream.');
   family('weir_gateway_upstream_inflight', 'gauge', 'Requests in progress.');
   const nowMs = performance.now();
-  for (const service of core.router.services) {
+  for (const service of services) {
     for (const upstream of service.upstreams.upstreams) {
       const labels = { service: service.name, upstream: upstream.url };
       line('weir_gateway_upstream_up', labels, upstream.healthy && upstream.ejectedUntilMs <= nowMs ? 1 : 0);
       line('weir_gateway_upstream_inflight', labels, upstream.inflight);
     }
   }
-  const log = core.ports.accessLog?.stats();
+  const log = ports.accessLog?.stats();
   if (log !== undefined) {
     family('weir_gateway_access_log_lines_total', 'counter', 'Lines written to the access log.');
     line('weir_gateway_access_log_lines_total', {}, log.written);
     family('weir_gateway_access_log_dropped_total', 'counter', 'Lines dropped because the log could not keep up.');
     line('weir_gateway_access_log_dropped_total', {}, log.dropped);
   }
-  rules(core, family, line);
+  rules(ports, family, line);
   return `${out.join('\n')}\n`;
 }
 
@@ -95,8 +108,8 @@ function single(counters: Counters, family: Family, line: Line): void {
   for (const [port, count] of Object.entries(counters.portFailures)) line('weir_gateway_port_failures_total', { port }, count);
 }
 
-function rules(core: GatewayCore, family: Family, line: Line): void {
-  const stats = core.ports.policies().stats();
+function rules(ports: Counted['ports'], family: Family, line: Line): void {
+  const stats = ports.policies().stats();
   if (stats.length === 0) return;
   const families: readonly (readonly [string, string, (one: (typeof stats)[number]) => number])[] = [
     ['weir_rule_evaluations_total', 'Evaluations of a rule.', (one) => one.evaluations],

@@ -14,8 +14,8 @@ import { RequestHead, readTarget } from './request-head.js';
 import { withMutation } from './response-head.js';
 import { authority, PlanCache } from './services.js';
 
-/** Options of the Fastify plugin. Everything has a default: with no ports it does nothing but refuse malformed messages. */
-export interface WeirOptions {
+/** Options of the plugin. Everything has a default: with no ports it does nothing but refuse malformed messages. */
+export interface RouteGuardOptions {
   /** Name of this app in inventory, policies and metrics; default `app`. */
   readonly service?: string;
   /** Default `observe`: decisions are recorded, nothing is blocked. Read on every request, so a function may switch it at run time. */
@@ -27,6 +27,8 @@ export interface WeirOptions {
   readonly blockPage?: ServiceOptions['blockPage'];
   /** How much of each body is recorded; default 64 KiB. */
   readonly captureBytes?: number;
+  /** Where to count; default: nowhere that can be read. */
+  readonly counters?: Counters;
 }
 
 /** What a route can learn about its own request: `request.weir`. */
@@ -59,13 +61,13 @@ class Visit {
   }
 }
 
-async function protect(app: FastifyInstance, options: WeirOptions): Promise<void> {
+async function protect(app: FastifyInstance, options: RouteGuardOptions): Promise<void> {
   const ports = trivialPorts({ observer: { kind: 'plugin', id: `plugin-${process.pid}` }, ...options.ports });
   const service = options.service ?? 'app';
   const trusted = new CidrSet(options.trustedProxies ?? []);
   const blockPage = serviceSchema.shape.blockPage.parse(options.blockPage ?? {});
   const limits = limitsSchema.parse(options.captureBytes === undefined ? {} : { captureBytes: options.captureBytes });
-  const counters = new Counters();
+  const counters = options.counters ?? new Counters();
   const plans = new PlanCache(service);
   const visits = new WeakMap<FastifyRequest, Visit>();
   const modeNow = typeof options.mode === 'function' ? options.mode : () => (options.mode as Mode | undefined) ?? 'observe';
@@ -271,19 +273,16 @@ async function protect(app: FastifyInstance, options: WeirOptions): Promise<void
     return page.body;
   }
 }
+
 /**
- * Protects the routes of a Fastify 5 app without proxying: the same policies, blocklist and tee as the gateway, in the app's own process.
- *
- * ```ts
- * await app.register(weir, { service: 'orders', mode: 'enforce', ports });
- * ```
- *
- * Register it before the routes. Replies that a route hijacks are recorded by nothing and judged in the request phase only.
+ * Protects the routes of a Fastify 5 app without proxying, in the app's own process: hooks that ask the ports what the gateway asks them. The
+ * package's own plugin (cli/) joins it with policies, blocks and a stream. Replies that a route hijacks are recorded by nothing and judged in the
+ * request phase only.
  */
-export const weir: FastifyPluginAsync<WeirOptions> = Object.assign(protect, {
+export const routeGuard: FastifyPluginAsync<RouteGuardOptions> = Object.assign(protect, {
   // Fastify's own mark for plugins that are not encapsulated: the hooks must hold for the whole app, not for a child of it.
   [Symbol.for('skip-override')]: true,
-  [Symbol.for('fastify.display-name')]: 'weir',
+  [Symbol.for('fastify.display-name')]: 'weir-route-guard',
 });
 
 /** A verdict that ends the exchange. */

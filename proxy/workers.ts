@@ -3,10 +3,12 @@ import cluster, { type Worker } from 'node:cluster';
 export interface WorkersOptions {
   /** Processes that share the listening ports. */
   readonly count: number;
+  /** Environment of the process in a slot (1 to `count`), beside the one of this process; a replacement gets the slot of the one that died. */
+  readonly environment?: (slot: number) => Readonly<Record<string, string>>;
   /** Told about starts and deaths, for the log. */
   readonly onWorker?: (event: {
     readonly kind: 'started' | 'died';
-    readonly worker: number;
+    readonly slot: number;
     readonly pid: number;
     readonly reason?: string;
   }) => void;
@@ -17,6 +19,8 @@ export interface Workers {
   readonly pids: readonly number[];
   /** Deaths that were made good so far. */
   readonly replaced: number;
+  /** Sends a signal to every worker. */
+  signal(name: NodeJS.Signals): void;
   /** Asks every worker to drain; what is left after `drainMs` is killed. */
   close(drainMs: number): Promise<void>;
 }
@@ -36,30 +40,30 @@ export function runWorkers(options: WorkersOptions): Workers {
   let closing = false;
   let replaced = 0;
   let quickDeaths = 0;
-  const startedAt = new Map<number, number>();
   const timers = new Set<NodeJS.Timeout>();
 
-  const start = () => {
-    const worker = cluster.fork();
-    startedAt.set(worker.id, performance.now());
-    options.onWorker?.({ kind: 'started', worker: worker.id, pid: worker.process.pid ?? 0 });
-    worker.once('exit', (code, signal) => died(worker, signal ?? `code ${code}`));
+  const start = (slot: number) => {
+    const worker = cluster.fork(options.environment?.(slot) ?? {});
+    const startedMs = performance.now();
+    const pid = worker.process.pid ?? 0;
+    options.onWorker?.({ kind: 'started', slot, pid });
+    worker.once('exit', (code, signal) => {
+      options.onWorker?.({ kind: 'died', slot, pid, reason: signal ?? `code ${code}` });
+      replace(slot, performance.now() - startedMs);
+    });
   };
-  const died = (worker: Worker, reason: string) => {
-    const livedMs = performance.now() - (startedAt.get(worker.id) ?? 0);
-    startedAt.delete(worker.id);
-    options.onWorker?.({ kind: 'died', worker: worker.id, pid: worker.process.pid ?? 0, reason });
+  const replace = (slot: number, livedMs: number) => {
     if (closing) return;
     replaced++;
     quickDeaths = livedMs < QUICK_DEATH_MS ? quickDeaths + 1 : 0;
     const pauseMs = quickDeaths === 0 ? 0 : Math.min(LONGEST_PAUSE_MS, 100 * 2 ** quickDeaths);
     const timer = setTimeout(() => {
       timers.delete(timer);
-      if (!closing) start();
+      if (!closing) start(slot);
     }, pauseMs);
     timers.add(timer);
   };
-  for (let index = 0; index < options.count; index++) start();
+  for (let slot = 1; slot <= options.count; slot++) start(slot);
 
   const alive = () => Object.values(cluster.workers ?? {}).filter((worker): worker is Worker => worker !== undefined && !worker.isDead());
   return {
@@ -68,6 +72,9 @@ export function runWorkers(options: WorkersOptions): Workers {
     },
     get replaced() {
       return replaced;
+    },
+    signal: (name) => {
+      for (const worker of alive()) worker.process.kill(name);
     },
     close: async (drainMs) => {
       closing = true;

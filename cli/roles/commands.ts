@@ -10,10 +10,11 @@ import {
   redisPublisher,
 } from '../../traffic/index.js';
 import type { RoleFlags } from '../commands/options.js';
-import type { Config } from '../config.js';
+import { type Config, configFile, loadConfig } from '../config.js';
 import { type DataDir, openDataDir } from '../data-dir.js';
 import type { Output } from '../output.js';
 import { openSharedMaps } from '../shared-maps.js';
+import { watchConfig } from '../wiring/config-watch.js';
 import { withDemo } from './demo.js';
 import { untilSignal } from './signals.js';
 import { runUp } from './up.js';
@@ -47,7 +48,9 @@ export async function up(flags: RoleFlags, given: Config, version: string, outpu
       output.write(`  mode     ${MODE_SENTENCE[config.mode]}\n  data     ${data.path}\n\n  Ctrl-C stops it.\n\n`);
     }
     demo?.play(gateway);
+    const stopWatching = demo === null ? watchOf(flags, running.reload, log) : () => undefined;
     await untilSignal();
+    stopWatching();
     if (!flags.json) output.write('\n  draining …\n');
     await running.close();
     return 0;
@@ -90,10 +93,12 @@ export async function gateway(flags: RoleFlags, config: Config, version: string,
     tell(
       flags,
       output,
-      { gateway: gateways[0] },
+      { gateway: gateways[0], ...(running.statusUrl === null ? {} : { status: running.statusUrl }) },
       `weir gateway listens on ${gateways.join(', ')}${redis === undefined ? '; without --redis it enforces its policies and blocklist, and records nothing' : ''}`,
     );
+    const stopWatching = watchOf(flags, (next) => running.reload(next), log);
     await untilSignal();
+    stopWatching();
     await running.close();
     await publisher.close(2_000);
     policies.close();
@@ -216,6 +221,10 @@ function needRedis(config: Config, role: string): string {
 }
 
 const streamOf = (config: Config, url: string) => ({ url, maxStreamBytes: config.stream.maxMb * 1024 * 1024 });
+
+function watchOf(flags: RoleFlags, apply: (config: Config) => void, log: (message: string) => void): () => void {
+  return watchConfig({ file: configFile(flags), load: () => loadConfig(flags), apply, log });
+}
 
 const logTo =
   (output: Output) =>

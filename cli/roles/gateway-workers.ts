@@ -2,36 +2,44 @@
 import cluster from 'node:cluster';
 import path from 'node:path';
 import { packageRoot } from '../../exchange/index.js';
+import { runWorkers } from '../../proxy/index.js';
 import type { RoleFlags } from '../commands/options.js';
 import type { Config } from '../config.js';
+import { openDataDir } from '../data-dir.js';
 import type { Output } from '../output.js';
 import { untilSignal } from './signals.js';
 
-/** Restarts are spaced, so that a worker which cannot start does not spin. */
-const RESTART_MS = 1_000;
+/** What is for all workers together, or differs between them: each is told anew. */
+const OWN = ['--workers', '--data'];
+/** What a worker may take beyond its own drain to close files and connections. */
+const CLOSING_MS = 5_000;
 
 /** Each worker is a whole `weir gateway --workers 1` with a data folder of its own below the given one. */
 export async function runGatewayWorkers(flags: RoleFlags, config: Config, output: Output): Promise<number> {
   const args = process.argv
     .slice(2)
-    .filter((word, index, all) => word !== '--workers' && all[index - 1] !== '--workers' && !word.startsWith('--workers='));
-  cluster.setupPrimary({ exec: path.join(packageRoot(), 'bin', 'weir'), args, silent: false });
-  let stopping = false;
-  const fork = (slot: number): void => {
-    const worker = cluster.fork({ WEIR_DATA: path.join(config.data, `worker-${slot}`), WEIR_SKIP_BUILD: '1', WEIR_WORKER: String(slot) });
-    worker.once('exit', (code) => {
-      if (stopping) return;
-      output.error(`weir: gateway worker ${slot} ended with code ${code}; a new one starts\n`);
-      setTimeout(() => fork(slot), RESTART_MS);
-    });
-  };
-  for (let slot = 1; slot <= config.gateway.workers; slot++) fork(slot);
-  if (!flags.json) output.write(`weir gateway runs ${config.gateway.workers} workers\n`);
+    .filter((word, index, all) => !OWN.some((flag) => word === flag || all[index - 1] === flag || word.startsWith(`${flag}=`)));
+  cluster.setupPrimary({ exec: path.join(packageRoot(), 'bin', 'weir'), args: [...args, '--workers', '1'], silent: false });
+  const { workers: count, drainMs, readinessMs } = config.gateway;
+  // All workers are one weir: what one blocks by its hash the others must know by the same.
+  const data = openDataDir(config.data, 'gateway', config.secret);
+  const workers = runWorkers({
+    count,
+    environment: (slot) => ({
+      WEIR_DATA: path.join(data.path, `worker-${slot}`),
+      WEIR_SECRET: data.secret,
+      WEIR_SKIP_BUILD: '1',
+      WEIR_WORKER: String(slot),
+    }),
+    onWorker: ({ kind, slot, reason }) => {
+      if (kind === 'died') output.error(`weir: gateway worker ${slot} ended (${reason}); unless weir is stopping a new one starts\n`);
+    },
+  });
+  // Each worker reads the configuration again; the file is watched by them, the signal comes here.
+  process.on('SIGHUP', () => workers.signal('SIGHUP'));
+  if (!flags.json) output.write(`weir gateway runs ${count} workers\n`);
   await untilSignal();
-  stopping = true;
-  const workers = Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined);
-  const ended = workers.map((worker) => new Promise<void>((resolve) => worker.once('exit', () => resolve())));
-  for (const worker of workers) worker.process.kill('SIGTERM');
-  await Promise.all(ended);
+  await workers.close(readinessMs + drainMs + CLOSING_MS);
+  data.release();
   return 0;
 }

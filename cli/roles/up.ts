@@ -33,6 +33,8 @@ export interface RunningUp {
   readonly gateways: readonly string[];
   readonly admin: string;
   readonly signIn: string | null;
+  /** Services, limits and trusted proxies of the gateway, while traffic goes on. Throws, and changes nothing, when they cannot be used. */
+  reload(config: Config): void;
   close(): Promise<void>;
 }
 
@@ -87,14 +89,15 @@ export async function runUp(config: Config, data: DataDir, version: string, log:
     closing.push(() => sensor.close());
     const gateways = running.gateway.addresses.map((address) => address.url);
     data.publish({ gateways, admin: threads.admin.ready.url });
-    return { gateways, admin: threads.admin.ready.url, signIn: threads.admin.ready.signIn, close };
+    return { gateways, admin: threads.admin.ready.url, signIn: threads.admin.ready.signIn, reload: (next) => running.reload(next), close };
   } catch (error) {
     await close();
     throw error;
   }
 }
 
-interface Threads {
+/** Engine and admin on threads of their own, and the ends that a gateway, or the plugin in an app, holds. */
+export interface Threads {
   readonly admin: RunningThread<AdminReady>;
   readonly publisher: TrafficPublisher;
   readonly ownershipPort: import('node:worker_threads').MessagePort;
@@ -102,7 +105,8 @@ interface Threads {
   readonly closing: readonly (() => Promise<void>)[];
 }
 
-async function startThreads(
+/** Rejects with the first error of a thread; none is left behind. */
+export async function startThreads(
   config: Config,
   data: DataDir,
   version: string,

@@ -1,23 +1,14 @@
 /** A gateway of this process, joined with everything it asks: policies, blocklist, learned templates and ownership, modes, scores. */
 import path from 'node:path';
-import { Blocklist, BlockTable, type GeoReader, Throttle } from '../../attackers/index.js';
-import { actorOf, type Phase, PrincipalReader, TemplateMatcher } from '../../exchange/index.js';
-import { OwnershipView } from '../../learning/index.js';
-import { LocalRates } from '../../policies/index.js';
-import {
-  AccessLogFile,
-  type AccessQuestion,
-  createGateway,
-  type Gateway,
-  type GatewayOptions,
-  type GatewayPorts,
-  type RouteMatch,
-} from '../../proxy/index.js';
-import { type FeedReader, redisCounters, type SharedState, type TrafficPublisher } from '../../traffic/index.js';
+import type { GeoReader } from '../../attackers/index.js';
+import type { OwnershipView } from '../../learning/index.js';
+import { AccessLogFile, createGateway, type Gateway, type GatewayOptions } from '../../proxy/index.js';
+import type { FeedReader, SharedState, TrafficPublisher } from '../../traffic/index.js';
 import { type Config, gatewayService } from '../config.js';
-import { scanMarks } from '../scan-keys.js';
 import { type ProcessStatus, type SharedMaps, STATUS_TTL_MS } from '../shared-maps.js';
+import { openPorts } from './gateway-ports.js';
 import type { PolicyBook } from './policies.js';
+import { type StatusServer, startStatusServer } from './status-server.js';
 
 export interface GatewayParts {
   readonly id: string;
@@ -37,41 +28,37 @@ export interface GatewayParts {
 export interface RunningGateway {
   readonly gateway: Gateway;
   readonly ownership: OwnershipView;
+  /** Where /healthz, /readyz and /metrics of this gateway are served; null: nowhere. */
+  readonly statusUrl: string | null;
   status(): ProcessStatus;
+  /**
+   * Swaps services, limits and trusted proxies while traffic goes on; everything else needs a new start. Throws, and changes nothing, when the new
+   * configuration cannot be used.
+   */
+  reload(config: Config): void;
   close(): Promise<void>;
 }
 
 const METRICS_EVERY_MS = 5_000;
-const THROTTLE_SYNC_MS = 100;
 
 /** Builds the gateway, listens, and keeps its status in the shared map. */
 export async function runGateway(parts: GatewayParts): Promise<RunningGateway> {
-  const { config, maps, policies } = parts;
+  const { maps, policies } = parts;
+  let { config } = parts;
   const startedAtMs = Date.now();
-  const ownership = new OwnershipView();
-  const feed = parts.followOwnership(ownership);
-  const templates = followTemplates(maps);
-  const blocks = await followBlocks(parts);
   const accessLog = openAccessLog(config);
-  const throttling = openThrottle(config);
-  const ports = gatewayPorts(parts, {
-    throttle: throttling.throttle,
-    ownership,
-    templates,
-    table: blocks.table,
-    blocklist: blocks.blocklist,
-    accessLog,
-  });
-  const gateway = await createGateway(gatewayOptions(config, maps), ports);
+  const opened = await openPorts({ ...parts, redis: config.stream.redis, protect: protectedAddresses(config), accessLog });
+  const gateway = await createGateway(gatewayOptions(config, maps), opened.ports);
   const stopModes = maps.modes.subscribe(() => applyModes(gateway, config, maps));
   const addresses = await gateway.listen();
+  const statusServer = await openStatus(gateway, config);
   const status = (): ProcessStatus => ({
     role: 'gateway',
     version: parts.version,
     startedAtMs,
     atMs: Date.now(),
     addresses: addresses.map((address) => address.url),
-    counters: { ...gatewayCounters(gateway, parts.publisher, accessLog), throttleSyncFailures: throttling.throttle.syncFailures },
+    counters: { ...gatewayCounters(gateway, parts.publisher, accessLog), throttleSyncFailures: opened.throttle.syncFailures },
     services: serviceStatuses(gateway, config, maps),
     policies: policies.status(),
   });
@@ -83,16 +70,20 @@ export async function runGateway(parts: GatewayParts): Promise<RunningGateway> {
   const metricsBeat = setInterval(publishMetrics, METRICS_EVERY_MS);
   return {
     gateway,
-    ownership,
+    ownership: opened.ownership,
+    statusUrl: statusServer?.url ?? null,
     status,
+    reload(next) {
+      gateway.apply(gatewayOptions(next, maps));
+      config = next;
+    },
     async close() {
       clearInterval(heartbeat);
       clearInterval(metricsBeat);
       stopModes();
-      templates.stop();
-      await gateway.close(config.gateway.drainMs);
-      await throttling.close();
-      await feed.close();
+      await gateway.close(config.gateway.drainMs, config.gateway.readinessMs);
+      await statusServer?.close();
+      await opened.close();
       await accessLog?.close();
     },
   };
@@ -139,6 +130,13 @@ export function protectedAddresses(config: Config): { cidr: string; what: string
     ...config.trustedProxies.map((cidr) => ({ cidr, what: 'a trusted proxy' })),
     ...upstreams.filter((host) => /^[\d.]+$|:/.test(host)).map((cidr) => ({ cidr, what: 'an upstream' })),
   ];
+}
+
+async function openStatus(gateway: Gateway, config: Config): Promise<StatusServer | null> {
+  const { status } = config.gateway;
+  if (status === undefined) return null;
+  const worker = Number(process.env.WEIR_WORKER ?? 1);
+  return startStatusServer(gateway, status.host, status.port === 0 ? 0 : status.port + worker - 1);
 }
 
 function openAccessLog(config: Config): AccessLogFile | null {

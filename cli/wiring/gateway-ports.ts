@@ -1,0 +1,205 @@
+/** What a gateway, or the plugin in an app, asks: joined from policies, attackers, learning and traffic. */
+import { Blocklist, BlockTable, followFeeds, type GeoReader, nameOfBlock, Throttle } from '../../attackers/index.js';
+import { actorOf, type Phase, PrincipalReader, TemplateMatcher } from '../../exchange/index.js';
+import { OwnershipView } from '../../learning/index.js';
+import { LocalRates } from '../../policies/index.js';
+import type { AccessLogSink, AccessQuestion, GatewayPorts, RouteMatch } from '../../proxy/index.js';
+import { type FeedReader, redisCounters, type SharedState, type TrafficPublisher } from '../../traffic/index.js';
+import { scanMarks } from '../scan-keys.js';
+import type { SharedMaps } from '../shared-maps.js';
+import type { PolicyBook } from './policies.js';
+
+/** What ports are joined from. */
+export interface PortParts {
+  readonly id: string;
+  readonly secret: string;
+  readonly redis: string | undefined;
+  readonly shared: SharedState;
+  readonly maps: SharedMaps;
+  readonly publisher: TrafficPublisher;
+  readonly policies: PolicyBook;
+  /** Connects the view to the engine's model. */
+  readonly followOwnership: (view: OwnershipView) => FeedReader;
+  readonly geo: GeoReader | null;
+  readonly protect: { cidr: string; what: string }[];
+  readonly accessLog: AccessLogSink | null;
+  readonly log: (message: string) => void;
+}
+
+export interface OpenPorts {
+  readonly ports: GatewayPorts;
+  readonly ownership: OwnershipView;
+  readonly blocklist: Blocklist;
+  readonly throttle: Throttle;
+  close(): Promise<void>;
+}
+
+const THROTTLE_SYNC_MS = 100;
+
+/** Starts to follow blocks, templates and ownership, and joins them with the rest. Nothing it gives waits for anything. */
+export async function openPorts(parts: PortParts): Promise<OpenPorts> {
+  const ownership = new OwnershipView();
+  const feed = parts.followOwnership(ownership);
+  const templates = followTemplates(parts.maps);
+  const { table, blocklist, stop: stopBlocks } = await followBlocks(parts);
+  const throttling = openThrottle(parts.redis);
+  return {
+    ports: gatewayPorts(parts, { throttle: throttling.throttle, ownership, templates, table, blocklist }),
+    ownership,
+    blocklist,
+    throttle: throttling.throttle,
+    async close() {
+      templates.stop();
+      stopBlocks();
+      await throttling.close();
+      await feed.close();
+    },
+  };
+}
+
+interface Followed {
+  readonly throttle: Throttle;
+  readonly ownership: OwnershipView;
+  readonly templates: Templates;
+  readonly table: BlockTable;
+  readonly blocklist: Blocklist;
+}
+
+function gatewayPorts(parts: PortParts, followed: Followed): GatewayPorts {
+  const { maps, policies, geo } = parts;
+  const { ownership, table, templates } = followed;
+  const rates = new LocalRates();
+  const principals = new PrincipalReader(parts.secret);
+  const nowMs = () => Date.now();
+  const marks = scanMarks(maps, nowMs);
+  return {
+    observer: { kind: 'gateway', id: parts.id },
+    policies: () => policies.current(),
+    blocklist: {
+      get version() {
+        return table.version;
+      },
+      check: (ip, principalKey, service) => {
+        const block = table.check(ip, principalKey, service, nowMs());
+        return block === null ? null : { id: nameOfBlock(block), reason: block.reason };
+      },
+    },
+    tee: parts.publisher,
+    match: (service, method, requestPath) => templates.match(service, method, requestPath),
+    access: (phase, question) => judgeAccess(ownership, phase, question, nowMs() - parts.publisher.stats().lagMs),
+    schemaViolations: () => [],
+    principals: { read: (headers, target, certificate) => principals.read(headers, target, certificate ?? null) },
+    rate: (key, windowMs, atMs) => rates.hit(key, windowMs, atMs),
+    take: (key, limit, atMs) => followed.throttle.take(key, limit, atMs),
+    actorScore: (clientIp, principal) => {
+      const actor = actorOf(principal, clientIp);
+      return maps.scores.get(`${actor.kind}:${actor.value}`)?.score ?? 0;
+    },
+    country: (ip) => geo?.country(ip) ?? null,
+    asn: (ip) => geo?.asn(ip) ?? null,
+    blockActor: (request) => {
+      if (!request.order.acted) return;
+      const { order, actor } = request;
+      followed.blocklist
+        .add({
+          value: actor.kind === 'address' ? request.clientIp : actor.value,
+          kind: actor.kind === 'address' ? 'address' : 'principal',
+          reason: order.reason,
+          origin: 'policy',
+          createdBy: `policy ${order.policy}`,
+          durationMs: order.durationMs,
+          escalate: order.escalate,
+        })
+        .catch((error: unknown) =>
+          parts.log(`policy ${order.policy} could not block ${actor.label}: ${error instanceof Error ? error.message : String(error)}`),
+        );
+    },
+    scanRun: (mark, method, target) => marks.read(mark, { method, target }),
+    accessLog: parts.accessLog,
+    nowMs,
+  };
+}
+
+/** `learnedUpToMs`: what was published before that moment has reached the engine, and its consequences the view. */
+function judgeAccess(view: OwnershipView, phase: Phase, question: AccessQuestion, learnedUpToMs: number) {
+  const { match, principal, request, response } = question;
+  const asked = {
+    service: question.service,
+    method: request.method,
+    template: match?.endpoint.template ?? null,
+    path: request.target,
+    target: request.target,
+    headers: request.headers,
+    parameters: match?.parameters ?? [],
+    body: request.body,
+    principalKey: principal?.key ?? null,
+    carrier: principal?.carrier,
+    nowMs: question.nowMs,
+    learnedUpToMs,
+  };
+  return phase === 'request' || response === null ? view.judgeRequest(asked) : view.judgeResponse(asked, response);
+}
+
+interface Templates {
+  match(service: string, method: string, requestPath: string): RouteMatch | null;
+  stop(): void;
+}
+
+/** The learned templates as a matcher. Rebuilding is debounced: a burst of new endpoints is one swap. */
+function followTemplates(maps: SharedMaps): Templates {
+  let matcher = TemplateMatcher.of([]);
+  let tags = new Map<string, readonly string[]>();
+  let timer: NodeJS.Timeout | null = null;
+  const rebuild = () => {
+    timer = null;
+    const entries = [...maps.templates.entries()];
+    matcher = TemplateMatcher.of(entries.map((entry) => entry.value));
+    tags = new Map(entries.map((entry) => [entry.key, entry.value.tags]));
+  };
+  rebuild();
+  const unsubscribe = maps.templates.subscribe(() => {
+    timer ??= setTimeout(rebuild, maps.templates.size > 5_000 ? 1_000 : 20);
+  });
+  return {
+    match(service, method, requestPath) {
+      const found = matcher.match(service, method, requestPath);
+      return found === null ? null : { endpoint: found.endpoint, parameters: found.parameters, tags: tags.get(found.endpoint.id) ?? [] };
+    },
+    stop() {
+      unsubscribe();
+      if (timer !== null) clearTimeout(timer);
+    },
+  };
+}
+
+/** People's blocks, and the feeds that the admin polls: without following both, a feed would be a list that nobody enforces. */
+async function followBlocks(parts: PortParts): Promise<{ table: BlockTable; blocklist: Blocklist; stop(): void }> {
+  const blocklist = await Blocklist.open(parts.shared, { protect: parts.protect, geo: parts.geo });
+  const table = new BlockTable(parts.geo);
+  const stopBlocks = table.follow(blocklist.blocks, blocklist.allowlist);
+  const stopFeeds = await followFeeds(parts.shared, table, (error) =>
+    parts.log(`feeds: ${error instanceof Error ? error.message : String(error)}`),
+  );
+  return {
+    table,
+    blocklist,
+    stop() {
+      stopBlocks();
+      stopFeeds();
+    },
+  };
+}
+
+/** Token buckets of this gateway; with Redis they follow what the other gateways let through. */
+function openThrottle(redis: string | undefined): { readonly throttle: Throttle; close(): Promise<void> } {
+  const counters = redis === undefined ? null : redisCounters({ url: redis });
+  const throttle = new Throttle(counters);
+  const timer = counters === null ? null : setInterval(() => void throttle.sync(Date.now()), THROTTLE_SYNC_MS);
+  return {
+    throttle,
+    async close() {
+      if (timer !== null) clearInterval(timer);
+      await counters?.close();
+    },
+  };
+}

@@ -1,0 +1,169 @@
+/** The package as others get it: packed, unpacked into an app that is not ours, used there by its published names only. */
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import t, { type Test } from 'tap';
+import { packageRoot } from '../exchange/index.js';
+import { eventually, type Running, start, temporaryFolder } from './support/processes.js';
+
+t.setTimeout(300_000);
+const root = packageRoot();
+
+const APP = `
+import Fastify from 'fastify';
+import weir from 'weir';
+
+const app = Fastify({ logger: false });
+await app.register(weir, JSON.parse(process.argv[2]));
+const orders = new Map([['1', { id: 1, note: 'first' }]]);
+app.get('/orders/:id', async (request, reply) => orders.get(request.params.id) ?? reply.code(404).send({ error: 'no such order' }));
+app.post('/orders', async (request) => ({ got: request.body, seen: request.weir.clientIp }));
+app.get('/leak', async () => ({ card: '4111 1111 1111 1111' }));
+app.get('/kill', async () => { await app.weir.block('203.0.113.7', { reason: 'test', forMs: 60000 }); return app.weir.blocks().map((one) => one.scope); });
+app.get('/metrics', async () => app.weir.metrics());
+await app.listen({ port: 0, host: '127.0.0.1' });
+console.log(JSON.stringify({ url: 'http://127.0.0.1:' + app.server.address().port, admin: app.weir.admin }));
+process.on('SIGTERM', () => app.close().then(() => process.exit(0)));
+`;
+
+const POLICY = `policy: no-drafts
+title: Drafts stay inside
+mode: enforce
+severity: medium
+rules:
+  - rule: drafts
+    match: {path: /orders, method: POST}
+    when: {body: {contains: draft}}
+    action: block
+`;
+
+/** An app of somebody else: its own folder, its own package.json, the packed weir in node_modules. What weir depends on is linked: no network. */
+function foreignApp(t: Test): string {
+  const folder = temporaryFolder(t);
+  const pack = ['pack', '--ignore-scripts', '--json', '--pack-destination', folder];
+  const [{ filename }] = JSON.parse(execFileSync('npm', pack, { cwd: root, encoding: 'utf8' })) as [{ filename: string }];
+  const installed = path.join(folder, 'node_modules', 'weir');
+  mkdirSync(installed, { recursive: true });
+  execFileSync('tar', ['-xzf', path.join(folder, filename), '-C', installed, '--strip-components=1']);
+  symlinkSync(path.join(root, 'node_modules'), path.join(installed, 'node_modules'));
+  symlinkSync(path.join(root, 'node_modules', 'fastify'), path.join(folder, 'node_modules', 'fastify'));
+  writeFileSync(path.join(folder, 'package.json'), '{"name":"shop","type":"module","private":true}');
+  writeFileSync(path.join(folder, 'app.mjs'), APP);
+  return folder;
+}
+
+interface App extends Running {
+  readonly url: string;
+  readonly admin: { readonly url: string; readonly signIn: string | null } | null;
+}
+
+async function run(t: Test, folder: string, options: object): Promise<App> {
+  const running = start(t, process.execPath, [path.join(folder, 'app.mjs'), JSON.stringify(options)]);
+  const line = await eventually('the app to listen', () => running.output().split('\n')[0] || running.process.exitCode !== null, 60_000);
+  if (typeof line !== 'string') throw new Error(`the app ended: ${running.errors()}`);
+  const ready = JSON.parse(line) as { url: string; admin: App['admin'] };
+  return { ...running, ...ready };
+}
+
+const post = (url: string, body: object, headers: Record<string, string> = {}) =>
+  fetch(url, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) });
+
+t.test('the plugin in an app that is not ours', async (t) => {
+  const folder = foreignApp(t);
+  const data = temporaryFolder(t);
+
+  await t.test('without any option it observes', async (t) => {
+    const app = await run(t, folder, {});
+    t.same(await (await fetch(`${app.url}/orders/1`)).json(), { id: 1, note: 'first' });
+    t.equal((await fetch(`${app.url}/orders/1%20union%20select%201,2,3%20from%20users--`)).status, 404, 'the attack reaches the app');
+    t.match(
+      await (await fetch(`${app.url}/metrics`)).text(),
+      /weir_gateway_decisions_total\{action="block",acted="false"\} [1-9]/,
+      'and is counted',
+    );
+    t.equal(app.admin, null);
+    t.equal(await app.stop(), 0, 'the app can close');
+  });
+
+  await t.test('in enforce: policies of a folder and built-in ones, blocks that last', async (t) => {
+    const policies = temporaryFolder(t);
+    writeFileSync(path.join(policies, 'no-drafts.yaml'), POLICY);
+    const options = { service: 'shop', mode: 'enforce', policies, data, trustedProxies: ['127.0.0.1'] };
+    const app = await run(t, folder, options);
+    const good = await post(`${app.url}/orders`, { note: 'fine' }, { 'x-forwarded-for': '198.51.100.1' });
+    t.same(await good.json(), { got: { note: 'fine' }, seen: '198.51.100.1' }, 'a body that was inspected arrives whole');
+    const bad = await post(`${app.url}/orders`, { note: 'a draft' });
+    t.equal(bad.status, 403);
+    t.match(await bad.json(), { title: 'Access denied', incident: /^W-/ });
+    t.equal((await post(`${app.url}/orders`, { note: "' union select password from users --" })).status, 403, 'a built-in policy');
+    const leak = await (await fetch(`${app.url}/leak`)).text();
+    t.notMatch(leak, /4111 1111 1111 1111/, 'card numbers do not leave');
+    t.equal((await fetch(`${app.url}/orders/1`, { headers: { 'x-forwarded-for': '203.0.113.7' } })).status, 200);
+    await fetch(`${app.url}/kill`);
+    t.equal(
+      (await fetch(`${app.url}/orders/1`, { headers: { 'x-forwarded-for': '203.0.113.7' } })).status,
+      403,
+      'blocked by the app itself',
+    );
+    t.match(await (await fetch(`${app.url}/metrics`)).text(), /weir_rule_seconds_total\{policy="no-drafts",rule="drafts"\} 0\.\d/);
+    t.equal(await app.stop(), 0);
+    const again = await run(t, folder, options);
+    t.equal((await fetch(`${again.url}/orders/1`, { headers: { 'x-forwarded-for': '203.0.113.7' } })).status, 403, 'also after a restart');
+    await again.stop();
+  });
+
+  await t.test('with admin: it learns, and its API knows the app', async (t) => {
+    const data = temporaryFolder(t);
+    const app = await run(t, folder, { service: 'shop', data, admin: { port: 0 } });
+    for (let id = 1; id < 30; id++) await fetch(`${app.url}/orders/${id}`);
+    const authorization = `Bearer ${readFileSync(path.join(data, 'admin-token'), 'utf8').trim()}`;
+    const api = async <T>(where: string) =>
+      (await (await fetch(`${app.admin?.url}/api/v1${where}`, { headers: { authorization } })).json()) as T;
+    const endpoint = await eventually('the endpoint', async () => {
+      const { items } = await api<{ items: { service: string; template: string }[] }>('/endpoints');
+      return items.find((one) => one.template.startsWith('/orders/{'));
+    });
+    t.equal(endpoint.service, 'shop');
+    t.equal(await app.stop(), 0);
+  });
+
+  await t.test('a mistake in the options stops the start with a reason', async (t) => {
+    await t.rejects(run(t, folder, { policies: '/nowhere/at/all' }), /POLICY_FOLDER_MISSING|no policy folder/i);
+  });
+});
+
+t.test(
+  'types of the package',
+  { skip: existsSync(path.join(root, 'dist/cli/embedded.d.ts')) ? false : 'made by npm run types' },
+  async (t) => {
+    const folder = foreignApp(t);
+    writeFileSync(
+      path.join(folder, 'app.ts'),
+      `import Fastify from 'fastify';
+import weir, { type Exchange, type WeirOptions } from 'weir';
+import { createGateway, trivialPorts } from 'weir/gateway';
+const options: WeirOptions = { service: 'shop', mode: 'enforce', onExchange: (exchange: Exchange) => console.log(exchange.request.target) };
+const app = Fastify();
+await app.register(weir, options);
+await app.weir.block('203.0.113.7', { reason: 'test' });
+app.get('/', async (request) => request.weir?.clientIp ?? '');
+await createGateway({ services: [{ name: 'a', upstreams: ['http://127.0.0.1:1'] }] }, trivialPorts());
+`,
+    );
+    const tsc = path.join(root, 'node_modules', 'typescript', 'bin', 'tsc');
+    const flags = [
+      '--noEmit',
+      '--strict',
+      '--skipLibCheck',
+      '--module',
+      'nodenext',
+      '--target',
+      'es2022',
+      '--types',
+      'node',
+      '--typeRoots',
+      path.join(root, 'node_modules', '@types'),
+    ];
+    t.doesNotThrow(() => execFileSync(process.execPath, [tsc, ...flags, 'app.ts'], { cwd: folder, stdio: 'pipe' }));
+  },
+);
