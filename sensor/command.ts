@@ -67,9 +67,8 @@ export async function runPcapCommand(file: string, options: PcapCommandOptions, 
 }
 
 /** What is printed of a pair: `-` stands for what is unknown. */
-export function summaryOf(pair: Pair, seen: Seen) {
+export function summaryOf(pair: Pair) {
   const { request, response } = pair;
-  const other = seen.client === 0 ? 1 : 0;
   return {
     method: request === null ? '-' : request.head.method,
     host: request === null ? '-' : hostOf(request),
@@ -96,7 +95,7 @@ class NdjsonWriter {
     const other = seen.client === 0 ? 1 : 0;
     const startedMs = request?.startedMs ?? response?.startedMs ?? 0;
     const line = JSON.stringify({
-      ...summaryOf(pair, seen),
+      ...summaryOf(pair),
       kind: pair.kind ?? 'http',
       startedAtMs: startedMs,
       durationMs: Math.max(0, Math.max(request?.endedMs ?? 0, response?.endedMs ?? 0) - startedMs),
@@ -144,7 +143,7 @@ class TableWriter {
 
   pair(pair: Pair, seen: Seen): void {
     this.count++;
-    const { method, host, uri, status } = summaryOf(pair, seen);
+    const { method, host, uri, status } = summaryOf(pair);
     const { request, response } = pair;
     const startedMs = request?.startedMs ?? response?.startedMs ?? 0;
     const time = new Date(startedMs).toISOString();

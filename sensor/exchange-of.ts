@@ -26,7 +26,8 @@ export function exchangeOf(pair: Pair, seen: Seen, observer: Observer, ports: Ex
   const vni = ends.vni < 0 ? null : ends.vni;
   const message = requestOf(request);
   const id = newId(request.startedMs);
-  const named = header(request.head.headers, 'x-request-id');
+  // In front of a gateway that names requests, only the answer has the name.
+  const named = header(request.head.headers, 'x-request-id') ?? (response === null ? null : header(response.head.headers, 'x-request-id'));
   const endedMs = Math.max(request.endedMs, response?.endedMs ?? 0);
   return {
     id,

@@ -60,6 +60,11 @@ function sourceView(id: string, status: ProcessStatus, perSecond: number, nowMs:
     ...(status.sources ?? []).flatMap((source) => (source.problem === null ? [] : [source.problem])),
     ...(status.policies?.stale ?? []).map((one) => `${one.file}:${one.line}:${one.column} ${one.message}`),
   ];
+  const seenTwice = status.counters.seenTwiceLastMinute ?? 0;
+  if (seenTwice > 0)
+    problems.push(
+      `${seenTwice} exchanges of the last minute came from a gateway and from a sensor; each was counted once. Mirror only what does not pass the gateway.`,
+    );
   const isSilent = nowMs - status.atMs > SILENT_AFTER_MS;
   return {
     id,

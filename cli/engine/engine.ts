@@ -2,6 +2,7 @@
  * The engine: every exchange once through classification, inventory, ownership, detectors, policies that did not run inline, and actor scores; what
  * follows from a batch is committed together with the batch's id, so a crash neither loses nor repeats anything that was acknowledged.
  */
+
 import { setTimeout as delay } from 'node:timers/promises';
 import { type ActorBook, type HitBook, readBlockName, type Verdict } from '../../attackers/index.js';
 import {
@@ -31,6 +32,7 @@ import { ActorDeltas } from './actor-deltas.js';
 import { ExtraCounts } from './counts.js';
 import { dataHitsOf } from './data-hits.js';
 import { Sampler } from './samples.js';
+import { Twins } from './twins.js';
 
 /** Tags that keep an exchange out of learning: weir's own traffic. */
 const OWN_TRAFFIC = new Set(['scan']);
@@ -99,6 +101,8 @@ export interface EngineCounters {
   findings: number;
   repeatedBatches: number;
   ownTraffic: number;
+  /** Told by a gateway and by a sensor; counted once. */
+  seenTwice: number;
   failedExchanges: number;
   commits: number;
   failedCommits: number;
@@ -111,12 +115,14 @@ export class Engine {
     findings: 0,
     repeatedBatches: 0,
     ownTraffic: 0,
+    seenTwice: 0,
     failedExchanges: 0,
     commits: 0,
     failedCommits: 0,
     commitMs: 0,
   };
   private readonly extra = new ExtraCounts();
+  readonly twins = new Twins();
   private readonly actorDeltas: ActorDeltas;
   private readonly sampler: Sampler;
   private readonly rates = new LocalRates();
@@ -176,7 +182,7 @@ export class Engine {
       open.batchIds.push(batch.id);
       this.underway.set(batch.id, open.safe.promise);
       for (const exchange of batch.exchanges) {
-        this.take(exchange, open);
+        this.take(exchange, open, nowMs);
         if (this.counters.exchanges % TELL_EVERY === 0) this.tellGateways();
       }
     }
@@ -258,7 +264,11 @@ export class Engine {
     }
   }
 
-  private take(exchange: Exchange, { findings, samples }: Open): void {
+  private take(exchange: Exchange, { findings, samples }: Open, nowMs: number): void {
+    if (this.twins.isSecond(exchange, nowMs)) {
+      this.counters.seenTwice++;
+      return;
+    }
     this.counters.exchanges++;
     const isSelfTest = exchange.request.target.startsWith(SELF_TEST_PATH);
     if (isSelfTest || exchange.tags.some((tag) => OWN_TRAFFIC.has(tag))) {

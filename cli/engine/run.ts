@@ -116,6 +116,7 @@ export async function runEngine(run: EngineRun): Promise<{ close(): Promise<void
     addresses: [],
     counters: {
       ...engine.counters,
+      seenTwiceLastMinute: engine.twins.recent(Date.now()),
       ...flat('stream', run.consumer.stats()),
       actorsEvicted: actors.evicted,
       ...flat('inventory', inventory.stats()),

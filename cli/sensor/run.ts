@@ -39,7 +39,17 @@ export async function runSensor(run: SensorRun): Promise<{ close(): Promise<void
     sensor = null;
     if (sources.length === 0) return;
     sensor = createSensor(
-      { id: run.id, sources },
+      {
+        id: run.id,
+        sources,
+        workers: config.sensor.workers,
+        keyByVni: config.sensor.keyByVni,
+        limits: {
+          bodyBytes: config.sensor.bodyBytes,
+          flows: config.sensor.flows,
+          totalBytes: config.sensor.totalMb * 1024 * 1024,
+        },
+      },
       { emit: (exchange) => void publisher.publish(marks.tagged(exchange)), serviceOf, principals, now: () => Date.now() },
     );
     await sensor.start();
@@ -108,7 +118,7 @@ export async function runSensor(run: SensorRun): Promise<{ close(): Promise<void
   };
 }
 
-/** The configured service that a host belongs to; with one service without hosts, everything is its. Unknown hosts are services of their own. */
+/** The configured service that a mirror's network id or else a host belongs to; with one service without hosts, everything is its. Unknown hosts are services of their own. */
 export function serviceFinder(
   config: Config,
 ): (host: string, vni: number | null, server: { readonly ip: string; readonly port: number }) => string {
@@ -117,7 +127,10 @@ export function serviceFinder(
     config.services.flatMap((service) => service.upstreams.map((one) => [new URL(one).host, service.name] as const)),
   );
   const [only] = config.services.length === 1 && config.services[0].hosts.length === 0 ? config.services : [];
-  return (host, _vni, server) => {
+  const { vnis } = config.sensor;
+  return (host, vni, server) => {
+    const mapped = vni === null ? undefined : vnis[String(vni)];
+    if (mapped !== undefined) return mapped;
     const name = host.toLowerCase().replace(/:\d+$/, '');
     return (
       byHost.get(name) ??
