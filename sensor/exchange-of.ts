@@ -26,12 +26,10 @@ export function exchangeOf(pair: Pair, seen: Seen, observer: Observer, ports: Ex
   const vni = ends.vni < 0 ? null : ends.vni;
   const message = requestOf(request);
   const id = newId(request.startedMs);
-  // In front of a gateway that names requests, only the answer has the name.
-  const named = header(request.head.headers, 'x-request-id') ?? (response === null ? null : header(response.head.headers, 'x-request-id'));
   const endedMs = Math.max(request.endedMs, response?.endedMs ?? 0);
   return {
     id,
-    requestId: named !== null && /^[\w.:=+/-]{6,128}$/.test(named) ? named : id,
+    requestId: nameOf(request) ?? (response === null ? null : nameOf(response)) ?? id,
     kind: pair.kind ?? 'http',
     observer,
     service: ports.serviceOf(message.host, vni, server),
@@ -47,6 +45,12 @@ export function exchangeOf(pair: Pair, seen: Seen, observer: Observer, ports: Ex
     outcome: { action: 'passed', mode: 'mirror', phase: null, acts: [] },
     tags: [...(pair.tags ?? []), ...operationTags(message), ...(vni === null ? [] : [`vni:${vni}`])],
   };
+}
+
+/** As a gateway would take it over or hand it on; in front of a gateway that named the request only the answer has the name. */
+function nameOf(message: Message): string | null {
+  const name = header(message.head.headers, 'x-request-id');
+  return name !== null && /^[\w.:/+=-]{8,128}$/.test(name) ? name : null;
 }
 
 /** An exchange that a worker made, with what only the thread with the ports knows. */
