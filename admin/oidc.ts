@@ -1,6 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import * as client from 'openid-client';
+import type { Configuration } from 'openid-client';
 import type { Role } from '../store/index.js';
 import type { Context } from './context.js';
 import { AdminError } from './errors.js';
@@ -12,6 +12,9 @@ import { signIn } from './routes/sessions.js';
 const COOKIE = 'weir_sso';
 const FLOW_MS = 10 * 60_000;
 
+/** Loaded when somebody signs in with it. */
+type OpenIdClient = typeof import('openid-client');
+
 /** Authorization code flow with PKCE (OpenID Connect Core 1.0 §3.1, RFC 7636). What the flow must remember travels in a signed cookie of ten minutes. */
 export function registerOidc(
   app: FastifyInstance,
@@ -20,8 +23,8 @@ export function registerOidc(
 ): void {
   const oidc = context.options.oidc;
   if (oidc === undefined) return;
-  let discovered: Promise<client.Configuration> | null = null;
-  const configuration = () => {
+  let discovered: Promise<Configuration> | null = null;
+  const configuration = (client: OpenIdClient) => {
     discovered ??= client.discovery(
       new URL(oidc.issuer),
       oidc.clientId,
@@ -41,8 +44,9 @@ export function registerOidc(
 
   app.get('/api/v1/session/oidc', async (request, reply) => {
     try {
+      const client = await import('openid-client');
       const [verifier, state, nonce] = [client.randomPKCECodeVerifier(), client.randomState(), client.randomNonce()];
-      const address = client.buildAuthorizationUrl(await configuration(), {
+      const address = client.buildAuthorizationUrl(await configuration(client), {
         redirect_uri: callback(request).href,
         scope: 'openid profile email',
         code_challenge: await client.calculatePKCECodeChallenge(verifier),
@@ -71,8 +75,9 @@ export function registerOidc(
         untilMs: number;
       };
       if (kept.untilMs < context.nowMs()) throw new AdminError('ADMIN_SIGN_IN_FAILED', 'signing in took too long');
+      const client = await import('openid-client');
       const address = new URL(request.url, callback(request));
-      const tokens = await client.authorizationCodeGrant(await configuration(), address, {
+      const tokens = await client.authorizationCodeGrant(await configuration(client), address, {
         pkceCodeVerifier: kept.verifier,
         expectedState: kept.state,
         expectedNonce: kept.nonce,

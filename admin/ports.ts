@@ -116,9 +116,10 @@ export type ScanDefinition = Of<typeof scanDefinition>;
 
 /** The scanner. Definitions, runs and results lie in the store; the scheduler takes due scans and queued runs from there. */
 export interface ScansPort {
-  tests(): readonly ScanTestView[];
-  testText(id: string): string | null;
-  checkTest(text: string): { readonly ok: boolean; readonly problems: readonly SourceProblem[] };
+  /** Later, where the library is still being read. */
+  tests(): Promise<readonly ScanTestView[]>;
+  testText(id: string): Promise<string | null>;
+  checkTest(text: string): Promise<{ readonly ok: boolean; readonly problems: readonly SourceProblem[] }>;
   /** Brings the tests written or switched in the UI to the runner. */
   publishTests(tests: readonly { readonly id: string; readonly text: string | null; readonly enabled: boolean }[]): Promise<void>;
   /** Wakes the scheduler: a run was queued, paused, resumed or is to stop. */

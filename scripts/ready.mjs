@@ -82,7 +82,11 @@ const needsInstall = () =>
 
 function needsServer() {
   const isSource = (name) => name.endsWith('.ts') && !name.endsWith('.test.ts');
-  const newest = Math.max(modifiedMs(inRoot('scripts', 'build.mjs')), ...MODULES.map((name) => newestMs(inRoot(name), isSource)));
+  const newest = Math.max(
+    modifiedMs(inRoot('scripts', 'build.mjs')),
+    modifiedMs(inRoot('package-lock.json')),
+    ...MODULES.map((name) => newestMs(inRoot(name), isSource)),
+  );
   return newest > modifiedMs(inRoot('dist', '.built'));
 }
 

@@ -10,7 +10,6 @@ import { type Inventory, inventoryOf } from './inventory.js';
 import { type Issues, issuesOf } from './issues.js';
 import { FORMAT_VERSION, migrate } from './migrations.js';
 import { type Outbox, outboxOf } from './outbox.js';
-import { postgresDialect } from './postgres.js';
 import { type Retention, type Swept, sweep, usedBytes } from './retention.js';
 import { type Samples, samplesOf } from './samples.js';
 import { type Scans, scansOf } from './scans.js';
@@ -72,7 +71,7 @@ const LEARNED_KEYS_AT_ONCE = 500;
  */
 export async function openStore(location: StoreLocation): Promise<Store> {
   const engine: Engine = 'sqlite' in location ? 'sqlite' : 'postgres';
-  const db = new Kysely<Tables>({ dialect: dialectOf(location) });
+  const db = new Kysely<Tables>({ dialect: await dialectOf(location) });
   try {
     await migrate(db, engine);
   } catch (cause) {
@@ -118,8 +117,9 @@ export async function openStore(location: StoreLocation): Promise<Store> {
   };
 }
 
-function dialectOf(location: StoreLocation): Dialect {
+async function dialectOf(location: StoreLocation): Promise<Dialect> {
   if ('postgres' in location) {
+    const { postgresDialect } = await import('./postgres.js');
     return postgresDialect(location.postgres, location.maxConnections ?? DEFAULT_CONNECTIONS, location.onError ?? (() => undefined));
   }
   try {

@@ -112,8 +112,7 @@ export const scanRoutes: readonly Route[] = [
     answer: pageOf(scanTest),
     async handle({ query: { limit, cursor, sort, format: _format, ...filter } }, _call, context) {
       const word = filter.search?.toLowerCase() ?? '';
-      const rows = port(context, 'scans')
-        .tests()
+      const rows = (await port(context, 'scans').tests())
         .filter((one) => (!filter.category || one.category === filter.category) && (!filter.origin || one.origin === filter.origin))
         .filter(
           (one) =>
@@ -145,9 +144,9 @@ export const scanRoutes: readonly Route[] = [
     answer: scanTest.extend({ text: z.string() }),
     async handle({ params }, _call, context) {
       const scans = port(context, 'scans');
-      const found = scans.tests().find((one) => one.id === params.id);
+      const found = (await scans.tests()).find((one) => one.id === params.id);
       if (found === undefined) throw notFound('scan test', params.id);
-      return { ...found, text: scans.testText(params.id) ?? '' };
+      return { ...found, text: (await scans.testText(params.id)) ?? '' };
     },
   }),
   route({
@@ -174,13 +173,13 @@ export const scanRoutes: readonly Route[] = [
       const scans = port(context, 'scans');
       const by = { author: call.caller.name, atMs: call.nowMs };
       if (body.text !== undefined) {
-        const errors = scans.checkTest(body.text).problems.filter((problem) => problem.severity === 'error');
+        const errors = (await scans.checkTest(body.text)).problems.filter((problem) => problem.severity === 'error');
         if (errors.length > 0) {
           throw new AdminError('ADMIN_BAD_REQUEST', 'the test has errors', {
             problems: errors.map((one) => ({ at: `line ${one.line}, column ${one.column}`, message: one.message })),
           });
         }
-        if (scans.tests().some((one) => one.id === params.id && one.origin !== 'ui'))
+        if ((await scans.tests()).some((one) => one.id === params.id && one.origin !== 'ui'))
           throw new AdminError('ADMIN_READ_ONLY', `the test "${params.id}" comes from a file`);
         await context.store.documents.put(TEST_KIND, params.id, body.text, { ...by, note: '' }, call.ifMatch);
       }

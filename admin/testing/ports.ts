@@ -164,7 +164,7 @@ export function memoryPorts(): MemoryPorts {
       importDocument: async (_service, text) => ({ imported: (text.match(/"\//g) ?? []).length, format: 'openapi', warnings: [] }),
     },
     scans: {
-      tests: () => [
+      tests: async () => [
         {
           id: 'bola-swap',
           name: 'BOLA by swapped id',
@@ -184,8 +184,8 @@ export function memoryPorts(): MemoryPorts {
           problem: null,
         },
       ],
-      testText: () => 'id: bola-swap\n',
-      checkTest: (text) => ({
+      testText: async () => 'id: bola-swap\n',
+      checkTest: async (text) => ({
         ok: text.startsWith('id:'),
         problems: text.startsWith('id:') ? [] : [{ severity: 'error', code: 'TEST_NO_ID', message: 'no id', line: 1, column: 1 }],
       }),

@@ -2,15 +2,12 @@ import type { SourcesPort } from '../../admin/index.js';
 import type { Exchange } from '../../exchange/index.js';
 import type { TrafficPublisher } from '../../traffic/index.js';
 import type { Config } from '../config.js';
-import { readRecorded } from '../recorded.js';
-import { serviceFinder } from '../sensor/run.js';
 
 const FULL_PAUSE_MS = 5;
 const MAX_PROBLEMS = 20;
 
 /** Takes recorded traffic into the stream: what the engine learns from is the same as from a gateway. Waits where the stream is full, so an import loses nothing. */
 export function importPort(config: Config, secret: string, publisher: TrafficPublisher): SourcesPort['importTraffic'] {
-  const serviceOf = serviceFinder(config);
   return async (service, mediaType, bytes) => {
     const problems: string[] = [];
     let refused = 0;
@@ -19,7 +16,9 @@ export function importPort(config: Config, secret: string, publisher: TrafficPub
       while (!publisher.publish(exchange)) await new Promise((resolve) => setTimeout(resolve, FULL_PAUSE_MS));
       exchanges++;
     };
-    await readRecorded(bytes, mediaType, { name: 'upload', service, secret, nowMs: Date.now(), serviceOf }, send, (problem) => {
+    const [{ readRecorded }, { serviceFinder }] = await Promise.all([import('../recorded.js'), import('../sensor/run.js')]);
+    const how = { name: 'upload', service, secret, nowMs: Date.now(), serviceOf: serviceFinder(config) };
+    await readRecorded(bytes, mediaType, how, send, (problem) => {
       refused++;
       if (problems.length < MAX_PROBLEMS) problems.push(problem);
     });

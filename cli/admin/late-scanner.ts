@@ -1,44 +1,53 @@
 import type { ScansPort } from '../../admin/index.js';
-import { createScanner, type Scanner, type ScannerOptions, type ScannerPorts } from '../../scans/index.js';
+import type { Scanner, ScannerOptions, ScannerPorts } from '../../scans/index.js';
 
-const START_MS = 500;
+const START_MS = 2_000;
 
 export interface LateScanner extends ScansPort {
   close(): Promise<void>;
 }
 
-/** The scanner, begun a moment after the admin is ready: compiling its library takes most of a second that nobody should wait for. */
+/** The scanner, begun when somebody asks it something, or a moment after the admin is ready: compiling its library takes most of a second that a start need not wait for. */
 export function lateScanner(options: ScannerOptions, ports: ScannerPorts): LateScanner {
-  let scanner: Scanner | null = null;
+  let scanner: Promise<Scanner> | null = null;
   let closed = false;
   let published: Parameters<Scanner['publishTests']>[0] | null = null;
-  const ready = new Promise<void>((resolve) => setTimeout(resolve, START_MS)).then(async () => {
-    if (closed) return;
+  const make = async (): Promise<Scanner> => {
+    const { createScanner } = await import('../../scans/index.js');
     const made = await createScanner(options, ports);
     if (published !== null) await made.publishTests(published);
-    scanner = made;
     made.wake();
-  });
-  ready.catch((error: unknown) => ports.log(`scans: ${error instanceof Error ? error.message : String(error)}`));
-  const started = async (): Promise<Scanner> => {
-    await ready;
-    if (scanner === null) throw new Error('the scanner is closed');
+    return made;
+  };
+  const started = (): Promise<Scanner> => {
+    if (closed) return Promise.reject(new Error('the scanner is closed'));
+    scanner ??= make();
     return scanner;
   };
+  const begin = () =>
+    void started().catch((error: unknown) => ports.log(`scans: ${error instanceof Error ? error.message : String(error)}`));
+  const timer = setTimeout(begin, START_MS);
   return {
-    tests: () => scanner?.tests() ?? [],
-    testText: (id) => scanner?.testText(id) ?? null,
-    checkTest: (text) => scanner?.checkTest(text) ?? { ok: false, problems: [] },
+    tests: async () => (await started()).tests(),
+    testText: async (id) => (await started()).testText(id),
+    checkTest: async (text) => (await started()).checkTest(text),
     async publishTests(tests) {
       published = tests;
-      await scanner?.publishTests(tests);
+      if (scanner !== null) await (await scanner).publishTests(tests);
     },
-    wake: () => scanner?.wake(),
+    wake: () =>
+      void scanner?.then(
+        (made) => made.wake(),
+        () => undefined,
+      ),
     checkAuthContext: async (id) => (await started()).checkAuthContext(id),
     async close() {
       closed = true;
-      await ready.catch(() => undefined);
-      await scanner?.close();
+      clearTimeout(timer);
+      await scanner?.then(
+        (made) => made.close(),
+        () => undefined,
+      );
     },
   };
 }

@@ -1,6 +1,5 @@
 import type { TemplatesPort } from '../../admin/index.js';
 import { pathSegments } from '../../exchange/index.js';
-import { readApiDocument } from '../../learning/index.js';
 import type { PinSetting, SharedMaps } from '../shared-maps.js';
 
 const NOTHING: PinSetting = { pins: [], document: null };
@@ -25,6 +24,7 @@ export function templatesPort(maps: SharedMaps): TemplatesPort {
     split: (service, method, template, parameter, value, by) => add(service, method, withValue(template, parameter, value), by),
     unsplit: (service, _method, template, parameter, value) => remove(service, withValue(template, parameter, value)),
     async importDocument(service, text) {
+      const { readApiDocument } = await import('../../learning/index.js');
       const document = await readApiDocument(text, `${service} description`);
       await change(service, (setting) => ({ ...setting, document: { name: document.name, text } }));
       return { imported: document.operations.length, format: document.name.split(':')[0], warnings: [] };

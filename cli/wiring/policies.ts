@@ -64,7 +64,7 @@ export async function openPolicyBook({ folder, secret, maps, log }: PolicyBookOp
  * A book that is opened only when somebody asks, or a moment after the start: the admin must be ready before it has compiled what only its pages show.
  * Until then the built-in policies stand for all.
  */
-export function lazyPolicyBook(options: PolicyBookOptions, delayMs = 1_000): PolicyBook {
+export function lazyPolicyBook(options: PolicyBookOptions, delayMs = 1_500): PolicyBook {
   let book: PolicyBook | null = null;
   let closed = false;
   let builtIn: FullPolicySet | null = null;
