@@ -66,7 +66,7 @@ const URL_ = '/api/v2/orders/7?limit=5&q=a';
 t.test('each change of a request', (t) => {
   const table: [operation: string, sent: string | null][] = [
     ['modify_query_param: { limit: 9 }', `POST /api/v2/orders/7?limit=9&q=a ${BODY}`],
-    [`add_query_param: { x: "\${random_id}" }`, null],
+    [`add_query_param: { x: "\${not_bound}" }`, null],
     ['add_query_param: { x: 1 }', `POST ${URL_}&x=1 ${BODY}`],
     ['delete_query_param: q', `POST /api/v2/orders/7?limit=5 ${BODY}`],
     ['modify_query_param: { absent: 9 }', null],

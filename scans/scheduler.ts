@@ -12,7 +12,7 @@ import { proofOf } from './report.js';
 import { guardFor } from './run/guard.js';
 import { type AuthContext, logIn } from './run/identities.js';
 import type { TestResult } from './run/runner.js';
-import { DEFAULT_LIMITS, performScan } from './run/scan.js';
+import { certificatesOf, DEFAULT_LIMITS, performScan } from './run/scan.js';
 import { createWire } from './run/wire.js';
 
 const LEASE = 'scans';
@@ -315,7 +315,11 @@ export async function createScanner(options: ScannerOptions, ports: ScannerPorts
       const context = await authContext(id);
       const targetUrl = ports.upstreamOf(context.service);
       if (targetUrl === null) return { ok: false, text: `the service "${context.service}" has no upstream here` };
-      const guard = guardFor(targetUrl, [], { connections: 1, timeoutMs: DEFAULT_LIMITS.timeoutMs });
+      const guard = guardFor(targetUrl, [], {
+        connections: 1,
+        timeoutMs: DEFAULT_LIMITS.timeoutMs,
+        certificates: certificatesOf([context]),
+      });
       const wire = createWire({
         guard,
         mark: (method, target) => ports.mark?.(newId(), method, target) ?? 'check',
@@ -332,7 +336,7 @@ export async function createScanner(options: ScannerOptions, ports: ScannerPorts
       } catch (cause) {
         return { ok: false, text: cause instanceof Error ? cause.message : String(cause) };
       } finally {
-        await guard.agent.destroy();
+        await guard.close();
       }
     },
     async close() {

@@ -19,10 +19,14 @@ const cases = z.array(
       url: z.string(),
       identity: z.string().nullable().default(null),
       ownValues: z.array(z.string()).default([]),
+      pathValues: z.array(z.strictObject({ name: z.string(), value: z.string() })).default([]),
+      isSecured: z.boolean().nullable().default(null),
       headers: z.record(z.string(), z.string()).default({}),
       body: z.string().default(''),
       response: answer,
     }),
+    /** Further endpoints that the scan knows, beside the sample's. */
+    others: z.array(z.strictObject({ method: z.string(), url: z.string() })).default([]),
     /** In the order of the requests; the last is repeated. */
     answers: z.array(answer).default([]),
     /** Whether the callback listener was called. */
@@ -44,13 +48,15 @@ const responseOf = (one: z.output<typeof answer>): ScanResponse => ({ ...one, he
 
 /** Runs the cases of a test (`x.cases.yaml`) with fake answers. No network. @throws SourceError for a case file that cannot be read */
 export function runCases(definition: TestDefinition, text: string, file: string): readonly CaseResult[] {
-  return readYaml(text, file, cases).value.map(({ name, expect, sample: given, answers, callback }) => {
+  return readYaml(text, file, cases).value.map(({ name, expect, sample: given, others, answers, callback }) => {
     const sample: Sample = {
       endpointId: 'e1',
       service: 'shop',
       template: given.url,
       identity: given.identity,
       ownValues: given.ownValues,
+      pathValues: given.pathValues,
+      isSecured: given.isSecured,
       request: { method: given.method, url: `${TARGET}${given.url}`, headers: given.headers, body: given.body, followRedirects: false },
       response: responseOf(given.response),
     };
@@ -59,7 +65,15 @@ export function runCases(definition: TestDefinition, text: string, file: string)
         { name: 'alice', role: 'user', headers: { authorization: 'Bearer a.b.c' }, values: {} },
         { name: 'bob', role: 'member', headers: { authorization: 'Bearer d.e.f' }, values: {} },
       ],
-      samples: [sample],
+      samples: [
+        sample,
+        ...others.map(({ method, url }) => ({
+          ...sample,
+          endpointId: url,
+          template: url,
+          request: { ...sample.request, method, url: `${TARGET}${url}` },
+        })),
+      ],
       callbackUrl: (id) => `http://callback.test/${id}`,
       newId: () => '0123456789abcdef01234567',
       nowMs: () => 1_700_000_000_000,

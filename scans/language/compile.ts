@@ -188,7 +188,7 @@ function readWordLists(source: Source, node: unknown): readonly WordList[] {
     if (from !== null && !['sample_data', 'roles', 'roles_access_context'].includes(String(from)))
       source.unknown('source', String(from), form.get('source'), ['sample_data', 'roles']);
     const location = source.value(form.get('location'));
-    const locations = ['header', 'payload', 'query_param', 'url', 'terminal_keys'];
+    const locations = ['header', 'payload', 'query_param', 'url', 'endpoint', 'terminal_keys'];
     if (location !== null && !locations.includes(String(location)))
       source.unknown('location', String(location), form.get('location'), locations);
     return {

@@ -162,7 +162,7 @@ function holdsInContext(context: string, where: Condition, sight: Sight): boolea
     case 'private_variable_context': {
       const pairs = original.ownValues.map((value) => ({ key: value, value }));
       const variable = bindings(where)[0];
-      if (variable !== undefined && pairs[0] !== undefined) scope.set(variable, { key: pairs[0].key, value: pairs[0].value });
+      if (variable !== undefined && pairs[0] !== undefined) scope.set(variable, { key: inAddress(pairs[0].value), value: pairs[0].value });
       return holds(withoutBindings(where), sight, { ...plain(original.ownValues.length), pairs });
     }
     case 'param_context': {
@@ -182,11 +182,19 @@ function holdsInContext(context: string, where: Condition, sight: Sight): boolea
       return context === 'include_roles_access' ? isKnown && own : !own;
     }
     case 'api_access_type':
-      return holds(where, sight, plain('private'));
+      return holds(where, sight, plain(original.isSecured === null ? 'unknown' : original.isSecured ? 'private' : 'public'));
     default:
       return false;
   }
 }
+
+/** A pattern that finds a value where it stands in an address. */
+const inAddress = (value: string): string =>
+  encodeURIComponent(value)
+    .replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
+    .replaceAll('%40', '(?:%40|@)')
+    .replaceAll('%20', '(?:%20|\\+)')
+    .replaceAll('%3A', '(?:%3A|:)');
 
 const bindings = (condition: Condition): readonly string[] =>
   condition.kind === 'bind' ? [condition.variable] : condition.kind === 'all' ? condition.of.flatMap(bindings) : [];

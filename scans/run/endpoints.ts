@@ -14,6 +14,10 @@ export interface KnownEndpoint {
   readonly body: Json | null;
   /** Body is sent as this; JSON when empty. */
   readonly contentType: string;
+  /** Headers that the endpoint asks for, without credentials. */
+  readonly headers?: readonly { readonly name: string; readonly example: string }[];
+  /** The document says that credentials are needed; undefined: it says nothing. */
+  readonly isSecured?: boolean;
 }
 
 interface Schema {
@@ -39,7 +43,7 @@ export function exampleOf(schema: unknown, resolve: (ref: string) => unknown = (
   if (schema === null || typeof schema !== 'object' || depth > DEPTH_LIMIT) return null;
   const one = schema as Schema;
   if (one.$ref !== undefined) return exampleOf(resolve(one.$ref), resolve, depth + 1);
-  const given = one.example ?? one.examples?.[0] ?? one.default ?? one.enum?.[0];
+  const given = one.example ?? (Array.isArray(one.examples) ? one.examples[0] : undefined) ?? one.default ?? one.enum?.[0];
   if (given !== undefined) return given;
   if (one.allOf !== undefined) return Object.assign({}, ...one.allOf.map((part) => exampleOf(part, resolve, depth + 1))) as Json;
   const choice = one.oneOf?.[0] ?? one.anyOf?.[0];
@@ -61,16 +65,47 @@ export function exampleOf(schema: unknown, resolve: (ref: string) => unknown = (
   return byFormat[one.format ?? ''] ?? 'weir';
 }
 
-const METHODS = ['get', 'post', 'put', 'patch', 'delete', 'head', 'options'];
+const METHODS = ['get', 'post', 'put', 'patch', 'delete', 'head', 'options'] as const;
+type OpenApiMethod = (typeof METHODS)[number];
+
+interface Parameter extends Schema {
+  readonly $ref?: string;
+  readonly in: string;
+  readonly name: string;
+  readonly schema?: Schema;
+  readonly example?: Json;
+}
+interface Media {
+  readonly schema?: Schema;
+  readonly example?: Json;
+  readonly examples?: unknown;
+}
+interface RequestBody {
+  readonly $ref?: string;
+  readonly content?: { readonly [type: string]: Media };
+}
+type Security = readonly { readonly [scheme: string]: unknown }[];
+interface Operation {
+  readonly parameters?: readonly Parameter[];
+  readonly requestBody?: RequestBody;
+  readonly security?: Security;
+}
+
+/** The parts of an OpenAPI 2 or 3 document that requests are made of. */
+interface OpenApiDocument {
+  readonly paths?: {
+    readonly [path: string]: { readonly parameters?: readonly Parameter[] } & { readonly [method in OpenApiMethod]?: Operation };
+  };
+  readonly basePath?: string;
+  readonly servers?: readonly { readonly url?: string }[];
+  readonly security?: Security;
+}
 
 /** Endpoints of an OpenAPI 2 or 3 document, JSON or YAML. @throws ScanError SCAN_OPTIONS */
 export function endpointsOfOpenApi(text: string, service: string): readonly KnownEndpoint[] {
-  const document = readDocument(text) as {
-    paths?: { [path: string]: { [method: string]: unknown } };
-    basePath?: string;
-    servers?: { url?: string }[];
-  };
-  if (typeof document?.paths !== 'object') throw new ScanError('SCAN_OPTIONS', 'the document has no "paths": it is no OpenAPI document');
+  const document = readDocument(text) as OpenApiDocument | null;
+  if (typeof document?.paths !== 'object' || document.paths === null)
+    throw new ScanError('SCAN_OPTIONS', 'the document has no "paths": it is no OpenAPI document');
   const resolve = (ref: string): unknown =>
     ref
       .replace(/^#\//, '')
@@ -82,20 +117,23 @@ export function endpointsOfOpenApi(text: string, service: string): readonly Know
   const server = document.servers?.[0]?.url ?? '';
   const base = (document.basePath ?? (URL.canParse(server) ? new URL(server).pathname : server)).replace(/\/$/, '');
   return Object.entries(document.paths).flatMap(([path, item]) =>
-    Object.entries(item)
-      .filter(([method]) => METHODS.includes(method))
-      .map(([method, operation]): KnownEndpoint => {
-        const { parameters = [], requestBody } = operation as { parameters?: unknown[]; requestBody?: unknown };
-        const all = [...((item.parameters as unknown as unknown[]) ?? []), ...parameters].map((one) => {
-          const ref = (one as { $ref?: string }).$ref;
-          return (ref === undefined ? one : resolve(ref)) as { in: string; name: string; schema?: Schema; example?: Json } & Schema;
-        });
-        const example = (one: (typeof all)[number]) => String(one.example ?? exampleOf(one.schema ?? one, resolve) ?? '1');
-        const content = (requestBody as { content?: { [type: string]: { schema?: Schema; example?: Json } } } | undefined)?.content ?? {};
-        const [contentType = '', media] =
-          Object.entries(content).find(([type]) => type.includes('json')) ?? Object.entries(content)[0] ?? [];
-        const template = `${base}${path}`;
-        return {
+    METHODS.flatMap((method): KnownEndpoint[] => {
+      const operation = item[method];
+      if (operation === undefined) return [];
+      const all = [...(item.parameters ?? []), ...(operation.parameters ?? [])].map((one) =>
+        one.$ref === undefined ? one : (resolve(one.$ref) as Parameter),
+      );
+      const example = (one: Parameter) => String(one.example ?? firstOf(one.examples) ?? exampleOf(one.schema ?? one, resolve) ?? '1');
+      const given =
+        operation.requestBody?.$ref === undefined ? operation.requestBody : (resolve(operation.requestBody.$ref) as RequestBody);
+      const [contentType = '', media] = mediaOf(given?.content ?? {});
+      // OpenAPI 2 writes the body as a parameter, or as several of a form.
+      const inBody = all.find((one) => one.in === 'body');
+      const inForm = all.filter((one) => one.in === 'formData' && one.type !== 'file');
+      const template = `${base}${path}`;
+      const security = operation.security ?? document.security;
+      return [
+        {
           id: shortHash(service, method.toUpperCase(), template),
           method: method.toUpperCase(),
           template,
@@ -105,12 +143,32 @@ export function endpointsOfOpenApi(text: string, service: string): readonly Know
               .filter((one) => one.in === 'path' && (one.example ?? one.schema?.example) !== undefined)
               .map((one) => [one.name, example(one)]),
           ),
-          body: media === undefined ? null : (media.example ?? exampleOf(media.schema, resolve)),
-          contentType,
-        };
-      }),
+          body:
+            media !== undefined
+              ? (media.example ?? firstOf(media.examples) ?? exampleOf(media.schema, resolve))
+              : inBody !== undefined
+                ? exampleOf(inBody.schema, resolve)
+                : inForm.length > 0
+                  ? Object.fromEntries(inForm.map((one) => [one.name, example(one)]))
+                  : null,
+          contentType: media !== undefined ? contentType : inForm.length > 0 ? 'application/x-www-form-urlencoded' : '',
+          headers: all
+            .filter((one) => one.in === 'header' && !/^(authorization|cookie|accept|content-type)$/i.test(one.name))
+            .map((one) => ({ name: one.name.toLowerCase(), example: example(one) })),
+          ...(security === undefined ? {} : { isSecured: security.length > 0 && security.every((one) => Object.keys(one).length > 0) }),
+        },
+      ];
+    }),
   );
 }
+
+const mediaOf = (content: { readonly [type: string]: Media }): readonly [string?, Media?] =>
+  Object.entries(content).find(([type]) => type.includes('json')) ?? Object.entries(content)[0] ?? [];
+
+const firstOf = (examples: unknown): Json | undefined => {
+  if (examples === null || typeof examples !== 'object' || Array.isArray(examples)) return undefined;
+  return (Object.values(examples)[0] as { readonly value?: Json } | undefined)?.value;
+};
 
 const ID_SEGMENT = /^(\d+|[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{24}|[0-9A-HJKMNP-TV-Z]{26})$/i;
 
@@ -118,7 +176,16 @@ const ID_SEGMENT = /^(\d+|[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{24}|[0-9A-HJKMNP-TV
 export function endpointsOfHar(text: string, service: string): readonly KnownEndpoint[] {
   const entries = (
     readDocument(text) as {
-      log?: { entries?: { request: { method: string; url: string; postData?: { text?: string; mimeType?: string } } }[] };
+      log?: {
+        entries?: {
+          request: {
+            method: string;
+            url: string;
+            headers?: { name: string; value: string }[];
+            postData?: { text?: string; mimeType?: string };
+          };
+        }[];
+      };
     }
   )?.log?.entries;
   if (!Array.isArray(entries)) throw new ScanError('SCAN_OPTIONS', 'the document has no "log.entries": it is no HAR file');
@@ -145,6 +212,9 @@ export function endpointsOfHar(text: string, service: string): readonly KnownEnd
       path,
       body: request.postData?.text === undefined ? null : safeJson(request.postData.text),
       contentType: request.postData?.mimeType ?? '',
+      headers: (request.headers ?? [])
+        .filter(({ name }) => /^x-/i.test(name) && !/token|key|auth|forwarded|requested-with|secret|weir/i.test(name))
+        .map(({ name, value }) => ({ name: name.toLowerCase(), example: value })),
     });
   }
   return [...found.values()];

@@ -55,6 +55,8 @@ function dynamicValue(name: string, sample: Sample, context: TestContext): Value
       return Math.floor(context.nowMs() / 1000);
     case 'current_epoch_millis':
       return context.nowMs();
+    case 'random_id':
+      return crypto.randomUUID().slice(0, 8);
     case 'self':
       return sample.request.url;
     case 'url_webhook':
@@ -108,8 +110,10 @@ function bindWordLists(lists: readonly WordList[], sample: Sample, scope: Scope,
 function* fieldsAt(sample: Sample, location: string): Iterable<readonly [string, Value]> {
   const { request, response } = sample;
   if (location === '' || location === 'header') for (const headers of [request.headers, response.headers]) yield* Object.entries(headers);
+  if (location === 'endpoint') yield [`${request.method} ${new URL(request.url).pathname}`, request.url];
+  if (location === 'url') for (const { name, value } of sample.pathValues) yield [name, value];
   if (location === '' || location === 'query_param') yield* new URL(request.url).searchParams;
-  if (location !== 'header' && location !== 'query_param')
+  if (location !== 'header' && location !== 'query_param' && location !== 'url' && location !== 'endpoint')
     for (const body of [request.body, response.body])
       for (const field of fieldsOf(parseBody(body))) if (typeof field.value !== 'object') yield [field.name, field.value as Value];
 }
@@ -171,7 +175,9 @@ class Run {
     for (let number = 0; number < total; number++) {
       let rest = number;
       const chosen = values.map((list, index) => {
-        const value = list[rest % list.length]!;
+        const written = list[rest % list.length]!;
+        // `${random_id}` is drawn once: each request of a combination sees the same.
+        const value = typeof written === 'string' ? (this.scope.resolve(written) ?? written) : written;
         rest = Math.floor(rest / list.length);
         return [lists[index]!, value] as const;
       });
@@ -290,21 +296,38 @@ class Run {
     return holds(condition, this.#sight(exchange, scope, hit));
   }
 
+  /** Whose credentials a request carried, where they are somebody else's than usual. */
+  #senderOf({ headers }: ScanRequest): string {
+    const carried = (names: readonly string[]) => names.length > 0 && names.every((name) => headers[name] !== undefined);
+    const who = this.context.identities.find(
+      (one) => carried(Object.keys(one.headers)) && Object.entries(one.headers).every(([name, value]) => headers[name] === value),
+    );
+    if (who !== undefined) return who.name === this.sample.identity ? '' : ` as ${who.name}`;
+    return this.sample.identity !== null && !credentialNames({ context: this.context }).some((name) => name in headers)
+      ? ' without credentials'
+      : '';
+  }
+
   #found(exchange: ScanExchange, scope: Scope): Verdict {
     const { definition, sample } = this;
     const severity =
       definition.dynamicSeverity.find(({ check }) => holds(check, this.#sight(exchange, scope, false)))?.severity ?? definition.severity;
-    const { request, response } = exchange;
+    const { request } = exchange;
     const asWhom = sample.identity === null ? 'without credentials' : `as ${sample.identity}`;
     const explanation =
       definition.type === 'passive'
         ? `${definition.name}: the usual answer to ${request.method} ${new URL(request.url).pathname} (${asWhom}) shows it.`
-        : `${definition.name}: ${request.method} ${new URL(request.url).pathname}${new URL(request.url).search.slice(0, 80)}, changed by the test, was answered with ${response.status} and ${response.body.length} characters; the usual request (${asWhom}) gives ${sample.response.status} and ${sample.response.body.length}.`;
+        : `${definition.name}. ${definition.description} ${request.method} ${new URL(request.url).pathname}: as usual (${asWhom}) ${told(sample.response)}; ${this.#exchanges
+            .slice(-PROOFS_TOLD)
+            .map(({ note, request: sent, response }) => `${note}${this.#senderOf(sent)} ${told(response)}`)
+            .join(', ')}.`;
     const proof = this.#exchanges.slice(-4);
     return { verdict: 'vulnerable', severity, explanation, exchanges: [{ ...exchangeOf(sample), note: 'as usual' }, ...proof] };
   }
 }
 
+const PROOFS_TOLD = 4;
+const told = ({ status, body }: ScanResponse): string => `${status} with ${body.length} characters`;
 const exchangeOf = ({ request, response }: ScanExchange): ScanExchange => ({ request, response });
 const asValue = ({ operation, argument, inner }: Mutation): Value => [operation, argument, ...(inner ?? []).map(asValue)];
 

@@ -17,31 +17,90 @@ const ownKeys = () => {
 };
 
 const hmac = (secret: string) => (text: string) => createHmac('sha256', secret).update(text).digest('base64url');
-const WEAK_SECRETS = [
-  'secret',
-  'password',
-  'changeme',
-  'jwt',
-  'jwt-secret',
-  'jwt_secret',
-  'your-256-bit-secret',
-  'your_jwt_secret',
-  'secretkey',
-  'secret_key',
-  'mysecret',
-  'supersecret',
-  'super-secret',
-  'test',
-  'dev',
-  'key',
-  'admin',
+/** What people write when they need a secret at once. */
+const SECRET_WORDS =
+  'secret password changeme change-me change_me jwt token key admin root test dev demo default example random private secure security signature signing app api auth login user guest server node express flask django spring laravel rails shop hello welcome letmein qwerty abc mykey mysecret my-secret my_secret supersecret super-secret super_secret topsecret top-secret top_secret notsosecret verysecret verysecure shhhhh shh s3cr3t p@ssw0rd passw0rd pass pwd secretkey secret-key secret_key secrettoken jwtsecret jwt-secret jwt_secret jwtkey jwt-key jwt_key jwttoken jwtpassword accesstoken access-token access_token_secret access_token tokensecret token-secret token_secret sessionsecret session_secret cookiesecret hmac hmackey hs256 sharedsecret shared-secret superkey masterkey master thisisasecret this-is-a-secret this_is_a_secret thisismysecret thisismysecretkey this-is-my-secret yoursecret your-secret your_secret yoursecretkey your-secret-key your_secret_key your_jwt_secret your-256-bit-secret your-384-bit-secret your-512-bit-secret mysecretkey my-secret-key my_secret_key mysupersecret my_super_secret_key supersecretkey super-secret-key super_secret_key flask-secret django-insecure keyboard'.split(
+    ' ',
+  );
+const SECRET_ENDINGS = [
+  '',
+  '1',
+  '12',
+  '123',
+  '1234',
+  '12345',
   '123456',
-  'default',
-  'token',
-  'shhhhh',
-  's3cr3t',
-  'keyboard cat',
+  '!',
+  '1!',
+  '123!',
+  '@123',
+  '_123',
+  '-123',
+  '2023',
+  '2024',
+  '2025',
+  'key',
+  '_key',
+  '-key',
+  'secret',
+  '_secret',
+  '-secret',
 ];
+const ODD_SECRETS = [
+  '',
+  '0',
+  '1',
+  '123',
+  '1234',
+  '12345',
+  '123456',
+  '1234567',
+  '12345678',
+  '123456789',
+  '1234567890',
+  '0123456789',
+  '111111',
+  '000000',
+  'keyboard cat',
+  'the secret',
+  'your secret',
+  'my secret',
+  'a',
+  'x',
+  'null',
+  'undefined',
+  'none',
+  'true',
+  'gfg_jwt_secret_key',
+  'AllYourBase',
+  'qwerty123',
+  'iloveyou',
+  'monkey',
+  'dragon',
+  'football',
+  'baseball',
+  'sunshine',
+  'princess',
+  'trustno1',
+  'superman',
+  'batman',
+  'starwars',
+];
+
+/** The secret of a signed text, if it is one that anybody would guess: words, in their usual spellings and with the usual endings. */
+function guessedSecret(text: string, signature: string, bits: string): string | undefined {
+  const known = guessed.get(`${text}.${signature}`);
+  if (known !== undefined) return known ?? undefined;
+  const spellings = SECRET_WORDS.flatMap((word) => [word, `${word[0]!.toUpperCase()}${word.slice(1)}`, word.toUpperCase()]);
+  const all = [...ODD_SECRETS, ...spellings.flatMap((word) => SECRET_ENDINGS.map((ending) => word + ending))];
+  const found = all.find((one) => createHmac(`sha${bits}`, one).update(text).digest('base64url') === signature);
+  if (guessed.size >= GUESSES_KEPT) guessed.clear();
+  guessed.set(`${text}.${signature}`, found ?? null);
+  return found;
+}
+
+const GUESSES_KEPT = 100;
+const guessed = new Map<string, string | null>();
 
 /** Damaged copies of a JWT. `keyUrl` is where jku points. */
 export const JWT_FORMS: { readonly [name: string]: (token: string, keyUrl: string, nowMs: number) => string | null } = {
@@ -69,8 +128,9 @@ export const JWT_FORMS: { readonly [name: string]: (token: string, keyUrl: strin
     ),
   weak_secret_token(token) {
     const [header, body, signature] = token.split('.');
-    if (decode(header ?? '')?.alg !== 'HS256') return null;
-    const secret = WEAK_SECRETS.find((one) => createHmac('sha256', one).update(`${header}.${body}`).digest('base64url') === signature);
+    const bits = /^HS(256|384|512)$/.exec(String(decode(header ?? '')?.alg))?.[1];
+    if (bits === undefined) return null;
+    const secret = guessedSecret(`${header}.${body}`, signature ?? '', bits);
     // Signed anew with one more claim: only the secret makes that pass.
     return secret === undefined
       ? null
@@ -78,7 +138,7 @@ export const JWT_FORMS: { readonly [name: string]: (token: string, keyUrl: strin
           token,
           (before) => before,
           (claims) => ({ ...claims, weir: 1 }),
-          hmac(secret),
+          (text) => createHmac(`sha${bits}`, secret).update(text).digest('base64url'),
         );
   },
   empty_secret_token: (token) => changed(token, (header) => ({ ...header, alg: 'HS256' }), null, hmac('')),

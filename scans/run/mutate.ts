@@ -4,7 +4,7 @@ import { changeFields, fieldsOf, isJsonBody, type Json, parseBody } from './fiel
 import { changeGraphql } from './graphql.js';
 import { JWT_FORMS, jwtIn, replaceJwt, withClaims } from './jwt.js';
 import type { Scope } from './scope.js';
-import type { Sample, ScanRequest, TestContext } from './types.js';
+import type { Identity, Sample, ScanRequest, TestContext } from './types.js';
 
 /** Headers that carry credentials, beside those that an identity brings. */
 const CREDENTIAL_HEADERS = [
@@ -161,6 +161,29 @@ function withIdentity(
   return { ...request, headers: { ...without(request.headers, credentialNames(run)), ...identity.headers } };
 }
 
+const ROLE_WORDS: readonly RegExp[] = [
+  /guest|anonymous|public/i,
+  /^$|user|customer|member|patient|student|buyer|client|basic|free/i,
+  /mechanic|staff|support|seller|teacher|doctor|agent|editor|moderator|manager|operator|premium/i,
+  /admin|root|owner|super/i,
+];
+
+/** Where a role stands among others: guests, users, staff, administrators. A word that says nothing counts as a user's. */
+export const rankOf = (role: string): number => {
+  const found = ROLE_WORDS.findLastIndex((words) => words.test(role));
+  return found < 0 ? 1 : found;
+};
+
+/** Who tries what the sample's identity may do: somebody else with no more rights, else what is found proves nothing. The nearest rank first. */
+function attackerOf({ sample, context }: Mutable): Identity | null {
+  const owner = context.identities.find((one) => one.name === sample.identity);
+  const limit = owner === undefined ? Number.POSITIVE_INFINITY : rankOf(owner.role);
+  const able = context.identities.filter(
+    (one) => one.name !== sample.identity && rankOf(one.role) <= limit && Object.keys(one.headers).length > 0,
+  );
+  return able.reduce<Identity | null>((best, one) => (best === null || rankOf(one.role) > rankOf(best.role) ? one : best), null);
+}
+
 const ROLE = /^\$\{roles_access_context\.(.+)\}$/;
 
 function changeHeaders(request: ScanRequest, add: boolean, argument: Value, run: Mutable): ScanRequest | null {
@@ -299,8 +322,8 @@ function replaceAuth(request: ScanRequest, argument: Value, run: Mutable): ScanR
   const word = String(argument);
   if (word === 'false') return request;
   if (word === 'true') {
-    const other = run.context.identities.find((one) => one.name !== run.sample.identity);
-    return other === undefined ? null : withIdentity(request, other, run);
+    const other = attackerOf(run);
+    return other === null ? null : withIdentity(request, other, run);
   }
   const form = /^\$\{auth_context\.(\w+)\}$/.exec(word)?.[1];
   const make = form === undefined ? undefined : JWT_FORMS[form];

@@ -2,8 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { TestDefinition } from '../language/types.js';
 import type { CallbackListener } from './callback.js';
 import { scanTest } from './execute.js';
-import type { Identity, Probe, ProbeResult, Sample, TestContext, Verdict } from './types.js';
-import type { Wire } from './wire.js';
+import type { Identity, Probe, ProbeResult, Sample, ScanRequest, ScanResponse, TestContext, Verdict } from './types.js';
 
 const NAP_MS = 250;
 
@@ -16,7 +15,9 @@ export interface RunOptions {
   readonly tests: readonly TestDefinition[];
   readonly samples: readonly Sample[];
   readonly identities: readonly Identity[];
-  readonly wire: Wire;
+  readonly send: (request: ScanRequest) => Promise<ScanResponse>;
+  /** The sample with credentials that are good now. */
+  readonly fresh: (sample: Sample) => Promise<Sample>;
   readonly callbacks: CallbackListener | null;
   readonly concurrency: number;
   readonly intrusive: boolean;
@@ -28,7 +29,7 @@ export interface RunOptions {
 }
 
 /** Endpoints on which a test that runs once is tried until it finds something. */
-const ONCE_CANDIDATES = 6;
+const ONCE_CANDIDATES = 12;
 /** What may be tried on a DELETE: the object exists once. */
 const FOR_DELETES = new Set(['BOLA', 'BFLA', 'NO_AUTH']);
 
@@ -49,7 +50,7 @@ export async function runTests(options: RunOptions): Promise<void> {
       let last: TestResult | null = null;
       for (const sample of candidates) {
         if (signal.aborted) return;
-        last = { ...(await drive(test, sample, context, options)), test, sample };
+        last = { ...(await drive(test, await options.fresh(sample), context, options)), test, sample };
         if (last.verdict === 'vulnerable') break;
       }
       if (signal.aborted || last === null) return;
@@ -99,7 +100,7 @@ async function drive(test: TestDefinition, sample: Sample, context: TestContext,
   }
 }
 
-async function answer(probe: Probe, { wire, callbacks, signal }: RunOptions): Promise<ProbeResult> {
+async function answer(probe: Probe, { send, callbacks, signal }: RunOptions): Promise<ProbeResult> {
   switch (probe.kind) {
     case 'callback':
       return { kind: 'callback', hit: callbacks?.hit(probe.correlation) ?? false };
@@ -109,7 +110,7 @@ async function answer(probe: Probe, { wire, callbacks, signal }: RunOptions): Pr
     case 'send':
       try {
         const responses = [];
-        for (let time = 0; time < probe.times; time++) responses.push(await wire.send(probe.request));
+        for (let time = 0; time < probe.times; time++) responses.push(await send(probe.request));
         return { kind: 'responses', responses };
       } catch (cause) {
         return { kind: 'failed', reason: cause instanceof Error ? cause.message : String(cause) };

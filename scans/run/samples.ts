@@ -1,5 +1,7 @@
+import { randomBytes } from 'node:crypto';
 import type { KnownEndpoint } from './endpoints.js';
 import { fieldsOf, type Json, parseBody } from './fields.js';
+import { Harvest, nobody, personalLeaves, resourcesOf, type Self } from './harvest.js';
 import type { LoggedIn } from './identities.js';
 import type { Sample, ScanRequest, ScanResponse } from './types.js';
 
@@ -11,52 +13,38 @@ export interface SampleOptions {
   /** Also requests that change something; deletes only of objects that were made for it. */
   readonly intrusive: boolean;
   readonly onProblem: (endpoint: KnownEndpoint, reason: string) => void;
+  /** Sent with every other endpoint at once, at most. */
+  readonly concurrency?: number;
 }
 
 /** Requests that end a session would end the scan's own. */
 const ENDS_SESSION = /log-?out|sign-?out|revoke|deactivate|unregister/i;
-const VALUES_KEPT = 200;
+export const LOGS_IN = /(log-?in|sign-?in|authenticate|sessions?|token|auth)\/?$/i;
+const REGISTERS = /(register|sign-?up|registration|create-?(user|account))\/?$/i;
+/** Where a user looks at itself. */
+const PROFILE = /(^|\/)(me|self|profile|whoami|who-am-i|dashboard|current|current_?user|user|userinfo|account)\/?$/i;
+const PASSWORD = /(password|passwd|pwd)/i;
 
-/** Ids by resource name, by identity: what each may see in its own lists. */
-class Harvest {
-  readonly #byIdentity = new Map<string, Map<string, string[]>>();
-
-  add(identity: string, resource: string, value: string): void {
-    const resources = this.#byIdentity.get(identity) ?? new Map<string, string[]>();
-    this.#byIdentity.set(identity, resources);
-    const values = resources.get(singular(resource)) ?? [];
-    if (values.length < VALUES_KEPT && !values.includes(value)) values.push(value);
-    resources.set(singular(resource), values);
-  }
-
-  /** Newest last. */
-  of(identity: string, resource: string): readonly string[] {
-    return this.#byIdentity.get(identity)?.get(singular(resource)) ?? [];
-  }
-
-  ownOf(identity: string, resource: string): readonly string[] {
-    const others = [...this.#byIdentity.keys()].filter((name) => name !== identity);
-    return this.of(identity, resource).filter((value) => others.every((name) => !this.of(name, resource).includes(value)));
-  }
-
-  resources(identity: string): readonly string[] {
-    return [...(this.#byIdentity.get(identity)?.keys() ?? [])];
-  }
+/** Who asks: an identity, or nobody. */
+interface Person {
+  readonly name: string;
+  readonly headers: { readonly [name: string]: string };
+  readonly self: Self;
+  readonly password: string;
+  learn?(profile: object, isTop: boolean): void;
 }
 
-const singular = (name: string): string => name.toLowerCase().replace(/[-_]/g, '').replace(/ies$/, 'y').replace(/s$/, '');
+interface Tried {
+  readonly endpoint: KnownEndpoint;
+  readonly person: Person;
+  readonly request: ScanRequest;
+  readonly response: ScanResponse;
+}
+
 const parametersOf = (template: string): readonly string[] => [...template.matchAll(/\{([^}]+)\}/g)].map((match) => match[1]!);
-
-/** The resource that a parameter names: of `/orders/{id}` and of `{orderId}` it is the order. */
-function resourceOf(template: string, parameter: string): string {
-  const named = /^(.+?)[-_]?(?:id|uuid|key|no|number)$/i.exec(parameter)?.[1];
-  if (named !== undefined && named !== '') return named;
-  const before = template
-    .slice(0, template.indexOf(`{${parameter}}`))
-    .split('/')
-    .filter((part) => part !== '' && !part.includes('{'));
-  return before.at(-1) ?? parameter;
-}
+const pathBefore = (template: string, parameter: string): string => template.slice(0, Math.max(0, template.indexOf(`{${parameter}}`)));
+const isSafe = ({ method }: KnownEndpoint): boolean => method === 'GET' || method === 'HEAD' || method === 'OPTIONS';
+const worked = ({ response }: Tried): boolean => response.status < 300;
 
 /**
  * Makes working requests of the endpoints: lists are read as each identity, ids of its own objects are harvested from the answers, and put into
@@ -68,153 +56,282 @@ export async function makeSamples(
   send: Send,
   options: SampleOptions,
 ): Promise<readonly Sample[]> {
-  const harvest = new Harvest();
-  const people = identities.length > 0 ? identities : [{ name: '', role: '', headers: {}, values: {}, self: [] }];
-  for (const one of people) for (const id of one.self) harvest.add(one.name, 'user', id);
+  const anonymous: Person = { name: '', headers: {}, self: nobody(), password: '' };
+  const people: readonly Person[] = identities.length > 0 ? identities : [anonymous];
+  const harvest = new Harvest(endpoints.flatMap(namesOf));
+  const pathNames = new Set(endpoints.flatMap(({ template }) => parametersOf(template)));
+  /** Does a parameter of this name say which object is meant? */
+  const identifies = (name: string): boolean => NAMES_OBJECT.test(name) || pathNames.has(name) || queryNames.has(name);
+  const queryNames = new Set(endpoints.flatMap(({ query }) => query.map(({ name }) => name)).filter((name) => NAMES_ONE.test(name)));
+  const depthOf = ({ template, query, headers = [] }: KnownEndpoint): number =>
+    parametersOf(template).length +
+    query.filter(({ name }) => identifies(name)).length +
+    headers.filter(({ name }) => identifies(name)).length;
+  const tried = new Map<string, Tried[]>();
   const usable = endpoints.filter((endpoint) => !ENDS_SESSION.test(endpoint.template));
-  const sendAs = async (endpoint: KnownEndpoint, person: LoggedIn, values: { readonly [name: string]: string }) => {
-    const request = requestOf(endpoint, options.targetUrl, person, values);
+
+  const attempt = async (
+    endpoint: KnownEndpoint,
+    person: Person,
+    fixed: { readonly [name: string]: string } = {},
+  ): Promise<Tried | null> => {
+    const request = requestOf(endpoint, options.targetUrl, person, fixed);
     try {
-      return { request, response: await send(request) };
+      const response = await send(request);
+      const one = { endpoint, person, request, response };
+      if (response.status < 300) harvest.gather(person.name, person.self, endpoint.template, response.body);
+      return one;
     } catch (cause) {
       options.onProblem(endpoint, cause instanceof Error ? cause.message : String(cause));
       return null;
     }
   };
-  const gather = (endpoint: KnownEndpoint, person: LoggedIn, response: ScanResponse) => {
-    if (response.status >= 300) return;
-    const last =
-      endpoint.template
-        .split('/')
-        .filter((part) => part !== '' && !part.includes('{'))
-        .at(-1) ?? '';
-    for (const field of fieldsOf(parseBody(response.body))) {
-      if (typeof field.value === 'object' || typeof field.value === 'boolean' || String(field.value).length > 64) continue;
-      const owner = /^(.+?)[-_]?(?:id|uuid)$/i.exec(field.name)?.[1];
-      const parts = field.path.split('.');
-      // `orders.id` and `id` of GET /orders are orders; `order.id` is an order wherever it stands.
-      if (/^_?(id|uuid)$/i.test(field.name)) harvest.add(person.name, parts.length > 1 ? parts.at(-2)! : last, String(field.value));
-      else if (owner !== undefined) harvest.add(person.name, owner, String(field.value));
-    }
+  const keep = (one: Tried | null): void => {
+    if (one !== null) tried.set(one.endpoint.id, [...(tried.get(one.endpoint.id) ?? []), one]);
   };
-  const tried = new Map<string, Sample>();
-  const isPlain = (endpoint: KnownEndpoint) => parametersOf(endpoint.template).length === 0;
-  const order = (endpoint: KnownEndpoint) =>
-    (endpoint.method === 'GET' ? 0 : endpoint.method === 'POST' ? 1 : 2) +
-    (isPlain(endpoint) ? 0 : 3) +
-    (endpoint.method === 'DELETE' ? 9 : 0);
-  for (const endpoint of [...usable].sort((a, b) => order(a) - order(b))) {
-    const isSafe = endpoint.method === 'GET' || endpoint.method === 'HEAD';
-    if (!isSafe && !options.intrusive) continue;
-    if (endpoint.method === 'DELETE') {
-      const made = await deleteSample(endpoint);
-      if (made !== null) tried.set(endpoint.id, made);
-      continue;
-    }
-    for (const person of people) {
-      // Every identity reads the lists, so that it is known whose ids are whose; one working sample is enough for the rest.
-      if (tried.has(endpoint.id) && tried.get(endpoint.id)!.response.status < 300 && !(isSafe && isPlain(endpoint))) break;
-      const values = valuesFor(endpoint, person.name);
-      const exchange = await sendAs(endpoint, person, values);
-      if (exchange === null) continue;
-      gather(endpoint, person, exchange.response);
-      const before = tried.get(endpoint.id);
-      if (before === undefined || (before.response.status >= 300 && exchange.response.status < 300))
-        tried.set(endpoint.id, sampleOf(endpoint, person, exchange));
-    }
+  const inTurn = (all: readonly KnownEndpoint[], work: (endpoint: KnownEndpoint) => Promise<void>) =>
+    eachOf(all, options.concurrency ?? 1, work);
+
+  // Reads, from collections to what lies below them: each level gives the ids of the next. Everybody reads, so that it is known whose ids are whose.
+  const reads = usable.filter(isSafe);
+  const depths = [...new Set(reads.map(depthOf))].sort((a, b) => a - b);
+  for (const depth of depths) {
+    const level = reads.filter((endpoint) => depthOf(endpoint) === depth);
+    const profiles = level.filter(({ template }) => depth === 0 && PROFILE.test(template));
+    for (const part of [profiles, level.filter((one) => !profiles.includes(one))])
+      await inTurn(part, async (endpoint) => {
+        for (const person of people) {
+          const one = await attempt(endpoint, person);
+          keep(one);
+          if (one !== null && worked(one) && PROFILE.test(endpoint.template)) learnSelf(person, one.response.body);
+        }
+      });
   }
+  // A login changes nothing; other writes need consent.
+  const writes = usable.filter(
+    (endpoint) => !isSafe(endpoint) && endpoint.method !== 'DELETE' && (options.intrusive || LOGS_IN.test(endpoint.template)),
+  );
+  for (const method of ['POST', 'PUT', 'PATCH'])
+    for (const endpoint of writes
+      .filter((one) => one.method === method)
+      .sort((a, b) => parametersOf(a.template).length - parametersOf(b.template).length))
+      for (const person of people) {
+        const one = await attempt(endpoint, person);
+        keep(one);
+        if (one !== null && worked(one)) break;
+      }
+  if (options.intrusive) {
+    // What was made just now may be what reads and changes were missing.
+    for (const endpoint of usable.filter((one) => one.method !== 'DELETE' && depthOf(one) > 0 && !(tried.get(one.id) ?? []).some(worked)))
+      for (const person of people) keep(await attempt(endpoint, person));
+    for (const endpoint of usable.filter(({ method }) => method === 'DELETE')) keep(await deletable(endpoint));
+  }
+  const samples = [...tried.values()].map(best).map(sampleOf);
   // Requests that change something may have changed what was read before them: the usual answer is the one of now.
   if (options.intrusive)
-    for (const [id, sample] of tried)
+    for (const [index, sample] of samples.entries())
       if (sample.request.method === 'GET') {
         const response = await send(sample.request).catch(() => null);
-        if (response !== null) tried.set(id, { ...sample, response });
+        if (response !== null) samples[index] = { ...sample, response };
       }
-  // Whose a value is can be told only after everybody's lists were read.
-  return [...tried.values()].map((sample) => ({ ...sample, ownValues: ownValuesOf(sample) }));
+  return samples;
 
-  function valuesFor(endpoint: KnownEndpoint, person: string): { readonly [name: string]: string } {
-    return Object.fromEntries(
-      parametersOf(endpoint.template).map((name) => {
-        const resource = resourceOf(endpoint.template, name);
-        const value = harvest.ownOf(person, resource).at(-1) ?? harvest.of(person, resource)[0] ?? endpoint.path[name] ?? '1';
-        return [name, value];
-      }),
+  /** What worked on an object of one's own is worth most. */
+  function best(all: readonly Tried[]): Tried {
+    const worth = (one: Tried) => (worked(one) ? 2 : 0) + (worked(one) && ownValuesOf(one).length > 0 ? 1 : 0);
+    return all.reduce((winner, one) => (worth(one) > worth(winner) ? one : winner));
+  }
+
+  function sampleOf(one: Tried): Sample {
+    return {
+      request: one.request,
+      response: one.response,
+      endpointId: one.endpoint.id,
+      service: options.service,
+      template: one.endpoint.template,
+      isSecured: one.endpoint.isSecured ?? null,
+      identity:
+        one.person.name === '' || Object.keys(one.request.headers).every((name) => !(name in one.person.headers)) ? null : one.person.name,
+      ownValues: ownValuesOf(one),
+      pathValues: pathValuesOf(one),
+    };
+  }
+
+  /** Values in the request that belong to its identity and to nobody else. A claim needs something personal in the answer that no other saw. */
+  function ownValuesOf({ person, request, response, endpoint }: Tried): readonly string[] {
+    if (person.name === '' || people.length < 2) return [];
+    const url = new URL(request.url);
+    const used = new Set([
+      ...pathValuesOf({ request, endpoint }).map(({ value }) => value),
+      ...[...url.searchParams].filter(([name]) => identifies(name)).map(([, value]) => value),
+      ...Object.entries(request.headers).flatMap(([name, value]) => (name in person.headers || !identifies(name) ? [] : [value])),
+      ...fieldsOf(parseBody(request.body))
+        .filter(({ name }) => identifies(name))
+        .map((field) => String(field.value)),
+    ]);
+    let isPersonal: boolean | null = null;
+    const found = [...used].filter((value) => {
+      if (value === '') return false;
+      const ownership = harvest.ownership(person.name, person.self, value);
+      if (ownership !== 'claimed') return ownership === 'exclusive';
+      if (!isSafe(endpoint)) return !LOGS_IN.test(endpoint.template) && !REGISTERS.test(endpoint.template);
+      isPersonal ??= personalLeaves(response.body).some((leaf) => !harvest.othersSaw(person.name, leaf.name, leaf.value));
+      return isPersonal;
+    });
+    // Ids in the path before those elsewhere: tests look at the first.
+    return found.sort(
+      (a, b) => Number(!url.pathname.includes(encodeURIComponent(a))) - Number(!url.pathname.includes(encodeURIComponent(b))),
     );
   }
 
-  function ownValuesOf(sample: Sample): readonly string[] {
-    if (sample.identity === null || people.length < 2) return [];
-    const text = new URL(sample.request.url);
-    const used = new Set([
-      ...text.pathname.split('/').map(decodeURIComponent),
-      ...text.searchParams.values(),
-      ...fieldsOf(parseBody(sample.request.body)).map((field) => String(field.value)),
-    ]);
-    return harvest
-      .resources(sample.identity)
-      .flatMap((resource) => harvest.ownOf(sample.identity!, resource).filter((value) => used.has(value)));
+  function valueFor(person: Person, name: string, before: string): string | null {
+    return harvest.candidates(person.name, person.self, name, before)[0] ?? null;
   }
 
-  /** Two objects are made: one is deleted to learn the usual answer, the other is what tests may try on. */
-  async function deleteSample(endpoint: KnownEndpoint): Promise<Sample | null> {
+  function requestOf(endpoint: KnownEndpoint, targetUrl: string, person: Person, fixed: { readonly [name: string]: string }): ScanRequest {
+    const { template } = endpoint;
+    const path = template.replace(/\{([^}]+)\}/g, (_, name: string) =>
+      encodeURIComponent(fixed[name] ?? valueFor(person, name, pathBefore(template, name)) ?? endpoint.path[name] ?? '1'),
+    );
+    const url = new URL(`${targetUrl.replace(/\/$/, '')}${path}`);
+    const collection = (name: string) => (IS_ID.test(name) ? template : '');
+    const known = (name: string, example: string) => (identifies(name) ? (valueFor(person, name, collection(name)) ?? example) : example);
+    for (const { name, example } of endpoint.query) url.searchParams.set(name, known(name, example));
+    const extra = Object.fromEntries((endpoint.headers ?? []).map(({ name, example }) => [name, known(name.replace(/^x-/i, ''), example)]));
+    const login = LOGS_IN.test(template) || REGISTERS.test(template) ? null : undefined;
+    const asLogin = login === null ? loginOf(endpoint) : null;
+    const hasBody = endpoint.body !== null && endpoint.method !== 'GET' && endpoint.method !== 'HEAD';
+    const isForm =
+      asLogin === null ? endpoint.contentType.includes('x-www-form-urlencoded') : asLogin.contentType.includes('x-www-form-urlencoded');
+    const filled = hasBody ? filledBody(endpoint, person) : null;
+    const body = asLogin !== null ? asLogin.body : !hasBody ? '' : isForm ? formOf(filled) : JSON.stringify(filled);
+    return {
+      method: endpoint.method,
+      url: url.href,
+      headers: {
+        accept: 'application/json, */*',
+        ...(body === '' ? {} : { 'content-type': isForm ? 'application/x-www-form-urlencoded' : 'application/json' }),
+        ...extra,
+        // A login is asked for by those who have not logged in yet.
+        ...(login === null ? {} : person.headers),
+      },
+      body,
+      followRedirects: false,
+    };
+  }
+
+  /** The login request of an identity, where this endpoint is what it logs in at. */
+  function loginOf({ method, template }: KnownEndpoint) {
+    return (
+      identities
+        .map((one) => one.loginRequest)
+        .find((one) => one !== null && one.method === method && one.path.split('?')[0] === template) ?? null
+    );
+  }
+
+  /** The example body, with ids of the identity's own objects, its own names and password, and new names where somebody registers. */
+  function filledBody(endpoint: KnownEndpoint, person: Person): Json {
+    const { body, template } = endpoint;
+    const collection = (name: string) => (IS_ID.test(name) ? template : '');
+    const isNew = REGISTERS.test(template);
+    const fresh = `weir${randomBytes(4).toString('hex')}`;
+    const fill = (value: Json, name: string): Json => {
+      if (Array.isArray(value)) return value.map((item) => fill(item, name));
+      if (value !== null && typeof value === 'object')
+        return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, fill(item, key)]));
+      if (isNew && typeof value === 'string') {
+        if (/e?mail/i.test(name)) return `${fresh}@example.com`;
+        if (/(user_?name|login|handle|nick_?name)/i.test(name)) return fresh;
+        if (/(phone|mobile|number)/i.test(name)) return `9${randomBytes(4).readUInt32BE().toString().padStart(10, '0').slice(0, 9)}`;
+        return value;
+      }
+      // A change of the password to what it is leaves the identity able to log in again.
+      if (PASSWORD.test(name) && person.password !== '' && typeof value === 'string') return person.password;
+      if (typeof value === 'boolean' || typeof value === 'object' || !identifies(name)) return value;
+      // A new object must not take the name of one that exists.
+      if (pathNames.has(name) && !NAMES_OBJECT.test(name) && depthOf(endpoint) === 0) return `${String(value)}-${fresh}`;
+      const own = valueFor(person, name, collection(name));
+      if (own === null) return value;
+      return typeof value === 'number' && Number.isFinite(Number(own)) ? Number(own) : own;
+    };
+    return fill(body, '');
+  }
+
+  /** Two objects are made: one is deleted to learn the usual answer, the other is what tests may try on. Without a maker: an id that does not exist. */
+  async function deletable(endpoint: KnownEndpoint): Promise<Tried | null> {
+    const name = parametersOf(endpoint.template).at(-1);
+    if (name === undefined) return null;
     const parent = endpoint.template.replace(/\/\{[^}]+\}$/, '');
+    const resources = resourcesOf(name, pathBefore(endpoint.template, name));
     const maker = usable.find((one) => one.method === 'POST' && one.template === parent);
     const person = people[0]!;
-    if (maker === undefined) return null;
     const ids: string[] = [];
-    for (let round = 0; round < 2; round++) {
-      const made = await sendAs(maker, person, valuesFor(maker, person.name));
-      const id =
-        made === null || made.response.status >= 300
-          ? undefined
-          : fieldsOf(parseBody(made.response.body)).find((field) => /^_?(id|uuid)$/i.test(field.name))?.value;
-      if (id === undefined) return null;
-      ids.push(String(id));
-      harvest.add(person.name, parent.split('/').at(-1) ?? '', String(id));
+    for (let round = 0; maker !== undefined && round < 2; round++) {
+      const made = await attempt(maker, person);
+      if (made === null || !worked(made)) break;
+      const answered = fieldsOf(parseBody(made.response.body)).find(
+        (field) =>
+          /^_?(id|uuid|guid)$/i.test(field.name) || resources.some((one) => field.name.toLowerCase().replace(/[-_]/g, '') === `${one}id`),
+      );
+      if (answered === undefined || typeof answered.value === 'object') break;
+      ids.push(String(answered.value));
     }
-    const name = parametersOf(endpoint.template).at(-1)!;
-    const values = { ...valuesFor(endpoint, person.name) };
-    const done = await sendAs(endpoint, person, { ...values, [name]: ids[0]! });
-    if (done === null) return null;
-    const second = { ...values, [name]: ids[1]! };
-    return sampleOf(endpoint, person, { request: requestOf(endpoint, options.targetUrl, person, second), response: done.response });
-  }
-
-  function sampleOf(endpoint: KnownEndpoint, person: LoggedIn, exchange: { request: ScanRequest; response: ScanResponse }): Sample {
-    return {
-      ...exchange,
-      endpointId: endpoint.id,
-      service: options.service,
-      template: endpoint.template,
-      identity: person.name === '' ? null : person.name,
-      ownValues: [],
-    };
+    if (ids.length < 2) return attempt(endpoint, person, { [name]: NO_SUCH_ID });
+    const done = await attempt(endpoint, person, { [name]: ids[0]! });
+    return done === null ? null : { ...done, request: requestOf(endpoint, options.targetUrl, person, { [name]: ids[1]! }) };
   }
 }
 
-function requestOf(endpoint: KnownEndpoint, targetUrl: string, person: LoggedIn, values: { readonly [name: string]: string }): ScanRequest {
-  const path = endpoint.template.replace(/\{([^}]+)\}/g, (_, name: string) => encodeURIComponent(values[name] ?? '1'));
-  const url = new URL(`${targetUrl.replace(/\/$/, '')}${path}`);
-  for (const { name, example } of endpoint.query) url.searchParams.set(name, example);
-  const hasBody = endpoint.body !== null && endpoint.method !== 'GET' && endpoint.method !== 'HEAD';
-  const isForm = endpoint.contentType.includes('x-www-form-urlencoded');
-  const body = !hasBody
-    ? ''
-    : isForm
-      ? new URLSearchParams(
-          Object.entries(endpoint.body as { [key: string]: Json }).map(([key, value]): [string, string] => [key, String(value)]),
-        ).toString()
-      : JSON.stringify(endpoint.body);
-  return {
-    method: endpoint.method,
-    url: url.href,
-    headers: {
-      accept: 'application/json, */*',
-      ...(hasBody ? { 'content-type': isForm ? 'application/x-www-form-urlencoded' : 'application/json' } : {}),
-      ...person.headers,
-    },
-    body,
-    followRedirects: false,
-  };
+/** A number and a text at once, that nothing has. */
+export const NO_SUCH_ID = '99999999';
+
+const IS_ID = /^_?(id|uuid|guid)$/i;
+/** Ids, and what names a user. */
+const NAMES_OBJECT = /(^|[-_])(id|uuid|guid|user|username|user_name|email|login)$|[a-z](Id|Uuid|UUID|ID|Email|UserName)$/;
+/** What else may say which one is meant, in a query. */
+const NAMES_ONE = /(^|[-_])(number|no|code|slug|reference|ref|key|vin|iban)$|[a-z](Number|No|Code|Ref|Key)$/i;
+
+function namesOf({ template, query, headers = [], body }: KnownEndpoint): readonly string[] {
+  return [
+    ...parametersOf(template),
+    ...query.map(({ name }) => name),
+    ...headers.map(({ name }) => name.replace(/^x-/i, '')),
+    ...fieldsOf(body).map(({ name }) => name),
+  ].filter((name) => NAMES_OBJECT.test(name) || NAMES_ONE.test(name) || parametersOf(template).includes(name));
+}
+
+/** Parameter names of the path with the values that a request has there. */
+function pathValuesOf({
+  request,
+  endpoint,
+}: Pick<Tried, 'request' | 'endpoint'>): readonly { readonly name: string; readonly value: string }[] {
+  const names = parametersOf(endpoint.template);
+  if (names.length === 0) return [];
+  const source = endpoint.template
+    .split(/\{[^}]+\}/)
+    .map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
+    .join('([^/]+?)');
+  const values = new RegExp(`${source}/?$`).exec(new URL(request.url).pathname)?.slice(1) ?? [];
+  return names.flatMap((name, index) => (values[index] === undefined ? [] : [{ name, value: decodeURIComponent(values[index]) }]));
+}
+
+function learnSelf(person: Person, body: string): void {
+  const answer = parseBody(body);
+  if (answer !== null && typeof answer === 'object' && !Array.isArray(answer)) person.learn?.(answer, true);
+}
+
+function formOf(value: Json): string {
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) return String(value ?? '');
+  return new URLSearchParams(
+    Object.entries(value).map(([key, one]): [string, string] => [key, typeof one === 'object' ? JSON.stringify(one) : String(one)]),
+  ).toString();
+}
+
+async function eachOf<T>(all: readonly T[], concurrency: number, work: (one: T) => Promise<void>): Promise<void> {
+  const queue = all[Symbol.iterator]();
+  await Promise.all(
+    Array.from({ length: Math.min(concurrency, all.length) }, async () => {
+      for (let next = queue.next(); !next.done; next = queue.next()) await work(next.value);
+    }),
+  );
 }

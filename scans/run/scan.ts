@@ -3,10 +3,12 @@ import { ScanError } from '../errors.js';
 import type { TestDefinition } from '../language/types.js';
 import { listenForCallbacks } from './callback.js';
 import type { KnownEndpoint } from './endpoints.js';
-import { guardFor } from './guard.js';
+import { type ClientCertificate, guardFor } from './guard.js';
 import { type AuthContext, type LoggedIn, logIn } from './identities.js';
 import { runTests, type TestResult } from './runner.js';
 import { makeSamples } from './samples.js';
+import { SignedIn } from './signed-in.js';
+import type { ScanRequest } from './types.js';
 import { createWire } from './wire.js';
 
 export interface ScanLimits {
@@ -67,7 +69,11 @@ export async function performScan(options: ScanRequestOptions): Promise<ScanOutc
   const problems: string[] = [];
   const outOfTime = AbortSignal.timeout(Math.max(1, Math.round(limits.maxMinutes * 60_000)));
   const signal = AbortSignal.any([outOfTime, ...(options.signal === undefined ? [] : [options.signal])]);
-  const guard = guardFor(targetUrl, options.allowHosts, { connections: limits.concurrency, timeoutMs: limits.timeoutMs });
+  const guard = guardFor(targetUrl, options.allowHosts, {
+    connections: limits.concurrency,
+    timeoutMs: limits.timeoutMs,
+    certificates: certificatesOf(options.authContexts),
+  });
   const mark = options.mark ?? ((run: string) => run);
   const wire = createWire({ guard, mark: (method, target) => mark(runId, method, target), signal, ...limits });
   const callbacks = options.callback === null ? null : await listenForCallbacks(options.callback);
@@ -83,18 +89,23 @@ export async function performScan(options: ScanRequestOptions): Promise<ScanOutc
       });
     const identities: LoggedIn[] = [];
     for (const context of options.authContexts) identities.push(await logIn(context, targetUrl, (request) => wire.send(request)));
-    const samples = await makeSamples(options.endpoints, identities, (request) => wire.send(request), {
+    const signedIn = new SignedIn(identities, (request) => wire.send(request), Date.now);
+    const send = (request: ScanRequest) => signedIn.send(request);
+    const samples = await makeSamples(options.endpoints, identities, send, {
       targetUrl,
       service: options.service,
       intrusive: options.intrusive,
+      concurrency: limits.concurrency,
       onProblem: (endpoint, reason) => problems.push(`${endpoint.method} ${endpoint.template}: ${reason}`),
     });
+    await signedIn.prove(samples);
     let finished = 0;
     await runTests({
       tests: options.tests,
       samples,
       identities,
-      wire,
+      send,
+      fresh: (sample) => signedIn.fresh(sample),
       callbacks,
       concurrency: limits.concurrency,
       intrusive: options.intrusive,
@@ -117,6 +128,17 @@ export async function performScan(options: ScanRequestOptions): Promise<ScanOutc
     return { results, samples: samples.length, requests: wire.sent, problems, complete: !signal.aborted && wire.sent < limits.maxRequests };
   } finally {
     await callbacks?.close();
-    await guard.agent.destroy();
+    await guard.close();
   }
 }
+
+/** Client certificates of the auth contexts that log in with one. */
+export const certificatesOf = (contexts: readonly AuthContext[]): readonly ClientCertificate[] =>
+  contexts
+    .filter(({ kind }) => kind === 'mtls')
+    .map(({ name, config }) => ({
+      name,
+      certificate: String(config.certificate ?? ''),
+      key: String(config.key ?? ''),
+      authority: String(config.authority ?? ''),
+    }));

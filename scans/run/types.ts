@@ -30,6 +30,10 @@ export interface Sample extends ScanExchange {
   readonly identity: string | null;
   /** Values in the request that belong to its identity and to none of the others: ids of own objects. */
   readonly ownValues: readonly string[];
+  /** What stands in the parameters of the path. */
+  readonly pathValues: readonly { readonly name: string; readonly value: string }[];
+  /** Does the API's description ask for credentials here? null: it says nothing. */
+  readonly isSecured: boolean | null;
 }
 
 /** Who a scan can be. `headers` are the credentials, fresh. */

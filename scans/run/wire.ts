@@ -3,6 +3,7 @@ import { request as send } from 'undici';
 import { bodyOf, decodeBody, SCAN_MARK_HEADER } from '../../exchange/index.js';
 import { ScanError } from '../errors.js';
 import type { TargetGuard } from './guard.js';
+import { CERTIFICATE_HEADER } from './identities.js';
 import type { ScanRequest, ScanResponse } from './types.js';
 
 const REDIRECT_LIMIT = 5;
@@ -27,7 +28,6 @@ export interface Wire {
   readonly sent: number;
   /** @throws ScanError for a host that is not allowed, a spent budget; Error when the target does not answer */
   send(request: ScanRequest): Promise<ScanResponse>;
-  close(): Promise<void>;
 }
 
 export function createWire(options: WireOptions): Wire {
@@ -56,7 +56,14 @@ export function createWire(options: WireOptions): Wire {
     const hasBody = one.body !== '' && one.method !== 'GET' && one.method !== 'HEAD';
     const { pathname, search } = new URL(one.url);
     // undici refuses these names: the connection is its own.
-    const { host: _host, connection: _connection, 'content-length': _length, 'transfer-encoding': _coding, ...headers } = one.headers;
+    const {
+      host: _host,
+      connection: _connection,
+      'content-length': _length,
+      'transfer-encoding': _coding,
+      [CERTIFICATE_HEADER]: certificate = null,
+      ...headers
+    } = one.headers;
     const answer = await send(one.url, {
       method: one.method as 'GET',
       headers: {
@@ -66,7 +73,7 @@ export function createWire(options: WireOptions): Wire {
         [SCAN_MARK_HEADER]: options.mark(one.method, `${pathname}${search}`),
       },
       body: hasBody ? one.body : null,
-      dispatcher: guard.agent,
+      dispatcher: guard.agentFor(certificate),
       signal: AbortSignal.any([signal, AbortSignal.timeout(options.timeoutMs)]),
     });
     const chunks: Buffer[] = [];
@@ -119,6 +126,5 @@ export function createWire(options: WireOptions): Wire {
         };
       }
     },
-    close: () => guard.agent.close(),
   };
 }
