@@ -69,6 +69,17 @@ export function blockId(scope: Scope, service: string | null): string {
   return ((high >>> 11) * 0x100000000 + (low >>> 0)).toString(16).padStart(13, '0');
 }
 
+/** What a record of a stopped request calls the entry that stopped it: its id, and for a feed's entry the feed before it. */
+export function nameOfBlock(block: Block): string {
+  return block.origin === 'feed' ? `feed:${block.createdBy}/${block.id}` : block.id;
+}
+
+/** The reverse of `nameOfBlock`; who made an entry of the blocklist itself is not in its name. */
+export function readBlockName(name: string): Pick<Block, 'id' | 'origin' | 'createdBy'> {
+  const match = /^feed:([^/]+)\/(.+)$/.exec(name);
+  return match === null ? { id: name, origin: 'person', createdBy: '' } : { id: match[2], origin: 'feed', createdBy: match[1] };
+}
+
 /**
  * Canonical form of a scope. The kind may be left out: then an address, a CIDR or `AS64500` is recognised.
  * Throws WeirError BLOCK_INVALID with what is wrong.

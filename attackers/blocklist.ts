@@ -13,6 +13,7 @@ import {
   type ScopeKind,
 } from './block.js';
 import { BlockTable } from './block-table.js';
+import { plainBlock } from './compiled.js';
 import { attackersError } from './errors.js';
 import type { GeoReader } from './geo.js';
 
@@ -164,7 +165,8 @@ export class Blocklist {
   /** What happens to a client now, and which entry decides it. Feeds count when `table` (a gateway's) is given. */
   explain(ip: string, principalKey: string | null, service: string, table: BlockTable = this.table): Explanation {
     const nowMs = this.now();
-    const block = table.check(ip, principalKey, service, nowMs);
+    const found = table.check(ip, principalKey, service, nowMs);
+    const block = found === null ? null : plainBlock(found);
     const allowed = table.allowedBy(ip, principalKey);
     const others = this.list().filter((one) => one.id !== block?.id && touches(one.scope, ip, principalKey));
     return {

@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { type Block, type BlockOrigin, blockId, type Scope } from './block.js';
-import { type Prefix, readPrefix, writeIpv4, writeIpv6 } from './network.js';
+import { readPrefixInto, writeIpv4, writeIpv6 } from './network.js';
 import { buildPrefixes, type PrefixColumns } from './prefix-table.js';
 
 /** What many entries have in common, kept once. */
@@ -41,6 +41,7 @@ export class BlockCompiler {
   private readonly kindOf = new Numbers(Uint32Array);
   private readonly createdAtMs = new Numbers(Float64Array);
   private readonly expiresAtMs = new Numbers(Float64Array);
+  private readonly words = new Uint32Array(4);
 
   add(block: Block): boolean {
     if (block.scope.kind !== 'address' && block.scope.kind !== 'cidr') return false;
@@ -87,9 +88,10 @@ export class BlockCompiler {
   }
 
   private put(text: string, kind: number, createdAtMs: number, expiresAtMs: number | null): boolean {
-    const prefix = readPrefix(text);
-    if (prefix === null) return false;
-    this.columns[prefix.family].add(prefix, this.kindOf.length);
+    const code = readPrefixInto(text, this.words);
+    if (code < 0) return false;
+    const isIpv4 = code < 256;
+    this.columns[isIpv4 ? 4 : 6].add(this.words, isIpv4 ? code : code - 256, this.kindOf.length);
     this.kindOf.push(kind);
     this.createdAtMs.push(createdAtMs);
     this.expiresAtMs.push(expiresAtMs ?? Number.POSITIVE_INFINITY);
@@ -110,23 +112,76 @@ export function compileFeeds(feeds: readonly FeedText[]): Promise<CompiledBlocks
   });
 }
 
-/** The block that stands at `entry` of one family. Made in the request path, so field by field. */
+/** The block that stands at `entry` of one family. Made in the request path: texts are written only when they are asked for. */
 export function blockAt(table: CompiledBlocks, columns: PrefixColumns, entry: number): Block {
-  const row = columns.rows[entry];
-  const kind = table.kinds[table.kindOf[row]];
-  const scope = scopeAt(columns, entry);
-  const expiresAtMs = table.expiresAtMs[row];
-  const block: Block = {
-    id: blockId(scope, kind.service),
-    scope,
-    service: kind.service,
-    reason: kind.reason,
-    origin: kind.origin,
-    createdBy: kind.createdBy,
-    createdAtMs: table.createdAtMs[row],
-    expiresAtMs: expiresAtMs === Number.POSITIVE_INFINITY ? null : expiresAtMs,
-  };
-  return kind.unauthenticatedOnly ? { ...block, unauthenticatedOnly: true } : block;
+  return new CompiledBlock(table, columns, entry);
+}
+
+class CompiledBlock implements Block {
+  private readonly kind: BlockKind;
+  private readonly row: number;
+  private idText: string | null = null;
+  private written: Scope | null = null;
+
+  constructor(
+    private readonly table: CompiledBlocks,
+    private readonly columns: PrefixColumns,
+    private readonly entry: number,
+  ) {
+    this.row = columns.rows[entry];
+    this.kind = table.kinds[table.kindOf[this.row]];
+  }
+
+  get id(): string {
+    this.idText ??= blockId(this.scope, this.service);
+    return this.idText;
+  }
+
+  get scope(): Scope {
+    this.written ??= scopeAt(this.columns, this.entry);
+    return this.written;
+  }
+
+  get service(): string | null {
+    return this.kind.service;
+  }
+
+  get reason(): string {
+    return this.kind.reason;
+  }
+
+  get origin(): BlockOrigin {
+    return this.kind.origin;
+  }
+
+  get createdBy(): string {
+    return this.kind.createdBy;
+  }
+
+  get unauthenticatedOnly(): boolean {
+    return this.kind.unauthenticatedOnly;
+  }
+
+  get createdAtMs(): number {
+    return this.table.createdAtMs[this.row];
+  }
+
+  get expiresAtMs(): number | null {
+    const atMs = this.table.expiresAtMs[this.row];
+    return atMs === Number.POSITIVE_INFINITY ? null : atMs;
+  }
+
+  /** A plain block, for whoever keeps, sends or prints it. */
+  toJSON(): Block {
+    const { id, scope, service, reason, origin, createdBy, createdAtMs, expiresAtMs } = this;
+    const block: Block = { id, scope, service, reason, origin, createdBy, createdAtMs, expiresAtMs };
+    return this.unauthenticatedOnly ? { ...block, unauthenticatedOnly: true } : block;
+  }
+}
+
+/** A block that holds its own fields: those of a compiled table are read from it as they are asked for. */
+export function plainBlock(block: Block): Block {
+  return block instanceof CompiledBlock ? block.toJSON() : block;
 }
 
 function scopeAt({ family, bases, lengths }: PrefixColumns, entry: number): Scope {
@@ -143,9 +198,9 @@ class Columns {
 
   constructor(private readonly width: 1 | 4) {}
 
-  add(prefix: Prefix, row: number): void {
-    for (let word = 4 - this.width; word < 4; word++) this.bases.push(prefix.words[word]);
-    this.lengths.push(prefix.length);
+  add(words: Uint32Array, length: number, row: number): void {
+    for (let word = 4 - this.width; word < 4; word++) this.bases.push(words[word]);
+    this.lengths.push(length);
     this.rows.push(row);
   }
 

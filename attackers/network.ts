@@ -75,33 +75,57 @@ export interface Prefix {
 
 /** Reads an address or CIDR; null when it is neither. */
 export function readPrefix(text: string): Prefix | null {
+  const words = new Uint32Array(4);
+  const code = readPrefixInto(text, words);
+  return code < 0 ? null : { family: code < IPV6_CODE ? 4 : 6, words, length: code & LENGTH_MASK };
+}
+
+const IPV6_CODE = 256;
+const LENGTH_MASK = 255;
+
+/**
+ * The same without an object for each: words go into `words`, host bits cleared. Returns the prefix length, plus 256 for IPv6; -1 when the text is neither an
+ * address nor a CIDR.
+ */
+export function readPrefixInto(text: string, words: Uint32Array): number {
   const slash = text.indexOf('/');
   const address = slash < 0 ? text : text.slice(0, slash);
-  const words = new Uint32Array(4);
-  let family: 4 | 6 = 4;
   const v4 = readIpv4(address);
+  let isIpv4 = true;
   let offset = 0;
   if (v4 >= 0) {
+    words[0] = 0;
+    words[1] = 0;
+    words[2] = 0;
     words[3] = v4;
   } else {
-    if (!readIpv6(address, words)) return null;
+    if (!readIpv6(address, words)) return -1;
     if (isMapped(words)) {
       offset = 96;
       words[2] = 0;
-    } else {
-      family = 6;
-    }
+    } else isIpv4 = false;
   }
-  const bits = family === 4 ? 32 : 128;
+  const bits = isIpv4 ? 32 : 128;
   let length = bits;
   if (slash >= 0) {
-    const digits = text.slice(slash + 1);
-    if (!/^(0|[1-9]\d{0,2})$/.test(digits)) return null;
-    length = Number(digits) - offset;
-    if (length < 0 || length > bits) return null;
+    length = readLength(text, slash + 1) - offset;
+    if (length < 0 || length > bits) return -1;
   }
-  mask(words, family === 4 ? length + 96 : length);
-  return { family, words, length };
+  if (length < bits) mask(words, isIpv4 ? length + 96 : length);
+  return isIpv4 ? length : length + IPV6_CODE;
+}
+
+/** One to three digits without a leading zero, up to the end of the text; -1 for anything else. */
+function readLength(text: string, from: number): number {
+  const digits = text.length - from;
+  if (digits < 1 || digits > 3 || (digits > 1 && text.charCodeAt(from) === 48)) return -1;
+  let value = 0;
+  for (let at = from; at < text.length; at++) {
+    const digit = text.charCodeAt(at) - 48;
+    if (digit < 0 || digit > 9) return -1;
+    value = value * 10 + digit;
+  }
+  return value;
 }
 
 /** Does `outer` contain all of `inner` (or equal it)? */

@@ -5,7 +5,7 @@ import { maskWord } from './network.js';
  *
  * Entries are sorted by base, then length, then order of arrival. Networks nest or are disjoint, so every network that contains an address is the last entry whose
  * base is not above the address, or one of its ancestors: one binary search, then `parent`, from the longest prefix to the shortest.
- * Equal networks chain through `parent` too. For IPv4 an index by the first 16 bits leaves few steps to search.
+ * Equal networks chain through `parent` too. An index that stays in the processor's cache leaves few steps to search.
  */
 export interface PrefixColumns {
   readonly family: 4 | 6;
@@ -16,9 +16,12 @@ export interface PrefixColumns {
   readonly parents: Int32Array;
   /** Row of the caller's own columns. */
   readonly rows: Uint32Array;
-  /** IPv4: first entry at or after each /16; 65,537 of them. */
+  /** IPv4: first entry at or after each /16; 65,537 of them. IPv6: the first two words of every 32nd entry. */
   readonly index: Uint32Array;
 }
+
+/** Entries between two samples of the IPv6 index. */
+const STRIDE = 32;
 
 /** Sorts and links. `bases` and `lengths` are in the order of the caller's rows. */
 export function buildPrefixes(family: 4 | 6, bases: Uint32Array, lengths: Uint8Array, rows: Uint32Array): PrefixColumns {
@@ -31,7 +34,7 @@ export function buildPrefixes(family: 4 | 6, bases: Uint32Array, lengths: Uint8A
     lengths: new Uint8Array(count),
     parents: new Int32Array(count),
     rows: new Uint32Array(count),
-    index: new Uint32Array(family === 4 ? 65_537 : 0),
+    index: new Uint32Array(family === 4 ? 65_537 : 2 * Math.ceil(count / STRIDE)),
   };
   for (let at = 0; at < count; at++) {
     const from = order[at];
@@ -43,12 +46,13 @@ export function buildPrefixes(family: 4 | 6, bases: Uint32Array, lengths: Uint8A
     sorted.parents[at] = parent;
   }
   if (family === 4) fillIndex(sorted);
+  else fillSamples(sorted);
   return sorted;
 }
 
 /** The longest prefix that contains the address (`words[at…]`), or -1. */
 export function longestPrefix(table: PrefixColumns, words: Uint32Array, at: number): number {
-  let entry = table.family === 4 ? lastNotAboveIpv4(table, words[at]) : lastNotAboveIpv6(table.bases, table.lengths.length, words, at);
+  let entry = table.family === 4 ? lastNotAboveIpv4(table, words[at]) : lastNotAboveIpv6(table, words, at);
   while (entry >= 0 && !contains(table, entry, words, at)) entry = table.parents[entry];
   return entry;
 }
@@ -74,17 +78,44 @@ function lastNotAboveIpv4(table: PrefixColumns, address: number): number {
   return low - 1;
 }
 
-function lastNotAboveIpv6(bases: Uint32Array, count: number, words: Uint32Array, at: number): number {
-  let low = 0;
-  let high = count;
+function lastNotAboveIpv6({ bases, index, lengths }: PrefixColumns, words: Uint32Array, at: number): number {
+  const [w0, w1, w2, w3] = [words[at], words[at + 1], words[at + 2], words[at + 3]];
+  // Entries that agree in both words may fill several samples.
+  const first = samplesBelow(index, w0, w1);
+  const behind = w1 === 0xffffffff ? samplesBelow(index, w0 + 1, 0) : samplesBelow(index, w0, w1 + 1);
+  let low = first === 0 ? 0 : (first - 1) * STRIDE;
+  let high = Math.min(lengths.length, behind * STRIDE);
   while (low < high) {
     const middle = (low + high) >>> 1;
-    let order = 0;
-    for (let word = 0; word < 4 && order === 0; word++) order = bases[middle * 4 + word] - words[at + word];
+    const entry = middle * 4;
+    let order = bases[entry] - w0;
+    if (order === 0) order = bases[entry + 1] - w1;
+    if (order === 0) order = bases[entry + 2] - w2;
+    if (order === 0) order = bases[entry + 3] - w3;
     if (order <= 0) low = middle + 1;
     else high = middle;
   }
   return low - 1;
+}
+
+/** How many samples lie below the two words. */
+function samplesBelow(index: Uint32Array, w0: number, w1: number): number {
+  let low = 0;
+  let high = index.length >> 1;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const word = index[2 * middle];
+    if (word < w0 || (word === w0 && index[2 * middle + 1] < w1)) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function fillSamples({ index, bases }: PrefixColumns): void {
+  for (let sample = 0; 2 * sample < index.length; sample++) {
+    index[2 * sample] = bases[sample * STRIDE * 4];
+    index[2 * sample + 1] = bases[sample * STRIDE * 4 + 1];
+  }
 }
 
 function fillIndex({ index, bases }: PrefixColumns): void {

@@ -1,7 +1,7 @@
 /** The admin process or thread: API, UI, scan scheduler and integrations, joined with what they ask. */
 
 import { createAdmin, createSeal, openedConfig, type Ports } from '../../admin/index.js';
-import { type BlockHits, Blocklist, BlockTable, FeedBook, followFeeds } from '../../attackers/index.js';
+import { type BlockHits, Blocklist, BlockTable, FeedBook, followFeeds, openGeo } from '../../attackers/index.js';
 import { newId, Redactor, WeirError } from '../../exchange/index.js';
 import type { SharedState, TrafficPublisher } from '../../traffic/index.js';
 import type { Config } from '../config.js';
@@ -49,7 +49,7 @@ export async function runAdmin(run: AdminRun): Promise<RunningAdmin> {
   const maps = await openSharedMaps(shared);
   const policies = lazyPolicyBook({ folder: config.policies, secret, maps, log });
   const blocklist = await Blocklist.open(shared, { protect: protectedAddresses(config) });
-  const table = new BlockTable();
+  const table = new BlockTable(config.geo === undefined ? null : await openGeo(config.geo));
   table.follow(blocklist.blocks, blocklist.allowlist);
   const feeds = await FeedBook.open(shared);
   const feedTimer = setInterval(() => void feeds.refreshDue().catch(() => undefined), FEED_CHECK_MS);

@@ -1,6 +1,7 @@
-import type { Command } from 'commander';
+import { Argument, type Command } from 'commander';
 import type { CommandContext } from '../main.js';
 import { ago, durationMs, table } from '../output.js';
+import { registerFeeds } from './block-feeds.js';
 import { type AdminFlags, adminOf, withAdminOptions } from './options.js';
 
 interface BlockRow {
@@ -15,6 +16,14 @@ interface BlockRow {
   readonly hits: number;
 }
 
+interface AllowRow {
+  readonly id: string;
+  readonly scope: { readonly value: string };
+  readonly reason: string;
+  readonly createdBy: string;
+  readonly feed: string | null;
+}
+
 type AddFlags = AdminFlags & {
   readonly for?: string;
   readonly reason?: string;
@@ -24,7 +33,7 @@ type AddFlags = AdminFlags & {
   readonly unauthenticatedOnly?: boolean;
 };
 
-/** `weir block add|rm|ls|explain|allow|export`. */
+/** `weir block add|rm|ls|explain|allow|disallow|allowed|export|feed`. */
 export function registerBlock(program: Command, context: CommandContext): void {
   const { output } = context;
   const block = program.command('block').description('the blocklist: addresses, networks, principals, for a time, on every gateway');
@@ -109,10 +118,51 @@ export function registerBlock(program: Command, context: CommandContext): void {
     block.command('allow').description('put an address, a CIDR or a principal on the allowlist, which always wins').argument('<value>'),
   )
     .option('--reason <text>', 'why', '')
-    .action(async (value: string, flags: AdminFlags & { reason: string }) => {
-      const entry = await adminOf(flags).call<{ scope: { value: string } }>('POST', '/allowlist', { value, reason: flags.reason });
-      print(flags, entry, `${entry.scope.value} is on the allowlist`);
+    .option('--feed <name>', 'a false positive of this feed only; other blocks still hold')
+    .action(async (value: string, flags: AdminFlags & { reason: string; feed?: string }) => {
+      const entry = await adminOf(flags).call<AllowRow>('POST', '/allowlist', {
+        value,
+        reason: flags.reason,
+        ...(flags.feed === undefined ? {} : { feed: flags.feed }),
+      });
+      print(flags, entry, `${entry.scope.value} is on the allowlist${entry.feed === null ? '' : ` for feed ${entry.feed}`}`);
     });
+  withAdminOptions(block.command('disallow').description('take something off the allowlist').argument('<value>')).action(
+    async (value: string, flags: AdminFlags) => {
+      const admin = adminOf(flags);
+      const found = (await admin.list<AllowRow>('/allowlist')).filter((row) => row.scope.value === value || row.id === value);
+      for (const { id } of found) await admin.call('DELETE', `/allowlist/${encodeURIComponent(id)}`);
+      if (found.length > 0) print(flags, found, `${value} is no longer on the allowlist`);
+      else {
+        output.error(`weir: "${value}" is not on the allowlist. weir block allowed shows what is.\n`);
+        context.exitCode = 1;
+      }
+    },
+  );
+  withAdminOptions(block.command('allowed').description('the allowlist')).action(async (flags: AdminFlags) => {
+    const rows = await adminOf(flags).list<AllowRow>('/allowlist');
+    if (flags.json) output.write(`${JSON.stringify(rows)}\n`);
+    else if (rows.length === 0) output.write('nothing is on the allowlist\n');
+    else
+      output.write(
+        table(rows, [
+          { title: 'WHO', of: (row) => row.scope.value },
+          { title: 'WINS OVER', of: (row) => (row.feed === null ? 'every block' : `feed ${row.feed}`) },
+          { title: 'BY', of: (row) => row.createdBy },
+          { title: 'REASON', of: (row) => row.reason },
+        ]),
+      );
+  });
+  withAdminOptions(
+    block
+      .command('export')
+      .description('the blocklist for a firewall or edge')
+      .addArgument(new Argument('<format>', 'what reads it').choices(['plain', 'nftables', 'nginx', 'haproxy', 'aws-waf', 'json'])),
+  ).action(async (format: string, flags: AdminFlags) => {
+    const exported = await adminOf(flags).get<unknown>(`/blocks-export/${format}`);
+    output.write(typeof exported === 'string' ? exported : `${JSON.stringify(exported, null, 2)}\n`);
+  });
+  registerFeeds(block, context);
 }
 
 function until(expiresAtMs: number | null): string {
