@@ -3,11 +3,11 @@
 import { WeirError } from '../../exchange/index.js';
 import {
   createSharedState,
-  memoryPublisher,
   redisConsumer,
   redisFeedReader,
   redisFeedWriter,
   redisPublisher,
+  type TrafficPublisher,
 } from '../../traffic/index.js';
 import type { RoleFlags } from '../commands/options.js';
 import { type Config, configFile, loadConfig } from '../config.js';
@@ -232,8 +232,7 @@ const logTo =
     output.error(`weir: ${message}\n`);
 
 /** A gateway by itself has nobody to record for. */
-function discardingPublisher(): ReturnType<typeof memoryPublisher> {
-  const { port1 } = new MessageChannel();
-  const publisher = memoryPublisher(port1 as never);
-  return { ...publisher, publish: () => true };
+function discardingPublisher(): TrafficPublisher {
+  const nothing = { published: 0, dropped: 0, droppedBy: {}, consumed: 0, redelivered: 0, backlog: 0, lagMs: 0 };
+  return { publish: () => true, stats: () => nothing, close: async () => undefined };
 }
