@@ -151,7 +151,7 @@ const DEFAULT_FILE = 'weir.yaml';
  * Reads `--config FILE` (or `weir.yaml` in the working folder if there is one), then the environment (WEIR_UPSTREAM, WEIR_DATA, WEIR_REDIS,
  * WEIR_POSTGRES, WEIR_SECRET), then the flags; later wins. Relative paths are taken from the file's folder, else the working folder.
  *
- * Throws SourceError for the file, WeirError CONFIG_INVALID for flags and environment.
+ * Throws SourceError for the file, WeirError CONFIG_INVALID for flags and environment, POLICY_FOLDER_MISSING.
  */
 export function loadConfig(flags: ConfigFlags, environment: NodeJS.ProcessEnv = process.env, cwd: string = process.cwd()): Config {
   const file = configFile(flags, cwd);
@@ -164,6 +164,11 @@ export function loadConfig(flags: ConfigFlags, environment: NodeJS.ProcessEnv = 
   merged.admin = { ...merged.admin, port: flags.adminPort ?? merged.admin.port, host: flags.adminHost ?? merged.admin.host };
   merged.data = path.resolve(cwd, flags.data ?? environment.WEIR_DATA ?? config.data);
   if (flags.policies !== undefined) merged.policies = path.resolve(cwd, flags.policies);
+  if (merged.policies !== undefined && !existsSync(merged.policies))
+    throw new WeirError('POLICY_FOLDER_MISSING', `There is no policy folder ${merged.policies}.`, {
+      status: 422,
+      hint: 'Make it, or correct --policies.',
+    });
   merged.mode = flags.mode ?? merged.mode;
   for (const text of flags.trustedProxies ?? [])
     if (!isCidr(text)) throw invalid(`--trusted-proxies: "${text}" is not an IP address or CIDR`);

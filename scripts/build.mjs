@@ -8,8 +8,8 @@ import { MODULES, root } from './ready.mjs';
 const dist = path.join(root, 'dist');
 /** What people and other programs start or import. */
 const PROGRAMS = ['cli/main.ts', ...exported(), 'examples/demo-api/main.ts', 'examples/demo-api/play.ts'];
-/** Native addons find their binaries beside themselves. */
-const UNBUNDLED = ['libsql', '@node-rs/argon2', 'cap', 'pg-native'];
+/** Native addons find their binaries beside themselves; redis is CommonJS, whose names would be lost where it is imported late. */
+const UNBUNDLED = ['libsql', '@node-rs/argon2', 'cap', 'pg-native', 'redis'];
 /** A weir that runs loads some of its files late; those of the build it began with stay this long. */
 const KEEP_OLD_MS = 3_600_000;
 
@@ -70,6 +70,10 @@ const bundle = async (program) => {
     plugins: [sourceUrls],
     logLevel: 'warning',
   });
+  for (const [file, { imports }] of Object.entries(metafile.inputs))
+    for (const one of imports)
+      if (one.kind === 'dynamic-import' && metafile.inputs[one.path]?.format === 'cjs')
+        throw new Error(`${file} imports ${one.original ?? one.path} late, a CommonJS package: name it in UNBUNDLED`);
   return Object.keys(metafile.outputs).map((file) => path.join(root, file));
 };
 

@@ -6,6 +6,10 @@ export const STORE_ERRORS = {
   STORE_LOCKED: { status: 503, hint: 'Another process holds the database; try again.' },
   STORE_UNREACHABLE: { status: 503, hint: 'Check the data directory or the PostgreSQL URL, its user and its network.' },
   STORE_UNWRITABLE: { status: 500, hint: 'Give the user that runs weir write access to the data directory.' },
+  STORE_DAMAGED: {
+    status: 500,
+    hint: 'Put a backup of the file in its place, or move the file away to begin with an empty store; nothing in it was changed.',
+  },
   STORE_BAD_CURSOR: { status: 400, hint: 'Start again from the first page; a cursor belongs to one sort order.' },
   STORE_BAD_SORT: { status: 400, hint: 'Sort by one of the listed columns.' },
   STORE_NOT_FOUND: { status: 404, hint: 'Check the id.' },

@@ -67,7 +67,7 @@ const LEARNED_KEYS_AT_ONCE = 500;
 /**
  * Opens the data and brings it to the present format.
  *
- * @throws StoreError STORE_NEWER_FORMAT when a newer weir wrote it, STORE_UNWRITABLE or STORE_UNREACHABLE when it cannot be opened
+ * @throws StoreError STORE_NEWER_FORMAT when a newer weir wrote it, STORE_DAMAGED, STORE_UNWRITABLE or STORE_UNREACHABLE when it cannot be opened
  */
 export async function openStore(location: StoreLocation): Promise<Store> {
   const engine: Engine = 'sqlite' in location ? 'sqlite' : 'postgres';
@@ -132,6 +132,8 @@ async function dialectOf(location: StoreLocation): Promise<Dialect> {
 
 function openingFailed(location: StoreLocation, cause: unknown): StoreError {
   const why = cause instanceof Error ? cause.message : String(cause);
+  if ('sqlite' in location && /not a database|malformed/i.test(why))
+    return new StoreError('STORE_DAMAGED', `${location.sqlite} is not a database of weir, or is damaged (${why})`, cause);
   if ('sqlite' in location) return new StoreError('STORE_UNWRITABLE', `cannot open ${location.sqlite}: ${why}`, cause);
   const { host, pathname } = URL.canParse(location.postgres) ? new URL(location.postgres) : { host: '?', pathname: '' };
   return new StoreError('STORE_UNREACHABLE', `cannot open PostgreSQL at ${host}${pathname}: ${why}`, cause);

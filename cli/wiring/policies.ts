@@ -1,6 +1,5 @@
 /** The policies in force in this process: built-in ones, the folder, and what people wrote in the UI; the last good text stays when a new one is broken. */
-import { existsSync } from 'node:fs';
-import { Redactor, WeirError } from '../../exchange/index.js';
+import { Redactor } from '../../exchange/index.js';
 import { compilePolicies, type FullPolicySet, loadLibrary, PolicyFolder } from '../../policies/index.js';
 import type { PolicyStatus, SharedMaps } from '../shared-maps.js';
 
@@ -17,10 +16,8 @@ export interface PolicyBookOptions {
   readonly log: (message: string) => void;
 }
 
-/** Throws WeirError POLICY_FOLDER_MISSING. Mistakes in files do not stop a start: they are logged and shown as stale. */
+/** Mistakes in files do not stop a start: they are logged and shown as stale. */
 export async function openPolicyBook({ folder, secret, maps, log }: PolicyBookOptions): Promise<PolicyBook> {
-  if (folder !== undefined && !existsSync(folder))
-    throw new WeirError('POLICY_FOLDER_MISSING', `There is no policy folder ${folder}.`, { hint: 'Make it, or correct --policies.' });
   const redactor = new Redactor(secret);
   const told = new Set<string>();
   const policies = await PolicyFolder.load({

@@ -1,6 +1,5 @@
 import { parentPort } from 'node:worker_threads';
-import { WeirError } from '../../exchange/index.js';
-import type { FromThread } from './threads.js';
+import { type FromThread, startFailed } from './threads.js';
 
 /** A role that runs in a thread: what it tells when it is ready, and how it ends. */
 export interface ThreadRole<Ready> {
@@ -23,7 +22,7 @@ export async function runThread<Ready>(start: (log: (message: string) => void) =
     });
     say({ kind: 'ready', ready: role.ready });
   } catch (error) {
-    if (!(error instanceof WeirError)) throw error;
-    say({ kind: 'failed', code: error.code, message: error.message, hint: error.hint });
+    const { code, message, hint } = startFailed(error);
+    say({ kind: 'failed', code, message, hint });
   }
 }

@@ -47,7 +47,7 @@ export function startThread<Ready>(
   const worker = new Worker(entry, { workerData: data, transferList: [...transfer] });
   let stopping = false;
   return new Promise((resolve, reject) => {
-    let lost = (error: Error) => reject(error);
+    let lost = (error: Error) => reject(startFailed(error));
     const closed = new Promise<void>((done) => {
       worker.on('exit', (code) => {
         done();
@@ -75,5 +75,16 @@ export function startThread<Ready>(
         });
       }
     });
+  });
+}
+
+/** An error that no code of ours foresaw: one line for the person who starts weir, the stack for who mends it. */
+export function startFailed(error: unknown): WeirError {
+  if (error instanceof WeirError) return error;
+  const { message, stack } = error instanceof Error ? error : { message: String(error), stack: undefined };
+  const shown = process.env.WEIR_DEBUG === '1' && stack !== undefined ? stack : message.split('\n')[0];
+  return new WeirError('START_FAILED', `weir could not start: ${shown}`, {
+    hint: 'Start it with WEIR_DEBUG=1 to see where this comes from.',
+    cause: error,
   });
 }
