@@ -1,13 +1,16 @@
+import { spawn } from 'node:child_process';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { openStore, type RunState, type Store } from '../store/index.js';
-import { createScanner, nextRun, type Scanner } from './scheduler.js';
+import { createScanner, nextRun, type Scanner, type ScannerPorts } from './scheduler.js';
 
 /** A shop in which anybody who is signed in opens anybody's order. */
 async function shop(t: Test, delayMs = 0) {
   const seen: string[] = [];
+  const state = { isFixed: false };
   const server = createServer((request, response) => {
     seen.push(`${request.method} ${request.url} ${request.headers['x-weir-scan'] ?? 'unmarked'}`);
     const user = /^Bearer (alice|bob)$/.exec(request.headers.authorization ?? '')?.[1];
@@ -26,7 +29,9 @@ async function shop(t: Test, delayMs = 0) {
               },
             ]
           : id !== undefined && orders[id] !== undefined
-            ? [200, { id: Number(id), owner: orders[id], address: 'a street' }]
+            ? state.isFixed && orders[id] !== user
+              ? [403, { error: 'not yours' }]
+              : [200, { id: Number(id), owner: orders[id], address: 'a street' }]
             : [404, { error: 'not found' }];
     setTimeout(() => response.writeHead(status as number, { 'content-type': 'application/json' }).end(JSON.stringify(body)), delayMs);
   });
@@ -35,11 +40,12 @@ async function shop(t: Test, delayMs = 0) {
     server.closeAllConnections();
     server.close();
   });
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, seen };
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, seen, state };
 }
 
-async function world(t: Test, url: string) {
-  const store = await openStore({ sqlite: `${t.testdir()}/weir.db` });
+async function world(t: Test, url: string, extraPorts: Partial<ScannerPorts> = {}) {
+  const sqlite = `${t.testdir()}/weir.db`;
+  const store = await openStore({ sqlite });
   t.teardown(() => store.close());
   const nowMs = Date.now();
   const endpoint = (id: string, template: string) => ({
@@ -64,10 +70,10 @@ async function world(t: Test, url: string) {
       { name: user, service: 'shop', role: 'user', kind: 'header', config: { name: 'authorization', value: `Bearer ${user}` } },
       { author: 'test', atMs: nowMs },
     );
-  const scanner = async (holder: string) => {
+  const scanner = async (holder: string, leaseMs?: number) => {
     const made = await createScanner(
-      { holder },
-      { store, upstreamOf: () => url, openConfig: (config) => config, log: (message) => t.comment(message) },
+      { holder, ...(leaseMs === undefined ? {} : { leaseMs }) },
+      { store, upstreamOf: () => url, openConfig: (config) => config, log: (message) => t.comment(message), ...extraPorts },
     );
     t.teardown(() => made.close());
     return made;
@@ -84,7 +90,7 @@ async function world(t: Test, url: string) {
       createdBy: 'test',
       definition: { authContexts: ['alice', 'bob'], categories: ['BOLA'], requestsPerSecond: 1000, ...extra },
     });
-  return { store, scanner, scan };
+  return { store, scanner, scan, sqlite };
 }
 
 async function until(store: Store, id: string, state: RunState, scanner: Scanner) {
@@ -150,6 +156,68 @@ t.test('stop, pause and resume', async (t) => {
   const { items } = await store.scans.results(run.id, {}, { limit: 500 });
   t.ok(items.length >= paused);
   t.equal(new Set(items.map((result) => `${result.testId} ${result.endpointId}`)).size, items.length, 'nothing is tested twice');
+});
+
+t.test(
+  'an issue is one over all runs: fixed when a run proves it, reopened when it returns, settled by running its test again',
+  async (t) => {
+    const { url, state } = await shop(t);
+    const patched = await shop(t);
+    patched.state.isFixed = true;
+    const { store, scanner, scan } = await world(t, url, { gatewayOf: () => ({ url: patched.url, host: 'shop.example' }) });
+    const { id } = await scan();
+    const one = await scanner('a');
+    const issueAfterRun = async () => {
+      const run = await store.scans.startRun({ scanId: id, service: 'shop', trigger: 'person', startedMs: Date.now() });
+      await until(store, run.id, 'finished', one);
+      const { items } = await store.issues.list({ kind: 'scan.vulnerability' }, {});
+      t.equal(items.length, 1);
+      return items[0]!;
+    };
+    t.equal((await issueAfterRun()).status, 'open');
+    t.match(await issueAfterRun(), { status: 'open', occurrences: 2 });
+    state.isFixed = true;
+    t.equal((await issueAfterRun()).status, 'fixed');
+    state.isFixed = false;
+    const issue = await issueAfterRun();
+    t.equal(issue.status, 'reopened');
+
+    const retest = await store.scans.startRun({ scanId: '', service: 'shop', trigger: 'retest', startedMs: Date.now() });
+    await store.scans.saveRun(retest.id, { progress: { only: { testId: 'bola-read-object', endpointId: 'e2', issueId: issue.id } } });
+    await until(store, retest.id, 'finished', one);
+    t.strictSame(
+      (await store.scans.results(retest.id, {}, {})).items.map((result) => [result.testId, result.endpointId, result.verdict]),
+      [['bola-read-object', 'e2', 'safe']],
+      'the test that found it, on its endpoint, and nothing else',
+    );
+    const after = (await store.issues.get(issue.id))!;
+    t.equal(after.status, 'fixed');
+    t.match(after.statusReason, /through the gateway/);
+    t.ok(patched.seen.length > 0, 'it went where the policies are');
+  },
+);
+
+t.test('when the process that holds the lease is killed, another goes on where its run was', async (t) => {
+  const { url } = await shop(t, 5);
+  const { store, scanner, scan, sqlite } = await world(t, url);
+  const { id } = await scan({ categories: [], requestsPerSecond: 60, concurrency: 1 });
+  const run = await store.scans.startRun({ scanId: id, service: 'shop', trigger: 'person', startedMs: Date.now() });
+  const holder = spawn(process.execPath, ['--import', 'tsx', fileURLToPath(new URL('./testing/holder.ts', import.meta.url)), sqlite, url], {
+    stdio: 'inherit',
+  });
+  t.teardown(() => holder.kill('SIGKILL'));
+  const resultsNow = async () => (await store.scans.results(run.id, {}, { limit: 500 })).items;
+  for (let turn = 0; turn < 400 && (await resultsNow()).length < 5; turn++) await sleep(50);
+  const before = await resultsNow();
+  t.ok(before.length >= 5, 'it has begun');
+  t.equal((await store.scans.run(run.id))!.state, 'running');
+  holder.kill('SIGKILL');
+  const next = await scanner('next', 1_000);
+  await until(store, run.id, 'finished', next);
+  const all = await resultsNow();
+  t.ok(all.length > before.length);
+  const twice = all.length - new Set(all.map((result) => `${result.testId} ${result.endpointId}`)).size;
+  t.equal(twice, 0, 'nothing is done twice');
 });
 
 t.test('what stops a scan before its tests is told on the run', async (t) => {

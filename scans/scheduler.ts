@@ -10,7 +10,7 @@ import { compileTest } from './language/compile.js';
 import { entryOf, type LibraryEntry, readLibrary } from './library.js';
 import { proofOf } from './report.js';
 import { guardFor } from './run/guard.js';
-import { type AuthContext, logIn } from './run/identities.js';
+import { AUTH_KINDS, type AuthContext, logIn } from './run/identities.js';
 import type { TestResult } from './run/runner.js';
 import { certificatesOf, DEFAULT_LIMITS, performScan } from './run/scan.js';
 import { createWire } from './run/wire.js';
@@ -19,6 +19,7 @@ const LEASE = 'scans';
 const LEASE_MS = 10_000;
 const TURN_MS = 1_000;
 const WATCH_MS = 500;
+const ROWS_AT_ONCE = 1_000;
 const CALLBACK = { host: '127.0.0.1', port: 0, publicHost: '127.0.0.1' };
 
 const definitionSchema = z.object({
@@ -42,18 +43,29 @@ const definitionSchema = z.object({
   maxRequests: z.number().positive().default(100_000),
 });
 
+/** What a retest is about, kept in the progress of its run. */
+const onlySchema = z.object({ only: z.object({ testId: z.string(), endpointId: z.string(), issueId: z.string() }) });
+type Only = z.output<typeof onlySchema>['only'];
+const liveKey = ({ test, sample }: TestResult): string => (test.runOnce ? test.id : `${test.id} ${sample.endpointId}`);
+
+type ResultWrite = Parameters<Store['scans']['addResults']>[0][number];
+const summaryName = (verdict: string) =>
+  verdict === 'vulnerable' || verdict === 'safe' || verdict === 'skipped' ? verdict : ('errors' as const);
+
 const authSchema = z.object({
   name: z.string(),
   service: z.string(),
   role: z.string().default(''),
-  kind: z.string(),
+  kind: z.enum(AUTH_KINDS),
   config: z.record(z.string(), z.unknown()).default({}),
 });
 
 export interface ScannerPorts {
-  readonly store: Pick<Store, 'scans' | 'objects' | 'inventory' | 'commit'>;
+  readonly store: Pick<Store, 'scans' | 'objects' | 'inventory' | 'issues' | 'commit'>;
   /** First upstream of a service. */
   upstreamOf(service: string): string | null;
+  /** Where a gateway of this weir takes requests for a service: a test that is run again must meet the policies. null: there is no gateway. */
+  gatewayOf?(service: string): ScanTarget | null;
   /** Secrets of an auth context, opened. */
   openConfig(config: { readonly [name: string]: unknown }): { readonly [name: string]: unknown };
   /** Value of the header by which gateways of this weir know a request as ours. */
@@ -63,9 +75,17 @@ export interface ScannerPorts {
   changed?(runId: string): void;
 }
 
+/** `host` goes into the Host header where the address alone does not say which service is meant. */
+export interface ScanTarget {
+  readonly url: string;
+  readonly host: string | null;
+}
+
 export interface ScannerOptions {
   /** Names this process in the lease. */
   readonly holder: string;
+  /** How long a holder may be silent before another takes its runs; default 10 s. */
+  readonly leaseMs?: number;
   /** Folders of further tests. */
   readonly folders?: readonly string[];
   /** How the target reaches our callback listener; default: on loopback. */
@@ -130,14 +150,12 @@ export async function createScanner(options: ScannerOptions, ports: ScannerPorts
     const object = await store.objects.get('auth-context', id);
     if (object === null) throw new ScanError('SCAN_OPTIONS', `there is no auth context ${id}`);
     const kept = authSchema.parse(object.body);
-    if (kept.kind === 'mtls' || kept.kind === 'learned')
-      throw new ScanError('SCAN_AUTH_FAILED', `"${kept.name}": identities of kind ${kept.kind} cannot be used by scans yet`);
-    return { ...kept, kind: kept.kind as AuthContext['kind'], config: ports.openConfig(kept.config) };
+    return { ...kept, config: ports.openConfig(kept.config) };
   };
 
   const turn = async () => {
     const nowMs = Date.now();
-    if ((await store.scans.lease(LEASE, options.holder, LEASE_MS, nowMs)) === null) {
+    if ((await store.scans.lease(LEASE, options.holder, options.leaseMs ?? LEASE_MS, nowMs)) === null) {
       for (const { abort } of active.values()) abort.abort();
       return;
     }
@@ -164,9 +182,10 @@ export async function createScanner(options: ScannerOptions, ports: ScannerPorts
   const execute = async (run: ScanRun, abort: AbortController) => {
     try {
       await store.scans.saveRun(run.id, { state: 'running' });
-      const scan = await store.scans.get(run.scanId);
+      const only = onlySchema.safeParse(run.progress).data?.only ?? null;
+      const scan = only === null ? await store.scans.get(run.scanId) : await scanBehind(run.service, only);
       if (scan === null) throw new ScanError('SCAN_OPTIONS', 'the scan was removed');
-      await perform(scan, run, abort);
+      await perform(scan, run, abort, only);
     } catch (cause) {
       const problem = cause instanceof Error ? cause.message : String(cause);
       if (!(cause instanceof WeirError)) log(`scan ${run.id}: ${problem}`);
@@ -175,9 +194,20 @@ export async function createScanner(options: ScannerOptions, ports: ScannerPorts
     ports.changed?.(run.id);
   };
 
-  const perform = async (scan: Scan, run: ScanRun, abort: AbortController) => {
+  /** The scan whose identities and limits a single test is run again with: the latest of the service that has identities. */
+  const scanBehind = async (service: string, only: Only): Promise<Scan | null> => {
+    const { items } = await store.scans.list({ service }, { limit: 50, sort: '-updated' });
+    const found = items.find((one) => definitionSchema.parse(one.definition).authContexts.length > 0) ?? items[0];
+    if (found === undefined) return null;
+    const definition = { ...definitionSchema.parse(found.definition), tests: [only.testId], categories: [] };
+    const isIntrusive = entries.find((one) => one.id === only.testId)?.definition?.intrusive === true;
+    return { ...found, definition: { ...definition, intrusive: definition.intrusive || isIntrusive } };
+  };
+
+  const perform = async (scan: Scan, run: ScanRun, abort: AbortController, only: Only | null) => {
     const definition = definitionSchema.parse(scan.definition);
-    const targetUrl = definition.targetUrl ?? ports.upstreamOf(scan.service);
+    const gateway = only === null ? null : (ports.gatewayOf?.(scan.service) ?? null);
+    const targetUrl = gateway?.url ?? definition.targetUrl ?? ports.upstreamOf(scan.service);
     if (targetUrl === null)
       throw new ScanError('SCAN_OPTIONS', `the service "${scan.service}" has no upstream here: give the scan a target URL`);
     const { changedOnly, ...choice } = definition.endpoints;
@@ -187,12 +217,21 @@ export async function createScanner(options: ScannerOptions, ports: ScannerPorts
       ...(changedOnly && before !== undefined ? { sinceMs: before.startedMs } : {}),
     });
     const tests = selectTests(entries, definition.categories, definition.tests);
-    const kept = await store.scans.checkpoint(run.id);
-    const done = new Set<string>(kept === null ? [] : (JSON.parse(Buffer.from(kept).toString('utf8')) as string[]));
-    const summary = { vulnerable: 0, safe: 0, skipped: 0, errors: 0, ...(kept === null ? {} : (run.summary as object)) };
-    let progress = { done: done.size, total: tests.length * endpoints.length, requests: 0, current: '' };
+    const { done, summary } = await doneBefore(run.id);
+    const pending: ResultWrite[] = [];
+    const live = await liveIssues(scan.service, only);
+    let progress = {
+      ...(only === null ? {} : { only }),
+      done: done.size,
+      total: tests.length * endpoints.length,
+      requests: 0,
+      current: '',
+    };
     let state: 'finished' | 'stopped' | 'paused' | 'handed-over' = 'finished';
-    const save = () => store.scans.saveRun(run.id, { progress, summary, checkpoint: Buffer.from(JSON.stringify([...done])) });
+    const save = async () => {
+      while (pending.length > 0) await store.scans.addResults(pending.splice(0, ROWS_AT_ONCE));
+      await store.scans.saveRun(run.id, { progress, summary });
+    };
     const watch = setInterval(() => {
       void Promise.all([store.scans.run(run.id), save()])
         .then(([now]) => {
@@ -209,11 +248,13 @@ export async function createScanner(options: ScannerOptions, ports: ScannerPorts
     try {
       const outcome = await performScan({
         targetUrl,
+        hostHeader: gateway?.host ?? null,
         service: scan.service,
         allowHosts: definition.allowHosts,
         endpoints,
         authContexts: await Promise.all(definition.authContexts.map(authContext)),
         tests,
+        ...(only === null ? {} : { onlyEndpoint: only.endpointId }),
         intrusive: definition.intrusive,
         limits: {
           ...DEFAULT_LIMITS,
@@ -231,10 +272,11 @@ export async function createScanner(options: ScannerOptions, ports: ScannerPorts
           progress = { ...progress, ...now, done: done.size };
         },
         async onResult(result, key) {
-          await keep(result, run.id);
+          pending.push(await rowOf(result, run.id));
+          const issueId = live.get(liveKey(result));
+          if (result.verdict === 'safe' && issueId !== undefined) await settle(issueId, result, run.id, gateway !== null);
           done.add(key);
-          const name = result.verdict === 'error' ? 'errors' : result.verdict;
-          summary[name]++;
+          summary[summaryName(result.verdict)]++;
         },
       }).catch((cause: unknown) => {
         // Stopped while it was logging in or reading lists.
@@ -256,18 +298,82 @@ export async function createScanner(options: ScannerOptions, ports: ScannerPorts
     }
   };
 
-  const keep = async (result: TestResult, runId: string) => {
+  /** Issues of scans that still want attention, by what would prove them fixed. */
+  const liveIssues = async (service: string, only: Only | null): Promise<ReadonlyMap<string, string>> => {
+    const found = new Map<string, string>();
+    let cursor: string | null = null;
+    do {
+      const page: Awaited<ReturnType<Store['issues']['list']>> = await store.issues.list(
+        { service, kind: 'scan.vulnerability', status: ['open', 'reopened'] },
+        { limit: 500, cursor },
+      );
+      for (const issue of page.items) {
+        const testId = issue.source.replace(/^scan:/, '');
+        if (only !== null && issue.id !== only.issueId) continue;
+        const runsOnce = entries.find((one) => one.id === testId)?.definition?.runOnce === true;
+        found.set(runsOnce ? testId : `${testId} ${issue.endpointId}`, issue.id);
+      }
+      cursor = page.nextCursor;
+    } while (cursor !== null);
+    return found;
+  };
+
+  /** A later run proved it: the issue is fixed. It is reopened by the store when a test finds it again. */
+  const settle = async (issueId: string, { test }: TestResult, runId: string, isThroughGateway: boolean) => {
+    const where = isThroughGateway ? ' through the gateway, with its policies acting' : '';
+    await store.issues.decide(issueId, {
+      status: 'fixed',
+      by: 'scan',
+      reason: `${test.id} was run again${where} (run ${runId}) and gave no proof any more.`,
+      atMs: Date.now(),
+      untilMs: null,
+    });
+  };
+
+  /** Files what was found at once; the row of the result is for the caller to store. */
+  const rowOf = async (result: TestResult, runId: string): Promise<ResultWrite> => {
     const nowMs = Date.now();
     const { test, sample, verdict, severity } = result;
-    let issueId: string | null = null;
-    if (verdict === 'vulnerable') {
-      const finding = findingOfResult(result, runId, nowMs);
-      const { issues } = await store.commit({ batchIds: [`scan ${runId} ${test.id} ${sample.endpointId}`], nowMs, findings: [finding] });
-      issueId = issues[0]?.id ?? null;
-    }
-    await store.scans.addResults([
-      { runId, testId: test.id, endpointId: sample.endpointId, verdict, severity, atMs: nowMs, issueId, body: proofOf(result) },
-    ]);
+    if (verdict !== 'vulnerable')
+      return {
+        runId,
+        testId: test.id,
+        endpointId: sample.endpointId,
+        verdict,
+        severity,
+        atMs: nowMs,
+        issueId: null,
+        body: proofOf(result),
+      };
+    const finding = findingOfResult(result, runId, nowMs);
+    const { issues } = await store.commit({ batchIds: [`scan ${runId} ${test.id} ${sample.endpointId}`], nowMs, findings: [finding] });
+    return {
+      runId,
+      testId: test.id,
+      endpointId: sample.endpointId,
+      verdict,
+      severity,
+      atMs: nowMs,
+      issueId: issues[0]?.id ?? null,
+      body: proofOf(result),
+    };
+  };
+
+  /** What a run has done already: it goes on from there when it was paused, or when the process that ran it is gone. */
+  const doneBefore = async (runId: string) => {
+    const done = new Set<string>();
+    const summary = { vulnerable: 0, safe: 0, skipped: 0, errors: 0 };
+    let cursor: string | null = null;
+    do {
+      const page: Awaited<ReturnType<Store['scans']['results']>> = await store.scans.results(runId, {}, { limit: 500, cursor });
+      for (const { testId, endpointId, verdict } of page.items) {
+        const runsOnce = entries.find((one) => one.id === testId)?.definition?.runOnce === true;
+        done.add(runsOnce ? `${testId} /` : `${testId} ${endpointId}`);
+        summary[summaryName(verdict)]++;
+      }
+      cursor = page.nextCursor;
+    } while (cursor !== null);
+    return { done, summary };
   };
 
   const wake = () => {
@@ -285,7 +391,7 @@ export async function createScanner(options: ScannerOptions, ports: ScannerPorts
         wake();
       });
   };
-  const timer = setInterval(wake, TURN_MS);
+  const timer = setInterval(wake, Math.min(TURN_MS, (options.leaseMs ?? LEASE_MS) / 3));
   wake();
 
   return {

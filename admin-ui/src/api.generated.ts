@@ -1980,7 +1980,7 @@ export interface components {
             /** @description Order of roles decides function-level tests */
             role: string;
             /** @enum {string} */
-            kind: "none" | "header" | "login" | "oauth2" | "cookies" | "mtls" | "learned";
+            kind: "none" | "header" | "login" | "form" | "oauth2" | "cookies" | "basic" | "mtls" | "learned";
             /** @description Secrets read as "•••"; sent back unchanged they stay as they are */
             config: {
                 [key: string]: unknown;
@@ -2541,7 +2541,7 @@ export interface components {
             /** @default  */
             role?: string;
             /** @enum {string} */
-            kind: "none" | "header" | "login" | "oauth2" | "cookies" | "mtls" | "learned";
+            kind: "none" | "header" | "login" | "form" | "oauth2" | "cookies" | "basic" | "mtls" | "learned";
             /** @default {} */
             config?: {
                 [key: string]: unknown;

@@ -51,7 +51,7 @@ function draft(issue: Issue, name: string, title: string, rules: readonly Rule[]
 }
 
 function patchRules(issue: Issue): { readonly rules: readonly Rule[]; readonly explanation: string } {
-  const [family] = issue.kind.split('.');
+  const family = issue.kind === 'scan.vulnerability' ? familyOfCwe(issue.cwe) : issue.kind.split('.')[0];
   const where = place(issue);
   if (family === 'bola') {
     const rule = {
@@ -111,6 +111,36 @@ function patchRules(issue: Issue): { readonly rules: readonly Rule[]; readonly e
     rules: [{ rule: 'block', ...(Object.keys(client).length > 0 ? { match: client } : {}), action: 'block' }],
     explanation: `Blocks ${Object.keys(client).length > 0 ? 'this client' : 'everybody'} on ${where}: the evidence names nothing narrower, so narrow it before you enforce it.`,
   };
+}
+
+/** What kind of patch holds back what a scan proved. */
+function familyOfCwe(cwe: string): string {
+  switch (cwe) {
+    case 'CWE-639':
+      return 'bola';
+    case 'CWE-200':
+    case 'CWE-213':
+    case 'CWE-359':
+      return 'data';
+    case 'CWE-306':
+      return 'auth';
+    case 'CWE-307':
+    case 'CWE-770':
+      return 'abuse';
+    case 'CWE-22':
+    case 'CWE-78':
+    case 'CWE-89':
+    case 'CWE-90':
+    case 'CWE-93':
+    case 'CWE-611':
+    case 'CWE-643':
+    case 'CWE-918':
+    case 'CWE-943':
+    case 'CWE-1336':
+      return 'attack';
+    default:
+      return '';
+  }
 }
 
 const evidenceOf = (issue: Issue) => issue.evidence.flatMap((proof) => proof.evidence);

@@ -28,7 +28,7 @@ export const authContext = z
     name: z.string(),
     service: z.string(),
     role: z.string().describe('Order of roles decides function-level tests'),
-    kind: z.enum(['none', 'header', 'login', 'oauth2', 'cookies', 'mtls', 'learned']),
+    kind: z.enum(['none', 'header', 'login', 'form', 'oauth2', 'cookies', 'basic', 'mtls', 'learned']),
     config: z.record(z.string(), z.unknown()).describe('Secrets read as "•••"; sent back unchanged they stay as they are'),
     state: z.enum(['ok', 'failing', 'unknown']),
     checkedAtMs: ms.nullable(),

@@ -18,7 +18,7 @@ import { integrationsPort } from './integrations-port.js';
 import { lateScanner } from './late-scanner.js';
 import { policiesPort } from './policies-port.js';
 import { selfTests } from './self-test.js';
-import { servicesPort, sourcesPort } from './sources-port.js';
+import { gatewayOf, servicesPort, sourcesPort } from './sources-port.js';
 import { templatesPort } from './templates-port.js';
 
 const FEED_CHECK_MS = 30_000;
@@ -64,6 +64,7 @@ export async function runAdmin(run: AdminRun): Promise<RunningAdmin> {
     {
       store,
       upstreamOf: (name) => services.list().find((service) => service.name === name)?.upstreams[0] ?? null,
+      gatewayOf: (name) => gatewayOf(maps, name),
       openConfig: (opened) => openedConfig(opened, seal),
       mark: (runId, method, target) => marks.write(runId, { method, target }),
       log,

@@ -25,6 +25,18 @@ export function servicesPort(config: Config, maps: SharedMaps): ServicesPort {
   };
 }
 
+/** An address at which a live gateway takes requests for a service, and the Host header that leads there. */
+export function gatewayOf(maps: SharedMaps, service: string): { readonly url: string; readonly host: string | null } | null {
+  for (const { value } of maps.status.entries()) {
+    const served = value.role === 'gateway' ? value.services?.find(({ name }) => name === service) : undefined;
+    const address = served === undefined ? undefined : value.addresses.find((one) => one.startsWith('http://'));
+    if (served === undefined || address === undefined) continue;
+    const url = address.replace('//0.0.0.0:', '//127.0.0.1:').replace('//[::]:', '//[::1]:');
+    return { url, host: served.hosts.find((one) => !one.includes('*')) ?? null };
+  }
+  return null;
+}
+
 type Import = SourcesPort['importTraffic'];
 type SelfTests = Pick<SourcesPort, 'startSelfTest' | 'selfTest'>;
 

@@ -157,6 +157,8 @@ class Run {
     }
     if (this.#sent === 0)
       return verdict(definition, this.#problem === '' ? 'skipped' : 'error', this.#problem || 'nothing to change in this request', []);
+    // Nothing answered: that proves nothing, and must not close an issue.
+    if (this.#exchanges.length === 0) return verdict(definition, 'error', this.#problem || 'no answer', []);
     return verdict(definition, 'safe', `${this.#sent} requests, none gave proof`, []);
   }
 

@@ -14,6 +14,8 @@ export interface TestResult extends Verdict {
 export interface RunOptions {
   readonly tests: readonly TestDefinition[];
   readonly samples: readonly Sample[];
+  /** Id of the one endpoint to test; null: all. */
+  readonly only: string | null;
   readonly identities: readonly Identity[];
   readonly send: (request: ScanRequest) => Promise<ScanResponse>;
   /** The sample with credentials that are good now. */
@@ -63,7 +65,8 @@ export async function runTests(options: RunOptions): Promise<void> {
 /** Tests that change objects come after those that compare them; those that change what all rely on (a token, a role) come last. */
 const turnOf = (test: TestDefinition): number => (test.tags.includes('last') ? 2 : Number(test.intrusive));
 
-function* work({ tests, samples, intrusive, done }: RunOptions, context: TestContext) {
+function* work({ tests, samples: all, only, intrusive, done }: RunOptions, context: TestContext) {
+  const samples = only === null ? all : all.filter((sample) => sample.endpointId === only);
   const allowed = tests.filter((test) => intrusive || !test.intrusive);
   const fits = (test: TestDefinition, sample: Sample) =>
     (sample.request.method !== 'DELETE' || FOR_DELETES.has(test.category)) && scanTest(test).applies(sample, context);

@@ -12,6 +12,8 @@ export interface SampleOptions {
   readonly service: string;
   /** Also requests that change something; deletes only of objects that were made for it. */
   readonly intrusive: boolean;
+  /** Id of the one endpoint that will be tested: no other is written to. */
+  readonly only?: string | undefined;
   readonly onProblem: (endpoint: KnownEndpoint, reason: string) => void;
   /** Sent with every other endpoint at once, at most. */
   readonly concurrency?: number;
@@ -67,6 +69,7 @@ export async function makeSamples(
     parametersOf(template).length +
     query.filter(({ name }) => identifies(name)).length +
     headers.filter(({ name }) => identifies(name)).length;
+  const isWanted = ({ id }: KnownEndpoint): boolean => options.only === undefined || options.only === id;
   const tried = new Map<string, Tried[]>();
   const usable = endpoints.filter((endpoint) => !ENDS_SESSION.test(endpoint.template));
 
@@ -109,7 +112,8 @@ export async function makeSamples(
   }
   // A login changes nothing; other writes need consent.
   const writes = usable.filter(
-    (endpoint) => !isSafe(endpoint) && endpoint.method !== 'DELETE' && (options.intrusive || LOGS_IN.test(endpoint.template)),
+    (endpoint) =>
+      !isSafe(endpoint) && endpoint.method !== 'DELETE' && ((options.intrusive && isWanted(endpoint)) || LOGS_IN.test(endpoint.template)),
   );
   for (const method of ['POST', 'PUT', 'PATCH'])
     for (const endpoint of writes
@@ -122,9 +126,11 @@ export async function makeSamples(
       }
   if (options.intrusive) {
     // What was made just now may be what reads and changes were missing.
-    for (const endpoint of usable.filter((one) => one.method !== 'DELETE' && depthOf(one) > 0 && !(tried.get(one.id) ?? []).some(worked)))
+    for (const endpoint of usable.filter(
+      (one) => one.method !== 'DELETE' && isWanted(one) && depthOf(one) > 0 && !(tried.get(one.id) ?? []).some(worked),
+    ))
       for (const person of people) keep(await attempt(endpoint, person));
-    for (const endpoint of usable.filter(({ method }) => method === 'DELETE')) keep(await deletable(endpoint));
+    for (const endpoint of usable.filter((one) => one.method === 'DELETE' && isWanted(one))) keep(await deletable(endpoint));
   }
   const samples = [...tried.values()].map(best).map(sampleOf);
   // Requests that change something may have changed what was read before them: the usual answer is the one of now.

@@ -31,6 +31,10 @@ export const DEFAULT_LIMITS: ScanLimits = {
 
 export interface ScanRequestOptions {
   readonly targetUrl: string;
+  /** Host header of every request; null: as in the address. */
+  readonly hostHeader?: string | null;
+  /** Tests run on this endpoint alone; the others are still read, for ids. */
+  readonly onlyEndpoint?: string;
   readonly service: string;
   readonly allowHosts: readonly string[];
   readonly endpoints: readonly KnownEndpoint[];
@@ -75,7 +79,13 @@ export async function performScan(options: ScanRequestOptions): Promise<ScanOutc
     certificates: certificatesOf(options.authContexts),
   });
   const mark = options.mark ?? ((run: string) => run);
-  const wire = createWire({ guard, mark: (method, target) => mark(runId, method, target), signal, ...limits });
+  const wire = createWire({
+    guard,
+    mark: (method, target) => mark(runId, method, target),
+    signal,
+    hostHeader: options.hostHeader ?? null,
+    ...limits,
+  });
   const callbacks = options.callback === null ? null : await listenForCallbacks(options.callback);
   const results: TestResult[] = [];
   try {
@@ -95,6 +105,7 @@ export async function performScan(options: ScanRequestOptions): Promise<ScanOutc
       targetUrl,
       service: options.service,
       intrusive: options.intrusive,
+      only: options.onlyEndpoint,
       concurrency: limits.concurrency,
       onProblem: (endpoint, reason) => problems.push(`${endpoint.method} ${endpoint.template}: ${reason}`),
     });
@@ -103,6 +114,7 @@ export async function performScan(options: ScanRequestOptions): Promise<ScanOutc
     await runTests({
       tests: options.tests,
       samples,
+      only: options.onlyEndpoint ?? null,
       identities,
       send,
       fresh: (sample) => signedIn.fresh(sample),

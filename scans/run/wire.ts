@@ -16,6 +16,8 @@ export interface WireOptions {
   readonly guard: TargetGuard;
   /** Value of `x-weir-scan`: gateways of this weir learn nothing from a request with a good mark, and block nobody for it. */
   readonly mark: (method: string, target: string) => string;
+  /** Host header of every request; null: as in the address. */
+  readonly hostHeader?: string | null;
   readonly requestsPerSecond: number;
   readonly timeoutMs: number;
   readonly maxBodyBytes: number;
@@ -67,6 +69,7 @@ export function createWire(options: WireOptions): Wire {
     const answer = await send(one.url, {
       method: one.method as 'GET',
       headers: {
+        ...(options.hostHeader ? { host: options.hostHeader } : {}),
         'user-agent': 'weir-scan',
         accept: '*/*',
         ...headers,

@@ -27,6 +27,8 @@ const KINDS: readonly { readonly value: Kind; readonly label: string; readonly s
       prefix: 'Bearer ',
     },
   },
+  { value: 'form', label: 'a login page', start: { path: '/login', username: '', password: '' } },
+  { value: 'basic', label: 'a name and a password (basic)', start: { username: '', password: '' } },
   { value: 'cookies', label: 'cookies', start: { cookie: 'session=' } },
   { value: 'oauth2', label: 'OAuth 2 client credentials', start: { tokenUrl: '', clientId: '', clientSecret: '', scope: '' } },
   { value: 'mtls', label: 'a client certificate', start: { certificate: '', key: '' } },
