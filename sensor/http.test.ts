@@ -27,6 +27,52 @@ const HTTP1: readonly Case[] = [
     lines: ['POST /a 3 -> 200 13'],
   },
   {
+    name: 'lines that end in LF, blanks in front, no reason phrase',
+    talk: talk().client(' GET /a HTTP/1.1\nHost: a\n\n').server('HTTP/1.1 200\nContent-Length: 2\n\nhi').close(),
+    lines: ['GET /a -> 200 2'],
+  },
+  {
+    name: 'odd versions',
+    talk: talk()
+      .client('GET /a HTTP/1.11\r\n\r\n')
+      .server('HTTP/1.010 200 OK\r\nContent-Length: 0\r\n\r\n')
+      .client('GET /b HTTP/1.1 and more\r\n\r\n')
+      .server('HTTP/1 200\r\nContent-Length: 0\r\n\r\n')
+      .close(),
+    lines: ['GET /a -> 200', 'GET /b -> 200'],
+  },
+  {
+    name: 'a request whose head has no end, answered all the same',
+    talk: talk().client('GET /a HTTP/1.0\r\nHost: a\r\n').server('HTTP/1.0 408 Timeout\r\n\r\n').close(),
+    lines: ['GET /a -> 408 (the request was cut off)'],
+  },
+  {
+    name: 'first lines without an end, before the connection closes',
+    talk: talk().client('GET /a HTTP/1.1').server('HTTP/1.1 200 OK').close(),
+    lines: ['GET /a -> 200 (the answer was cut off)'],
+  },
+  { name: 'a request line alone', talk: talk().client('GET /a HTTP/1.1').close(), lines: ['GET /a -> - (closed without an answer)'] },
+  {
+    name: 'no empty line behind the last chunk',
+    talk: talk()
+      .client(GET('/a'))
+      .server(`${OK}Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n`)
+      .client(GET('/b'))
+      .server(answer('b'))
+      .close(),
+    lines: ['GET /a -> 200 2', 'GET /b -> 200 1'],
+  },
+  {
+    name: 'an upgrade to something that turns out to be HTTP',
+    talk: talk()
+      .client('GET /a HTTP/1.1\r\nUpgrade: foo\r\n\r\n')
+      .server('HTTP/1.1 101 Switching\r\nUpgrade: foo\r\n\r\n')
+      .client(GET('/b'))
+      .server(answer('b'))
+      .close(),
+    lines: ['GET /a -> 101', 'GET /b -> 200 1'],
+  },
+  {
     name: 'pipelined requests are answered in order',
     talk: talk()
       .client(GET('/1') + GET('/2') + GET('/3'))

@@ -275,6 +275,47 @@ t.test('what happens on a connection', async (t) => {
       lines: ['GET /a -> 200 1', 'GET /b -> 200 1'],
     },
     {
+      name: 'ports used again at once, the handshake not captured',
+      packets: [
+        ...spoken().client(GET('/a')).server(answer('a')).close().packets,
+        ...new Talk({ clientIsn: 900_077_777, serverIsn: 5, startMs: 1_700_000_000_100 })
+          .open()
+          .client(GET('/b'))
+          .server(answer('b'))
+          .close()
+          .packets.slice(3),
+      ],
+      lines: ['GET /a -> 200 1', 'GET /b -> 200 1'],
+    },
+    {
+      name: 'the end of a body lost, and the connection goes on',
+      packets: spoken()
+        .client(GET('/a'))
+        .server(answer('x'.repeat(3_000)))
+        .client(GET('/b'))
+        .server(answer('b'))
+        .drop(7).packets,
+      lines: ['GET /a -> 200 3000!', 'GET /b -> 200 1'],
+    },
+    {
+      name: 'a FIN that is not in the capture',
+      packets: spoken()
+        .client(GET('/a'))
+        .packets.concat([packet(1, 9_001, 1_002 + GET('/a').length, FLAG.ack, answer('a'), 1_700_000_000_100)]),
+      lines: ['GET /a -> 200 1'],
+    },
+    {
+      name: 'an acknowledgement of what nobody sent',
+      packets: spoken()
+        .client(GET('/a'))
+        .packets.concat([
+          packet(0, 1_001 + GET('/a').length, 9_001 + 50_000_000, FLAG.ack, '', 1_700_000_000_100),
+          ...Array.from({ length: 100 }, (_, index) => packet(0, 1_001, 9_001, FLAG.ack, '', 1_700_000_000_200 + index * 20)),
+          packet(1, 9_001, 1_001 + GET('/a').length, FLAG.ack, answer('a'), 1_700_000_003_000),
+        ]),
+      lines: ['GET /a -> 200 1'],
+    },
+    {
       name: 'a forged reset in the handshake and one outside of the window',
       packets: [
         packet(0, 1_000, 0, FLAG.syn, '', 1),
@@ -361,7 +402,18 @@ t.test('time gives up holes and idle connections', async (t) => {
   t.same(lines, [], 'waits for what may still come');
   pipeline.tick(1_500);
   t.same(lines, ['GET /a -> 200 3000!'], 'the client acknowledged it, so it will not come');
+  const quiet = new Talk({ startMs: 2_000, client: { ip: [10, 0, 0, 9], port: 41_000 } })
+    .open()
+    .client(GET('/b'))
+    .server(answer('y'.repeat(2_000)))
+    .drop(6);
+  for (const { bytes, tsMs } of quiet.packets)
+    pipeline.packet({ bytes, start: 0, end: bytes.length, originalLength: bytes.length, tsMs, linkType: 101, vni: -1 });
+  pipeline.tick(2_500);
+  t.equal(lines.length, 1);
+  pipeline.tick(3_500);
+  t.equal(lines[1], 'GET /b -> 200 2000!', 'the end of the answer is missing, and nothing more comes on that connection');
   pipeline.tick(400_000);
-  t.equal(pipeline.counters.flowsIdle, 1);
+  t.equal(pipeline.counters.flowsIdle, 2);
   t.equal(pipeline.openFlows, 0);
 });

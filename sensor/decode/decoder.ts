@@ -2,7 +2,7 @@ import type { Counters } from '../counters.js';
 import type { Packet } from '../types.js';
 import { Defragmenter } from './fragments.js';
 import { type Layer, TYPE_ETHERNET, TYPE_IP_ANY, TYPE_MALFORMED, TYPE_PPP, TYPE_UNKNOWN_LINK } from './layer.js';
-import { linkPayload } from './link.js';
+import { frameRelay, linkPayload } from './link.js';
 import { MAPPED, newSegment, type Segment } from './segment.js';
 import { udpTunnel } from './tunnels.js';
 
@@ -334,6 +334,9 @@ function greTunnel(bytes: Uint8Array, start: number, end: number, layer: Layer):
     case 0x8847:
     case 0x8848:
       linkPayload(-0x8847, bytes, at, end, layer);
+      return layer.type !== TYPE_MALFORMED;
+    case 0x6559:
+      frameRelay(bytes, at, end, layer);
       return layer.type !== TYPE_MALFORMED;
     case 0x9000:
       // Aruba access points: an 802.11 frame.

@@ -5,20 +5,35 @@ export const LINK_TYPES: Readonly<Record<number, string>> = {
   0: 'NULL',
   1: 'ETHERNET',
   9: 'PPP',
+  10: 'FDDI',
+  11: 'ATM_RFC1483',
   12: 'RAW',
   14: 'RAW',
   50: 'PPP_HDLC',
   51: 'PPPOE',
+  100: 'ATM_RFC1483',
   101: 'RAW',
   104: 'C_HDLC',
   105: 'IEEE802_11',
+  107: 'FRELAY',
   108: 'LOOP',
   109: 'ENC',
   113: 'LINUX_SLL',
+  119: 'IEEE802_11_PRISM',
   127: 'IEEE802_11_RADIOTAP',
+  138: 'APPLE_IP_OVER_IEEE1394',
+  163: 'IEEE802_11_AVS',
+  166: 'PPP_PPPD',
+  192: 'PPI',
+  204: 'PPP_WITH_DIR',
+  205: 'C_HDLC_WITH_DIR',
+  206: 'FRELAY_WITH_DIR',
   228: 'IPV4',
   229: 'IPV6',
   239: 'NFLOG',
+  240: 'NETANALYZER',
+  241: 'NETANALYZER_TRANSPARENT',
+  258: 'PKTAP',
   276: 'LINUX_SLL2',
 };
 
@@ -72,6 +87,40 @@ export function linkPayload(linkType: number, bytes: Uint8Array, start: number, 
       return wireless(bytes, start, end, layer);
     case 239:
       return nflog(bytes, start, end, layer);
+    case 10:
+      return etherType(0, bytes, start + 13, end, layer);
+    case 11:
+    case 100:
+      return etherType(0, bytes, start, end, layer);
+    case 107:
+      return frameRelay(bytes, start, end, layer);
+    case 119:
+      // The length of the Prism header stands behind its message code, in the capturing machine's order.
+      if (end - start < 8) return set(layer, TYPE_MALFORMED, start);
+      return wireless(bytes, start + (bytes[start + 4] === 0 ? (bytes[start + 6] << 8) | bytes[start + 7] : bytes[start + 4]), end, layer);
+    case 163:
+      if (end - start < 8) return set(layer, TYPE_MALFORMED, start);
+      return wireless(bytes, start + ((bytes[start + 6] << 8) | bytes[start + 7]), end, layer);
+    case 138:
+      if (end - start < 18) return set(layer, TYPE_MALFORMED, start);
+      return etherType((bytes[start + 16] << 8) | bytes[start + 17], bytes, start + 18, end, layer);
+    case 166:
+      // Direction and, behind the PPP protocol, no address or control bytes.
+      return ppp(bytes, start + 2, end, layer);
+    case 204:
+      return ppp(bytes, start + 1, end, layer);
+    case 205:
+      return linkPayload(104, bytes, start + 1, end, layer);
+    case 206:
+      return frameRelay(bytes, start + 1, end, layer);
+    case 192:
+    case 258:
+      return prefixed(linkType, bytes, start, end, layer);
+    case 240:
+      return linkPayload(1, bytes, start + 4, end, layer);
+    case 241:
+      // Behind the same header the preamble of the frame.
+      return linkPayload(1, bytes, start + 12, end, layer);
     default:
       if (linkType < 0) return etherType(-linkType, bytes, start, end, layer);
       return set(layer, TYPE_UNKNOWN_LINK, start);
@@ -91,6 +140,7 @@ function etherType(first: number, bytes: Uint8Array, from: number, end: number, 
   for (let headers = 0; headers < 16; headers++) {
     if (type < 1536) {
       // IEEE 802.3 length: LLC, with SNAP when both service access points are 0xaa.
+      if (end - at > 3 && bytes[at] === 0x06 && bytes[at + 1] === 0x06) return set(layer, 0x0800, at + 3);
       if (end - at < 8 || bytes[at] !== 0xaa || bytes[at + 1] !== 0xaa) return set(layer, TYPE_NOT_IP, at);
       type = (bytes[at + 6] << 8) | bytes[at + 7];
       at += 8;
@@ -114,6 +164,19 @@ function etherType(first: number, bytes: Uint8Array, from: number, end: number, 
       case 0x8847:
       case 0x8848:
         return mpls(bytes, at, end, layer);
+      case 0x6558:
+        return set(layer, end - at > 14 ? TYPE_ETHERNET : TYPE_MALFORMED, at);
+      case 0x8903:
+        // Cisco FabricPath: two bytes of tag, then the frame that it carries.
+        return set(layer, end - at > 16 ? TYPE_ETHERNET : TYPE_MALFORMED, at + 2);
+      case 0x8909: {
+        // Cisco MetaData: version, length in words of 4, options; the type stands at the end.
+        const length = bytes[at + 1] * 4 + 4;
+        if (end - at < length + 2) return set(layer, TYPE_MALFORMED, at);
+        type = (bytes[at + length - 2] << 8) | bytes[at + length - 1];
+        at += length;
+        continue;
+      }
       case 0x8864:
         return pppoe(bytes, at, end, layer);
       case 0x88e7:
@@ -200,4 +263,26 @@ function nflog(bytes: Uint8Array, start: number, end: number, layer: Layer): Lay
     at += (length + 3) & ~3;
   }
   return set(layer, TYPE_MALFORMED, start);
+}
+
+/** RFC 2427 §4: two address bytes, control, and the network protocol: 0xcc IPv4, 0x8e IPv6, 0x80 SNAP; or an ether type, as Cisco has it. */
+export function frameRelay(bytes: Uint8Array, start: number, end: number, layer: Layer): Layer {
+  if (end - start < 4) return set(layer, TYPE_MALFORMED, start);
+  const protocol = bytes[start + 3];
+  if (bytes[start + 2] === 0x03) {
+    if (protocol === 0xcc) return set(layer, 0x0800, start + 4);
+    if (protocol === 0x8e) return set(layer, 0x86dd, start + 4);
+    if (protocol === 0x00 && bytes[start + 4] === 0x80 && end - start > 10)
+      return etherType((bytes[start + 8] << 8) | bytes[start + 9], bytes, start + 10, end, layer);
+  }
+  return etherType((bytes[start + 2] << 8) | protocol, bytes, start + 4, end, layer);
+}
+
+/** Headers that name their own length and the link type behind them: PPI (16 bits and 32 bits at 2 and 4) and PKTAP (32 bits each at 0 and 8), little endian. */
+function prefixed(linkType: number, bytes: Uint8Array, start: number, end: number, layer: Layer): Layer {
+  if (end - start < 12) return set(layer, TYPE_MALFORMED, start);
+  const length = linkType === 192 ? bytes[start + 2] | (bytes[start + 3] << 8) : bytes[start] | (bytes[start + 1] << 8);
+  const inner = linkType === 192 ? bytes[start + 4] | (bytes[start + 5] << 8) : bytes[start + 8] | (bytes[start + 9] << 8);
+  if (inner === 192 || inner === 258 || length < 8 || start + length > end) return set(layer, TYPE_MALFORMED, start);
+  return linkPayload(inner, bytes, start + length, end, layer);
 }

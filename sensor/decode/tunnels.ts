@@ -1,4 +1,5 @@
-import { type Layer, TYPE_ETHERNET, TYPE_IP_ANY } from './layer.js';
+import { type Layer, TYPE_ETHERNET, TYPE_IP_ANY, TYPE_MALFORMED, TYPE_PPP } from './layer.js';
+import { linkPayload } from './link.js';
 
 /**
  * Recognises a tunnel in a UDP datagram by its port and its own header. `start` is at the UDP header, which is whole.
@@ -16,10 +17,17 @@ export function udpTunnel(bytes: Uint8Array, start: number, end: number, layer: 
       return vxlanGpe(bytes, at, end, layer);
     case 6081:
       return geneve(bytes, at, end, layer);
+    case 6635:
+      // MPLS in UDP (RFC 7510).
+      linkPayload(-0x8847, bytes, at, end, layer);
+      return layer.type !== TYPE_MALFORMED;
+    case 37008:
+      return tzsp(bytes, at, end, layer);
     default:
   }
   if (destination === 2152 || source === 2152) return gtp(bytes, at, end, layer);
   if (destination === 3544 || source === 3544) return teredo(bytes, at, end, layer);
+  if (destination === 1701 || source === 1701) return l2tp(bytes, at, end, layer);
   if (destination === 5072 || source === 5072) return ayiya(bytes, at, end, layer);
   return false;
 }
@@ -100,6 +108,38 @@ function ayiya(bytes: Uint8Array, at: number, end: number, layer: Layer): boolea
   // Opcode 1 is "forward"; next header 4 or 41.
   if ((bytes[at + 2] & 15) !== 1 || (bytes[at + 3] !== 41 && bytes[at + 3] !== 4)) return false;
   return anyIp(bytes, start, end, layer);
+}
+
+/** TZSP, the mirror of MikroTik and others: version 1, type 0 or 1, encapsulated protocol, tagged fields up to the tag 1; tag 0 is padding. */
+function tzsp(bytes: Uint8Array, at: number, end: number, layer: Layer): boolean {
+  if (end - at < 5 || bytes[at] !== 1 || bytes[at + 1] > 1) return false;
+  const protocol = (bytes[at + 2] << 8) | bytes[at + 3];
+  let start = at + 4;
+  while (start < end && bytes[start] !== 1) start += bytes[start] === 0 ? 1 : 2 + bytes[start + 1];
+  start++;
+  if (start >= end) return false;
+  if (protocol === 18) {
+    linkPayload(105, bytes, start, end, layer);
+    return layer.type !== TYPE_MALFORMED;
+  }
+  layer.start = start;
+  layer.type = TYPE_ETHERNET;
+  return protocol === 1;
+}
+
+/*  RFC 2661 §3.1, data messages only
+ *  |T|L|x|x|S|x|O|P|x|x|x|x|  Ver  |          Length (L)           |
+ *  |           Tunnel ID           |           Session ID          |
+ *  [Ns, Nr with S] [offset size and padding with O] then PPP
+ */
+function l2tp(bytes: Uint8Array, at: number, end: number, layer: Layer): boolean {
+  if (end - at < 8 || (bytes[at] & 0x80) !== 0 || (bytes[at + 1] & 15) !== 2) return false;
+  let start = at + 6 + ((bytes[at] & 0x40) !== 0 ? 2 : 0) + ((bytes[at] & 0x08) !== 0 ? 4 : 0);
+  if ((bytes[at] & 0x02) !== 0) start += 2 + ((bytes[start] << 8) | bytes[start + 1]);
+  if (start + 2 >= end) return false;
+  layer.start = start;
+  layer.type = TYPE_PPP;
+  return true;
 }
 
 function anyIp(bytes: Uint8Array, start: number, end: number, layer: Layer): boolean {

@@ -15,7 +15,8 @@ export function classify(bytes: Uint8Array, from: number, end: number, certain: 
   if (text.startsWith(PROXY_V2)) return 'proxy';
   if (text.length < PROXY_V2.length && PROXY_V2.startsWith(text)) return 'more';
   let start = from;
-  while (start < end && (bytes[start] === 13 || bytes[start] === 10)) start++;
+  // Empty lines, and blanks that some clients put in front of the method.
+  while (start < end && (bytes[start] === 13 || bytes[start] === 10 || bytes[start] === 32 || bytes[start] === 9)) start++;
   if (start === end) return end - from > 64 ? 'other' : 'more';
   const first = bytes[start];
   if (first === 0x16) return end - start < 2 ? 'more' : bytes[start + 1] === 3 ? 'tls' : 'other';

@@ -1,6 +1,7 @@
 import type { EndReason, Side, StreamHandler } from '../reassembly/handler.js';
-import { ByteBuilder } from './bytes.js';
+import { ByteBuilder, latin1 } from './bytes.js';
 import { classify, proxyHeader } from './classify.js';
+import { requestLine } from './head.js';
 import { Http1 } from './http1.js';
 import { Http2, http2Midstream } from './http2.js';
 import type { Pair } from './message.js';
@@ -215,10 +216,24 @@ export class Connection implements StreamHandler {
   }
 
   onFin(side: Side, tsMs: number): void {
+    this.#settle(side, tsMs);
     this.#protocol?.fin(side === this.#client, tsMs);
   }
 
+  /** A request line that waits for its end when nothing more comes is one all the same. */
+  #settle(side: Side, tsMs: number): void {
+    const pending = this.#sides?.[side].pending;
+    if (pending === undefined || pending.length === 0) return;
+    const line = Buffer.from(pending.bytes.subarray(0, pending.length));
+    const head = requestLine(latin1(line, 0, line.length));
+    if (head === null || head.version === '0.9') return;
+    pending.clear();
+    this.#recognised('request', side, line, 0, line.length, tsMs);
+  }
+
   onEnd(reason: EndReason, tsMs: number): void {
+    this.#settle(0, tsMs);
+    this.#settle(1, tsMs);
     this.#flushPending('foreign');
     this.#sides = null;
     this.#protocol?.end(reason, tsMs);

@@ -12,7 +12,9 @@ export interface Head {
   headers: string[];
 }
 
-const VERSION = /[ \t]+HTTP\/(\d)(?:\.(\d))?[ \t]*$/i;
+const VERSION = /[ \t]+HTTP\/(\d)(?:\.(\d)\d*)?[ \t]*$/i;
+/** Something stands behind the version. */
+const VERSION_BEFORE_MORE = /[ \t]+HTTP\/(\d)\.(\d)\d*[ \t].*$/i;
 const STATUS = /^HTTP\/(\d)(?:\.(\d+))?[ \t]+(\d{3})(?!\d)/i;
 /** RFC 9110 §5.6.2 token, bounded: a method that is longer is none. */
 const METHOD = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,40}$/;
@@ -41,7 +43,7 @@ export function requestLine(line: string): Head | null {
   // What nearly every line looks like, without the search that VERSION is.
   if (line.endsWith(' HTTP/1.1'))
     return { method, target: line.slice(blank, Math.max(blank, line.length - 9)).trim(), version: '1.1', status: 0, headers: [] };
-  const match = VERSION.exec(line);
+  const match = VERSION.exec(line) ?? VERSION_BEFORE_MORE.exec(line);
   if (match === null) {
     if (!PLAIN.test(method)) return null;
     const target = line.slice(blank).trim();

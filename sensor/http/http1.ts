@@ -122,6 +122,7 @@ export class Http1 implements Protocol {
       this.#context.counters.informational++;
       return NO_BODY;
     }
+    if (this.#waiting.length === 0) this.#requests.settle(response.startedMs);
     const waiting = this.#waiting.shift() ?? null;
     this.#answered = waiting;
     const method = waiting?.request.head.method ?? '';
@@ -143,10 +144,10 @@ export class Http1 implements Protocol {
   /** What a connection speaks behind 101 (RFC 9110 §7.8). */
   #upgradedTo(request: Message | null, response: Message): Succession['protocol'] {
     const upgrade = (header(response.head.headers, 'upgrade') ?? '').toLowerCase();
-    if (request === null) return 'opaque';
+    if (request === null) return 'sniff';
     if (upgrade === 'websocket') return new WebSocket(this.#context, this.#emit, request, response);
     if (upgrade === 'h2c') return new Http2(this.#context, this.#emit, { upgraded: request });
-    return 'opaque';
+    return 'sniff';
   }
 
   #onResponseDone(response: Message): void {

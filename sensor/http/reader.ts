@@ -29,6 +29,8 @@ type State = 'start' | 'length' | 'close' | 'chunk-size' | 'chunk-data' | 'chunk
 
 const LF = 10;
 const CR = 13;
+const SPACE = 32;
+const TAB = 9;
 /** Value of a hexadecimal digit, -1 for other bytes. */
 const HEX = Int8Array.from({ length: 256 }, (_, byte) => '0123456789abcdef'.indexOf(String.fromCharCode(byte).toLowerCase()));
 
@@ -113,8 +115,8 @@ export class MessageReader {
     const pending = this.#pending;
     let at = start;
     if (pending.length === 0) {
-      // Empty lines before a message are passed over (RFC 9112 §2.2).
-      while (at < end && (bytes[at] === CR || bytes[at] === LF)) at++;
+      // Empty lines before a message are passed over (RFC 9112 §2.2), and blanks, which some clients send.
+      while (at < end && (bytes[at] === CR || bytes[at] === LF || bytes[at] === SPACE || bytes[at] === TAB)) at++;
       if (at === end) return end;
       this.#startedMs = tsMs;
       this.#scanned = 0;
@@ -290,7 +292,11 @@ export class MessageReader {
     }
     if (this.#state === 'trailers') {
       if (line === '') this.#finish(true, tsMs);
-      else if (this.#message !== null) {
+      else if (this.#kind === 'response' && this.#owner.expectsMore() && statusLine(line) !== null) {
+        // The empty line behind the last chunk was left out, and the next answer follows.
+        this.#finish(true, tsMs);
+        this.#readHead(Buffer.from(`${line}\r\n`, 'latin1'), 0, line.length + 2, tsMs);
+      } else if (this.#message !== null) {
         const trailers = [...this.#message.trailers];
         if (trailers.length < 512) fieldLines(line, 0, trailers);
         this.#message.trailers = trailers;
@@ -372,17 +378,31 @@ export class MessageReader {
     if (this.#message !== null) this.#giveUp(tsMs);
   }
 
+  /** The answer comes although the request's head has no end: a client that forgot it, or a server that did not want to wait for it. */
+  settle(tsMs: number): void {
+    if (this.#kind !== 'request' || this.#state !== 'start' || this.#pending.length === 0) return;
+    this.#partialHead(tsMs);
+    this.#lose();
+  }
+
   /** A head whose end is missing still tells what was asked for, if its first line is whole. */
   #partialHead(tsMs: number): void {
     const text = latin1(this.#pending.bytes, 0, this.#pending.length);
     const lineEnd = text.lastIndexOf('\n');
     this.#pending.clear();
     this.#partial = true;
-    const begun = lineEnd >= 0 && this.#head(text.slice(0, lineEnd + 1), tsMs);
+    const begun = lineEnd >= 0 ? this.#head(text.slice(0, lineEnd + 1), tsMs) : this.#isWholeLine(text) && this.#head(text, tsMs);
     this.#partial = false;
     if (!begun) return;
     this.#switched = false;
     if (this.#message !== null) this.#giveUp(tsMs);
+  }
+
+  /** Does a first line without its end say all that matters? */
+  #isWholeLine(text: string): boolean {
+    if (this.#kind === 'response') return statusLine(text) !== null;
+    const head = requestLine(text);
+    return head !== null && head.version !== '0.9';
   }
 
   #giveUp(tsMs: number): void {

@@ -63,6 +63,9 @@ const ESTABLISHED_MS = 300_000;
 /** Late retransmissions of a closed connection must not look like a new one. */
 const LINGER_MS = 5_000;
 const SWEEP_MS = 100;
+/** Bytes that nothing of a closed connection is away from where it ended. */
+const FAR_AHEAD = 65_536;
+const FAR_BEHIND = 2 ** 26;
 
 /**
  * All TCP connections of a shard: finds the flow of a segment, opens, ends and forgets flows, and keeps them within the bounds.
@@ -109,7 +112,7 @@ export class Flows {
     const hash = hashOf(segment, this.#keyByVni);
     let entry = this.#find(hash, segment);
     const flags = segment.flags;
-    if (entry !== null && (flags & (SYN | RST)) !== 0 && this.#reuses(entry, segment)) {
+    if (entry !== null && this.#reuses(entry, segment)) {
       this.#end(entry, entry.resetMs >= 0 ? 'reset' : 'reused');
       this.#forget(entry);
       entry = null;
@@ -197,9 +200,17 @@ export class Flows {
     return half.offsetOf(sequence) === half.next;
   }
 
-  /** A SYN with another initial sequence number on known addresses and ports is a new connection. */
+  /**
+   * A SYN with another initial sequence number on known addresses and ports is a new connection; so is payload far from everything that a closed one
+   * can have sent, whose SYN is not in the capture.
+   */
   #reuses(entry: Entry, segment: Segment): boolean {
-    if ((segment.flags & (SYN | ACK | RST)) !== SYN) return false;
+    if ((segment.flags & (SYN | ACK | RST)) !== SYN) {
+      if (!entry.flow.ended || segment.wireLength === 0 || (segment.flags & (SYN | RST)) !== 0) return false;
+      const half = entry.flow.halves[matches(entry.a, entry.portA, segment.source, segment.sourcePort) ? 0 : 1];
+      const distance = half.synced ? half.offsetOf(segment.sequence) - half.next : 0;
+      return distance > FAR_AHEAD || distance < -FAR_BEHIND;
+    }
     const side: Side = matches(entry.a, entry.portA, segment.source, segment.sourcePort) ? 0 : 1;
     const half = entry.flow.halves[side];
     const isn = (segment.sequence + 1) | 0;
