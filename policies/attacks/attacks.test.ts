@@ -423,6 +423,6 @@ t.test('parts', async (t) => {
     ['x.y = null', 'no1'],
   ] as const)
     t.equal(sqlTokens(text, 0).letters, letters, text); // prettier-ignore
-  t.equal(readText('This is what I have to say about the matter.', '').isText, true);
-  t.equal(readText('1 union all select login from staff where a and b', '').isText, false);
+  t.equal(readText('This is what I have to say about the matter.', '', true).isText, true);
+  t.equal(readText('1 union all select login from staff where a and b', '', true).isText, false);
 });

@@ -4,7 +4,7 @@ import { WordScan } from './automaton.js';
 import { findHtml } from './html.js';
 import { findLookups } from './lookups.js';
 import { capped, normalise, unwrapped } from './normalise.js';
-import { findPaths } from './paths.js';
+import { findPaths, SOURCE_FILE } from './paths.js';
 import { GROUP, GROUP_WORDS, PATTERNS, type Place, SCANNERS } from './patterns.js';
 import { isKnownHeader, visitBody, visitPairs, visitPath } from './places.js';
 import { type Reading, readText } from './prose.js';
@@ -28,6 +28,8 @@ const HARMLESS_PATH = /^[\w\-.~@:,/]{0,300}$/;
 /** Long enough to wrap something in base64. */
 const LONG_SEGMENT = /[\w+=-]{16}/;
 const TEXT_IN_CODE_SCORE = 4;
+/** Steps up that the name of a source file takes in a body. */
+const STEPS_OF_SOURCES = 2;
 
 const scan = new WordScan(GROUP_WORDS);
 
@@ -150,14 +152,14 @@ class Search {
     let read: Reading | undefined;
     const isFree = place === 'body' || place === 'query';
     const reading = (): Reading => {
-      read ??= isFree ? readText(text, name) : { isText: false, outsideCode: text };
+      read ??= isFree ? readText(text, name, place === 'body') : { isText: false, outsideCode: text };
       return read;
     };
     this.collect(
       (sign) => {
         if ((groups & GROUP.sql) !== 0) this.sql(lower, sign);
         if ((groups & (GROUP.tag | GROUP.script)) !== 0) this.html(text, text.length < 400 && !reading().isText, sign);
-        if ((groups & GROUP.path) !== 0) findPaths(lower, raw, 0, sign);
+        if ((groups & GROUP.path) !== 0) findPaths(lower, raw, place === 'body' && SOURCE_FILE.test(lower) ? STEPS_OF_SOURCES : 0, sign);
         if ((groups & GROUP.url) !== 0) findUrls(lower, name, sign);
         if ((groups & GROUP.lookup) !== 0) findLookups(lower, sign);
         for (const pattern of PATTERNS) {

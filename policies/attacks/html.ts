@@ -22,13 +22,20 @@ const FEW_CHARS = 64;
 
 /** Calls that show that something runs; `document.cookie` and its like by themselves. */
 const SINK =
-  /(?:^|[^\w.$-])(?:alert|prompt|confirm|eval|settimeout|setinterval|execscript|importscripts)\)?\s*(?:\?\.)?(?:\s*\(\s*[^)\s]|`)|\b(?:alert|prompt|confirm|eval)\s*(?:\?\.|\.)(?:apply|call|bind)|document\s*\??\s*(?:\.|\?\.|\[\s*['"])\s*(?:cookie|domain|write|location|body\s*\.\s*(?:append|innerhtml))|(?:window|self|top|this|parent|frames|globalthis)\s*\[\s*[^\]]{1,60}\]\s*(?:\(|=)|\.?constructor\s*(?:\.\s*\w+\s*)?\(\s*['"`]|string\s*(?:\.|\[\s*['"])\s*fromcharcode|(?:location|innerhtml|outerhtml)\s*=\s*['"`]?(?:javascript|<|name|http)|\bon\w+\s*=\s*(?:alert|confirm|prompt)|\batob\s*\(|\bfetch\s*\(\s*['"`](?:https?:)?\/\//;
+  /(?:^|[^\w.$-])(?:alert|prompt|confirm|eval|settimeout|setinterval|execscript|importscripts)\)?\s*(?:\?\.)?(?:\s*\(\s*[^)\s]|`)|\b(?:alert|prompt|confirm|eval)\s*(?:\?\.|\.)(?:apply|call|bind)|document\s*\??\s*(?:\.|\?\.|\[\s*['"])\s*(?:cookie|domain|write|location|body\s*\.\s*(?:append|innerhtml))|(?:window|self|top|this|parent|frames|globalthis)\s*\[\s*[^\]]{1,60}\]\s*(?:\(|=)|(?<![\w$])constructor\s*(?:\.\s*\w+\s*)?\(\s*['"`]|string\s*(?:\.|\[\s*['"])\s*fromcharcode|(?:location|innerhtml|outerhtml)\s*=\s*['"`]?(?:javascript|<|name|http)|\bon\w+\s*=\s*(?:alert|confirm|prompt)|\batob\s*\(\s*[^)\s]|\bfetch\s*\(\s*['"`](?:https?:)?\/\//;
 const DEMONSTRATION = /(?:alert|prompt|confirm|console\.log|print)\s*(?:\(|`|&)/;
 const SCRIPT_URI =
   /^(?:[\s\u0000-\u0020]*)(?:javascript|vbscript|livescript|mocha):|^data:(?:text\/html|image\/svg|application\/x?html|text\/xml)/;
 const SCRIPT_URI_IN_TAG =
   /(?:javascript|vbscript|livescript|mocha):|data:(?:text\/html|application\/xhtml|text\/xml)|data:image\/svg\+xml[^,]*,.*(?:script|onload)/;
+/** Links that do nothing, as old pages have them. */
+const IDLE_URI = /javascript:(?:void\(?0?\)?|\/\/|history\.(?:back|go)\(-?\d?\)|window\.(?:close|print)\(\)|print\(\)|)(?=;?["'>]|;?$)/g;
+/** In a value without tags; `test:javascript:unit` is a name. */
+const SCRIPT_URI_BARE = new RegExp(`(?<![\\w:.-])(?:${SCRIPT_URI_IN_TAG.source})`);
 const STYLE_RUNS = /expression\s*\(|url\s*\(\s*["']?\s*(?:javascript|vbscript|data:text)|behaviou?r\s*:|-moz-binding|@import\s*["'u]/;
+
+/** Elements that do something without attributes. */
+const RUNS_ALONE: ReadonlySet<string> = new Set(['iframe', 'frame', 'frameset', 'embed', 'applet', 'isindex']);
 
 /** `isLoose`: the value is short and no text, so that program text alone is a sign. */
 export function findHtml(text: string, isLoose: boolean, sign: Sign): void {
@@ -43,7 +50,7 @@ export function findHtml(text: string, isLoose: boolean, sign: Sign): void {
   if (bare !== null) sign(SINK.test(lower) ? 'xss-attribute' : 'xss-bare-event', bare.index);
   const sink = SINK.exec(lower);
   if (sink !== null) sign('xss-sink', sink.index);
-  if (/["'][\s>]*(?:javascript|vbscript):/.test(lower) || SCRIPT_URI_IN_TAG.test(compact)) sign('xss-script-uri', 0);
+  if (/["'][\s>]*(?:javascript|vbscript):/.test(lower) || SCRIPT_URI_BARE.test(compact)) sign('xss-script-uri', 0);
   if (/\+adw-|&\{[^}]*\}|\+ad[04x]-/.test(lower)) sign('xss-encoded', 0);
 }
 
@@ -89,7 +96,7 @@ function judgeTag(lower: string, at: number, name: string, attributes: string, c
         at,
       );
     const compact = attributes.replace(/[\s\u0000-\u0020]/g, '');
-    if (SCRIPT_URI_IN_TAG.test(compact) || /javascript#|about:<|srcdoc=/.test(compact)) sign('xss-tag-uri', at);
+    if (SCRIPT_URI_IN_TAG.test(compact.replace(IDLE_URI, '')) || /javascript#|about:<|srcdoc=/.test(compact)) sign('xss-tag-uri', at);
     if (STYLE_RUNS.test(attributes.replace(/\/\*[^*]{0,40}\*\//g, '').replace(/\\/g, ''))) sign('xss-style', at);
     if (
       /\bdatasrc\s*=|\bdataformatas\s*=|attributename\s*=\s*["']?(?:href|on)|\bfolder\s*=|formaction\s*=\s*["']?\s*(?:javascript|data)|&\{/.test(
@@ -124,8 +131,8 @@ function judgeTag(lower: string, at: number, name: string, attributes: string, c
     case 'layer':
     case 'ilayer':
     case 'isindex':
-      // A type such as Promise<Object> is no tag.
-      if (!isEnd && (attributes.length > 3 || at === 0 || !/\w/.test(lower[at - 1]))) sign('xss-embedding', at);
+      // A type such as Promise<Object> is no tag, and without attributes most of these do nothing.
+      if (!isEnd && (attributes.length > 3 || at === 0 || (!/\w/.test(lower[at - 1]) && RUNS_ALONE.has(name)))) sign('xss-embedding', at);
       break;
     case 'link':
     case 'meta':
@@ -136,6 +143,9 @@ function judgeTag(lower: string, at: number, name: string, attributes: string, c
     case 'math':
     case 'xss':
     case 'xml':
+      // A declaration of XML, and a type such as Partial<import(…)>, are none either.
+      if (name === 'xml' && lower[at + 1] === '?') break;
+      if (at > 0 && /[\w:]/.test(lower[at - 1]) && !attributes.includes('=')) break;
       if (!isEnd) sign(attributes.trim().length > 3 && name !== 'svg' ? 'xss-tag' : 'xss-tag-weak', at);
       if (name === 'style') {
         const content = lower.slice(close + 1, close + 400);

@@ -102,8 +102,15 @@ export const PATTERNS: readonly Pattern[] = [
     rule: 'command-chained',
     group: GROUP.shell,
     match: new RegExp(
-      `(?:[;|]|&&?|\\|\\||^[^\\w\\s]{1,3}\\s?\\+?\\|)[\\s+'"({]{0,6}${FOLDER}(?:(?:${RARE})${END}(?!\\s*[=:(])|(?:${COMMON})${ARGUMENT})`,
+      `(?:[;|]|&&|(?<!\\s)&|&(?!\\s)|\\|\\||^[^\\w\\s]{1,3}\\s?\\+?\\|)[\\s+'"({]{0,6}${FOLDER}(?:(?:${RARE})${END}(?!\\s*[=:(])|(?:${COMMON})${ARGUMENT})`,
     ),
+    maxChars: 8000,
+  },
+  {
+    // An ampersand between blanks joins words as well: "line & node type", so the command has to stand alone or take an argument.
+    rule: 'command-chained',
+    group: GROUP.shell,
+    match: new RegExp(`\\s&\\s+${FOLDER}(?:(?:${RARE})(?:\\s*(?:$|[;|&<>])|${ARGUMENT})|(?:${COMMON})${ARGUMENT})`),
     maxChars: 8000,
   },
   {
@@ -161,7 +168,7 @@ export const PATTERNS: readonly Pattern[] = [
     rule: 'command-code',
     group: GROUP.code,
     match:
-      /(?:^|[^\w.>])(?:system|exec|shell_exec|passthru|popen|proc_open|pcntl_exec)\s*\(\s*(?:['"$\\]|base64_decode|chr)|<\?(?:php|=)[^?]{0,200}(?:eval|system|exec|passthru|assert|base64_decode|phpinfo|\$_(?:get|post|request|cookie))|base64_decode\s*\(\s*['"$]|\bphpinfo\s*\(\s*\)|__import__\s*\(\s*['"]|(?:os|subprocess)\.(?:system|popen|call|run|exec\w*)\s*\(|java\.lang\.(?:runtime|processbuilder)|getruntime\s*\(\s*\)\s*\.\s*exec|child_process|process\.mainmodule|require\s*\(\s*['"](?:child_process|fs|net|vm)['"]\s*\)\s*\./,
+      /(?:^|[^\w.>])(?:system|exec|shell_exec|passthru|popen|proc_open|pcntl_exec)\s*\(\s*(?:['"$\\]|base64_decode|chr)|<\?(?:php|=)[^?]{0,200}(?:eval|system|exec|passthru|assert|base64_decode|phpinfo|\$_(?:get|post|request|cookie))|base64_decode\s*\(\s*['"$]|\bphpinfo\s*\(\s*\)|__import__\s*\(\s*['"]|(?:os|subprocess)\.(?:system|popen|call|run|exec\w*)\s*\(|java\.lang\.(?:runtime|processbuilder)|getruntime\s*\(\s*\)\s*\.\s*exec|(?:require|import|mainmodule\.\w+|load)\s*\(?\s*['"](?:node:)?child_process['"]|child_process['")]{0,3}\s*\.\s*(?:exec|spawn|fork)\w*\s*\(\s*['"`]|process\.mainmodule\s*(?:\.|\[)|require\s*\(\s*['"](?:child_process|fs|net|vm)['"]\s*\)\s*\./,
   },
 
   {
@@ -207,7 +214,7 @@ export const PATTERNS: readonly Pattern[] = [
     rule: 'template-language',
     group: GROUP.template,
     match:
-      /<#assign\b|<#(?:include|import|list)\b|\?new\s*\(\s*\)|#set\s*\(\s*\$|\bt\(\s*java\.|\{php\}|<%[=@]?\s*(?:system|exec|eval|file|io|runtime|dir|import|`|open|process|require|response\.|request\.)|\$\{t\(|\$\{@|#\{\s*(?:system|exec|`|file)|\{\{=|@\{\s*\w+\.|\$\{\{/,
+      /<#assign\b|<#(?:include|import|list)\b|\?new\s*\(\s*\)|#set\s*\(\s*\$|\bt\(\s*java\.|\{php\}|<%[=@]?\s*(?:system|exec|eval|file|io|runtime|dir|import|`|open|process|require|response\.|request\.)|\$\{t\(|\$\{@|#\{\s*(?:system|exec|`|file)|\{\{=|@\{\s*\w+\.|\$\{\{(?!\s*!?[a-z][\w.-]*\s*(?:\}\}|[=!<>&|]))/,
   },
   {
     rule: 'template-include',
@@ -230,7 +237,7 @@ export const PATTERNS: readonly Pattern[] = [
     rule: 'nosql-code',
     group: GROUP.code,
     match:
-      /['"]?\s*(?:;|\|\||&&)\s*(?:return\s*(?:\(|true|1|'|")|sleep\s*\(\s*\d|db\.\w+\.(?:find|insert|drop|remove|update)|this\.\w+\s*(?:[=!]=|\.match))|\bdb\.(?:\w+\.)?(?:insert|drop|find|remove|getcollectionnames|dropdatabase)\s*\(|\$where['"]?\s*:\s*['"]?\s*\S|['"{,\s[]\$(?:ne|gt|lt|gte|lte|nin|regex|exists|where)['"]?\s*\]?\s*[:=]|this\.\w{2,20}\s*(?:===?|!=)\s*/,
+      /['"]?[ \t]*(?:;|\|\||&&)[ \t]*(?:return\s*(?:\(|true|1|'|")|sleep\s*\(\s*\d|db\.\w+\.(?:find|insert|drop|remove|update)|this\.\w+\s*(?:[=!]=|\.match))|\bdb\.(?:\w+\.)?(?:insert|drop|find|remove|getcollectionnames|dropdatabase)\s*\(|\$where['"]?\s*:\s*['"]?\s*\S|['"{,\s[]\$(?:ne|gt|lt|gte|lte|nin|regex|exists|where)['"]?\s*\]?\s*[:=]|(?:^|['"|&;({,]\s*|return\s+)this\.\w{2,20}\s*(?:===?|!=)\s*/,
     maxChars: 2000,
   },
 

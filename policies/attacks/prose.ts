@@ -33,10 +33,30 @@ const TEXT_FIELD =
 const FENCE = /(?:^|\n)\s{0,3}(?:```|~~~)/;
 const OPENING_WORDS = /^[A-Z]?[a-z]{1,20}[,:]? +\S/;
 
-/** Reads at most the first 1,200 characters for the decision; `name` is the name of the field. */
-export function readText(text: string, name: string): Reading {
+const TAG = /<\/?[a-z!][^<>]{0,300}>/gi;
+const FEW_TAGS = 4;
+const HEADING_OF_CODE = /^#{1,6} `/;
+/** A row of a table whose cells hold no program text. */
+const TABLE = /^\|(?:[^|;`$/\\\n]*\|){3,}[ \t]*(?:\n|$)/;
+/** What lines of a program, of markup or of configuration end or begin with. */
+const CODE_LINE = /[;{}()[\],>:\\]\s*$|^\s*(?:[@#*|})\]]|\/\/|--|<|- )|^\s{2,}\S|^\s*[\w.$"'[\]-]+\s*(?:=|:|=>|\+=)\s*\S/;
+const LEAST_CODE_LINES = 3;
+
+/**
+ * Reads at most the first 1,200 characters for the decision; `name` is the name of the field, `isBody` says that it stood in a body, where people send whole
+ * programs and documents.
+ */
+export function readText(text: string, name: string, isBody: boolean): Reading {
   const sample = text.length > MAX_SAMPLED ? text.slice(0, MAX_SAMPLED) : text;
-  const pieces = sample.split(/\s+/);
+  let tags = 0;
+  // Words are read as a browser shows them.
+  const shown = sample.includes('<')
+    ? sample.replace(TAG, () => {
+        tags++;
+        return ' ';
+      })
+    : sample;
+  const pieces = shown.split(/\s+/);
   let words = 0;
   let tying = 0;
   for (const piece of pieces) {
@@ -46,13 +66,32 @@ export function readText(text: string, name: string): Reading {
     if (word.length < 8 && GRAMMATICAL.has(word.toLowerCase())) tying++;
   }
   const isProse = words >= MIN_WORDS && tying >= 2 && tying / words >= MIN_SHARE && words / pieces.length >= MIN_PLAIN;
-  const lines = sample.split('\n').filter((line) => /\w{2}/.test(line)).length;
+  const lines = sample.split('\n').filter((line) => /\w{2}/.test(line));
   const isMarked = MARKDOWN.test(sample);
   const isDocument =
     FENCE.test(sample) ||
+    HEADING_OF_CODE.test(sample) ||
+    TABLE.test(sample) ||
     (isMarked && words >= MIN_WORDS && tying >= 2) ||
-    (words >= DOCUMENT_WORDS && (lines >= 3 || isMarked || CODE_LINES.test(sample)));
+    (words >= DOCUMENT_WORDS && (lines.length >= 3 || isMarked || CODE_LINES.test(sample))) ||
+    (isBody && tags >= FEW_TAGS && words >= MIN_WORDS);
   const isNamed = TEXT_FIELD.test(name) && OPENING_WORDS.test(sample) && words >= 1;
-  const isText = isProse || isDocument || isNamed;
+  const isText = isProse || isDocument || isNamed || (isBody && (hasInlineCode(shown, tying) || isProgram(lines)));
   return { isText, outsideCode: isText ? text.replace(CODE, ' ') : text };
+}
+
+/** A few words around something in backticks, as people write about commands: `Fall back to \`uname -p\``. */
+function hasInlineCode(shown: string, tying: number): boolean {
+  if (tying < 1 || !shown.includes('`')) return false;
+  const around = shown.replace(CODE, ' ');
+  return !around.includes('`') && (around.match(/(?:^|\s)["'(]?[A-Za-z]{2,}[.,;:!?)"']{0,2}(?=\s|$)/g)?.length ?? 0) >= LEAST_CODE_WORDS;
+}
+const LEAST_CODE_WORDS = 3;
+
+/** Several lines, of which most look like lines of a program. A payload is one line, or hides its lines behind separators. */
+function isProgram(lines: readonly string[]): boolean {
+  if (lines.length < LEAST_CODE_LINES) return false;
+  let like = 0;
+  for (const line of lines) if (line.length < 400 && CODE_LINE.test(line)) like++;
+  return like * 3 >= lines.length * 2;
 }

@@ -30,7 +30,7 @@ export const RULES: Readonly<Record<string, RuleFacts>> = {
   'xss-event-demonstration': rule('xss', 6, 4),
   'xss-attribute': rule('xss', 6, 3),
   'xss-bare-event': rule('xss', 5, 0),
-  'xss-tag-uri': rule('xss', 6, 4),
+  'xss-tag-uri': rule('xss', 6, 5),
   'xss-script-uri': rule('xss', 6, 3),
   'xss-style': rule('xss', 5, 3),
   'xss-script': rule('xss', 6, 5),

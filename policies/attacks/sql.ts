@@ -27,7 +27,7 @@ const BREAK_OUT: readonly Form[] = [
     letters: /^(?:M\)*)?&!?[!(a]*(?:1\)*[oa][!(a]*[1snvdfEC]|s\)*o[!(a]*[1svdfEC]|[1sv]\)*(?:c|;|\)|B|L|$)|[ns]\)*o[!(a]*[1sndfEC])/,
   },
   { rule: 'sql-logic', letters: /^\|!?[!(a]*(?:1\)*o[!(a]*1|s\)*o[!(a]*s|[1]\)*(?:c|$))/ },
-  { rule: 'sql-operator', letters: /^!?(?:[oa&|!]\(*|\(+)(?:E[^;]{0,12}[F1snvCd(]|C|d\()/ },
+  { rule: 'sql-operator', letters: /^!?(?:[oa&|!]\(*|\(+)(?:E(?!q)[^;]{0,12}[F1snvCd(]|C|d\()/ },
   { rule: 'sql-operator', letters: /^,\(*(?:E[^;]{0,12}[F1snvCd(]|C|d\(|1.*c$)/ },
   { rule: 'sql-order', letters: /^B[(a]*(?:1|n(?:\)|c|,|$)|d|f|C|E)/ },
   { rule: 'sql-order', letters: /^L/ },

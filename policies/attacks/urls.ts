@@ -1,6 +1,6 @@
 import type { Sign } from './sql.js';
 
-const URL_START = /^[\s"'(<]*(?:url\s*[:=]\s*)?([a-z][a-z0-9+.-]{1,20}):(\/{0,4})([^\s/?#\\]*)/;
+const URL_START = /^[\s"'(<]*(?:url\s*[:=]\s*)?([a-z][a-z0-9+.-]{1,20}):(?!:)(\/{0,4})([^\s/?#\\]*)/;
 const ODD_SCHEME =
   /^(?:gopher|dict|file|ldaps?|tftp|jar|netdoc|sftp|php|phar|expect|zip|zlib|glob|rar|ogg|compress\.zlib|ssh2|view-source|rmi|iiop|smb|local_file|mailto\+|data\+)$/;
 const CALLBACK =
@@ -23,7 +23,9 @@ export function findUrls(lower: string, name: string, sign: Sign): void {
   const [, scheme, slashes, authority] = match;
   if (
     ODD_SCHEME.test(scheme) &&
-    (slashes !== '' || /^(?:file|jar|netdoc|php|view-source)$/.test(scheme)) &&
+    (slashes !== '' ||
+      (authority !== '' &&
+        /^(?:file:(?:[a-z]:|\S*[/\\])|(?:jar|netdoc|php|view-source):\S)/.test(lower.slice(match[0].indexOf(scheme))))) &&
     lower.length > scheme.length + 2
   ) {
     if (!/^(?:sftp|ldaps?|smb)$/.test(scheme) || URL_NAME.test(name)) sign('ssrf-scheme', 0);
