@@ -115,7 +115,7 @@ export async function runEngine(run: EngineRun): Promise<{ close(): Promise<void
     atMs: Date.now(),
     addresses: [],
     counters: {
-      ...engine.counters,
+      ...engine.status(),
       seenTwiceLastMinute: engine.twins.recent(Date.now()),
       ...flat('stream', run.consumer.stats()),
       actorsEvicted: actors.evicted,

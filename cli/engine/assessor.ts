@@ -1,0 +1,83 @@
+/** The second look at an exchange, after what it taught has gone out: detectors, and the rules that did not run inline. */
+import { type AccessVerdict, actorOf, type Exchange, type Finding, type Observation } from '../../exchange/index.js';
+import type { DetectorWatch } from '../../learning/index.js';
+import {
+  contextOf,
+  type Decision,
+  type ExchangeVerdict,
+  evaluateExchange,
+  exchangeFacts,
+  type FullPolicySet,
+  LocalRates,
+} from '../../policies/index.js';
+import { findingsOfActs, onePerCause } from './act-findings.js';
+
+/** How often the same weakness of a service's credentials is told. */
+const CREDENTIAL_FLAW_EVERY_MS = 3_600_000;
+
+export interface AssessorParts {
+  readonly detectors: DetectorWatch;
+  readonly policies: () => FullPolicySet;
+  readonly actorScore: (id: string) => number;
+  readonly tagsOf: (endpointId: string) => readonly string[];
+}
+
+export interface Assessment {
+  readonly findings: readonly Finding[];
+  readonly blockActor: Decision['blockActor'];
+  /** A rule that ran here would have blocked it, had it stood in the way. */
+  readonly wouldBlock: boolean;
+}
+
+export class Assessor {
+  private readonly rates = new LocalRates();
+  /** Rule and service → when a weakness of its credentials was last told. */
+  private readonly flawsToldAtMs = new Map<string, number>();
+
+  constructor(private readonly parts: AssessorParts) {}
+
+  assess(observation: Observation, access: AccessVerdict | null, known: Finding | null): Assessment {
+    const { exchange, endpoint } = observation;
+    const raised = known === null ? [] : [known];
+    raised.push(...this.parts.detectors.observe(observation, access));
+    const { acts, blockActor } = this.evaluate(exchange, observation, access);
+    raised.push(...findingsOfActs([...exchange.outcome.acts, ...acts], exchange, endpoint));
+    return {
+      findings: onePerCause(raised).filter((finding) => this.isNews(finding, exchange)),
+      blockActor,
+      wouldBlock: acts.some((act) => !act.acted && act.action === 'block'),
+    };
+  }
+
+  /** How an issuer makes its tokens (they never expire, say) is true of every request that carries one: it is told once an hour, not each time. */
+  private isNews(finding: Finding, { principal, service, startedAtMs }: Exchange): boolean {
+    const isOfCredential =
+      finding.kind === 'policy.violation' &&
+      finding.effect === 'none' &&
+      finding.severity === 'low' &&
+      finding.evidence.length > 0 &&
+      finding.evidence.every(({ location }) => `${location.in}:${location.path}`.toLowerCase() === principal?.carrier);
+    if (!isOfCredential) return true;
+    const flaw = `${finding.source.id} ${service}`;
+    if (startedAtMs - (this.flawsToldAtMs.get(flaw) ?? Number.NEGATIVE_INFINITY) < CREDENTIAL_FLAW_EVERY_MS) return false;
+    this.flawsToldAtMs.set(flaw, startedAtMs);
+    return true;
+  }
+
+  private evaluate(exchange: Exchange, observation: Observation, access: AccessVerdict | null): ExchangeVerdict {
+    const set = this.parts.policies();
+    const { endpoint } = observation;
+    const actor = actorOf(exchange.principal, exchange.client.ip);
+    const context = contextOf(
+      set,
+      exchangeFacts(exchange, {
+        template: endpoint.template,
+        tags: this.parts.tagsOf(endpoint.id),
+        actorScore: this.parts.actorScore(`${actor.kind}:${actor.value}`),
+        access: () => access,
+        rate: (key, windowMs) => this.rates.hit(key, windowMs, exchange.startedAtMs),
+      }),
+    );
+    return evaluateExchange(set, exchange, context);
+  }
+}
