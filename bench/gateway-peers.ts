@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** A forwarder under test: how to start it in front of `upstream` on `port`, pinned like all the others. */
@@ -10,6 +10,10 @@ export interface BenchPeer {
   /** Null: it cannot run on this machine; say why in `about`. */
   readonly command: ((place: BenchPlace) => readonly string[]) | null;
   readonly env?: Readonly<Record<string, string>>;
+  /** Not part of a run that names no peers. */
+  readonly onlyWhenNamed?: boolean;
+  /** Runs once when it answers, before any load. */
+  readonly prepare?: (place: BenchPlace) => Promise<void>;
   /** A whole weir: only the gateway's thread stays on the gateway's core; engine, admin and file threads move to the other, beside load and upstream. */
   readonly isWholeWeir?: boolean;
 }
@@ -78,6 +82,40 @@ const weirUp =
     ...['--upstream', `http://127.0.0.1:${upstreamPort}`, '--data', weirData({ port, dir })],
   ];
 
+const BLOCKED = 100_000;
+
+/** Asks the admin API of a whole weir. Throws with what it said when it refuses. */
+export async function adminApi<T>(place: Pick<BenchPlace, 'port' | 'dir'>, method: string, where: string, body?: object): Promise<T> {
+  const authorization = `Bearer ${readFileSync(join(weirData(place), 'admin-token'), 'utf8').trim()}`;
+  const answer = await fetch(`http://127.0.0.1:${weirAdminPort(place.port)}/api/v1${where}`, {
+    method,
+    headers: { authorization, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  const text = await answer.text();
+  if (!answer.ok) throw new Error(`${method} ${where}: ${answer.status} ${text}`);
+  return JSON.parse(text) as T;
+}
+
+/** The release configuration: every built-in policy in enforce, whatever it says of itself, and a blocklist of 100,000 addresses. */
+async function release(place: BenchPlace): Promise<void> {
+  const { items } = await adminApi<{ items: { name: string }[] }>(place, 'GET', '/policies');
+  for (const { name } of items) await adminApi(place, 'PUT', `/policies/${name}/mode`, { mode: 'enforce' });
+  const file = join(place.dir, 'blocked.txt');
+  const lines = Array.from(
+    { length: BLOCKED },
+    (_, index) => `${20 + (index % 80)}.${(index >> 8) & 255}.${index & 255}.${(index * 7) & 255}`,
+  );
+  writeFileSync(file, lines.join('\n'));
+  await adminApi(place, 'POST', '/feeds', { name: 'bench', url: file });
+  for (let attempt = 0; attempt < START_ATTEMPTS; attempt++) {
+    const feeds = await adminApi<{ items: { entries: number }[] }>(place, 'GET', '/feeds');
+    if ((feeds.items[0]?.entries ?? 0) >= new Set(lines).size) return;
+    await new Promise((resolve) => setTimeout(resolve, START_PAUSE_MS));
+  }
+  throw new Error('the blocklist of the bench was not taken');
+}
+
 /** Starts a command and waits until its port answers. */
 export async function run(
   command: readonly string[],
@@ -135,6 +173,7 @@ export const PEERS: readonly BenchPeer[] = [
     name: 'fastify + undici',
     about: 'a Fastify catch-all route over the same handler as node:http + undici',
     command: node('fastify-undici'),
+    onlyWhenNamed: true,
   },
   { name: '@fastify/http-proxy', about: 'bare', command: node('fastify-http-proxy') },
   { name: 'http-proxy', about: 'bare', command: node('http-proxy') },
@@ -147,16 +186,23 @@ export const PEERS: readonly BenchPeer[] = [
   },
   {
     name: 'weir up, enforce',
-    about: 'bin/weir: the same, and the built-in policies act',
+    about: 'bin/weir in the release configuration: the same, every built-in policy in enforce, 100,000 blocked addresses',
     command: weirUp('enforce'),
+    prepare: release,
     env: { WEIR_SKIP_BUILD: '1' },
     isWholeWeir: true,
   },
-  { name: 'weir trivial', about: 'gateway with trivial ports: forwarding, forged-header hygiene, counters', command: node('weir-trivial') },
+  {
+    name: 'weir trivial',
+    about: 'gateway with trivial ports: forwarding, forged-header hygiene, counters',
+    command: node('weir-trivial'),
+    onlyWhenNamed: true,
+  },
   {
     name: 'weir ports',
     about: 'tee encoded to buffers, 100k blocklist, principal, template match, access log',
     command: node('weir-ports'),
+    onlyWhenNamed: true,
   },
   {
     name: 'nginx + ModSecurity + CRS',

@@ -9,7 +9,7 @@ const bench = new URL('../gateway.bench.ts', import.meta.url).pathname;
 const only = ['node:http + undici', 'fastify + undici', 'http-proxy'].join(',');
 const done = spawnSync(
   process.execPath,
-  ['--import', 'tsx', bench, '--name', 'choice-forwarders', '--only', only, ...process.argv.slice(2)],
+  ['--import', 'tsx', bench, '--name', 'choice-forwarders', '--parts', 'throughput', '--only', only, ...process.argv.slice(2)],
   {
     stdio: 'inherit',
   },

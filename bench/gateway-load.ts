@@ -1,0 +1,156 @@
+/** Load for gateway.bench.ts, from core 1, and the CPU time of who is loaded. */
+import { execFile, execFileSync, spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+export interface LoadShape {
+  readonly path: string;
+  readonly connections: number;
+  readonly seconds: number;
+}
+
+export interface Round {
+  readonly requestsPerSecond: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly cpuMicros: number;
+  /** Of those, on the gateway's core. */
+  readonly gatewayMicros: number;
+  readonly errors: number;
+}
+
+interface CpuNs {
+  readonly all: number;
+  readonly onGatewayCore: number;
+}
+
+const tasksOf = (pid: number): number[] =>
+  readdirSync(`/proc/${pid}/task`)
+    .map(Number)
+    .sort((one, other) => one - other);
+
+/** CPU nanoseconds of the threads of a process, from the scheduler's own accounts. */
+function cpuNs(pid: number | undefined): CpuNs {
+  let all = 0;
+  let onGatewayCore = 0;
+  for (const task of pid === undefined ? [] : tasksOf(pid)) {
+    const ns = Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[0]);
+    all += ns;
+    if (!moved.has(task)) onGatewayCore += ns;
+  }
+  return { all, onGatewayCore };
+}
+
+const moved = new Set<number>();
+
+/**
+ * Leaves a weir's gateway thread and the threads every Node program starts with (V8's) on the gateway's core, and moves what came later, its workers and the
+ * file threads, to the other.
+ */
+export function keepOnlyGateway(pid: number): void {
+  const count = "console.log(require('node:fs').readdirSync('/proc/self/task').length)";
+  // Counting reads a folder synchronously, so no file thread is among them.
+  const runtime = Number(execFileSync(process.execPath, ['-e', count], { encoding: 'utf8' }));
+  for (const task of tasksOf(pid).slice(runtime)) {
+    execFileSync('taskset', ['-p', '-c', '1', String(task)], { stdio: 'ignore' });
+    moved.add(task);
+  }
+}
+
+/** An unsigned sample token, so that principals are read. */
+const AUTHORIZATION = 'Bearer eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ1LTEwNDIiLCJpc3MiOiJiZW5jaCJ9.c2lnbmF0dXJl';
+const WRK_SCRIPT = `wrk.headers["Accept"] = "application/json"
+wrk.headers["User-Agent"] = "wrk"
+wrk.headers["Authorization"] = "${AUTHORIZATION}"
+function done(summary, latency, requests)
+  io.write(string.format("RESULT %d %d %d %d %d\\n", summary.requests, summary.duration, latency:percentile(50), latency:percentile(99),
+    summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.status + summary.errors.timeout))
+end`;
+
+let script: string | null = null;
+async function wrkReport(): Promise<string> {
+  if (script === null) {
+    script = join(await mkdtemp(join(tmpdir(), 'weir-wrk-')), 'report.lua');
+    await writeFile(script, WRK_SCRIPT);
+  }
+  return script;
+}
+
+/** Else autocannon makes the load: a Node program, which costs its core more, so figures of the two are not comparable. */
+export const hasWrk = spawnSync('wrk', ['-v']).error === undefined;
+
+/** One round of as many requests as the peer answers; `pid`: whose CPU time is accounted. */
+export async function load(port: number, pid: number | undefined, shape: LoadShape): Promise<Round> {
+  const before = cpuNs(pid);
+  const { requests, seconds: took, ...rest } = await (hasWrk ? wrk : cannon)(port, shape);
+  const after = cpuNs(pid);
+  return {
+    requestsPerSecond: requests / took,
+    ...rest,
+    cpuMicros: (after.all - before.all) / requests / 1000,
+    gatewayMicros: (after.onGatewayCore - before.onGatewayCore) / requests / 1000,
+  };
+}
+
+interface LoadReport {
+  readonly requests: number;
+  readonly seconds: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly errors: number;
+}
+
+async function cannon(port: number, shape: LoadShape): Promise<LoadReport> {
+  const report = await autocannon(port, shape, ['-H', `authorization=${AUTHORIZATION}`, '-H', 'accept=application/json']);
+  return {
+    requests: report.requests.total,
+    seconds: report.duration,
+    p50Ms: report.latency.p50,
+    p99Ms: report.latency.p99,
+    errors: report.errors + report.timeouts + report.non2xx,
+  };
+}
+
+async function wrk(port: number, shape: LoadShape): Promise<LoadReport> {
+  const { stdout } = await promisify(execFile)('taskset', [
+    '-c',
+    '1',
+    'wrk',
+    '-t1',
+    `-c${shape.connections}`,
+    `-d${shape.seconds}s`,
+    '-s',
+    await wrkReport(),
+    `http://127.0.0.1:${port}${shape.path}`,
+  ]);
+  const [requests, micros, p50, p99, errors] = /RESULT (.*)/.exec(stdout)![1].split(' ').map(Number);
+  return { requests, seconds: micros / 1e6, p50Ms: p50 / 1000, p99Ms: p99 / 1000, errors };
+}
+
+interface CannonReport {
+  readonly duration: number;
+  readonly requests: { readonly total: number };
+  readonly latency: { readonly p50: number; readonly p99: number };
+  readonly errors: number;
+  readonly timeouts: number;
+  readonly non2xx: number;
+}
+
+async function autocannon(port: number, shape: LoadShape, more: readonly string[]): Promise<CannonReport> {
+  const program = new URL('../node_modules/.bin/autocannon', import.meta.url).pathname;
+  const url = `http://127.0.0.1:${port}${shape.path}`;
+  const { stdout } = await promisify(execFile)(
+    'taskset',
+    ['-c', '1', process.execPath, program, '-j', '-c', String(shape.connections), '-d', String(shape.seconds), ...more, url],
+    { maxBuffer: 16 * 1024 * 1024 },
+  );
+  return JSON.parse(stdout) as CannonReport;
+}
+
+/** p99 in ms under a steady rate, by autocannon on the load generator's core. */
+export async function p99At(rate: number, port: number, shape: LoadShape): Promise<number> {
+  return (await autocannon(port, shape, ['-R', String(rate), '-H', `authorization=${AUTHORIZATION}`])).latency.p99;
+}
