@@ -22,7 +22,7 @@ const FEW_CHARS = 64;
 
 /** Calls that show that something runs; `document.cookie` and its like by themselves. */
 const SINK =
-  /(?:^|[^\w.$-])(?:alert|prompt|confirm|eval|settimeout|setinterval|execscript|importscripts)\)?\s*(?:\?\.)?(?:\s*\(\s*[^)\s]|`)|\b(?:alert|prompt|confirm|eval)\s*(?:\?\.|\.)(?:apply|call|bind)|document\s*\??\s*(?:\.|\?\.|\[\s*['"])\s*(?:cookie|domain|write|location|body\s*\.\s*(?:append|innerhtml))|(?:window|self|top|this|parent|frames|globalthis)\s*\[\s*[^\]]{1,60}\]\s*(?:\(|=)|(?<![\w$])constructor\s*(?:\.\s*\w+\s*)?\(\s*['"`]|string\s*(?:\.|\[\s*['"])\s*fromcharcode|(?:location|innerhtml|outerhtml)\s*=\s*['"`]?(?:javascript|<|name|http)|\bon\w+\s*=\s*(?:alert|confirm|prompt)|\batob\s*\(\s*[^)\s]|\bfetch\s*\(\s*['"`](?:https?:)?\/\//;
+  /(?:^|[^\w.$-]|['"`]\s{0,3}-)(?:alert|prompt|confirm|eval|settimeout|setinterval|execscript|importscripts)\)?\s*(?:\?\.)?(?:\s*\(\s*[^)\s]|`)|\b(?:alert|prompt|confirm|eval)\s*(?:\?\.|\.)(?:apply|call|bind)|document\s*\??\s*(?:\.|\?\.|\[\s*['"])\s*(?:cookie|domain|write|location|body\s*\.\s*(?:append|innerhtml))|(?:window|self|top|this|parent|frames|globalthis)\s*\[\s*[^\]]{1,60}\]\s*(?:\(|=)|(?<![\w$])constructor\s*(?:\.\s*\w+\s*)?\(\s*['"`]|string\s*(?:\.|\[\s*['"])\s*fromcharcode|(?:location|innerhtml|outerhtml)\s*=\s*['"`]?(?:javascript|<|name|http)|\bon\w+\s*=\s*(?:alert|confirm|prompt)|\batob\s*\(\s*[^)\s]|\bfetch\s*\(\s*['"`](?:https?:)?\/\//;
 const DEMONSTRATION = /(?:alert|prompt|confirm|console\.log|print)\s*(?:\(|`|&)/;
 const SCRIPT_URI =
   /^(?:[\s\u0000-\u0020]*)(?:javascript|vbscript|livescript|mocha):|^data:(?:text\/html|image\/svg|application\/x?html|text\/xml)/;

@@ -1,7 +1,7 @@
 import type { Sign } from './sql.js';
 
 const KNOWN_FILE =
-  /(?:^|[/\\]{1,8}|[.:=])(?:etc[/\\]+(?:\.[/\\]+)*(?:passwd|shadow|hosts|group|issue|motd|fstab|crontab|sudoers|hostname|resolv\.conf|my\.cnf|mysql|apache2?|httpd|nginx|php|ssh|profile|environment|security)|proc[/\\]+(?:self|version|cmdline|environ|\d+|net|mounts)|var[/\\]+(?:log|www|run|spool|mail)[/\\]|root[/\\]+\.|windows[/\\]+(?:win\.ini|system32|repair|system\.ini|php\.ini|my\.ini|system)|winnt[/\\]|boot\.ini|win\.ini|windows\.ini|web-inf|meta-inf[/\\]|\.git[/\\](?:config|head|index)|\.ssh[/\\]|\.aws[/\\]cred|\.htpasswd|ntuser\.dat|system32[/\\]|wp-config\.php|inetpub[/\\]|usr[/\\]+local[/\\]+(?:etc|apache|app)|autoexec\.bat)/;
+  /(?:^|[/\\]{1,8}|[.:=~])(?:etc[/\\]+(?:\.[/\\]+)*(?:passwd|shadow|hosts|group|issue|motd|fstab|crontab|sudoers|hostname|resolv\.conf|my\.cnf|mysql|apache2?|httpd|nginx|php|ssh|profile|environment|security)|proc[/\\]+(?:self|version|cmdline|environ|\d+|net|mounts)|var[/\\]+(?:log|www|run|spool|mail)[/\\]|root[/\\]+\.|windows[/\\]+(?:win\.ini|system32|repair|system\.ini|php\.ini|my\.ini|system)|winnt[/\\]|boot\.ini|win\.ini|windows\.ini|web-inf|meta-inf[/\\]|\.git[/\\](?:config|head|index)|\.ssh[/\\]|\.aws[/\\](?:cred|config)|\.kube[/\\]config|\.docker[/\\]config|\.(?:bash|zsh|mysql|psql)_history|id_(?:rsa|dsa|ecdsa|ed25519)$|\.htpasswd|ntuser\.dat|system32[/\\]|wp-config\.php|inetpub[/\\]|usr[/\\]+local[/\\]+(?:etc|apache|app)|autoexec\.bat)/;
 /** A file of a program's sources, named from a folder inside it: `../../lib/list.js`. */
 export const SOURCE_FILE =
   /^(?:\.\.[/\\]){1,2}[\w@.+/\\-]+\.(?:[cm]?[jt]sx?|s?css|less|vue|svelte|map|md|rs|go|py|java|kt|c|h|cpp|png|jpe?g|svg|gif|webp)$/;

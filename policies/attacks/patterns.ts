@@ -45,7 +45,7 @@ export const GROUP_WORDS: ReadonlyMap<number, readonly string[]> = new Map([
   [
     GROUP.path,
     words(
-      '.. \\\\ etc/ win.ini boot.ini passwd web-inf \0 .%00 0x2e proc/ .git .env .ssh .htaccess ntuser.dat system32 windows config {file} file: .ini',
+      '.. \\\\ etc/ var/ /root .aws .kube .npmrc _history id_rsa id_ed25519 win.ini boot.ini passwd web-inf \0 .%00 0x2e proc/ .git .env .ssh .htaccess ntuser.dat system32 windows config {file} file: .ini',
     ),
   ],
   [
@@ -68,7 +68,12 @@ export const GROUP_WORDS: ReadonlyMap<number, readonly string[]> = new Map([
   ],
   [GROUP.ldap, words('(| (& (! *)( )( =*')],
   [GROUP.mail, words('rcpt fetch capability bcc: cc: mail \nquit \nto: \nfrom: \nsubject: uid')],
-  [GROUP.serial, words('ro0ab \u0005sr o: a: aaeaaad gasv \u0080 _$$nd_func !!python !!java !!ruby c: $type rce \u0004\b')],
+  [
+    GROUP.serial,
+    words(
+      'ro0ab \u0005sr o: a: aaeaaad gasv \u0080 _$$nd_func !!python !!java !!ruby c: $type posix builtin subprocess system rce \u0004\b',
+    ),
+  ],
   [GROUP.pollution, words('__proto__ prototype constructor')],
   [GROUP.lines, words('\n \r')],
 ]);
@@ -161,7 +166,7 @@ export const PATTERNS: readonly Pattern[] = [
     rule: 'command-evasion',
     group: GROUP.shell,
     match:
-      /\$\{?ifs\b|\$\{[\w]*:\d+:\d+\}|\$\{path:|(?:^|[;|&`(\s/])\w{0,3}(?:''|""|\\)\w{1,3}(?:''|""|\\)\w{0,4}\s+[-/.]|\{(?:cat|ls|wget|curl|nc|ping|bash|sh),[^}]+\}|\$@\w|w'h'o|who\$@ami/,
+      /\$\{?ifs\b|\$\{[\w]*:\d+:\d+\}|\$\{path:|(?:^|[;|&`(\s/])\w{0,3}(?:''|""|\\)\w{1,3}(?:''|""|\\)\w{0,4}\s+[-/.]|(?:^|[;|&`(])\s{0,3}\w{1,6}(?:''|"")\w{1,6}\s+[-/~.$]|\{(?:cat|ls|wget|curl|nc|ping|bash|sh),[^}]+\}|\$@\w|w'h'o|who\$@ami/,
   },
   { rule: 'command-shellshock', group: GROUP.shell, match: /\(\s*\)\s*\{[^}/*]{0,12};?\s*\}\s*;/ },
   {
@@ -202,7 +207,7 @@ export const PATTERNS: readonly Pattern[] = [
     rule: 'template-inner',
     group: GROUP.template,
     match:
-      /(?:\{\{|\{%|[$#]\{|<%|@\()[^\n{]{0,200}(?:__(?:class|globals|builtins|mro|base|bases|subclasses|init|import|dict|self)__|\.mro\(|\|\s*attr\s*\(|lipsum|cycler|joiner|config\.(?:items|from)|get_flashed_messages|url_for\.|request\.(?:application|environ)|self\._|_self\.env|\.getclass|\.forname|getruntime|processbuilder|java\.|freemarker|\.constructor|constructor\s*[.([]|process\.|require\(|file\.(?:open|read)|system\s*\(|exec\s*\(|eval\s*\(|passthru|popen|range\.constructor|\$eval|\$on\.)/,
+      /(?:\{\{|\{%|[$#]\{|<%|@\()(?:[^\n{}]|\}(?!\})){0,200}(?:__(?:class|globals|builtins|mro|base|bases|subclasses|init|import|dict|self)__|\.mro\(|\|\s*attr\s*\(|lipsum|cycler|joiner|config\.(?:items|from)|get_flashed_messages|url_for\.|request\.(?:application|environ)|self\._|_self\.env|\.getclass|\.forname|getruntime|processbuilder|java\.|freemarker|\.constructor|constructor\s*[.([]|process\.|require\(|file\.(?:open|read)|system\s*\(|exec\s*\(|eval\s*\(|passthru|popen|range\.constructor|\$eval|\$on\.)/,
   },
   {
     rule: 'template-call',
@@ -237,7 +242,7 @@ export const PATTERNS: readonly Pattern[] = [
     rule: 'nosql-code',
     group: GROUP.code,
     match:
-      /['"]?[ \t]*(?:;|\|\||&&)[ \t]*(?:return\s*(?:\(|true|1|'|")|sleep\s*\(\s*\d|db\.\w+\.(?:find|insert|drop|remove|update)|this\.\w+\s*(?:[=!]=|\.match))|\bdb\.(?:\w+\.)?(?:insert|drop|find|remove|getcollectionnames|dropdatabase)\s*\(|\$where['"]?\s*:\s*['"]?\s*\S|['"{,\s[]\$(?:ne|gt|lt|gte|lte|nin|regex|exists|where)['"]?\s*\]?\s*[:=]|(?:^|['"|&;({,]\s*|return\s+)this\.\w{2,20}\s*(?:===?|!=)\s*/,
+      /['"]?[ \t]*(?:;|\|\||&&)[ \t]*(?:return\s*(?:\(|true|1|'|")|sleep\s*\(\s*\d|db\.\w+\.(?:find|insert|drop|remove|update)|this\.\w+\s*(?:[=!]=|\.match))|\bdb\.(?:\w+\.)?(?:insert|drop|find|remove|getcollectionnames|dropdatabase)\s*\(|\$where['"]?\s*:\s*['"]?\s*\S|['"{,\s[]\$(?:ne|gt|lt|gte|lte|nin|regex|exists|where)['"]?\s*\]?\s*[:=]|['"{,\s[]\$(?:or|and|nor)['"]?\s*:\s*\[|^[\w ]{0,20}['"]\s*[;}]\s*while\s*\(|(?:^|['"|&;({,]\s*|return\s+)this\.\w{2,20}\s*(?:===?|!=)\s*/,
     maxChars: 2000,
   },
 
@@ -245,7 +250,7 @@ export const PATTERNS: readonly Pattern[] = [
     rule: 'ldap-filter',
     group: GROUP.ldap,
     match:
-      /\(\s*[&|]\s*\(|\(\s*!\s*\(\s*(?:[\w.]+=|[&|])|^[^(\s]{0,60}\)\s*\(\s*[|&!]?\s*\(?\s*[\w.;-]+\s*[~<>]?=|^\*?\)\s*\(|\*\)\s*\(\s*(?:[|&!]|\w+=)|\)\s*\(\s*(?:uid|cn|sn|mail|objectclass|userpassword|samaccountname|givenname|ou|dc)\s*=|\(\s*(?:uid|cn|objectclass|userpassword|samaccountname)\s*=\s*[^)]*\*/,
+      /\(\s*[&|]\s*\(|\(\s*!\s*\(\s*(?:[\w.]+=|[&|])|^[^(\s]{0,60}\)\s*\(\s*[|&!]?\s*\(?\s*[\w.;-]+\s*[~<>]?=|^\*?\)\s*\(|\*\)\s*\(\s*(?:[|&!]|\w+=)|\)\s*\(\s*[|&!]\s*\)|\)\s*\(\s*\(\s*[|&!]\s*\(?\s*\w+\s*=|\)\s*\(\s*(?:uid|cn|sn|mail|objectclass|userpassword|samaccountname|givenname|ou|dc)\s*=|\(\s*(?:uid|cn|objectclass|userpassword|samaccountname)\s*=\s*[^)]*\*/,
     maxChars: 600,
   },
 
@@ -270,6 +275,13 @@ export const PATTERNS: readonly Pattern[] = [
     match: /^[^\r\n]{0,200}[\r\n]+\s{0,4}[\w .[\]-]{2,40}(?::|=|\]|\s(?:user|error|info|warn|login))/,
     in: ['path', 'query', 'header', 'cookie'],
     maxChars: 400,
+  },
+  {
+    rule: 'crlf-header',
+    group: GROUP.lines,
+    match: /(?:\r\n){2}\s{0,4}<(?:!doctype|html|body|script|svg|img|iframe)\b/,
+    in: ['path', 'query', 'header', 'cookie'],
+    maxChars: 2000,
   },
   { rule: 'crlf-raw', group: GROUP.lines, match: /[\r\n]/, in: ['path', 'header', 'cookie'] },
   {

@@ -21,6 +21,9 @@ const MIN_WORDS = 5;
 const MIN_SHARE = 0.12;
 /** Of what stands between blanks, so much has to be plain words. */
 const MIN_PLAIN = 0.45;
+/** A short sentence around a long quotation: fewer plain words, but more of them tie. */
+const MIN_PLAIN_OF_QUOTES = 0.3;
+const SHARE_OF_QUOTES = 0.25;
 const DOCUMENT_WORDS = 10;
 const CODE = /```[\s\S]{0,4000}?(?:```|$)|~~~[\s\S]{0,4000}?(?:~~~|$)|``[^\n]{1,400}?``|`[^`\n]{1,400}`/g;
 const MARKDOWN = /^(?:#{1,6} |[-*] \S|\d+\. \S|> |```|~~~|\|[^\n]+\|[ \t]*$| {4}\S)|\]\(https?:|`[^`\n]+`|\*\*[^*\n]+\*\*/m;
@@ -31,7 +34,7 @@ const CODE_LINES =
 const TEXT_FIELD =
   /(?:title|body|text|comment|description|bio|about|content|message|note|notes|summary|subject|question|answer|review|caption|headline|details|reason|feedback|abstract|excerpt|post|reply)$/i;
 const FENCE = /(?:^|\n)\s{0,3}(?:```|~~~)/;
-const OPENING_WORDS = /^[A-Z]?[a-z]{1,20}[,:]? +\S/;
+const OPENING_WORDS = /^(?:[A-Z]?[a-z]{1,20}[,:]?|[A-Z]{2}[A-Z;/]{0,8}[:,]) +\S/;
 
 const TAG = /<\/?[a-z!][^<>]{0,300}>/gi;
 const FEW_TAGS = 4;
@@ -65,7 +68,12 @@ export function readText(text: string, name: string, isBody: boolean): Reading {
     words++;
     if (word.length < 8 && GRAMMATICAL.has(word.toLowerCase())) tying++;
   }
-  const isProse = words >= MIN_WORDS && tying >= 2 && tying / words >= MIN_SHARE && words / pieces.length >= MIN_PLAIN;
+  const share = words / pieces.length;
+  const isProse =
+    words >= MIN_WORDS &&
+    tying >= 2 &&
+    tying / words >= MIN_SHARE &&
+    (share >= MIN_PLAIN || (share >= MIN_PLAIN_OF_QUOTES && tying / words >= SHARE_OF_QUOTES));
   const lines = sample.split('\n').filter((line) => /\w{2}/.test(line));
   const isMarked = MARKDOWN.test(sample);
   const isDocument =

@@ -29,7 +29,7 @@ const BREAK_OUT: readonly Form[] = [
   { rule: 'sql-logic', letters: /^\|!?[!(a]*(?:1\)*o[!(a]*1|s\)*o[!(a]*s|[1]\)*(?:c|$))/ },
   { rule: 'sql-operator', letters: /^!?(?:[oa&|!]\(*|\(+)(?:E(?!q)[^;]{0,12}[F1snvCd(]|C|d\()/ },
   { rule: 'sql-operator', letters: /^,\(*(?:E[^;]{0,12}[F1snvCd(]|C|d\(|1.*c$)/ },
-  { rule: 'sql-order', letters: /^B[(a]*(?:1|n(?:\)|c|,|$)|d|f|C|E)/ },
+  { rule: 'sql-order', letters: /^B[(a]*(?:1|n(?:\)|c|,|W|$)|d|f|C|E)/ },
   { rule: 'sql-order', letters: /^L/ },
   { rule: 'sql-where', letters: /^(?:K[ns])?\)*(?:F[n,]+)?W[!(a]*(?:[1snvdf][^;]{0,8}o|E|d\(|f\()/ },
   { rule: 'sql-list', letters: /^,(?:[1snv],?){1,20}\)+(?:;|c)/ },
