@@ -7,7 +7,7 @@ import { eventually, type RunningWeir, startDemoApi, startWeir } from './support
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 /** All of it takes about a minute; a busy machine may need more. */
-t.setTimeout(300_000);
+t.setTimeout(400_000);
 const PATIENCE_MS = 12_000;
 
 let browser: Browser;
@@ -80,40 +80,89 @@ async function login(gateway: string, name: string): Promise<string> {
   return ((await answer.json()) as { token?: string }).token ?? '';
 }
 
-t.test('the four journeys', async (t) => {
-  t.setTimeout(300_000);
+/** From the request to the row: what the README promises. */
+const LIVE_MS = 2_000;
+
+const token = async (gateway: string, name: string) => ({ authorization: `Bearer ${await login(gateway, name)}` });
+
+t.test('journey 1: in front of an upstream, an endpoint shows up within two seconds', async (t) => {
+  const upstream = await startDemoApi(t);
+  const weir = await startWeir(t, ['--upstream', upstream]);
+  const page = await signedIn(t, weir);
+  await open(page, 'Inventory');
+  await page.getByText('No endpoint yet').waitFor();
+  const headers = await token(weir.gateway, 'alice');
+  // Three times, since the machine of a test run may sleep through one: two of the three must be in time, and all must come.
+  const tookMs: number[] = [];
+  for (const path of ['/api/products', '/api/orders', '/api/profile']) {
+    const sentMs = performance.now();
+    await fetch(`${weir.gateway}${path}`, { headers });
+    await page.getByRole('link', { name: path, exact: false }).first().waitFor();
+    tookMs.push(performance.now() - sentMs);
+  }
+  t.ok(tookMs.filter((ms) => ms <= LIVE_MS).length >= 2, `it took ${tookMs.map(Math.round).join(', ')} ms`);
+  await page.getByRole('link', { name: '/api/products' }).click();
+  await page.getByRole('heading', { name: 'GET /api/products', level: 1 }).waitFor();
+  await page.getByRole('tab', { name: 'Why this template' }).click();
+  await page.getByRole('button', { name: 'Pin this template' }).waitFor();
+  t.same(await violations(page), []);
+});
+
+t.test('journey 2: to the mirror and back, with a live capture on loopback', async (t) => {
   const upstream = await startDemoApi(t);
   const weir = await startWeir(t, ['--upstream', upstream, '--mode', 'enforce']);
   const page = await signedIn(t, weir);
-
-  await t.test('a new endpoint shows up by itself', async (t) => {
-    await open(page, 'Inventory');
-    await page.getByText('No endpoint yet').waitFor();
-    await fetch(`${weir.gateway}/api/products`);
-    await page.getByRole('link', { name: '/api/products' }).waitFor();
-    await page.getByRole('link', { name: '/api/products' }).click();
-    await page.getByRole('heading', { name: 'GET /api/products', level: 1 }).waitFor();
-    await page.getByRole('tab', { name: 'Why this template' }).click();
-    await page.getByRole('button', { name: 'Pin this template' }).waitFor();
-    t.same(await violations(page), []);
-  });
-
-  await t.test('the mode is switched, and what to listen to is said', async (t) => {
+  const switchTo = async (mode: string) => {
     await open(page, 'Sources');
-    await page.getByText('mirror', { exact: true }).first().click();
-    await page.getByRole('button', { name: 'Switch to mirror' }).click();
-    await page.getByText(/is in mirror now/).waitFor();
-    await page.getByText('enforce', { exact: true }).first().click();
-    await page.getByRole('button', { name: 'Switch to enforce' }).click();
-    await page.getByText(/is in enforce now/).waitFor();
-    await page.getByRole('button', { name: 'Upload a recording' }).waitFor();
-    t.same(await violations(page), []);
-  });
+    await page.getByText(mode, { exact: true }).first().click();
+    await page.getByRole('button', { name: `Switch to ${mode}` }).click();
+    await page.getByText(`is in ${mode} now`).waitFor();
+  };
+  await switchTo('mirror');
+  t.same(await violations(page), []);
+  await page.getByText('It listens to nothing at the moment.').waitFor();
+  await page.getByRole('button', { name: 'Add a source' }).click();
+  await page.getByRole('textbox', { name: 'Interface' }).fill('lo');
+  await page.getByRole('textbox', { name: 'Filter' }).fill(`tcp port ${new URL(upstream).port}`);
+  await page.getByRole('button', { name: 'Listen', exact: true }).click();
+  await page.getByText('Listening to 1 source.').waitFor();
+  await page.getByRole('region', { name: /sensor/ }).waitFor();
+  t.equal((await fetch(`${weir.gateway}/api/products/search?q=a`)).status, 200, 'the gateway passes through');
+  await open(page, 'Inventory');
+  await eventually(
+    'what the sensor hears',
+    async () => {
+      await fetch(`${upstream}/api/products`).then((answer) => answer.text());
+      return page.getByRole('link', { name: '/api/products', exact: false }).first().isVisible();
+    },
+    40_000,
+  );
+  await open(page, 'Sources');
+  await page.getByRole('button', { name: 'Remove this source' }).click();
+  await page.getByRole('button', { name: 'Stop listening' }).click();
+  await page.getByText('The sensor is stopped.').waitFor();
+  await switchTo('enforce');
+  await fetch(`${weir.gateway}/api/products/search?q=a`);
+  await open(page, 'Inventory');
+  await page.getByRole('link', { name: '/api/products/search' }).first().waitFor();
+  t.pass('the gateway records again');
+});
 
-  await t.test('a policy with an error says so at its line; mended and saved, it acts on the next response', async (t) => {
-    t.equal((await fetch(`${weir.gateway}/api/products`)).status < 500, true);
+t.test('journeys 3 and 4: a policy that blocks, and an attacker', async (t) => {
+  const upstream = await startDemoApi(t);
+  const weir = await startWeir(t, ['--upstream', upstream, '--mode', 'enforce']);
+  const page = await signedIn(t, weir);
+  const ada = await token(weir.gateway, 'alice');
+  const profile = () => fetch(`${weir.gateway}/api/profile`, { headers: ada });
+
+  await t.test('an error shows at its line; saved, the policy blocks the next response; the issue shows masked evidence', async (t) => {
+    const before = await profile();
+    t.equal(before.status, 200);
+    const { email } = (await before.json()) as { email: string };
+    t.match(email, /@/);
     await open(page, 'Policies');
     await page.getByRole('button', { name: 'New policy' }).click();
+    await page.getByText(/^No error/).waitFor();
     const editor = page.getByRole('textbox', { name: 'Text of the policy' });
     const write = async (text: string) => {
       await editor.click();
@@ -122,47 +171,112 @@ t.test('the four journeys', async (t) => {
       await page.keyboard.insertText(text);
     };
     const policy = (action: string) =>
-      `policy: no-products\nmode: enforce\nmatch: {path: /api/products}\nrules:\n  - rule: closed\n    phase: response\n    action: ${action}\n`;
+      [
+        'policy: no-mail',
+        'title: No e-mail address leaves',
+        'severity: high',
+        'mode: enforce',
+        'rules:',
+        '  - rule: mail',
+        '    phase: response',
+        '    when: {data: {types: [email]}}',
+        `    action: ${action}`,
+        '',
+      ].join('\n');
     await write(policy('blok'));
-    await page.getByText(/Line 7/).waitFor();
+    await page.getByText(/Line 9: .*block/).waitFor();
     await page.locator('.cm-lint-marker-error').first().waitFor();
     t.equal(await page.getByRole('button', { name: 'Save' }).isDisabled(), true);
     await write(policy('block'));
     await page.getByText(/^No error/).waitFor();
     await page.getByRole('button', { name: 'Save' }).click();
     await page.getByText(/is saved and in force/).waitFor();
-    await eventually('the policy to act', async () => (await fetch(`${weir.gateway}/api/products`)).status === 403);
+    const blocked = await profile();
+    t.equal(blocked.status, 403, 'the next response');
+    t.notMatch(await blocked.text(), email);
     await open(page, 'Issues');
-    await page.locator('.row a').first().click();
+    await page.getByRole('textbox', { name: 'Search issues' }).fill('no-mail');
+    await page.getByText(/^1 row/).waitFor();
+    await page.getByRole('table', { name: 'Issues' }).getByRole('link').first().click();
     await page.getByRole('heading', { name: 'Evidence' }).waitFor();
+    const places = page.getByRole('list', { name: 'Places' });
+    await places.getByText('email').first().waitFor();
+    await page.getByRole('region', { name: 'Response' }).locator('mark').first().waitFor();
+    await settled(page);
+    t.notMatch(await page.locator('main').innerText(), email, 'the value is masked');
     t.same(await violations(page), []);
   });
 
-  await t.test('an actor is blocked and unblocked on their page', async (t) => {
-    const token = await login(weir.gateway, 'ada');
-    const ask = async () => fetch(`${weir.gateway}/api/orders`, { headers: token === '' ? {} : { authorization: `Bearer ${token}` } });
-    await ask();
+  await t.test('an address is blocked on its page: the next request is refused with an incident; unblocked, it passes', async (t) => {
+    const ask = () => fetch(`${weir.gateway}/api/orders`, { headers: ada });
+    t.equal((await ask()).status, 200);
     await page.goto(`${weir.admin}/actors/${encodeURIComponent('address:127.0.0.1')}`);
     await page.getByRole('button', { name: 'Block', exact: true }).click();
     await page.getByRole('button', { name: 'Block now' }).click();
-    const force = page.getByLabel('Do it all the same');
-    const blocked = page.getByText('Blocked from the next request on.');
-    await blocked.or(force).first().waitFor();
-    if (await force.isVisible()) {
-      await force.check();
-      await page.getByRole('button', { name: 'Block now' }).click();
-      await blocked.waitFor();
-    }
-    const refused = await eventually('the block', async () => {
-      const response = await ask();
-      return response.status === 403 ? response : null;
-    });
-    t.match(await refused.text(), /incident/i);
+    // The upstream of this test has the same address as its client, and weir does not block its upstream by mistake.
+    await page.getByLabel('Do it all the same').check();
+    await page.getByRole('button', { name: 'Block now' }).click();
+    await page.getByText('Blocked from the next request on.').waitFor();
+    const refused = await ask();
+    t.equal(refused.status, 403, 'the next request');
+    t.match(((await refused.json()) as { incident: string }).incident, /^W-/);
     t.same(await violations(page), []);
     await page.getByRole('button', { name: 'Unblock' }).click();
     await page.getByText('Unblocked. The next request passes.').waitFor();
-    await eventually('the way to be free', async () => (await ask()).status !== 403);
+    t.equal((await ask()).status, 200);
   });
+});
+
+t.test('a first scan from the page: two users, one test, a schedule; it files an issue', async (t) => {
+  const upstream = await startDemoApi(t);
+  const weir = await startWeir(t, ['--upstream', upstream]);
+  for (const name of ['alice', 'bob', 'carol']) {
+    const headers = await token(weir.gateway, name);
+    const { orders } = (await (await fetch(`${weir.gateway}/api/orders`, { headers })).json()) as { orders: { id: number }[] };
+    for (const order of orders) await fetch(`${weir.gateway}/api/orders/${order.id}`, { headers });
+  }
+  const page = await signedIn(t, weir);
+  await open(page, 'Inventory');
+  await page.getByRole('link', { name: '/api/orders/{orderId}' }).first().waitFor();
+  await open(page, 'Scans');
+  await page.getByRole('button', { name: 'New scan' }).click();
+  await page.getByLabel('Name').fill('Orders');
+  for (const name of ['alice', 'bob']) {
+    await page.getByRole('button', { name: 'Add one' }).click();
+    const form = page.getByRole('dialog');
+    await form.getByLabel('Name').fill(name);
+    await form.getByRole('combobox', { name: 'It shows itself by' }).click();
+    await page.getByRole('option', { name: 'a login request' }).click();
+    await form
+      .getByRole('textbox', { name: 'How' })
+      .fill(JSON.stringify({ path: '/api/login', body: JSON.stringify({ username: name, password: `${name}-pw` }), extract: 'token' }));
+    await form.getByRole('button', { name: 'Add' }).click();
+    await form.waitFor({ state: 'detached' });
+  }
+  await page.getByRole('combobox', { name: 'Tests' }).fill('object can be read');
+  await page.getByRole('option', { name: "Another user's object can be read", exact: true }).click();
+  await page.keyboard.press('Escape');
+  await page.getByRole('combobox', { name: 'Runs' }).click();
+  await page.getByRole('option', { name: 'by a cron expression' }).click();
+  await page.getByLabel('Cron expression').fill('30 2 * * 1-5');
+  await page.getByRole('list', { name: 'Next times' }).waitFor();
+  await page.getByRole('button', { name: 'Save and run now too' }).click();
+  await page.getByRole('heading', { name: 'Scan run' }).waitFor();
+  await page.getByText('finished', { exact: true }).waitFor({ timeout: 60_000 });
+  const result = page.getByRole('row').filter({ hasText: 'vulnerable' }).filter({ hasText: '/api/orders/{orderId}' }).first();
+  await result.waitFor();
+  t.same(await violations(page), []);
+  await result.getByRole('link', { name: 'Open' }).click();
+  await page.getByRole('heading', { name: 'Evidence' }).waitFor();
+  await open(page, 'Scans');
+  await page.getByText('30 2 * * 1-5').waitFor();
+});
+
+t.test('the day around them', async (t) => {
+  const upstream = await startDemoApi(t);
+  const weir = await startWeir(t, ['--upstream', upstream, '--mode', 'enforce']);
+  const page = await signedIn(t, weir);
+  await fetch(`${weir.gateway}/api/profile`, { headers: await token(weir.gateway, 'alice') });
 
   await t.test('a scan is put on a schedule, with its next five times', async (t) => {
     await open(page, 'Scans');

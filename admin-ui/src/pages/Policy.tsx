@@ -21,12 +21,12 @@ title: What it is for, in a few words
 severity: high
 mode: observe
 match:
-  path: /**
+  path: /api/**
 rules:
   - rule: no-ssn-in-answers
     phase: response
     when:
-      data: {types: [us-ssn]}
+      data: {types: [us_ssn]}
     action: block
 `;
 
