@@ -185,6 +185,6 @@ function warnAboutBinding(options: AdminOptions): void {
   if (isLoopback || options.tls !== undefined || options.behindTls) return;
   options.log?.(
     'warn',
-    `THE ADMIN API IS REACHABLE FROM OTHER MACHINES WITHOUT TLS (bound to ${options.host}): passwords and tokens can be read on the wire. Bind it to 127.0.0.1, give it a certificate, or put a TLS proxy in front and say so (behindTls).`,
+    `THE ADMIN API IS REACHABLE FROM OTHER MACHINES WITHOUT TLS (bound to ${options.host}): passwords and tokens can be read on the wire. Bind it to 127.0.0.1, give it a certificate, or put a TLS proxy in front and say so (admin.behindTls in weir.yaml).`,
   );
 }

@@ -23,6 +23,20 @@ function isCidr(text: string): boolean {
   }
 }
 
+const role = z.enum(['viewer', 'analyst', 'admin']);
+
+const oidcSchema = z
+  .strictObject({
+    name: z.string().default('single sign-on').describe('On the button'),
+    issuer: z.url(),
+    clientId: z.string(),
+    clientSecret: z.string().optional(),
+    roleClaim: z.string().default('groups').describe('The claim that names groups or roles'),
+    roles: z.record(z.string(), role).default({}).describe('Value of the claim to role; the highest wins'),
+    otherwise: role.nullable().default(null).describe('Role of people whom no value fits; null refuses them'),
+  })
+  .describe('Single sign-on with OpenID Connect; its redirect address is EXTERNAL_URL/api/v1/session/oidc/callback');
+
 const service = serviceSchema.extend({
   mode: serviceSchema.shape.mode.unwrap().optional().describe('As in the gateway; default: the mode of the whole weir.'),
 });
@@ -39,8 +53,13 @@ export const configSchema = z.strictObject({
     .strictObject({
       host: z.string().default('127.0.0.1'),
       port: z.number().int().min(0).max(65535).default(9090),
-      tls: z.strictObject({ cert: z.string(), key: z.string() }).optional(),
-      externalUrl: url.optional(),
+      tls: z.strictObject({ cert: z.string(), key: z.string() }).optional().describe('PEM files'),
+      behindTls: z
+        .boolean()
+        .default(false)
+        .describe('A proxy on this machine speaks TLS: cookies are Secure, its X-Forwarded-For is believed'),
+      externalUrl: url.optional().describe('Where browsers reach it: for links in notices, and for single sign-on'),
+      oidc: oidcSchema.optional(),
     })
     .prefault({}),
   stream: z
@@ -205,9 +224,15 @@ function fromFile(file: string): Config {
   return {
     ...value,
     data: path.resolve(folder, value.data),
+    admin: value.admin.tls === undefined ? value.admin : { ...value.admin, tls: pathsOf(value.admin.tls, folder) },
     ...(value.policies === undefined ? {} : { policies: path.resolve(folder, value.policies) }),
   };
 }
+
+const pathsOf = (tls: { readonly cert: string; readonly key: string }, folder: string) => ({
+  cert: path.resolve(folder, tls.cert),
+  key: path.resolve(folder, tls.key),
+});
 
 /** A service for a bare upstream URL, for every host and path. */
 export function serviceFor(text: string, where: string, name = 'api'): ServiceConfig {

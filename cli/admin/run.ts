@@ -1,4 +1,5 @@
 /** The admin process or thread: API, UI, scan scheduler and integrations, joined with what they ask. */
+import { readFileSync } from 'node:fs';
 
 import { createAdmin, createSeal, openedConfig, type Ports } from '../../admin/index.js';
 import { type BlockHits, Blocklist, BlockTable, FeedBook, followFeeds, openGeo } from '../../attackers/index.js';
@@ -89,6 +90,9 @@ export async function runAdmin(run: AdminRun): Promise<RunningAdmin> {
       dataDir: config.data,
       version: run.version,
       ...(config.admin.externalUrl === undefined ? {} : { publicUrl: config.admin.externalUrl }),
+      ...(config.admin.tls === undefined ? {} : { tls: readTls(config.admin.tls) }),
+      ...(config.admin.oidc === undefined ? {} : { oidc: config.admin.oidc }),
+      behindTls: config.admin.behindTls,
       log: (level, message) => {
         if (level !== 'info') log(`admin: ${message}`);
       },
@@ -141,6 +145,20 @@ export async function runAdmin(run: AdminRun): Promise<RunningAdmin> {
       await store.close();
     },
   };
+}
+
+function readTls(files: { readonly cert: string; readonly key: string }): { readonly cert: string; readonly key: string } {
+  const read = (file: string): string => {
+    try {
+      return readFileSync(file, 'utf8');
+    } catch (cause) {
+      throw new WeirError('ADMIN_TLS_UNREADABLE', `admin.tls: ${file} cannot be read (${(cause as NodeJS.ErrnoException).code}).`, {
+        hint: 'Give the paths of a certificate and its key as PEM files.',
+        cause,
+      });
+    }
+  };
+  return { cert: read(files.cert), key: read(files.key) };
 }
 
 function listenError(cause: unknown, config: Config): unknown {
