@@ -27,11 +27,11 @@ export interface ShardReport {
   readonly ended: boolean;
 }
 
-const BATCH_BYTES = 1 << 20;
+const BATCH_BYTES = 1 << 18;
 /** Batches under way to one worker before a reader should pause. */
-const AHEAD = 4;
+const AHEAD = 16;
 /** Batches under way beyond which segments are dropped and counted. */
-const TOO_FAR = 64;
+const TOO_FAR = 256;
 
 interface Shard {
   readonly worker: Worker;
@@ -178,7 +178,7 @@ export class Shards {
     shard.openFlows = report.openFlows;
     if (report.returned !== null) {
       shard.underWay--;
-      if (report.returned.byteLength === BATCH_BYTES && this.#free.length < 8) this.#free.push(report.returned);
+      if (report.returned.byteLength === BATCH_BYTES && this.#free.length < AHEAD) this.#free.push(report.returned);
     }
     const exchanges = report.exchanges === null ? [] : decodeBatch(new Uint8Array(report.exchanges));
     for (const [index, exchange] of exchanges.entries()) onExchange(exchange, report.vnis[index]);
