@@ -60,8 +60,16 @@ export function keepOnlyGateway(pid: number): void {
   }
 }
 
-/** An unsigned sample token, so that principals are read. */
-const AUTHORIZATION = 'Bearer eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ1LTEwNDIiLCJpc3MiOiJiZW5jaCJ9.c2lnbmF0dXJl';
+/** A token as applications issue them, signed with nothing: principals are read, and there is nothing about it to complain of. */
+const claims = {
+  iss: 'https://login.bench',
+  aud: 'shop',
+  sub: 'u-1042',
+  iat: Math.floor(Date.now() / 1000),
+  exp: Math.floor(Date.now() / 1000) + 3_600,
+};
+const encoded = [{ alg: 'RS256', typ: 'JWT', kid: 'bench' }, claims].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'));
+const AUTHORIZATION = `Bearer ${encoded.join('.')}.${Buffer.alloc(256, 7).toString('base64url')}`;
 const WRK_SCRIPT = `wrk.headers["Accept"] = "application/json"
 wrk.headers["User-Agent"] = "wrk"
 wrk.headers["Authorization"] = "${AUTHORIZATION}"

@@ -58,7 +58,7 @@ export async function startNginx(
     config,
     `worker_processes 1; daemon off; pid ${root}/pid; error_log ${root}/error.log; user root;
 events { worker_connections 4096; }
-http { access_log off; keepalive_requests 100000000; keepalive_timeout 600s; default_type application/json; types { }
+http { access_log off; server_tokens off; keepalive_requests 100000000; keepalive_timeout 600s; default_type application/json; types { }
   client_body_temp_path ${root}/b; proxy_temp_path ${root}/p; fastcgi_temp_path ${root}/f; uwsgi_temp_path ${root}/u; scgi_temp_path ${root}/s;
   open_file_cache max=100; server { listen 127.0.0.1:${port} backlog=4096; root ${root}; } }`,
   );

@@ -8,9 +8,25 @@ export interface Jwt {
   readonly claims: Readonly<Record<string, unknown>>;
 }
 
-/** Header and claims of a compact JWS (RFC 7515 §7.1), unverified; null when the text is not one. Encrypted tokens (five parts) have no readable claims. */
+const MOST_REMEMBERED = 1_000;
+const remembered = new Map<string, Jwt | null>();
+
+/**
+ * Header and claims of a compact JWS (RFC 7515 §7.1), unverified; null when the text is not one. Encrypted tokens (five parts) have no readable claims.
+ * Clients send the same token again and again, and several parts of weir ask: the last thousand are remembered.
+ */
 export function readJwt(token: string): Jwt | null {
   if (!token.startsWith('eyJ') || token.length > 16_384) return null;
+  let jwt = remembered.get(token);
+  if (jwt === undefined) {
+    jwt = parseJwt(token);
+    if (remembered.size >= MOST_REMEMBERED) remembered.clear();
+    remembered.set(token, jwt);
+  }
+  return jwt;
+}
+
+function parseJwt(token: string): Jwt | null {
   const parts = token.split('.');
   if (parts.length !== 3) return null;
   const head = jsonPart(parts[0]);

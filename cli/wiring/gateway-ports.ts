@@ -5,6 +5,7 @@ import { OwnershipView } from '../../learning/index.js';
 import { LocalRates } from '../../policies/index.js';
 import type { AccessLogSink, AccessQuestion, GatewayPorts, RouteMatch } from '../../proxy/index.js';
 import { type FeedReader, redisCounters, type SharedState, type TrafficPublisher } from '../../traffic/index.js';
+import { violationsOf } from '../conformance.js';
 import { scanMarks } from '../scan-keys.js';
 import type { SharedMaps } from '../shared-maps.js';
 import type { PolicyBook } from './policies.js';
@@ -86,8 +87,18 @@ function gatewayPorts(parts: PortParts, followed: Followed): GatewayPorts {
     },
     tee: parts.publisher,
     match: (service, method, requestPath) => templates.match(service, method, requestPath),
-    access: (phase, question) => judgeAccess(ownership, phase, question, nowMs() - parts.publisher.stats().lagMs),
-    schemaViolations: () => [],
+    access: (phase, question) => judgeAccess(ownership, phase, question, () => nowMs() - parts.publisher.stats().lagMs),
+    schemaViolations: (phase, { service, match, request }) =>
+      phase === 'response'
+        ? []
+        : violationsOf(maps.schemas, {
+            service,
+            method: request.method,
+            template: match?.endpoint.template ?? null,
+            target: request.target,
+            headers: request.headers,
+            body: request.body,
+          }),
     principals: { read: (headers, target, certificate) => principals.read(headers, target, certificate ?? null) },
     rate: (key, windowMs, atMs) => rates.hit(key, windowMs, atMs),
     take: (key, limit, atMs) => followed.throttle.take(key, limit, atMs),
@@ -120,8 +131,8 @@ function gatewayPorts(parts: PortParts, followed: Followed): GatewayPorts {
   };
 }
 
-/** `learnedUpToMs`: what was published before that moment has reached the engine, and its consequences the view. */
-function judgeAccess(view: OwnershipView, phase: Phase, question: AccessQuestion, learnedUpToMs: number) {
+/** `learnedUpTo`: what was published before that moment has reached the engine, and its consequences the view. Asked only where it decides. */
+function judgeAccess(view: OwnershipView, phase: Phase, question: AccessQuestion, learnedUpTo: () => number) {
   const { match, principal, request, response } = question;
   const asked = {
     service: question.service,
@@ -135,7 +146,9 @@ function judgeAccess(view: OwnershipView, phase: Phase, question: AccessQuestion
     principalKey: principal?.key ?? null,
     carrier: principal?.carrier,
     nowMs: question.nowMs,
-    learnedUpToMs,
+    get learnedUpToMs() {
+      return learnedUpTo();
+    },
   };
   return phase === 'request' || response === null ? view.judgeRequest(asked) : view.judgeResponse(asked, response);
 }

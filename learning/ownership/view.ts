@@ -127,8 +127,7 @@ export class OwnershipView {
     if (answer === null && reading.method !== 'GET' && reading.method !== 'HEAD') this.#remember(request.service, reading);
     let judged: JudgedAnswer | null = null;
     if (answer !== null && answer.body !== null) {
-      const text = bodyText(answer.headers, answer.body, MAX_BODY);
-      judged = { status: answer.status, objects: answerObjects(text, reading.collection) };
+      judged = new LazyAnswer(answer.status, answer.headers, answer.body, reading.collection);
     }
     const verdict = judge(known, request.service, reading, caller, judged, this.#settings);
     const isStale = verdict?.enforceable === true && this.#isStale(request, reading);
@@ -187,6 +186,27 @@ export class OwnershipView {
         if (this.#known.holds(person, values[i], values[i + 1])) return true;
     }
     return false;
+  }
+}
+
+/** An answer whose body is read only where a rule of its route has a use for it: on the gateway that is most of what judging costs. */
+class LazyAnswer implements JudgedAnswer {
+  readonly status: number;
+  private readonly headers: HeaderList;
+  private readonly body: Body;
+  private readonly collection: string;
+  private read: JudgedAnswer['objects'] | null = null;
+
+  constructor(status: number, headers: HeaderList, body: Body, collection: string) {
+    this.status = status;
+    this.headers = headers;
+    this.body = body;
+    this.collection = collection;
+  }
+
+  get objects(): JudgedAnswer['objects'] {
+    this.read ??= answerObjects(bodyText(this.headers, this.body, MAX_BODY), this.collection);
+    return this.read;
   }
 }
 
