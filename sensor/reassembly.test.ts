@@ -356,20 +356,31 @@ t.test('what happens on a connection', async (t) => {
   }
 });
 
+/** WEIR_FLOOD=1000000 for a million. */
+const FLOOD = Number(process.env.WEIR_FLOOD ?? 100_000);
+
 t.test('stays within its bounds under floods', async (t) => {
   const limits = { flows: 1_000, totalBytes: 200_000, outOfOrderBytes: 20_000, outOfOrderSegments: 16 };
-  const pipeline = new Pipeline({ limits }, () => {});
+  const lines: string[] = [];
+  const pipeline = new Pipeline({ limits }, (pair) => lines.push(lineOf(pair)));
   let most = 0;
   const push = (bytes: Buffer, tsMs: number): void => {
     pipeline.packet({ bytes, start: 0, end: bytes.length, originalLength: bytes.length, tsMs, linkType: 101, vni: -1 });
     const { queued, held } = pipeline.bufferedBytes;
     most = Math.max(most, queued + held);
   };
-  for (let index = 0; index < 20_000; index++) {
-    const from = { ip: [10, 9, (index >> 8) & 255, index & 255] as const, port: 1_024 + (index % 50_000) };
-    push(tcp4(from, server, index, 0, FLAG.syn, Buffer.alloc(0)), index / 100);
+  const spoken = new Talk({ startMs: 0, stepMs: 0.001 }).open().client(GET('/during')).server(answer('the flood')).packets;
+  for (const { bytes, tsMs } of spoken.slice(0, 5)) push(bytes, tsMs);
+  const flood = tcp4({ ip: [10, 9, 0, 0], port: 1_024 }, server, 0, 0, FLAG.syn, Buffer.alloc(0));
+  for (let index = 0; index < FLOOD; index++) {
+    flood.writeUInt32BE(0x0b000000 + index, 12);
+    flood.writeUInt32BE(index, 24);
+    push(flood, index / 1_000);
   }
-  t.ok(pipeline.openFlows <= limits.flows, 'SYN flood');
+  t.ok(pipeline.openFlows <= limits.flows, 'half-open connections');
+  t.equal(pipeline.counters.exchanges + lines.length, 0);
+  for (const { bytes } of spoken.slice(5)) push(bytes, FLOOD / 1_000);
+  t.same(lines, ['GET /during -> 200 9'], 'who talks is not put out by who only knocks');
   for (let index = 0; index < 5_000; index++) {
     const from = { ip: [10, 8, 0, index % 50] as const, port: 2_000 };
     push(tcp4(from, server, 10_000 + ((index * 7_919) % 900_000), 1, FLAG.ack, Buffer.alloc(1_000, 0x41)), 1_000 + index / 100);

@@ -4,9 +4,11 @@ export function latin1(bytes: Uint8Array, start: number, end: number): string {
   return buffer.toString('latin1', start, end);
 }
 
+const NOTHING = Buffer.alloc(0);
+
 /** Bytes that grow at the end: what of a head, a frame or a first line is there so far. */
 export class ByteBuilder {
-  bytes: Buffer = Buffer.alloc(0);
+  bytes: Buffer = NOTHING;
   length = 0;
 
   append(bytes: Uint8Array, start: number, end: number): void {
@@ -31,6 +33,6 @@ export class ByteBuilder {
 
   clear(): void {
     this.length = 0;
-    if (this.bytes.length > 4096) this.bytes = Buffer.alloc(0);
+    if (this.bytes.length > 4096) this.bytes = NOTHING;
   }
 }

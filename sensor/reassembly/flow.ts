@@ -19,10 +19,15 @@ export interface FlowContext {
   queuedBytes: number;
 }
 
+export interface HandlerOwner {
+  openHandler(): StreamHandler;
+}
+
 /** One TCP connection: two halves, joined so that both streams are handed over in causal order. */
 export class Flow {
   readonly halves: readonly [Half, Half] = [new Half(), new Half()];
-  readonly handler: StreamHandler;
+  readonly #owner: HandlerOwner;
+  #handler: StreamHandler | null = null;
   readonly #context: FlowContext;
   #segments = 0;
   /** When and at which segment the flow began to wait for the hole of that name; -1 while it does not wait. */
@@ -31,9 +36,15 @@ export class Flow {
   #waitingFor = -1;
   ended = false;
 
-  constructor(handler: StreamHandler, context: FlowContext) {
-    this.handler = handler;
+  constructor(owner: HandlerOwner, context: FlowContext) {
+    this.#owner = owner;
     this.#context = context;
+  }
+
+  /** Made with the first payload: a flood of connections that are never used costs no more than it must. */
+  get #stream(): StreamHandler {
+    this.#handler ??= this.#owner.openHandler();
+    return this.#handler;
   }
 
   get waiting(): boolean {
@@ -98,7 +109,7 @@ export class Flow {
       counters.duplicateBytes += skip;
       counters.deliveredBytes += captured - skip;
       half.next = end;
-      this.handler.onBytes(side, segment.bytes, segment.start + skip, segment.end, segment.tsMs);
+      this.#stream.onBytes(side, segment.bytes, segment.start + skip, segment.end, segment.tsMs);
       return;
     }
     counters.outOfOrder++;
@@ -149,13 +160,13 @@ export class Flow {
     half.queuedBytes -= piece.bytes.length;
     context.queuedBytes -= piece.bytes.length;
     context.counters.deliveredBytes += piece.bytes.length;
-    this.handler.onBytes(side, piece.bytes, 0, piece.bytes.length, piece.tsMs);
+    this.#stream.onBytes(side, piece.bytes, 0, piece.bytes.length, piece.tsMs);
   }
 
   #lost(side: Side, length: number, tsMs: number): void {
     this.#context.counters.gaps++;
     this.#context.counters.gapBytes += length;
-    this.handler.onGap(side, length, tsMs);
+    this.#stream.onGap(side, length, tsMs);
   }
 
   #finish(side: Side, tsMs: number): boolean {
@@ -164,7 +175,7 @@ export class Flow {
     half.finished = true;
     // FIN counts one sequence number.
     half.next = half.finAt + 1;
-    this.handler.onFin(side, tsMs);
+    this.#handler?.onFin(side, tsMs);
     return true;
   }
 
@@ -260,7 +271,7 @@ export class Flow {
       this.#drain(tsMs);
     }
     for (const side of [0, 1] as const) this.#missingTail(side, tsMs);
-    this.handler.onEnd(reason, tsMs);
+    this.#handler?.onEnd(reason, tsMs);
   }
 
   /** What the peer acknowledged and nobody saw: the tail of the stream is missing. */

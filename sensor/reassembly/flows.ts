@@ -1,7 +1,7 @@
 import type { Counters } from '../counters.js';
 import { ACK, addressText, RST, type Segment, SYN } from '../decode/segment.js';
 import type { Limits } from '../types.js';
-import { Flow, type FlowContext } from './flow.js';
+import { Flow, type FlowContext, type HandlerOwner } from './flow.js';
 import type { EndReason, Side, StreamHandler } from './handler.js';
 
 /** Who talks: side 0 sent the first packet. `opener` is the side that opened the connection, -1 when that was not seen. */
@@ -14,21 +14,68 @@ export interface FlowEnds {
 
 export type HandlerFactory = (ends: FlowEnds) => StreamHandler;
 
-interface Entry {
+/** What is known of one connection. A flood makes many of these, so they are small: texts and the handler are made when payload comes. */
+class Entry implements HandlerOwner {
   readonly hash: number;
-  readonly a: Int32Array;
-  readonly b: Int32Array;
+  /** Addresses of side 0 and side 1, four words each. */
+  readonly addresses: Int32Array;
   readonly portA: number;
   readonly portB: number;
+  readonly opener: Side | -1;
   readonly vni: number;
-  flow: Flow;
+  readonly flow: Flow;
+  readonly #open: HandlerFactory;
   chained: Entry | null;
   lastMs: number;
   /** When a reset was seen; the flow ends when nothing contradicts it for a while. -1: none. */
-  resetMs: number;
+  resetMs = -1;
   list: List;
-  newer: Entry | null;
-  older: Entry | null;
+  newer: Entry | null = null;
+  older: Entry | null = null;
+
+  constructor(
+    hash: number,
+    segment: Segment,
+    chained: Entry | null,
+    list: List,
+    open: HandlerFactory,
+    context: FlowContext,
+    nowMs: number,
+  ) {
+    const isSyn = (segment.flags & SYN) !== 0;
+    this.hash = hash;
+    this.addresses = new Int32Array(8);
+    this.addresses.set(segment.source);
+    this.addresses.set(segment.destination, 4);
+    this.portA = segment.sourcePort;
+    this.portB = segment.destinationPort;
+    this.opener = isSyn ? ((segment.flags & ACK) === 0 ? 0 : 1) : -1;
+    this.vni = segment.vni;
+    this.#open = open;
+    this.chained = chained;
+    this.lastMs = nowMs;
+    this.list = list;
+    this.flow = new Flow(this, context);
+  }
+
+  openHandler(): StreamHandler {
+    const [a, b, c, d, e, f, g, h] = this.addresses;
+    return this.#open({
+      ip: [addressText(a, b, c, d), addressText(e, f, g, h)],
+      port: [this.portA, this.portB],
+      opener: this.opener,
+      vni: this.vni,
+    });
+  }
+
+  /** Side that sent the segment; -1 when it belongs to another connection. */
+  sideOf(segment: Segment): Side | -1 {
+    const { addresses, portA, portB } = this;
+    const { source, destination, sourcePort, destinationPort } = segment;
+    if (portA === sourcePort && portB === destinationPort && matches(addresses, 0, source) && matches(addresses, 4, destination)) return 0;
+    if (portB === sourcePort && portA === destinationPort && matches(addresses, 4, source) && matches(addresses, 0, destination)) return 1;
+    return -1;
+  }
 }
 
 /** Entries by time of their last packet, oldest first. */
@@ -136,7 +183,7 @@ export class Flows {
 
   #deliver(entry: Entry, segment: Segment): void {
     const flow = entry.flow;
-    const side: Side = matches(entry.a, entry.portA, segment.source, segment.sourcePort) ? 0 : 1;
+    const side = entry.sideOf(segment) === 1 ? 1 : 0;
     const flags = segment.flags;
     if ((flags & RST) !== 0) {
       this.#reset(entry, side, segment);
@@ -207,11 +254,11 @@ export class Flows {
   #reuses(entry: Entry, segment: Segment): boolean {
     if ((segment.flags & (SYN | ACK | RST)) !== SYN) {
       if (!entry.flow.ended || segment.wireLength === 0 || (segment.flags & (SYN | RST)) !== 0) return false;
-      const half = entry.flow.halves[matches(entry.a, entry.portA, segment.source, segment.sourcePort) ? 0 : 1];
+      const half = entry.flow.halves[entry.sideOf(segment) === 1 ? 1 : 0];
       const distance = half.synced ? half.offsetOf(segment.sequence) - half.next : 0;
       return distance > FAR_AHEAD || distance < -FAR_BEHIND;
     }
-    const side: Side = matches(entry.a, entry.portA, segment.source, segment.sourcePort) ? 0 : 1;
+    const side = entry.sideOf(segment) === 1 ? 1 : 0;
     const half = entry.flow.halves[side];
     const isn = (segment.sequence + 1) | 0;
     if (entry.flow.ended) return !half.synced || half.base !== isn;
@@ -227,14 +274,7 @@ export class Flows {
   #find(hash: number, segment: Segment): Entry | null {
     let entry = this.#table.get(hash) ?? null;
     while (entry !== null) {
-      if (
-        (matches(entry.a, entry.portA, segment.source, segment.sourcePort) &&
-          matches(entry.b, entry.portB, segment.destination, segment.destinationPort)) ||
-        (matches(entry.b, entry.portB, segment.source, segment.sourcePort) &&
-          matches(entry.a, entry.portA, segment.destination, segment.destinationPort))
-      ) {
-        if (!this.#keyByVni || entry.vni === segment.vni) return entry;
-      }
+      if ((!this.#keyByVni || entry.vni === segment.vni) && entry.sideOf(segment) >= 0) return entry;
       entry = entry.chained;
     }
     return null;
@@ -243,32 +283,10 @@ export class Flows {
   #add(hash: number, segment: Segment): Entry {
     if (this.#size >= this.#limits.flows) this.#evictOne();
     const syn = (segment.flags & SYN) !== 0;
-    const a = segment.source.slice();
-    const b = segment.destination.slice();
-    const opener = syn ? ((segment.flags & ACK) === 0 ? 0 : 1) : -1;
-    const ends: FlowEnds = {
-      ip: [addressText(a[0], a[1], a[2], a[3]), addressText(b[0], b[1], b[2], b[3])],
-      port: [segment.sourcePort, segment.destinationPort],
-      opener,
-      vni: segment.vni,
-    };
-    const entry: Entry = {
-      hash,
-      a,
-      b,
-      portA: segment.sourcePort,
-      portB: segment.destinationPort,
-      vni: segment.vni,
-      flow: new Flow(this.#open(ends), this.#context),
-      chained: this.#table.get(hash) ?? null,
-      lastMs: this.#nowMs,
-      resetMs: -1,
-      list: this.#embryonic,
-      newer: null,
-      older: null,
-    };
+    const list = syn ? this.#embryonic : this.#established;
+    const entry = new Entry(hash, segment, this.#table.get(hash) ?? null, list, this.#open, this.#context, this.#nowMs);
     this.#table.set(hash, entry);
-    (syn ? this.#embryonic : this.#established).append(entry);
+    list.append(entry);
     this.#size++;
     this.#counters.flows++;
     if (!syn) this.#counters.midstreamFlows++;
@@ -362,8 +380,8 @@ export class Flows {
   }
 }
 
-function matches(address: Int32Array, port: number, other: Int32Array, otherPort: number): boolean {
-  return port === otherPort && address[3] === other[3] && address[2] === other[2] && address[1] === other[1] && address[0] === other[0];
+function matches(addresses: Int32Array, at: number, other: Int32Array): boolean {
+  return addresses[at + 3] === other[3] && addresses[at + 2] === other[2] && addresses[at + 1] === other[1] && addresses[at] === other[0];
 }
 
 /** Hash of a connection, the same for both directions: also decides the shard. */
