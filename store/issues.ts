@@ -77,6 +77,8 @@ const ISSUE_SORTING: Sorting = {
   initial: '-lastSeen',
   id: 'id',
 };
+/** A page is 50 rows: a word that a thousandth of a million issues have is found by walking 50,000 of them. */
+const FEW_ISSUES = 1_000;
 const AT_SORTING: Sorting = { columns: { at: 'atMs' }, initial: '-at', id: 'id' };
 
 /**
@@ -118,7 +120,10 @@ export function issuesOf(db: Kysely<Tables>, engine: Engine): Issues {
   };
 
   return {
-    list: (filter, request) => page(filteredIssues(db, filter), ISSUE_SORTING, request, summaryOfIssue),
+    async list(filter, request) {
+      const few = await fewWithWords(db, engine, wordsOf(filter));
+      return page(filteredIssues(db, filter, few), ISSUE_SORTING, request, summaryOfIssue);
+    },
     async get(id) {
       const row = await db.selectFrom('issues').selectAll().where('id', '=', id).executeTakeFirst();
       return row === undefined ? null : issueOf(row);
@@ -180,7 +185,41 @@ export function issuesOf(db: Kysely<Tables>, engine: Engine): Issues {
   };
 }
 
-function filteredIssues(db: Kysely<Tables>, filter: IssueFilter): SelectQueryBuilder<Tables, 'issues', IssueRow> {
+const wordsOf = (filter: IssueFilter): readonly string[] => (filter.search ?? '').toLowerCase().split(/\s+/).filter(Boolean);
+
+const hasWord = (word: string) => sql<boolean>`${sql.ref('search')} like ${containing(word)} escape '\\'`;
+
+/**
+ * The issues that have all the words, where they are few; null where they are many: walking the list finds a page of a common word sooner than
+ * reading all of its rows, and would read everything for a rare one.
+ */
+async function fewWithWords(db: Kysely<Tables>, engine: Engine, words: readonly string[]): Promise<readonly string[] | null> {
+  const grams = words.flatMap(trigrams);
+  if (grams.length === 0) return null;
+  let query = db
+    .selectFrom('issues')
+    .select('id')
+    .limit(FEW_ISSUES + 1);
+  if (engine === 'sqlite') {
+    const all = [...new Set(grams)].map((gram) => `"${gram.replaceAll('"', '""')}"`).join(' AND ');
+    query = query.where(sql<boolean>`rowid in (select rowid from issues_search where issues_search match ${all})`);
+  }
+  for (const word of words) query = query.where(hasWord(word));
+  const found = await query.execute();
+  return found.length > FEW_ISSUES ? null : found.map((row) => row.id);
+}
+
+/** The runs of three characters in a word; none in a shorter one. */
+function trigrams(word: string): string[] {
+  const characters = [...word];
+  return characters.slice(2).map((_, at) => characters.slice(at, at + 3).join(''));
+}
+
+function filteredIssues(
+  db: Kysely<Tables>,
+  filter: IssueFilter,
+  few: readonly string[] | null,
+): SelectQueryBuilder<Tables, 'issues', IssueRow> {
   let query = db.selectFrom('issues').selectAll();
   const statuses = new Set(filter.status ?? []);
   if (statuses.size === 2 && statuses.has('open') && statuses.has('reopened')) query = query.where('live', '=', 1);
@@ -198,9 +237,8 @@ function filteredIssues(db: Kysely<Tables>, filter: IssueFilter): SelectQueryBui
     query = filter.kind.includes('.') ? query.where('kind', '=', filter.kind) : query.where('kind', 'like', `${filter.kind}.%`);
   if (filter.firstSeenAfterMs !== undefined) query = query.where('firstSeenMs', '>=', filter.firstSeenAfterMs);
   if (filter.ids?.length) query = query.where('id', 'in', [...filter.ids]);
-  for (const word of (filter.search ?? '').split(/\s+/).filter(Boolean)) {
-    query = query.where(sql<boolean>`${sql.ref('search')} like ${containing(word)} escape '\\'`);
-  }
+  if (few !== null) return query.where(sql<boolean>`${sql.ref('id')} in (${few.length === 0 ? sql`null` : sql.join(few)})`);
+  for (const word of wordsOf(filter)) query = query.where(hasWord(word));
   return query;
 }
 

@@ -8,11 +8,36 @@ const COUNTS = `"requests" bigint not null default 0, "status2xx" bigint not nul
   "latencySumMs" double precision not null default 0, "latencyMaxMs" double precision not null default 0`;
 
 /**
- * The schema, one entry a version, never edited after a release. Both engines run the same text; `#bytes` stands for their blob type.
+ * Finds a word anywhere in the text of an issue, among a million, by the trigrams it has. SQLite keeps them by rowid, which only a full VACUUM
+ * changes, and weir makes none. PostgreSQL needs an extension that its owner of the database may create; without it the search is slower.
+ */
+const ISSUE_SEARCH: Readonly<Record<Engine, readonly string[]>> = {
+  sqlite: [
+    `create virtual table issues_search using fts5("search", content='', contentless_delete=1, detail=none, tokenize='trigram')`,
+    `insert into issues_search (rowid, "search") select rowid, "search" from issues`,
+    `create trigger issues_search_insert after insert on issues begin
+       insert into issues_search (rowid, "search") values (new.rowid, new."search"); end`,
+    `create trigger issues_search_delete after delete on issues begin delete from issues_search where rowid = old.rowid; end`,
+    `create trigger issues_search_update after update of "search" on issues when old."search" <> new."search" begin
+       delete from issues_search where rowid = old.rowid;
+       insert into issues_search (rowid, "search") values (new.rowid, new."search"); end`,
+  ],
+  postgres: [
+    `do $$ begin
+       create extension if not exists pg_trgm;
+       create index issues_search on issues using gin ("search" gin_trgm_ops);
+     exception when insufficient_privilege or undefined_file or feature_not_supported then
+       raise notice 'weir: no pg_trgm, the search of issues reads them all';
+     end $$`,
+  ],
+};
+
+/**
+ * The schema, one entry a version, never edited after a release. Both engines run the same text where they can; `#bytes` stands for their blob type.
  *
  * Every list's sort orders have an index that ends in the unique column, so that a first page reads only its own rows.
  */
-export const MIGRATIONS: readonly string[] = [
+export const MIGRATIONS: readonly (string | Readonly<Record<Engine, readonly string[]>>)[] = [
   `
 create table services ("name" text primary key, "firstSeenMs" bigint not null, "lastSeenMs" bigint not null, "aboutJson" text not null default '{}');
 
@@ -170,6 +195,7 @@ create table processed_batches ("id" text primary key, "atMs" bigint not null);
 create index processed_batches_at on processed_batches ("atMs");
 create table tallies ("name" text primary key, "value" bigint not null)
 `,
+  ISSUE_SEARCH,
 ];
 
 /** Version of the data this program writes. */
@@ -194,8 +220,8 @@ export async function migrate(db: Kysely<Tables>, engine: Engine): Promise<void>
         `the data has format ${found}, this version of weir knows formats up to ${FORMAT_VERSION}`,
       );
     }
-    for (const text of MIGRATIONS.slice(found)) {
-      for (const statement of text.split(';'))
+    for (const step of MIGRATIONS.slice(found)) {
+      for (const statement of typeof step === 'string' ? step.split(';') : step[engine])
         await sql.raw(statement.replaceAll('#bytes', engine === 'sqlite' ? 'blob' : 'bytea')).execute(trx);
     }
     await trx

@@ -229,6 +229,9 @@ const contracts: Record<string, Contract> = {
       [{ service: 'bank', kind: 'bola.enumeration' }, 1],
       [{ actorId: 'principal:mallory', endpointId: 'e2' }, 9],
       [{ search: 'TITLE 7' }, 1],
+      [{ search: 'itl 7' }, 1],
+      [{ search: 'no-such-word' }, 0],
+      [{ search: `itle "7" ' or` }, 0],
       [{ search: '100%' }, 0],
       [{ firstSeenAfterMs: NOW + 5 }, 4],
     ];
