@@ -12,7 +12,8 @@ export interface Pattern {
 const PATTERN_LIMIT = 4_096;
 /** Native patterns (lookaround, back-references) see no more than this. */
 const NATIVE_INPUT_LIMIT = 4_096;
-const CACHE_LIMIT = 5_000;
+/** Compiled patterns are large, and those with values of requests in them come once. */
+const CACHE_LIMIT = 500;
 const cache = new Map<string, Pattern | string>();
 
 /**
@@ -22,7 +23,8 @@ const cache = new Map<string, Pattern | string>();
 export function compilePattern(pattern: string): Pattern | string {
   const known = cache.get(pattern);
   if (known !== undefined) return known;
-  if (cache.size >= CACHE_LIMIT) cache.clear();
+  const [oldest] = cache.keys();
+  if (cache.size >= CACHE_LIMIT && oldest !== undefined) cache.delete(oldest);
   const made = make(pattern);
   cache.set(pattern, made);
   return made;

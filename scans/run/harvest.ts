@@ -143,10 +143,15 @@ export class Harvest {
     const field = singular(name);
     const sightings = [...this.#of(identity).sightings.values()].reverse();
     const exactly = sightings.filter((one) => one.field === field && !ID.test(name) && field !== 'id');
-    const ofResource = resources.flatMap((resource) =>
-      sightings.filter((one) => one.resource === resource && (ID.test(one.field) || REFERENCE.test(one.field))),
-    );
-    const fitting = [...ofResource.filter((one) => one.isPrimary), ...exactly, ...ofResource.filter((one) => !one.isPrimary)];
+    const ofResource = resources.flatMap((resource) => sightings.filter((one) => one.resource === resource));
+    const hasId = (one: Sighting) => ID.test(one.field) || REFERENCE.test(one.field);
+    const fitting = [
+      ...ofResource.filter((one) => one.isPrimary && hasId(one)),
+      ...exactly,
+      ...ofResource.filter((one) => !one.isPrimary && hasId(one)),
+      // No id anywhere: what names the object (a title, a number) is what the address holds.
+      ...ofResource.filter((one) => one.isPrimary && !hasId(one)),
+    ];
     const rank = (one: Sighting) => {
       const ownership = this.ownership(identity, self, one.value);
       return ownership === 'exclusive' ? 0 : one.isClaimed || ownership === 'claimed' ? 1 : 2;
