@@ -1,9 +1,9 @@
-/** Child of sensor.bench.ts: reads a capture with decoded bodies kept and prints what it cost, imports left out. `FILE WORKERS` */
+/** Child of sensor.bench.ts: reads a capture with decoded bodies kept and prints what it cost, imports left out. `FILE THREADS` */
 import { createReadStream } from 'node:fs';
 import { decodeBody } from '../exchange/index.js';
 import { readPcap } from '../sensor/index.js';
 
-const [file, workers] = process.argv.slice(2);
+const [file, threads] = process.argv.slice(2);
 let exchanges = 0;
 let decodedBytes = 0;
 const cpuBefore = process.cpuUsage();
@@ -15,7 +15,7 @@ const summary = await readPcap(
     decodedBytes += decodeBody(exchange.request.headers, exchange.request.body, 4_194_304).bytes.length;
     if (exchange.response !== null) decodedBytes += decodeBody(exchange.response.headers, exchange.response.body, 4_194_304).bytes.length;
   },
-  { workers: Number(workers ?? 0) },
+  { workers: Number(threads ?? 1) },
 );
 const wallMs = Number(process.hrtime.bigint() - startedAt) / 1e6;
 const cpu = process.cpuUsage(cpuBefore);

@@ -3,7 +3,7 @@
  * bound: it only copies). The capture is generated: 60,000 transactions, about 300 MB, MTU 1500. Rounds are interleaved, so other load on the
  * machine hits all alike; only ratios within one run mean anything.
  *
- * `node --import tsx bench/sensor.bench.ts [--transactions 60000] [--rounds 3] [--only weir,tshark,…]`
+ * `npm run bench:sensor -- [--transactions 60000] [--rounds 3] [--only weir,tshark,…]`
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -89,8 +89,8 @@ function weir(workers: number): Round {
 }
 
 const SUBJECTS: readonly { readonly name: string; readonly program: string | null; run(): Round }[] = [
-  { name: 'weir', program: null, run: () => weir(0) },
-  { name: 'weir-2-workers', program: null, run: () => weir(2) },
+  { name: 'weir', program: null, run: () => weir(1) },
+  { name: 'weir-2-threads', program: null, run: () => weir(2) },
   { name: 'suricata', program: 'suricata', run: () => measured(['suricata', '--runmode', 'single', '-r', capture, '-l', folder]) },
   {
     name: 'tshark',
