@@ -2,6 +2,7 @@ import { newId } from '../../exchange/index.js';
 import { ScanError } from '../errors.js';
 import type { TestDefinition } from '../language/types.js';
 import { listenForCallbacks } from './callback.js';
+import { deadline } from './deadline.js';
 import type { KnownEndpoint } from './endpoints.js';
 import { type ClientCertificate, guardFor } from './guard.js';
 import { type AuthContext, type LoggedIn, logIn } from './identities.js';
@@ -71,8 +72,8 @@ export async function performScan(options: ScanRequestOptions): Promise<ScanOutc
   const { limits, targetUrl } = options;
   const runId = options.runId ?? newId();
   const problems: string[] = [];
-  const outOfTime = AbortSignal.timeout(Math.max(1, Math.round(limits.maxMinutes * 60_000)));
-  const signal = AbortSignal.any([outOfTime, ...(options.signal === undefined ? [] : [options.signal])]);
+  const budget = deadline(Math.max(1, Math.round(limits.maxMinutes * 60_000)), options.signal);
+  const { signal } = budget;
   const guard = guardFor(targetUrl, options.allowHosts, {
     connections: limits.concurrency,
     timeoutMs: limits.timeoutMs,
@@ -135,10 +136,11 @@ export async function performScan(options: ScanRequestOptions): Promise<ScanOutc
         });
       },
     });
-    if (outOfTime.aborted) problems.push(`the time of ${limits.maxMinutes} minutes is over`);
+    if (budget.isOver) problems.push(`the time of ${limits.maxMinutes} minutes is over`);
     if (wire.sent >= limits.maxRequests) problems.push(`the budget of ${limits.maxRequests} requests is spent`);
     return { results, samples: samples.length, requests: wire.sent, problems, complete: !signal.aborted && wire.sent < limits.maxRequests };
   } finally {
+    budget.clear();
     await callbacks?.close();
     await guard.close();
   }

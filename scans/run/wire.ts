@@ -1,7 +1,9 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { request as send } from 'undici';
 import { bodyOf, decodeBody, SCAN_MARK_HEADER } from '../../exchange/index.js';
 import { ScanError } from '../errors.js';
+import { deadline } from './deadline.js';
 import type { TargetGuard } from './guard.js';
 import { CERTIFICATE_HEADER } from './identities.js';
 import type { ScanRequest, ScanResponse } from './types.js';
@@ -34,6 +36,8 @@ export interface Wire {
 
 export function createWire(options: WireOptions): Wire {
   const { guard, signal } = options;
+  // Every request in progress listens for the end of the scan.
+  setMaxListeners(0, signal);
   const gapMs = 1000 / options.requestsPerSecond;
   let nextAtMs = 0;
   let sent = 0;
@@ -54,6 +58,15 @@ export function createWire(options: WireOptions): Wire {
     await turn();
     signal.throwIfAborted();
     sent++;
+    const limit = deadline(options.timeoutMs, signal);
+    try {
+      return await exchange(one, limit.signal);
+    } finally {
+      limit.clear();
+    }
+  };
+
+  const exchange = async (one: ScanRequest, until: AbortSignal): Promise<ScanResponse> => {
     const startedMs = performance.now();
     const hasBody = one.body !== '' && one.method !== 'GET' && one.method !== 'HEAD';
     const { pathname, search } = new URL(one.url);
@@ -77,7 +90,7 @@ export function createWire(options: WireOptions): Wire {
       },
       body: hasBody ? one.body : null,
       dispatcher: guard.agentFor(certificate),
-      signal: AbortSignal.any([signal, AbortSignal.timeout(options.timeoutMs)]),
+      signal: until,
     });
     const chunks: Buffer[] = [];
     let size = 0;
