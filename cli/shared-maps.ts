@@ -1,6 +1,7 @@
 /** The shared maps by which weir's processes agree: names and what is in them. Blocks and allowlist are opened by `attackers`. */
 import type { SensorSettingView } from '../admin/index.js';
 import type { Mode } from '../exchange/index.js';
+import type { ServiceRules } from '../learning/index.js';
 import type { SharedMap, SharedState } from '../traffic/index.js';
 
 /** Key: service name. Set by people at run time; wins over the configuration. */
@@ -121,10 +122,12 @@ export interface SharedMaps {
   readonly sensor: SharedMap<SensorSetting>;
   readonly pins: SharedMap<PinSetting>;
   readonly scanKeys: SharedMap<ScanKey>;
+  /** Key: service name. What its requests may hold. */
+  readonly schemas: SharedMap<ServiceRules>;
 }
 
 export async function openSharedMaps(shared: SharedState): Promise<SharedMaps> {
-  const [metrics, modes, policies, policyModes, templates, scores, status, sensor, pins, scanKeys] = await Promise.all([
+  const [metrics, modes, policies, policyModes, templates, scores, status, sensor, pins, scanKeys, schemas] = await Promise.all([
     shared.open<MetricsText>('metrics'),
     shared.open<ModeSetting>('modes'),
     shared.open<PolicyText>('policies'),
@@ -135,8 +138,9 @@ export async function openSharedMaps(shared: SharedState): Promise<SharedMaps> {
     shared.open<SensorSetting>('sensor'),
     shared.open<PinSetting>('pins'),
     shared.open<ScanKey>('scan-keys'),
+    shared.open<ServiceRules>('schemas'),
   ]);
-  return { metrics, modes, policies, policyModes, templates, scores, status, sensor, pins, scanKeys };
+  return { metrics, modes, policies, policyModes, templates, scores, status, sensor, pins, scanKeys, schemas };
 }
 
 /** How long a status stays when its process no longer renews it. */

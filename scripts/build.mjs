@@ -8,8 +8,11 @@ import { MODULES, root } from './ready.mjs';
 const dist = path.join(root, 'dist');
 /** What people and other programs start or import. */
 const PROGRAMS = ['cli/main.ts', ...exported(), 'examples/demo-api/main.ts', 'examples/demo-api/play.ts'];
-/** Native addons find their binaries beside themselves; redis is CommonJS, whose names would be lost where it is imported late. */
-const UNBUNDLED = ['libsql', '@node-rs/argon2', 'cap', 'pg-native', 'redis'];
+/**
+ * Native addons and the validator of API descriptions find their files beside themselves; redis is CommonJS, whose names would be lost where it is imported
+ * late.
+ */
+const UNBUNDLED = ['libsql', '@node-rs/argon2', 'cap', 'pg-native', 'redis', '@seriousme/openapi-schema-validator'];
 /** A weir that runs loads some of its files late; those of the build it began with stay this long. */
 const KEEP_OLD_MS = 3_600_000;
 

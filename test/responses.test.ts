@@ -1,10 +1,10 @@
 /** What a policy can answer with besides a block, through the real program: throttle, tarpit, challenge, close; and a throttle that two gateways share. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import t, { type Test } from 'tap';
-import { startRole, startWeir, temporaryFolder } from './support/processes.js';
+import { eventually, startRole, startWeir, temporaryFolder } from './support/processes.js';
 import { startRedis } from './support/redis.js';
 
 process.env.WEIR_SECRET = 'the same for all processes';
@@ -107,4 +107,60 @@ t.test('two gateways share one throttle over Redis', async (t) => {
     passed >= 40 && passed <= 56,
     `${passed} of 120 passed with 40 tokens: what both take before they hear of each other is let through`,
   );
+});
+
+t.test('requests that break the imported description of their endpoint', async (t) => {
+  const policies = policyFolder(t, [
+    { rule: 'strict', when: { schema: ['unknown-endpoint', 'unknown-parameter:*', 'unknown-field:*', 'wrong-type:*'] }, action: 'block' },
+  ]);
+  const { gateway, admin, data } = await startWeir(t, ['--upstream', await startEcho(t), '--mode', 'enforce', '--policies', policies]);
+  const description = {
+    openapi: '3.0.3',
+    info: { title: 'Shop', version: '1' },
+    paths: {
+      '/orders/{id}': {
+        get: {
+          parameters: [
+            { name: 'id', in: 'path', required: true, schema: { type: 'string' } },
+            { name: 'page', in: 'query', schema: { type: 'integer' } },
+          ],
+          responses: { 200: { description: 'ok' } },
+        },
+        put: {
+          parameters: [{ name: 'id', in: 'path', required: true, schema: { type: 'string' } }],
+          requestBody: {
+            content: {
+              'application/json': { schema: { type: 'object', properties: { note: { type: 'string' }, qty: { type: 'integer' } } } },
+            },
+          },
+          responses: { 200: { description: 'ok' } },
+        },
+      },
+    },
+  }; // prettier-ignore
+  const authorization = `Bearer ${readFileSync(path.join(data, 'admin-token'), 'utf8').trim()}`;
+  const imported = await fetch(`${admin}/api/v1/services/api/openapi`, {
+    method: 'POST',
+    headers: { authorization, 'content-type': 'text/plain' },
+    body: JSON.stringify(description),
+  }); // prettier-ignore
+  t.equal(imported.status, 200, await imported.text());
+  const ask = async (where: string, body?: object): Promise<number> => {
+    const sent = body === undefined ? {} : { method: 'PUT', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
+    const answer = await fetch(`${gateway}${where}`, sent);
+    await answer.arrayBuffer();
+    return answer.status;
+  };
+  await eventually('the rules to reach the gateway', async () => (await ask('/nowhere')) === 403, 60_000);
+  const table: [where: string, body: object | undefined, status: number][] = [
+    ['/orders/7', undefined, 200],
+    ['/orders/7?page=2', undefined, 200],
+    ['/orders/7?page=two', undefined, 403],
+    ['/orders/7?debug=1', undefined, 403],
+    ['/orders/7', { note: 'x', qty: 2 }, 200],
+    ['/orders/7', { note: 'x', role: 'admin' }, 403],
+    ['/orders/7', { qty: 'many' }, 403],
+    ['/orders', undefined, 403],
+  ];
+  for (const [where, body, status] of table) t.equal(await ask(where, body), status, `${where} ${JSON.stringify(body) ?? ''}`);
 });

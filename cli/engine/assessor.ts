@@ -1,4 +1,5 @@
 /** The second look at an exchange, after what it taught has gone out: detectors, and the rules that did not run inline. */
+import type { GeoReader } from '../../attackers/index.js';
 import { type AccessVerdict, actorOf, type Exchange, type Finding, type Observation } from '../../exchange/index.js';
 import type { DetectorWatch } from '../../learning/index.js';
 import {
@@ -9,6 +10,7 @@ import {
   exchangeFacts,
   type FullPolicySet,
   LocalRates,
+  TokenBuckets,
 } from '../../policies/index.js';
 import { findingsOfActs, onePerCause } from './act-findings.js';
 
@@ -20,6 +22,10 @@ export interface AssessorParts {
   readonly policies: () => FullPolicySet;
   readonly actorScore: (id: string) => number;
   readonly tagsOf: (endpointId: string) => readonly string[];
+  /** Where a request breaks the schema of its endpoint, as policies name it. */
+  readonly violations: (exchange: Exchange, template: string | null) => readonly string[];
+  /** Where clients are, where the operator has a database. */
+  readonly geo: GeoReader | null;
 }
 
 export interface Assessment {
@@ -31,6 +37,7 @@ export interface Assessment {
 
 export class Assessor {
   private readonly rates = new LocalRates();
+  private readonly buckets = new TokenBuckets();
   /** Rule and service → when a weakness of its credentials was last told. */
   private readonly flawsToldAtMs = new Map<string, number>();
 
@@ -40,7 +47,7 @@ export class Assessor {
     const { exchange, endpoint } = observation;
     const raised = known === null ? [] : [known];
     raised.push(...this.parts.detectors.observe(observation, access));
-    const { acts, blockActor } = this.evaluate(exchange, observation, access);
+    const { acts, blockActor } = this.evaluate(exchange, observation, access, raised);
     raised.push(...findingsOfActs([...exchange.outcome.acts, ...acts], exchange, endpoint));
     return {
       findings: onePerCause(raised).filter((finding) => this.isNews(finding, exchange)),
@@ -64,18 +71,32 @@ export class Assessor {
     return true;
   }
 
-  private evaluate(exchange: Exchange, observation: Observation, access: AccessVerdict | null): ExchangeVerdict {
+  /** `raised`: what detectors say of this exchange, which rules may ask for as anomalies. */
+  private evaluate(
+    exchange: Exchange,
+    observation: Observation,
+    access: AccessVerdict | null,
+    raised: readonly Finding[],
+  ): ExchangeVerdict {
     const set = this.parts.policies();
     const { endpoint } = observation;
-    const actor = actorOf(exchange.principal, exchange.client.ip);
+    const { ip } = exchange.client;
+    const actor = actorOf(exchange.principal, ip);
+    const anomalies = raised.map(({ kind, confidence, explanation }) => ({ kind, confidence, explanation }));
+    const { geo, violations } = this.parts;
     const context = contextOf(
       set,
       exchangeFacts(exchange, {
         template: endpoint.template,
         tags: this.parts.tagsOf(endpoint.id),
         actorScore: this.parts.actorScore(`${actor.kind}:${actor.value}`),
+        country: geo?.country(ip) ?? null,
+        asn: geo?.asn(ip) ?? null,
         access: () => access,
+        schemaViolations: (phase) => (phase === 'request' ? violations(exchange, endpoint.template) : []),
+        anomalies: () => anomalies,
         rate: (key, windowMs) => this.rates.hit(key, windowMs, exchange.startedAtMs),
+        take: (key, limit) => this.buckets.take(key, limit, exchange.startedAtMs),
       }),
     );
     return evaluateExchange(set, exchange, context);

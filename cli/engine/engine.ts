@@ -2,7 +2,7 @@
  * The engine: every exchange once through classification, inventory, ownership, detectors, policies that did not run inline, and actor scores; what
  * follows from a batch is committed together with the batch's id, so a crash neither loses nor repeats anything that was acknowledged.
  */
-import { type ActorBook, type HitBook, readBlockName, type Verdict } from '../../attackers/index.js';
+import { type ActorBook, type GeoReader, type HitBook, readBlockName, type Verdict } from '../../attackers/index.js';
 import {
   type AccessVerdict,
   type ActorRef,
@@ -50,6 +50,8 @@ export interface EngineParts {
   readonly actorScore: (id: string) => number;
   readonly isAllowed: (ref: ActorRef) => boolean;
   readonly tagsOf: (endpointId: string) => readonly string[];
+  readonly violations: (exchange: Exchange, template: string | null) => readonly string[];
+  readonly geo: GeoReader | null;
 }
 
 /** What others must hear after a batch: gateways of templates, ownership and scores; people of issues. */

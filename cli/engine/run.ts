@@ -1,13 +1,14 @@
 /** An engine of this process: reads the stream, learns, keeps, and tells gateways what they must know. */
 import { createHash } from 'node:crypto';
 import path from 'node:path';
-import { ActorBook, type BlockHits, Blocklist, HitBook, type Verdict } from '../../attackers/index.js';
+import { ActorBook, type BlockHits, Blocklist, HitBook, openGeo, type Verdict } from '../../attackers/index.js';
 import { actorOf, type Exchange, Redactor } from '../../exchange/index.js';
 import { Inventory, OwnershipModel, watchAll } from '../../learning/index.js';
 import { Classifier, type Decision, dataTypes } from '../../policies/index.js';
 import { DEFAULT_RETENTION, openStore, type Store } from '../../store/index.js';
 import type { Batch, FeedWriter, SharedState, TrafficConsumer } from '../../traffic/index.js';
 import type { Config } from '../config.js';
+import { rulesPublisher, violationsOf } from '../conformance.js';
 import { openSharedMaps, type ProcessStatus, STATUS_TTL_MS } from '../shared-maps.js';
 import { protectedAddresses } from '../wiring/gateway.js';
 import { openPolicyBook, type PolicyBook } from '../wiring/policies.js';
@@ -58,6 +59,8 @@ export async function runEngine(run: EngineRun): Promise<{ close(): Promise<void
   const detectors = watchAll();
   const hits = new HitBook();
   const outward = new OutwardState(maps, actors, hits, await run.shared.open<BlockHits>('block-hits'));
+  const geo = config.geo === undefined ? null : await openGeo(config.geo);
+  const publishRules = rulesPublisher(inventory, maps.schemas);
   const feed = run.feed(() => ownership.snapshot());
   const engine = new Engine(
     {
@@ -76,12 +79,15 @@ export async function runEngine(run: EngineRun): Promise<{ close(): Promise<void
       actorScore: (id) => maps.scores.get(id)?.score ?? 0,
       isAllowed: (ref) => blocklist.listAllowed().some((entry) => entry.feed === null && entry.scope.value === ref.value),
       tagsOf: (endpointId) => maps.templates.get(endpointId)?.tags ?? [],
+      violations: ({ service, request }, template) => violationsOf(maps.schemas, { service, template, ...request }),
+      geo,
     },
     {
       blockActor: (exchange, order) => void blockActor(blocklist, exchange, order, run.log),
       learned: (delta) => {
         if (delta !== null) feed.append(delta);
         outward.templates(inventory);
+        publishRules(Date.now());
       },
       judged: (verdict) => void actOn(verdict, blocklist, run.log),
       committed: (result, hitBlocks) => {

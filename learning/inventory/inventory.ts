@@ -13,6 +13,7 @@ import { cleanSegments, segmentKey } from '../templating/index.js';
 import { answerKeys, bodiesOf, type ExchangeBodies } from './bodies.js';
 import { newEndpointFinding, scanningFinding, silenceFinding, silentFor } from './changes.js';
 import { checkpointOf, restoreInto } from './checkpoint.js';
+import { rulesOfDocument, rulesOfTraffic, type ServiceRules } from './conformance.js';
 import { documentedEndpoints } from './documented.js';
 import { checkTemplate, mergedTemplate, splitTemplate } from './edits.js';
 import { type EndpointState, mergeEndpoints, newEndpoint } from './endpoint.js';
@@ -452,6 +453,13 @@ export class Inventory {
       ...document.operations.map((operation) => ({ template: operation.template, method: operation.method, source: document.name })),
     ]);
     for (const one of documentedEndpoints(document, state.endpoints.values())) this.dirty.add(one.ref.id);
+  }
+
+  /** What requests to each service may hold: as its description says, else as its well-known endpoints have been used. */
+  rules(leastCalls = 1_000): ServiceRules[] {
+    return [...this.services.values()].map(({ name, document, endpoints }) =>
+      document === null ? rulesOfTraffic(name, endpoints.values(), leastCalls) : rulesOfDocument(name, document),
+    );
   }
 
   private known(service: string): ServiceState {
