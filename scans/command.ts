@@ -3,7 +3,7 @@ import { SEVERITIES, severityRank, WeirError } from '../exchange/index.js';
 import { ScanError } from './errors.js';
 import type { TestDefinition } from './language/types.js';
 import { type LibraryEntry, readLibrary } from './library.js';
-import { findingKey, REPORT_FORMATS, type ReportFormat, writeReport } from './report.js';
+import { findingKey, placeOf, REPORT_FORMATS, type ReportFormat, writeReport } from './report.js';
 import { endpointsOfHar, endpointsOfOpenApi, type KnownEndpoint } from './run/endpoints.js';
 import type { AuthContext } from './run/identities.js';
 import { DEFAULT_LIMITS, performScan } from './run/scan.js';
@@ -53,6 +53,7 @@ export const EXIT = { clean: 0, findings: 1, usage: 2, incomplete: 3 } as const;
 export async function runScanCommand(options: ScanCommandOptions, output: CommandOutput): Promise<number> {
   try {
     const settings = await readSettings(options);
+    const known = new Set(options.baseline === undefined ? [] : await readBaseline(options.baseline));
     const outcome = await performScan({
       ...settings,
       ...(output.signal === undefined ? {} : { signal: output.signal }),
@@ -60,12 +61,11 @@ export async function runScanCommand(options: ScanCommandOptions, output: Comman
         if (output.isTty) output.note(`\r\u001b[2K${done} tests, ${requests} requests: ${current.slice(0, 70)}`);
       },
       onResult: (result) => {
-        if (!output.isTty && result.verdict === 'vulnerable')
-          output.note(`${result.severity}: ${result.test.id} on ${result.sample.request.method} ${result.sample.template}\n`);
+        if (!output.isTty && result.verdict === 'vulnerable' && !known.has(findingKey(result)))
+          output.note(`${result.severity}: ${result.test.id} on ${placeOf(result)}\n`);
       },
     });
     if (output.isTty) output.note('\r\u001b[2K');
-    const known = new Set(options.baseline === undefined ? [] : await readBaseline(options.baseline));
     const fresh = { ...outcome, results: outcome.results.filter((one) => one.verdict !== 'vulnerable' || !known.has(findingKey(one))) };
     const report = writeReport(fresh, settings.format, options.target);
     if (options.output === undefined) output.write(report);

@@ -33,6 +33,13 @@ export function proofOf(result: TestResult) {
 export const findingKey = ({ test, sample }: TestResult): string =>
   `${test.id} ${test.runOnce ? '/' : `${sample.request.method} ${sample.template}`}`;
 
+/** Where it was found: an endpoint, or for tests of the whole target the address that was asked. */
+export function placeOf({ test, sample, exchanges }: TestResult): string {
+  const last = exchanges.at(-1)?.request;
+  if (!test.runOnce || last === undefined) return `${sample.request.method} ${sample.template}`;
+  return `${last.method} ${new URL(last.url).pathname}`;
+}
+
 const sorted = (results: readonly TestResult[]) =>
   results
     .filter((one) => one.verdict === 'vulnerable')
@@ -62,7 +69,7 @@ function table(outcome: ScanOutcome, found: readonly TestResult[]): string {
   const counts = (word: string) => outcome.results.filter((one) => one.verdict === word).length;
   const lines = found.map(
     (one) =>
-      `${one.severity.toUpperCase().padEnd(9)}${one.test.owasp.padEnd(12)}${one.sample.request.method.padEnd(7)}${one.sample.template}\n         ${one.test.id}: ${one.explanation}`,
+      `${one.severity.toUpperCase().padEnd(9)}${one.test.owasp.padEnd(12)}${placeOf(one)}\n         ${one.test.id}: ${one.explanation}`,
   );
   return [
     ...lines,
@@ -104,7 +111,7 @@ function sarif(outcome: ScanOutcome, found: readonly TestResult[], target: strin
           locations: [
             {
               physicalLocation: { artifactLocation: { uri: `${target.replace(/\/$/, '')}${one.sample.template}` } },
-              logicalLocations: [{ fullyQualifiedName: `${one.sample.request.method} ${one.sample.template}` }],
+              logicalLocations: [{ fullyQualifiedName: placeOf(one) }],
             },
           ],
           partialFingerprints: { 'weir/v1': findingKey(one) },
@@ -133,7 +140,7 @@ function junit(outcome: ScanOutcome): string {
 
 function html(outcome: ScanOutcome, found: readonly TestResult[], target: string): string {
   const row = (one: TestResult) =>
-    `<details><summary><b>${one.severity}</b> ${escapeXml(one.test.name)} — <code>${escapeXml(`${one.sample.request.method} ${one.sample.template}`)}</code> (${escapeXml(one.test.owasp)})</summary><p>${escapeXml(one.explanation)}</p><p>${escapeXml(one.test.remediation)}</p>${proofOf(
+    `<details><summary><b>${one.severity}</b> ${escapeXml(one.test.name)} — <code>${escapeXml(placeOf(one))}</code> (${escapeXml(one.test.owasp)})</summary><p>${escapeXml(one.explanation)}</p><p>${escapeXml(one.test.remediation)}</p>${proofOf(
       one,
     )
       .exchanges.map(
