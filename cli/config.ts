@@ -133,6 +133,15 @@ export const configSchema = z.strictObject({
   actors: z
     .strictObject({ autoBlockScore: z.number().min(1).max(100).optional(), ipv6Prefix: z.number().int().min(32).max(128).default(64) })
     .prefault({}),
+  scans: z
+    .strictObject({
+      learnIdentities: z
+        .boolean()
+        .default(false)
+        .describe('Keep credentials of up to three users a service, encrypted, so that scans can act as them'),
+      callbackHost: z.string().optional().describe('Name under which targets reach this machine, for out-of-band tests; default 127.0.0.1'),
+    })
+    .prefault({}),
   geo: z
     .strictObject({ country: z.string().optional(), asn: z.string().optional() })
     .optional()

@@ -153,6 +153,17 @@ export async function createScanner(options: ScannerOptions, ports: ScannerPorts
     return { ...kept, config: ports.openConfig(kept.config) };
   };
 
+  /** The chosen identities; where none is chosen, those that were learned of the service. */
+  const contextsOf = async (chosen: readonly string[], service: string) => {
+    if (chosen.length > 0) return Promise.all(chosen.map(authContext));
+    const { items } = await store.objects.list('auth-context');
+    const learned = items.filter(({ body }) => {
+      const kept = authSchema.safeParse(body).data;
+      return kept?.kind === 'learned' && kept.service === service;
+    });
+    return Promise.all(learned.map(({ id }) => authContext(id)));
+  };
+
   const turn = async () => {
     const nowMs = Date.now();
     if ((await store.scans.lease(LEASE, options.holder, options.leaseMs ?? LEASE_MS, nowMs)) === null) {
@@ -252,7 +263,7 @@ export async function createScanner(options: ScannerOptions, ports: ScannerPorts
         service: scan.service,
         allowHosts: definition.allowHosts,
         endpoints,
-        authContexts: await Promise.all(definition.authContexts.map(authContext)),
+        authContexts: await contextsOf(definition.authContexts, scan.service),
         tests,
         ...(only === null ? {} : { onlyEndpoint: only.endpointId }),
         intrusive: definition.intrusive,

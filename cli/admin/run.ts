@@ -61,7 +61,10 @@ export async function runAdmin(run: AdminRun): Promise<RunningAdmin> {
   const marks = scanMarks(maps);
   let announce: (runId: string) => void = () => undefined;
   const scanner = lateScanner(
-    { holder: `${run.id}-${newId()}` },
+    {
+      holder: `${run.id}-${newId()}`,
+      ...(config.scans.callbackHost === undefined ? {} : { callback: { host: '0.0.0.0', port: 0, publicHost: config.scans.callbackHost } }),
+    },
     {
       store,
       upstreamOf: (name) => services.list().find((service) => service.name === name)?.upstreams[0] ?? null,

@@ -1,6 +1,7 @@
 /** An engine of this process: reads the stream, learns, keeps, and tells gateways what they must know. */
 import { createHash } from 'node:crypto';
 import path from 'node:path';
+import { createSeal } from '../../admin/index.js';
 import { ActorBook, type BlockHits, Blocklist, HitBook, openGeo, type Verdict } from '../../attackers/index.js';
 import { actorOf, type Exchange, Redactor } from '../../exchange/index.js';
 import { Inventory, OwnershipModel, watchAll } from '../../learning/index.js';
@@ -13,6 +14,7 @@ import { openSharedMaps, type ProcessStatus, STATUS_TTL_MS } from '../shared-map
 import { protectedAddresses } from '../wiring/gateway.js';
 import { openPolicyBook, type PolicyBook } from '../wiring/policies.js';
 import { Engine } from './engine.js';
+import { LearnedIdentities } from './learned-identities.js';
 import { OutwardState } from './outward.js';
 import { followPins } from './pins.js';
 
@@ -97,13 +99,21 @@ export async function runEngine(run: EngineRun): Promise<{ close(): Promise<void
     },
     run.log,
   );
+  const identities = config.scans.learnIdentities ? new LearnedIdentities(store.objects, createSeal(secret), run.log) : null;
   await engine.restore();
   outward.templates(inventory);
   const stop = new AbortController();
   const pins = followPins(maps, inventory, run.log);
   const consuming = opening.then((book) => {
     policies.book = book;
-    return run.consumer.consume(GROUP, (batches: readonly Batch[]) => engine.process(batches, Date.now()), stop.signal);
+    return run.consumer.consume(
+      GROUP,
+      (batches: readonly Batch[]) => {
+        identities?.see(batches, Date.now());
+        return engine.process(batches, Date.now());
+      },
+      stop.signal,
+    );
   });
   consuming.catch((error: unknown) => run.log(`engine: ${error instanceof Error ? error.message : String(error)}`));
   const idle = setInterval(() => {

@@ -32,7 +32,6 @@ const KINDS: readonly { readonly value: Kind; readonly label: string; readonly s
   { value: 'cookies', label: 'cookies', start: { cookie: 'session=' } },
   { value: 'oauth2', label: 'OAuth 2 client credentials', start: { tokenUrl: '', clientId: '', clientSecret: '', scope: '' } },
   { value: 'mtls', label: 'a client certificate', start: { certificate: '', key: '' } },
-  { value: 'learned', label: 'a principal that weir has seen', start: { principal: '' } },
 ];
 
 /** Identities that probes of scans may use. */
