@@ -74,8 +74,9 @@ export function evaluate(
   const hit = new Hit();
   const lifted = new Lifted(engine, facts, limits);
   let fired: Fired[] | null = null;
+  const timeWeight = engine.counters.timeWeight();
   for (const one of planned.rules) {
-    const result = run(engine, one, facts, hit, lifted);
+    const result = run(engine, one, facts, hit, lifted, timeWeight);
     if (result === null) continue;
     fired ??= [];
     fired.push(result);
@@ -84,12 +85,12 @@ export function evaluate(
 }
 
 /** One rule. null: it did not fire, or an exception lifted it. */
-function run(engine: Engine, planned: PlannedRule, facts: Facts, hit: Hit, lifted: Lifted): Fired | null {
+function run(engine: Engine, planned: PlannedRule, facts: Facts, hit: Hit, lifted: Lifted, timeWeight: number): Fired | null {
   const { rule } = planned;
   for (const test of planned.tests) if (!test(facts)) return null;
   const { counters } = engine;
   counters.evaluations[rule.index]++;
-  const start = performance.now();
+  const startMs = timeWeight === 0 ? 0 : performance.now();
   hit.reset();
   facts.settle();
   let failed = false;
@@ -125,7 +126,7 @@ function run(engine: Engine, planned: PlannedRule, facts: Facts, hit: Hit, lifte
     else retryAfterS = Math.max(1, Math.ceil(waitMs / 1000));
   }
   const result = verdict === YES ? fire(rule, facts, hit, doubt, failed, retryAfterS) : null;
-  counters.totalNs[rule.index] += (performance.now() - start) * 1e6;
+  if (timeWeight > 0) counters.totalNs[rule.index] += (performance.now() - startMs) * 1e6 * timeWeight;
   if (result !== null) {
     counters.hits[rule.index]++;
     if (result.acts && (result.decision !== 'pass' || rule.actions.blockActor !== null)) counters.acted[rule.index]++;

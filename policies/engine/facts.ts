@@ -54,6 +54,7 @@ export class RequestFacts {
   private pairs: [string, string][] | undefined;
   private jar: Map<string, string> | undefined;
   private graph: GraphqlFacts | null | undefined;
+  private token: Token | null | undefined;
   private readonly found = new Map<number, readonly AttackFinding[]>();
 
   constructor(
@@ -66,6 +67,15 @@ export class RequestFacts {
   get path(): string {
     this.split ??= splitTarget(this.view.target);
     return this.split.path;
+  }
+
+  /** The token of the Authorization header: several rules ask for it. */
+  get bearer(): Token | null {
+    if (this.token === undefined) {
+      const text = header(this.view.headers, 'authorization');
+      this.token = tokenOf(text === null ? null : withoutScheme(text));
+    }
+    return this.token;
   }
 
   get query(): readonly (readonly [string, string])[] {
@@ -178,15 +188,14 @@ export class Facts {
 
   /** The JSON Web Token at a place, the Authorization header by default; null when there is none. */
   token(from: { header?: string; cookie?: string; query?: string } | undefined): Token | null {
+    if (from === undefined) return this.request.bearer;
     const text =
-      from?.cookie !== undefined
+      from.cookie !== undefined
         ? this.request.cookies.get(from.cookie)
-        : from?.query !== undefined
+        : from.query !== undefined
           ? this.request.query.find(([name]) => name === from.query)?.[1]
-          : header(this.request.view.headers, from?.header?.toLowerCase() ?? 'authorization');
-    if (text === undefined || text === null || text === '') return null;
-    const bare = /^bearer\s+/i.test(text) ? text.replace(/^bearer\s+/i, '').trim() : from === undefined ? null : text.trim();
-    return bare === null || bare === '' ? null : { text: bare, jwt: readJwt(bare) };
+          : header(this.request.view.headers, from.header?.toLowerCase() ?? 'authorization');
+    return text === undefined || text === null ? null : tokenOf(withoutScheme(text) ?? text.trim());
   }
 
   /** Data conditions look at what was classified when the exchange was recorded. */
@@ -247,6 +256,15 @@ export class Facts {
 
 /** Headers that a credential is expected in: finding one there is no leak. */
 const CREDENTIAL_HEADERS = new Set(['authorization', 'proxy-authorization', 'cookie', 'set-cookie']);
+
+/** What stands behind `Bearer `; null when that is not what it begins with. */
+function withoutScheme(text: string): string | null {
+  return /^bearer\s/i.test(text) ? text.slice(7).trim() : null;
+}
+
+function tokenOf(text: string | null): Token | null {
+  return text === null || text === '' ? null : { text, jwt: readJwt(text) };
+}
 
 function* headerPairs(headers: HeaderList): Iterable<readonly [string, string]> {
   for (let index = 0; index < headers.length; index += 2) {
