@@ -87,6 +87,13 @@ export function tagsOf(state: EndpointState): string[] {
     state.ref.method === 'POST'
   )
     tags.push('login');
+  if (
+    /(?:^|[/_-])(?:register|registration|sign-?up|enrol|enroll|onboard|activate|verify|confirm|forgot|reset|recover)(?:$|[/_-])/i.test(
+      state.ref.template,
+    ) &&
+    state.ref.method === 'POST'
+  )
+    tags.push('sign-up');
   return tags;
 }
 

@@ -1,4 +1,5 @@
-import { type AccessVerdict, bodyText, type Finding, findingOf, type Observation, type Principal } from '../../exchange/index.js';
+import { type AccessVerdict, bodyText, type Finding, type Observation, type Principal } from '../../exchange/index.js';
+import { accessFinding, alertOf } from './alerts.js';
 import { type AnswerObject, type Field, readAnswer } from './answer.js';
 import { Dirty, loadSegment, MAX_PIECES, type SavedEntry } from './checkpoint.js';
 import {
@@ -25,7 +26,7 @@ import { namedKind, People, type Person } from './people.js';
 import { type Reference, type RouteReading, readRequest } from './references.js';
 import { foldRoute } from './routes.js';
 import { isGloballyUnique, shapeOf } from './shape.js';
-import { type AccessClass, type ResourceRule, type RouteRule, type SheetChange, type SlotRule, scoped } from './sheet.js';
+import { type AccessClass, type ResourceRule, type RouteRule, type SheetChange, type SlotRule, type Stance, scoped } from './sheet.js';
 import { SignIns, type Told } from './signin.js';
 import { Table } from './table.js';
 import { answerObjects } from './view.js';
@@ -65,6 +66,8 @@ const MAX_BODY = 262_144;
 const MAX_CONTEXTS = 60_000;
 const MAX_WAITING_GRANTS = 20_000;
 const MAX_IDS = 200_000;
+/** Too few people to be sure of this place, but the others of the service are private: worth an alert, and no more. */
+const PRIVATE_BY_CUSTOM: Stance = { is: 'grey', confidence: 0.55, proven: false };
 /** From so many people on a place speaks for itself. */
 const ENOUGH_PEOPLE = 6;
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
@@ -93,6 +96,8 @@ export class OwnershipModel {
   readonly #ofResource = new Map<string, Set<Context>>();
   /** Resources that answers have shown under that name. */
   readonly #shown = new Set<string>();
+  /** Exchanges of known callers, since this process began or since the state it continues was young. */
+  #calls = 0;
   /** Id value → resources that answers showed it as; two generations, the older one is forgotten as a whole. */
   #ids = new Map<number, string[]>();
   #olderIds = new Map<number, string[]>();
@@ -126,7 +131,9 @@ export class OwnershipModel {
     const read = this.#read(observation, answer);
     const verdict = this.#judge(read);
     this.#learn(read, verdict);
-    return { verdict, finding: this.#finding(read, verdict) };
+    const alert = alertOf(verdict, read.person, this.people, this.#calls, !SAFE.has(read.reading.method));
+    const isFinding = alert !== null && alert.confidence >= this.#settings.alertConfidence;
+    return { verdict, finding: isFinding ? accessFinding(read.observation, read.reading.method, alert) : null };
   }
 
   /** Learns from an exchange without a judgement (imports, warm-up). */
@@ -203,8 +210,10 @@ export class OwnershipModel {
           : new OwnershipError('WEIR_OWNERSHIP_SAVED', `the learned ownership under "${key.slice(0, 80)}" cannot be read`);
       }
     }
-    for (const context of this.#contexts.values())
+    for (const context of this.#contexts.values()) {
+      this.#calls += context.uses;
       context.rule = this.known.sheet.routes.get(scoped(context.service, context.route))?.slots[context.slot] ?? null;
+    }
   }
 
   #save(piece: string): string | null {
@@ -300,6 +309,7 @@ export class OwnershipModel {
     }
     let person = this.people.of(principal.key, nowMs);
     person.requests++;
+    this.#calls++;
     if (pending !== undefined) {
       for (const told of pending.told) person = this.people.tell(told.source, told.path, person, told.text, true);
       if (pending.registered) this.people.setFlags(person, PERSON.established);
@@ -327,47 +337,6 @@ export class OwnershipModel {
     if (read.person === null) return null;
     const answer: JudgedAnswer | null = read.objects.length > 0 ? { status: read.status, objects: read.objects } : null;
     return judge(this.known, read.observation.exchange.service, read.reading, caller, answer, this.#settings.judge);
-  }
-
-  #finding(read: Reading, verdict: AccessVerdict | null): Finding | null {
-    if (verdict !== null && verdict.confidence === 0.3 && read.person !== null) {
-      const { owners, top } = this.people.scatter(read.person);
-      if (owners >= 4 && top < 0.5)
-        verdict = {
-          ...verdict,
-          relation: 'foreign',
-          confidence: 0.6,
-          explanation: `this caller has no name, and reached ${verdict.resource} objects of ${owners} owners, the most frequent one in ${Math.round(top * 100)} % of the cases`,
-        };
-    }
-    if (
-      verdict === null ||
-      verdict.relation === 'own' ||
-      verdict.relation === 'privileged' ||
-      verdict.confidence < this.#settings.alertConfidence
-    )
-      return null;
-    const { exchange, endpoint } = read.observation;
-    const write = !SAFE.has(read.reading.method);
-    const kind =
-      verdict.explanation.includes('wrapped') || verdict.explanation.includes('twice')
-        ? 'bola.polluted-id'
-        : write
-          ? 'bola.foreign-write'
-          : verdict.location.in === 'path'
-            ? 'bola.foreign-object'
-            : 'bola.swapped-id';
-    return findingOf({
-      kind,
-      source: { kind: 'detector', id: 'foreign-object' },
-      exchange,
-      endpoint,
-      explanation: verdict.explanation,
-      confidence: verdict.confidence,
-      subject: verdict.resource,
-      evidence: [{ location: verdict.location, excerpt: verdict.resource }],
-      effect: exchange.outcome.action === 'blocked' ? 'acted' : verdict.enforceable ? 'would-act' : 'none',
-    });
   }
 
   // ------------------------------------------------------------------------------------------------ learning
@@ -478,7 +447,7 @@ export class OwnershipModel {
       const stance = context.rule?.stances[relation === 'unidentified' || relation === 'ungrouped' ? 'foreign' : (relation as AccessClass)];
       addSample(context, { ...sample, denied: denied || (stance?.is === 'deny' && stance.proven) });
       if (relation === 'own') this.#owns(person, this.known.resource(service, context.resource));
-      else if (relation === 'unidentified' && context.rule?.stances.foreign.is === 'deny')
+      else if (relation === 'unidentified' && (context.rule?.stances.foreign.is === 'deny' || mutates))
         this.people.voteByOpening(person, this.#ownersIn(context, sample));
       if (context.uses >= context.nextCheck) this.#review(context);
     }
@@ -819,6 +788,7 @@ export class OwnershipModel {
     const stances = stancesOf(tally, context.people.size, context.mutates, this.#settings.regime);
     if (stances.foreign.is === 'open' && isForStaff(context))
       stances.foreign = { is: 'deny', confidence: 0.75, proven: context.staffUses >= 12 && context.staff.size >= 3 };
+    if (stances.foreign.is === 'grey' && context.mutates && this.#writesArePrivate(context.service)) stances.foreign = PRIVATE_BY_CUSTOM;
     const rule: SlotRule = {
       resource: context.resource,
       stances,
@@ -833,6 +803,19 @@ export class OwnershipModel {
     const name = scoped(context.service, context.route);
     const route: RouteRule = { slots: { ...(this.known.sheet.routes.get(name)?.slots ?? {}), [context.slot]: rule } };
     this.#change({ route: name, rule: route });
+  }
+
+  /** Where people write to what is theirs at nearly every other place of the service, they should here, too. */
+  #writesArePrivate(service: string): boolean {
+    let places = 0;
+    let denied = 0;
+    for (const { mutates, slot, rule, service: its } of this.#contexts.values()) {
+      if (!mutates || its !== service || rule === null || !slot.startsWith('path') || rule.principals < ENOUGH_PEOPLE) continue;
+      if (rule.stances.foreign.is === 'open') continue;
+      places++;
+      if (rule.stances.foreign.is === 'deny') denied++;
+    }
+    return denied >= 3 && denied >= places * 0.6;
   }
 
   /** Every owner value that an object named (value, kind, …): by its fields where they were seen, else by its table entry. */
