@@ -8,6 +8,8 @@ export interface SampleFilter {
   readonly endpointId?: string;
   readonly actorId?: string;
   readonly sinceMs?: number;
+  /** Up to and with this moment. */
+  readonly untilMs?: number;
 }
 
 /** Kept exchanges: redacted, bounded per endpoint and in all (see `Retention`). */
@@ -45,6 +47,7 @@ export function samplesOf(db: Kysely<Tables>): Samples {
     if (filter.endpointId) query = query.where('endpointId', '=', filter.endpointId);
     if (filter.actorId) query = query.where('actorId', '=', filter.actorId);
     if (filter.sinceMs !== undefined) query = query.where('atMs', '>=', filter.sinceMs);
+    if (filter.untilMs !== undefined) query = query.where('atMs', '<=', filter.untilMs);
     return query;
   };
   const one = async (column: 'id' | 'requestId' | 'incidentId', value: string): Promise<Sample | null> => {

@@ -4204,6 +4204,7 @@ export interface operations {
                 endpointId?: string;
                 actorId?: string;
                 sinceMs?: number;
+                untilMs?: number;
             };
             header?: never;
             path?: never;

@@ -93,6 +93,7 @@ export const exchangeRoutes: readonly Route[] = [
       endpointId: z.string().optional(),
       actorId: z.string().optional(),
       sinceMs: numberParam.optional(),
+      untilMs: numberParam.optional(),
     }),
     answer: pageOf(exchangeSummary),
     handle: ({ query: { limit, cursor, sort, format: _format, ...filter } }, _call, context) =>

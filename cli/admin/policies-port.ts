@@ -21,9 +21,13 @@ const REPLAY_PAUSE_EVERY = 200;
 
 /** The policy language as the admin API asks for it. */
 export function policiesPort(book: PolicyBook, maps: SharedMaps, redactor: Redactor): PoliciesPort {
-  const compileOne = (text: string): FullPolicySet => compilePolicies([{ file: 'policy.yaml', text, origin: 'ui' }], { redactor });
+  const compileOne = (text: string): FullPolicySet => {
+    const { classifier, keys } = book.current().options;
+    return compilePolicies([{ file: 'policy.yaml', text, origin: 'ui' }], { redactor, classifier, keys });
+  };
   const views = (): PolicyView[] => {
     const counts = countsByRule(maps);
+    const documents = new Map(book.current().documents.map(({ document }) => [document.policy, document]));
     return book.current().policies.map((policy): PolicyView => {
       const rules = policy.rules.map((rule) => ruleView(rule, counts.get(`${policy.name}\0${rule}`)));
       const sum = (pick: (rule: (typeof rules)[number]) => number) => rules.reduce((total, rule) => total + pick(rule), 0);
@@ -35,7 +39,7 @@ export function policiesPort(book: PolicyBook, maps: SharedMaps, redactor: Redac
         file: policy.origin === 'ui' ? '' : policy.file,
         readOnly: policy.origin !== 'ui',
         mode: policy.mode,
-        percentage: maps.policyModes.get(policy.name)?.rollout ?? null,
+        percentage: maps.policyModes.get(policy.name)?.rollout ?? percentOf(documents.get(policy.name)?.rollout),
         severity: policy.severity,
         rules,
         hits: sum((rule) => rule.hits),
@@ -98,6 +102,10 @@ export function policiesPort(book: PolicyBook, maps: SharedMaps, redactor: Redac
     },
   };
 }
+
+/** A roll-out as its policy writes it: a number, or one with what it goes by. */
+const percentOf = (rollout: number | { readonly percent: number } | undefined): number | null =>
+  typeof rollout === 'object' ? rollout.percent : (rollout ?? null);
 
 function check(text: string, compileOne: (text: string) => FullPolicySet): CheckedPolicy {
   try {

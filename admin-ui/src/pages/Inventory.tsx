@@ -23,7 +23,7 @@ const COLUMNS: readonly Column<Row>[] = [
       </Link>
     ),
   },
-  { name: 'Service', width: 'minmax(80px, 1fr)', cell: (row) => row.service },
+  { name: 'Service', width: 'minmax(96px, 1fr)', cell: (row) => <span title={row.service}>{row.service}</span> },
   {
     name: 'Risk',
     width: '108px',
@@ -36,14 +36,14 @@ const COLUMNS: readonly Column<Row>[] = [
   },
   {
     name: 'Auth',
-    width: '120px',
+    width: '112px',
     cell: (row) =>
       row.authRequired === false ? <Marks values={['none needed']} color="orange" /> : <Marks values={row.auth.slice(0, 1)} />,
   },
-  { name: 'Data types', width: 'minmax(100px, 1.2fr)', cell: (row) => <Marks values={row.dataTypes} color="grape" /> },
-  { name: 'Tags', width: 'minmax(100px, 1.2fr)', cell: (row) => <Marks values={row.tags} /> },
+  { name: 'Data types', width: 'minmax(140px, 1.2fr)', cell: (row) => <Marks values={row.dataTypes} color="grape" most={1} /> },
+  { name: 'Tags', width: 'minmax(140px, 1.2fr)', cell: (row) => <Marks values={row.tags} most={1} /> },
   { name: 'Requests', width: '84px', sort: 'requests', cell: (row) => <span className="num">{short(row.counts.requests)}</span> },
-  { name: 'Last 24 hours', width: '112px', cell: (row) => <Spark points={row.sparkline} /> },
+  { name: 'Last day', width: '84px', cell: (row) => <Spark points={row.sparkline} /> },
   { name: 'Last seen', width: '106px', sort: 'lastSeen', cell: (row) => <Time ms={row.lastSeenMs} /> },
 ];
 
@@ -89,7 +89,7 @@ export function Inventory() {
           ]}
           width={120}
         />
-
+        <SearchFilter name="field" placeholder="Field name" />
         {filters.dataType !== undefined && <SelectFilter name="dataType" label="Data type" options={[filters.dataType]} />}
       </Group>
       <Rows

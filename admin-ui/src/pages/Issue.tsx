@@ -4,7 +4,9 @@ import { Link, useNavigate, useParams } from '@tanstack/react-router';
 import { useState } from 'react';
 import { answer, api, type Schemas } from '../api.ts';
 import { Await, Empty, Failed, Waiting } from '../parts/Await.tsx';
+import { BlockActor } from '../parts/BlockActor.tsx';
 import { DecideForm, type Decision } from '../parts/DecideForm.tsx';
+import { ExchangeList } from '../parts/ExchangeList.tsx';
 import { Mark, Place, Severity, Status } from '../parts/Marks.tsx';
 import { Messages, readExchange } from '../parts/Message.tsx';
 import { Card, Facts, Page } from '../parts/Page.tsx';
@@ -97,6 +99,7 @@ export function Issue() {
               </Card>
             </div>
             <Evidence issue={issue} />
+            <Session issue={issue} />
             <Life issue={issue} />
           </Stack>
         )}
@@ -131,6 +134,7 @@ function Acts({ issue }: { readonly issue: Detail }) {
       <Button variant="default" disabled={!may} onClick={() => draft('exception')}>
         Make an exception
       </Button>
+      {issue.actorId !== null && <BlockActor id={issue.actorId} />}
       <Menu position="bottom-end">
         <Menu.Target>
           <Button variant="default" disabled={!may}>
@@ -236,6 +240,23 @@ function Proof({ id, evidence }: { readonly id: string; readonly evidence: reado
         </Link>
       </Text>
     </Stack>
+  );
+}
+
+const SESSION_MS = 15 * 60_000;
+
+/** What the same actor did before. */
+function Session({ issue }: { readonly issue: Detail }) {
+  const first = issue.evidence[0];
+  const actor = first?.actor ?? null;
+  if (first === undefined || actor === null) return null;
+  return (
+    <Card title="What led to it" aside={<span className="dimmed small">kept requests of {actor.label} in the 15 minutes before</span>}>
+      <ExchangeList
+        filter={{ actorId: `${actor.kind}:${actor.value}`, sinceMs: first.atMs - SESSION_MS, untilMs: first.atMs }}
+        empty="weir keeps a bounded sample of the traffic; of the time before this, nothing is left."
+      />
+    </Card>
   );
 }
 

@@ -15,10 +15,10 @@ const SPANS: Readonly<Record<string, number>> = { '1h': 3_600_000, '24h': 86_400
 
 export function Overview() {
   const [filters, setFilters] = useFilters();
-  const span = filters.span ?? '24h';
+  const span = filters.span ?? '1h';
   const overview = useQuery({
     queryKey: ['overview', span],
-    queryFn: () => answer(api.GET('/api/v1/overview', { params: { query: { fromMs: Date.now() - (SPANS[span] ?? SPANS['24h']!) } } })),
+    queryFn: () => answer(api.GET('/api/v1/overview', { params: { query: { fromMs: Date.now() - (SPANS[span] ?? SPANS['1h']!) } } })),
     placeholderData: keepPreviousData,
     refetchInterval: 15_000,
   });

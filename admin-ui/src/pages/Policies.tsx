@@ -75,40 +75,37 @@ export function Policies() {
 const COLUMNS: readonly Column<Row>[] = [
   {
     name: 'Policy',
-    width: 'minmax(240px, 3fr)',
+    width: 'minmax(220px, 3fr)',
     sort: 'name',
     cell: (row) => (
-      <Link to="/policies/$name" params={{ name: row.name }} title={row.description}>
-        {row.title || row.name}
-      </Link>
+      <>
+        {row.problem !== null && (
+          <>
+            <Mark color="red" title={row.problem}>
+              broken
+            </Mark>{' '}
+          </>
+        )}
+        <Link to="/policies/$name" params={{ name: row.name }} title={`${row.title}\n${row.description}`}>
+          {row.title || row.name}
+        </Link>
+      </>
     ),
   },
-  { name: 'Mode', width: '150px', cell: (row) => <PolicyMode policy={row} /> },
+  { name: 'Mode', width: '216px', cell: (row) => <PolicyMode policy={row} /> },
   { name: 'Severity', width: '92px', cell: (row) => <Severity value={row.severity} /> },
   {
     name: 'Origin',
-    width: '104px',
+    width: '96px',
     cell: (row) => (
       <span title={row.file}>{row.origin === 'ui' ? 'written here' : row.origin === 'folder' ? 'from a file' : 'built in'}</span>
     ),
   },
-  { name: 'Hits', width: '80px', sort: 'hits', cell: (row) => <span className="num">{short(row.hits)}</span> },
-  { name: 'Acted', width: '80px', cell: (row) => <span className="num">{short(row.acted)}</span> },
+  { name: 'Hits', width: '64px', sort: 'hits', cell: (row) => <span className="num">{short(row.hits)}</span> },
+  { name: 'Acted', width: '64px', cell: (row) => <span className="num">{short(row.acted)}</span> },
   { name: 'Would act', width: '88px', cell: (row) => <span className="num">{short(row.wouldAct)}</span> },
   { name: 'Mean time', width: '92px', cell: (row) => <span className="num">{meanTime(row)}</span> },
-  { name: 'Changed', width: '110px', sort: 'changedAt', cell: (row) => (row.changedAtMs === null ? '' : <Time ms={row.changedAtMs} />) },
-  {
-    name: 'Health',
-    width: '96px',
-    cell: (row) =>
-      row.problem === null ? (
-        ''
-      ) : (
-        <Mark color="red" title={row.problem}>
-          broken
-        </Mark>
-      ),
-  },
+  { name: 'Changed', width: '92px', sort: 'changedAt', cell: (row) => (row.changedAtMs === null ? '' : <Time ms={row.changedAtMs} />) },
 ];
 
 function meanTime(policy: Row): string {
@@ -118,31 +115,51 @@ function meanTime(policy: Row): string {
   return nanoseconds < 1_000 ? `${Math.round(nanoseconds)} ns` : `${(nanoseconds / 1_000).toFixed(1)} µs`;
 }
 
-/** Observe, enforce or off in one click, for policies that are written here. */
+const SHARES = [1, 5, 10, 25, 50, 100];
+
+/** Observe, enforce (for a share of the traffic) or off in one click; a policy from a file keeps its text and gets another mode. */
 export function PolicyMode({ policy }: { readonly policy: Row }) {
   const may = useMay('admin');
   const write = useWrite({
     refresh: ['policies'],
-    write: (mode: Row['mode']) =>
-      answer(api.PUT('/api/v1/policies/{name}/mode', { params: { path: { name: policy.name } }, body: { mode, percentage: null } })),
-    done: (changed) => `${policy.name} is in ${changed.mode} now.`,
+    write: ({ mode, percentage }: { mode: Row['mode']; percentage: number | null }) =>
+      answer(api.PUT('/api/v1/policies/{name}/mode', { params: { path: { name: policy.name } }, body: { mode, percentage } })),
+    done: (changed) =>
+      `${policy.name} is in ${changed.mode === 'inherit' ? 'the mode of its service' : changed.mode} now${
+        changed.mode === 'enforce' && changed.percentage !== null ? ` for ${changed.percentage} % of the traffic` : ''
+      }.`,
   });
-  if (policy.readOnly || !may) return <Status value={policy.mode === 'inherit' ? "its service's" : policy.mode} />;
+  const percentage = policy.percentage ?? 100;
+  if (!may) return <Status value={policy.mode === 'inherit' ? "its service's" : policy.mode} />;
   return (
-    <Select
-      size="xs"
-      w={128}
-      aria-label={`Mode of ${policy.name}`}
-      allowDeselect={false}
-      disabled={write.isPending}
-      value={policy.mode}
-      data={[
-        { value: 'enforce', label: 'enforce' },
-        { value: 'observe', label: 'observe' },
-        { value: 'off', label: 'off' },
-        { value: 'inherit', label: "its service's" },
-      ]}
-      onChange={(mode) => mode !== null && mode !== policy.mode && write.mutate(mode as Row['mode'])}
-    />
+    <Group gap={4} wrap="nowrap">
+      <Select
+        size="xs"
+        w={112}
+        aria-label={`Mode of ${policy.name}`}
+        allowDeselect={false}
+        disabled={write.isPending}
+        value={policy.mode}
+        data={[
+          { value: 'enforce', label: 'enforce' },
+          { value: 'observe', label: 'observe' },
+          { value: 'off', label: 'off' },
+          { value: 'inherit', label: "its service's" },
+        ]}
+        onChange={(mode) => mode !== null && mode !== policy.mode && write.mutate({ mode: mode as Row['mode'], percentage: null })}
+      />
+      {policy.mode === 'enforce' && (
+        <Select
+          size="xs"
+          w={84}
+          aria-label={`Share of the traffic that ${policy.name} acts on`}
+          allowDeselect={false}
+          disabled={write.isPending}
+          value={String(percentage)}
+          data={[...new Set([...SHARES, percentage])].sort((a, b) => a - b).map((share) => ({ value: String(share), label: `${share} %` }))}
+          onChange={(share) => share !== null && write.mutate({ mode: 'enforce', percentage: share === '100' ? null : Number(share) })}
+        />
+      )}
+    </Group>
   );
 }

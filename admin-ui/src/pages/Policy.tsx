@@ -4,11 +4,12 @@ import { useQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router';
 import { useCallback, useState } from 'react';
 import { answer, api, type Schemas } from '../api.ts';
+import { diffLines } from '../diff.ts';
 import type { JsonSchema } from '../editor/schema.ts';
 import { YamlEditor } from '../editor/YamlEditor.tsx';
 import { Await, Empty } from '../parts/Await.tsx';
 import { useServices } from '../parts/filters.tsx';
-import { Mark, Method, Status, Yaml } from '../parts/Marks.tsx';
+import { Mark, Method, Status } from '../parts/Marks.tsx';
 import { Card, Page } from '../parts/Page.tsx';
 import { Time } from '../parts/Time.tsx';
 import { textOf, useWrite } from '../queries.ts';
@@ -392,44 +393,61 @@ function History({ name, present }: { readonly name: string; readonly present: n
   });
   return (
     <Await query={query}>
-      {({ items }) => (
-        <Stack>
-          <ul className="timeline">
-            {items.map((version) => (
-              <li key={version.version}>
-                <Time ms={version.atMs} />
-                <Group justify="space-between">
-                  <span>
-                    Version {version.version} by {version.author} {version.note !== '' && <span className="dimmed">{version.note}</span>}
-                  </span>
-                  <Group gap={4}>
-                    <Button
-                      size="compact-xs"
-                      variant="default"
-                      onClick={() => setShown(shown === version.version ? null : version.version)}
-                    >
-                      {shown === version.version ? 'Hide' : 'Compare'}
-                    </Button>
-                    {version.version !== present && !version.deleted && (
-                      <Button size="compact-xs" variant="default" disabled={!may} onClick={() => revert.mutate(version.version)}>
-                        Revert to this
+      {({ items }) => {
+        const textOfVersion = (version: number) => items.find((one) => one.version === version)?.text ?? '';
+        return (
+          <Stack>
+            <ul className="timeline">
+              {items.map((version) => (
+                <li key={version.version}>
+                  <Time ms={version.atMs} />
+                  <Group justify="space-between">
+                    <span>
+                      Version {version.version} by {version.author} {version.note !== '' && <span className="dimmed">{version.note}</span>}
+                    </span>
+                    <Group gap={4}>
+                      <Button
+                        size="compact-xs"
+                        variant="default"
+                        onClick={() => setShown(shown === version.version ? null : version.version)}
+                      >
+                        {shown === version.version ? 'Hide' : 'Compare'}
                       </Button>
-                    )}
+                      {version.version !== present && !version.deleted && (
+                        <Button size="compact-xs" variant="default" disabled={!may} onClick={() => revert.mutate(version.version)}>
+                          Revert to this
+                        </Button>
+                      )}
+                    </Group>
                   </Group>
-                </Group>
-              </li>
-            ))}
-          </ul>
-          {shown !== null && (
-            <Card title={`Version ${shown} beside the one before`}>
-              <div className="two">
-                <Yaml text={items.find((one) => one.version === shown - 1)?.text ?? '(nothing before)'} />
-                <Yaml text={items.find((one) => one.version === shown)?.text ?? ''} />
-              </div>
-            </Card>
-          )}
-        </Stack>
-      )}
+                </li>
+              ))}
+            </ul>
+            {shown !== null && (
+              <Card title={shown === 1 ? 'Version 1' : `What version ${shown} changed`}>
+                <Diff before={textOfVersion(shown - 1)} after={textOfVersion(shown)} />
+              </Card>
+            )}
+          </Stack>
+        );
+      }}
     </Await>
+  );
+}
+
+const SIGN = { same: ' ', added: '+', removed: '-' } as const;
+
+/** Two texts as one, with what was removed and what was added. */
+function Diff({ before, after }: { readonly before: string; readonly after: string }) {
+  return (
+    <pre className="diff mono" tabIndex={0}>
+      {diffLines(before, after).map((line, at) => (
+        // Lines of a finished text never change their order.
+        <span key={`${at} ${line.kind}`} data-kind={line.kind}>
+          {SIGN[line.kind]} {line.text}
+          {'\n'}
+        </span>
+      ))}
+    </pre>
   );
 }

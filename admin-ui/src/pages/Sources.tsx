@@ -136,7 +136,7 @@ function Source({ source }: { readonly source: Schemas['Source'] }) {
           ['Exchanges per second', source.requestsPerSecond.toFixed(1)],
           ['Lag', duration(source.lagMs)],
           ['Dropped', count(source.dropped)],
-          ['Host', source.host],
+          ...(source.host === '' ? [] : [['Host', source.host] as const]),
           ['Version', source.version],
           ['Up since', <Time key="u" ms={source.startedAtMs} />],
           ['Seen', <Time key="s" ms={source.seenAtMs} />],

@@ -5,12 +5,12 @@ import { Await, Empty } from './Await.tsx';
 import { Mark, Method } from './Marks.tsx';
 import { Time } from './Time.tsx';
 
-/** The newest kept exchanges of an endpoint or actor. */
+/** The newest kept exchanges of an endpoint or actor, or those before a moment. */
 export function ExchangeList({
   filter,
   empty,
 }: {
-  readonly filter: { readonly endpointId?: string; readonly actorId?: string };
+  readonly filter: { readonly endpointId?: string; readonly actorId?: string; readonly sinceMs?: number; readonly untilMs?: number };
   readonly empty: string;
 }) {
   const query = useQuery({

@@ -67,10 +67,17 @@ export function Mark({
   );
 }
 
-const SHOWN = 2;
-
-export function Marks({ values, color = 'gray' }: { readonly values: readonly string[]; readonly color?: MantineColor }) {
-  const shown = values.slice(0, SHOWN);
+/** The first of some values, as many as its column has room for; the others on hover. */
+export function Marks({
+  values,
+  color = 'gray',
+  most = 2,
+}: {
+  readonly values: readonly string[];
+  readonly color?: MantineColor;
+  readonly most?: number;
+}) {
+  const shown = values.slice(0, most);
   return (
     <Group gap={4} wrap="nowrap">
       {shown.map((value) => (
@@ -79,7 +86,7 @@ export function Marks({ values, color = 'gray' }: { readonly values: readonly st
         </Mark>
       ))}
       {values.length > shown.length && (
-        <Tooltip label={values.slice(SHOWN).join(', ')}>
+        <Tooltip label={values.slice(most).join(', ')}>
           <span className="dimmed small">+{values.length - shown.length}</span>
         </Tooltip>
       )}
