@@ -19,12 +19,12 @@ export interface SensorOptions extends PipelineOptions {
   readonly workers?: number;
 }
 
-export type SourceState = 'running' | 'waiting' | 'ended' | 'stopped';
+export type SourceState = 'starting' | 'running' | 'waiting' | 'ended' | 'stopped';
 
 export interface SourceStatus extends SourceStats {
   readonly kind: SourceOptions['kind'];
   readonly name: string;
-  /** `waiting`: it failed and is run again after a pause. `ended`: a file was read to its end. */
+  /** `starting`: the driver does not listen yet. `waiting`: it failed and is run again after a pause. `ended`: a file was read to its end. */
   readonly state: SourceState;
   /** Why it failed last, and what to do; null when it did not. */
   readonly problem: { readonly code: string; readonly message: string; readonly hint: string } | null;
@@ -198,11 +198,12 @@ export function createSensor(options: SensorOptions, ports: SensorPorts): Sensor
       const seen = sum.deliveredBytes;
       const sources = running.map((one): SourceStatus => {
         const { problem } = one;
+        const stats = one.source.stats();
         return {
-          ...one.source.stats(),
+          ...stats,
           kind: one.options.kind,
           name: one.source.name,
-          state: one.state,
+          state: one.state === 'running' && !stats.listening ? 'starting' : one.state,
           problem: problem === null ? null : { code: problem.code, message: problem.message, hint: problem.hint ?? '' },
           restarts: one.restarts,
           packetsPerSecond: one.packetsPerSecond,

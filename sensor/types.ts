@@ -29,6 +29,8 @@ export interface SourceStats {
   readonly droppedByKernel: number | null;
   /** Datagrams or records that could not be read as a packet. */
   readonly malformed: number;
+  /** The driver has begun: from now on nothing goes by unheard. */
+  readonly listening: boolean;
   /** One sentence about what is odd, for people; null when nothing is. */
   readonly remark: string | null;
 }

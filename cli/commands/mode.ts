@@ -1,5 +1,7 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Argument, type Command } from 'commander';
 import { MODES, WeirError } from '../../exchange/index.js';
+import type { AdminClient } from '../admin-client.js';
 import type { CommandContext } from '../main.js';
 import { table } from '../output.js';
 import { type AdminFlags, adminOf, withAdminOptions } from './options.js';
@@ -9,6 +11,27 @@ interface ServiceRow {
   readonly mode: { readonly request: string; readonly response: string };
   readonly upstreams: readonly string[];
 }
+
+/** The sensor's row of /sources, as far as it is shown here. */
+interface SensorRow {
+  readonly kind: string;
+  readonly counters: Readonly<Record<string, number>>;
+  readonly detail: {
+    readonly sources: readonly {
+      readonly kind: string;
+      readonly name: string;
+      readonly state: string;
+      readonly problem: string | null;
+      readonly packetsPerSecond: number;
+    }[];
+  };
+}
+
+/** A driver starts within this time, or says why not. */
+const START_MS = 5_000;
+/** After it, the first rates are there. */
+const RATES_MS = 2_500;
+const POLL_MS = 250;
 
 type ModeFlags = AdminFlags & {
   readonly service?: string;
@@ -44,10 +67,15 @@ export function registerMode(program: Command, context: CommandContext): void {
           { hint: 'weir mode lists them.' },
         );
       if (mode !== undefined) {
-        if (mode === 'mirror') await admin.call('PUT', '/sensor', { sources: sourcesOf(flags) });
-        else await admin.call('PUT', '/sensor', { sources: [] });
+        // One of the two always records: the sensor listens before the gateways stop, and goes on until they have begun. What both tell counts once.
+        const sources = sourcesOf(flags);
+        if (mode === 'mirror') {
+          await admin.call('PUT', '/sensor', { sources });
+          if (sources.length > 0) await listening(admin, START_MS);
+        }
         for (const row of services)
           await admin.call('PUT', `/services/${encodeURIComponent(row.name)}/mode`, { request: mode, response: mode });
+        if (mode !== 'mirror') await admin.call('PUT', '/sensor', { sources: [] });
       }
       const rows = mode === undefined ? services : services.map((row) => ({ ...row, mode: { request: mode, response: mode } }));
       if (flags.json) output.write(`${JSON.stringify(rows)}\n`);
@@ -63,11 +91,41 @@ export function registerMode(program: Command, context: CommandContext): void {
             { title: 'UPSTREAMS', of: (row) => row.upstreams.join(', ') },
           ]),
         );
-      if (mode === 'mirror' && sourcesOf(flags).length === 0 && !flags.json)
+      if (mode !== 'mirror' || flags.json) return;
+      if (sourcesOf(flags).length > 0) {
+        await delay(RATES_MS);
+        output.write(`\n${heard(await listening(admin, 0))}`);
+        output.write(
+          'Nothing is blocked here: policies alert, and block-actor acts where the blocklist is read (other gateways, feeds, webhooks).\n',
+        );
+      } else
         output.write(
           'The gateway passes through. Nothing is listened to yet: add --listen IF, --vxlan PORT or --geneve PORT, or feed a file with weir import FILE.pcap.\n',
         );
     });
+}
+
+/** Waits until every source of the sensor listens or says why it does not; the sensor's row then, null when none reports. */
+async function listening(admin: AdminClient, withinMs: number): Promise<SensorRow | null> {
+  for (let waitedMs = 0; ; waitedMs += POLL_MS) {
+    const { items } = await admin.get<{ items: readonly SensorRow[] }>('/sources');
+    const row = items.find((one) => one.kind === 'sensor') ?? null;
+    const sources = row?.detail.sources ?? [];
+    if (waitedMs >= withinMs || (sources.length > 0 && sources.every(({ state }) => state !== 'starting'))) return row;
+    await delay(POLL_MS);
+  }
+}
+
+/** One line a source: "live lo: 42 packets/s"; then what came of it all. */
+function heard(row: SensorRow | null): string {
+  if (row === null) return 'The sensor does not report yet; see: weir doctor\n';
+  const { counters } = row;
+  const lines = row.detail.sources.map(
+    ({ kind, name, state, problem, packetsPerSecond }) =>
+      `${kind} ${name}: ${problem ?? (state === 'running' ? `${Math.round(packetsPerSecond)} packets/s` : state)}\n`,
+  );
+  const encrypted = Math.round((counters.encryptedShare ?? 0) * 100);
+  return `${lines.join('')}${Math.round(counters.exchangesPerSecond ?? 0)} exchanges/s, ${counters.droppedByKernel ?? 0} dropped${encrypted > 0 ? `; ${encrypted} % TLS, invisible` : ''}\n`;
 }
 
 function sourcesOf(flags: ModeFlags): object[] {

@@ -1,10 +1,14 @@
 /** The sensor of this process: follows the configured and the switched-on sources, and puts what it hears into the stream. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { PrincipalReader } from '../../exchange/index.js';
 import { createSensor, type Sensor, type SourceOptions } from '../../sensor/index.js';
 import type { TrafficPublisher } from '../../traffic/index.js';
 import type { Config } from '../config.js';
 import { scanMarks } from '../scan-keys.js';
 import { type ProcessStatus, type SharedMaps, type SourceView, STATUS_TTL_MS } from '../shared-maps.js';
+
+/** The kernel hands packets on in blocks, a second late at most: what passed before the switch is still to come. */
+const DRAIN_MS = 1_500;
 
 export interface SensorRun {
   readonly id: string;
@@ -24,6 +28,10 @@ export async function runSensor(run: SensorRun): Promise<{ close(): Promise<void
   let sensor: Sensor | null = null;
   let listening = '';
   let changing: Promise<void> = Promise.resolve();
+  let tellClosing = (): void => {};
+  const closing = new Promise<void>((resolve) => {
+    tellClosing = resolve;
+  });
 
   const wanted = (): SourceOptions[] => {
     const switched = maps.sensor.get('sources')?.sources ?? [];
@@ -31,6 +39,9 @@ export async function runSensor(run: SensorRun): Promise<{ close(): Promise<void
   };
   const serviceOf = serviceFinder(config);
   const change = async (): Promise<void> => {
+    if (JSON.stringify(wanted()) === listening) return;
+    if (sensor !== null) await Promise.race([delay(DRAIN_MS, undefined, { ref: false }), closing]);
+    // Who switches back meanwhile goes on listening.
     const sources = wanted();
     const key = JSON.stringify(sources);
     if (key === listening) return;
@@ -111,6 +122,7 @@ export async function runSensor(run: SensorRun): Promise<{ close(): Promise<void
     async close() {
       clearInterval(heartbeat);
       unsubscribe();
+      tellClosing();
       await changing;
       await sensor?.stop();
       await publisher.close(2_000);

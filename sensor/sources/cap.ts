@@ -27,6 +27,7 @@ export class CapSource implements CaptureSource {
   readonly #options: CapOptions;
   #packets = 0;
   #bytes = 0;
+  #listening = false;
 
   constructor(options: CapOptions) {
     this.#options = options;
@@ -39,6 +40,7 @@ export class CapSource implements CaptureSource {
       bytes: this.#bytes,
       droppedByKernel: null,
       malformed: 0,
+      listening: this.#listening,
       remark: 'the cap driver cannot tell what the kernel dropped',
     };
   }
@@ -61,6 +63,7 @@ export class CapSource implements CaptureSource {
         failure = sensorError(message.code, message.message);
       });
       child.stdout?.on('data', (piece: Buffer) => {
+        this.#listening = true;
         try {
           if (failure === null) reader.push(piece);
         } catch (error) {
@@ -75,6 +78,7 @@ export class CapSource implements CaptureSource {
         failure ??= sensorError('SENSOR_DRIVER_ENDED', `the cap driver could not be started: ${error.message}`, error);
       });
       child.on('close', (code, ended) => {
+        this.#listening = false;
         signal.removeEventListener('abort', stop);
         if (signal.aborted) resolve();
         else

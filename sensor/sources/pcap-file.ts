@@ -31,7 +31,7 @@ export class PcapSource implements CaptureSource {
   }
 
   stats(): SourceStats {
-    return { packets: this.#packets, bytes: this.#bytes, droppedByKernel: null, malformed: 0, remark: null };
+    return { packets: this.#packets, bytes: this.#bytes, droppedByKernel: null, malformed: 0, listening: true, remark: null };
   }
 
   /** @throws WeirError SENSOR_FILE_UNREADABLE, SENSOR_NOT_A_CAPTURE, SENSOR_CAPTURE_CORRUPT, SENSOR_CAPTURE_TRUNCATED */

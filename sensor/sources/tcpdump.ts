@@ -30,6 +30,7 @@ export class TcpdumpSource implements CaptureSource {
   #bytes = 0;
   /** Drops of earlier runs, and of this one as last told. */
   #droppedBefore = 0;
+  #listening = false;
   #dropped = 0;
 
   constructor(options: TcpdumpOptions) {
@@ -38,7 +39,14 @@ export class TcpdumpSource implements CaptureSource {
   }
 
   stats(): SourceStats {
-    return { packets: this.#packets, bytes: this.#bytes, droppedByKernel: this.#droppedBefore + this.#dropped, malformed: 0, remark: null };
+    return {
+      packets: this.#packets,
+      bytes: this.#bytes,
+      droppedByKernel: this.#droppedBefore + this.#dropped,
+      malformed: 0,
+      listening: this.#listening,
+      remark: null,
+    };
   }
 
   run(onPacket: OnPacket, signal: AbortSignal): Promise<void> {
@@ -71,11 +79,13 @@ export class TcpdumpSource implements CaptureSource {
         said = (said + text).slice(-4_000);
         this.#readCounters(text);
         // Before this line its handler is not there, and the signal would end it.
-        if (asking === null && said.includes('listening on')) asking = setInterval(() => child.kill('SIGUSR1'), countersEveryMs).unref();
+        this.#listening ||= said.includes('listening on');
+        if (asking === null && this.#listening) asking = setInterval(() => child.kill('SIGUSR1'), countersEveryMs).unref();
       });
       const settle = (error: WeirError | null): void => {
         signal.removeEventListener('abort', stop);
         if (asking !== null) clearInterval(asking);
+        this.#listening = false;
         this.#droppedBefore += this.#dropped;
         this.#dropped = 0;
         if (signal.aborted || error === null) resolve();

@@ -30,6 +30,7 @@ export class UdpMirrorSource implements CaptureSource {
   #malformed = 0;
   #lastMalformed = '';
   #port: number;
+  #listening = false;
 
   constructor(kind: 'vxlan' | 'geneve', options: UdpMirrorOptions) {
     this.kind = kind;
@@ -48,7 +49,14 @@ export class UdpMirrorSource implements CaptureSource {
       this.#malformed === 0
         ? null
         : `${this.#malformed} datagrams on ${this.name} are no ${this.kind === 'vxlan' ? 'VXLAN' : 'Geneve'}; the last: ${this.#lastMalformed}`;
-    return { packets: this.#packets, bytes: this.#bytes, droppedByKernel: null, malformed: this.#malformed, remark };
+    return {
+      packets: this.#packets,
+      bytes: this.#bytes,
+      droppedByKernel: null,
+      malformed: this.#malformed,
+      listening: this.#listening,
+      remark,
+    };
   }
 
   run(onPacket: OnPacket, signal: AbortSignal): Promise<void> {
@@ -71,6 +79,7 @@ export class UdpMirrorSource implements CaptureSource {
         onPacket(packet);
       });
       socket.on('close', () => {
+        this.#listening = false;
         signal.removeEventListener('abort', stop);
         resolve();
       });
@@ -85,6 +94,7 @@ export class UdpMirrorSource implements CaptureSource {
 
   #bound(socket: Socket, signal: AbortSignal, stop: () => void): void {
     this.#port = socket.address().port;
+    this.#listening = true;
     try {
       socket.setRecvBufferSize(RECEIVE_BUFFER_BYTES);
     } catch {

@@ -1,0 +1,107 @@
+/** Mirror mode beside a gateway: nothing is lost when switching, nothing counts twice, and network ids name services. */
+import { createSocket } from 'node:dgram';
+import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import path from 'node:path';
+import t, { type Test } from 'tap';
+import { ethernet, vxlan } from '../sensor/testing/packets.js';
+import { Talk } from '../sensor/testing/talk.js';
+import { eventually, type RunningWeir, startWeir, temporaryFolder, weir } from './support/processes.js';
+
+interface Source {
+  readonly kind: string;
+  readonly problem: string | null;
+  readonly counters: Readonly<Record<string, number>>;
+}
+
+async function source(t: Test, running: RunningWeir, kind: string): Promise<Source | undefined> {
+  const { stdout } = await weir(t, ['doctor', '--json', '--data', running.data]);
+  return (JSON.parse(stdout) as { sources: Source[] }).sources.find((one) => one.kind === kind);
+}
+
+async function startUpstream(t: Test): Promise<string> {
+  const server = createServer((request, response) => {
+    request.resume().on('end', () => response.setHeader('content-type', 'application/json').end(JSON.stringify({ path: request.url })));
+  }).listen(0, '127.0.0.1');
+  await new Promise((resolve) => server.once('listening', resolve));
+  t.teardown(() => server.close());
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+/** The address of the gateway and what the engine counted, without the requests that weir sends to itself. */
+const counted = async (t: Test, running: RunningWeir): Promise<number> => {
+  const engine = await source(t, running, 'engine');
+  return (engine?.counters.exchanges ?? 0) - (engine?.counters.ownTraffic ?? 0);
+};
+
+t.test('switching to mirror and back under load loses no request and counts none twice', async (t) => {
+  const upstream = await startUpstream(t);
+  const running = await startWeir(t, ['--upstream', upstream]);
+  const listen = ['mode', 'mirror', '--listen', 'lo', '--filter', `tcp port ${new URL(upstream).port}`, '--data', running.data];
+  let sent = 0;
+  let failed = 0;
+  let isOver = false;
+  const load = (async () => {
+    while (!isOver) {
+      const answer = await fetch(`${running.gateway}/items/${sent}`).catch(() => null);
+      if (answer?.status !== 200) failed++;
+      await answer?.text();
+      sent++;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  })();
+  const told = await weir(t, listen);
+  t.equal(told.code, 0, told.stderr);
+  t.match(told.stdout, /live lo: \d+ packets\/s\n\d+ exchanges\/s, 0 dropped/, 'it says what it hears');
+  t.match(told.stdout, /Nothing is blocked here/);
+  t.equal((await weir(t, ['mode', 'observe', '--data', running.data])).code, 0);
+  t.equal((await weir(t, listen)).code, 0);
+  t.equal((await weir(t, ['mode', 'observe', '--data', running.data])).code, 0);
+  isOver = true;
+  await load;
+  t.equal(failed, 0, 'every request was answered');
+  t.ok(sent > 50);
+  await eventually('all of them counted', async () => (await counted(t, running)) >= sent, 10_000).catch(() => null);
+  t.equal(await counted(t, running), sent, 'each once');
+});
+
+t.test('a sensor behind a gateway: each exchange once, and a warning; network ids name services', async (t) => {
+  const upstream = await startUpstream(t);
+  const socket = createSocket('udp4');
+  t.teardown(() => socket.close());
+  await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', () => resolve()));
+  const port = socket.address().port + 1;
+  const config = path.join(temporaryFolder(t), 'weir.yaml');
+  writeFileSync(
+    config,
+    JSON.stringify({
+      services: [{ name: 'shop', upstreams: [upstream] }],
+      sensor: {
+        sources: [
+          { kind: 'live', interface: 'lo', filter: `tcp port ${new URL(upstream).port}`, driver: 'tcpdump', bufferKib: 4_096 },
+          { kind: 'vxlan', host: '127.0.0.1', port },
+        ],
+        vnis: { 4201: 'billing' },
+      },
+    }),
+  );
+  const running = await startWeir(t, ['--config', config]);
+  const fetched = async (url: string): Promise<void> => void (await (await fetch(url)).text());
+  await eventually('the capture', async () => {
+    await fetched(`${upstream}/direct`);
+    return ((await source(t, running, 'sensor'))?.counters.captured ?? 0) > 0;
+  });
+  for (let index = 0; index < 20; index++) await fetched(`${running.gateway}/items/${index}`);
+  const engine = await eventually('the twins', async () => {
+    const row = await source(t, running, 'engine');
+    return (row?.counters.seenTwice ?? 0) >= 20 ? row : null;
+  });
+  t.match(engine.problem, /exchanges of the last minute came from a gateway and from a sensor; each was counted once/);
+  const talk = new Talk().open().client('GET /invoices/7 HTTP/1.1\r\nHost: x\r\n\r\n').server('HTTP/1.1 204 No Content\r\n\r\n').close();
+  for (const { bytes } of talk.packets) socket.send(vxlan(4_201, ethernet(0x0800, bytes)), port, '127.0.0.1');
+  await eventually('the service of the network id', async () => {
+    const { stdout } = await weir(t, ['inventory', '--json', '--data', running.data]);
+    return (JSON.parse(stdout) as { service: string; template: string }[]).some(({ service }) => service === 'billing');
+  });
+});
