@@ -70,6 +70,7 @@ interface Seen {
 /** What each identity saw in answers: ids by resource, and whose they are. */
 export class Harvest {
   readonly #seen = new Map<string, Seen>();
+  readonly #given = new Map<string, readonly { readonly word: string; readonly value: string }[]>();
   /** Names of parameters anywhere: fields of these names are worth keeping. */
   readonly #wanted: ReadonlySet<string>;
 
@@ -137,6 +138,13 @@ export class Harvest {
     else if (this.#wanted.has(field) || (NAMED.test(name) && field.startsWith(resource))) put(resource, true);
   }
 
+  /** An id that a login answer gave: `bid` may be the id of a basket. */
+  give(identity: string, word: string, value: string): void {
+    const given = this.#given.get(identity) ?? [];
+    this.#given.set(identity, [...given, { word: singular(word), value }]);
+    this.#sight(this.#of(identity), word, 'id', value, true);
+  }
+
   /** Values that fit a parameter for one identity, best first: its own, then what it may claim, then whatever it saw. */
   candidates(identity: string, self: Self, name: string, pathBefore: string): readonly string[] {
     const resources = resourcesOf(name, pathBefore);
@@ -157,9 +165,11 @@ export class Harvest {
       return ownership === 'exclusive' ? 0 : one.isClaimed || ownership === 'claimed' ? 1 : 2;
     };
     const sorted = fitting.map((one, index) => ({ one, index, rank: rank(one) })).sort((a, b) => a.rank - b.rank || a.index - b.index);
-    const own = selfFor(self, name, resources);
-    const best = sorted.filter(({ rank: worth }) => worth < 2).map(({ one }) => one.value);
-    return [...new Set([...(own.length > 0 ? own : best), ...best, ...sorted.map(({ one }) => one.value)])];
+    const given = (this.#given.get(identity) ?? [])
+      .filter(({ word }) => resources.some((resource) => resource.startsWith(word)))
+      .map(({ value }) => value);
+    const own = [...selfFor(self, name, resources), ...(best(sorted).length > 0 ? [] : given)];
+    return [...new Set([...own, ...best(sorted), ...sorted.map(({ one }) => one.value)])];
   }
 
   /** Whose a value is; null: nobody's in particular. */
@@ -181,6 +191,9 @@ export class Harvest {
 }
 
 export const isSelf = (self: Self, value: string): boolean => self.ids.has(value) || self.names.has(value) || self.emails.has(value);
+
+const best = (sorted: readonly { readonly one: Sighting; readonly rank: number }[]): readonly string[] =>
+  sorted.filter(({ rank }) => rank < 2).map(({ one }) => one.value);
 
 function selfFor(self: Self, name: string, resources: readonly string[]): readonly string[] {
   if (/e?mail$/i.test(name)) return [...self.emails];

@@ -1,7 +1,7 @@
 import { ScanError } from '../errors.js';
 import { CookieJar } from './cookies.js';
 import { fieldsOf, parseBody } from './fields.js';
-import { isSelf, nobody, type Self } from './harvest.js';
+import { nobody, type Self } from './harvest.js';
 import { jwtIn } from './jwt.js';
 import type { Identity, ScanRequest, ScanResponse } from './types.js';
 
@@ -104,8 +104,17 @@ export class LoggedIn implements Identity {
     }
   }
 
-  is(value: string): boolean {
-    return isSelf(this.self, value);
+  /** Ids in the answer to the login: `bid: 6` gives `b` and `6`. */
+  get givenIds(): readonly (readonly [word: string, value: string])[] {
+    return fieldsOf(parseBody(this.#login.answer)).flatMap(({ name, value }) => {
+      const word = /^(.+?)[-_]?id$/i.exec(name)?.[1];
+      return word === undefined ||
+        typeof value === 'object' ||
+        typeof value === 'boolean' ||
+        /^(user|account|session|request|trace|client)$/i.test(word)
+        ? []
+        : [[word, String(value)] as const];
+    });
   }
 
   /** Do the credentials say themselves that they end before `atMs`? */

@@ -61,6 +61,7 @@ export async function makeSamples(
   const anonymous: Person = { name: '', headers: {}, self: nobody(), password: '' };
   const people: readonly Person[] = identities.length > 0 ? identities : [anonymous];
   const harvest = new Harvest(endpoints.flatMap(namesOf));
+  for (const one of identities) for (const [word, value] of one.givenIds) harvest.give(one.name, word, value);
   const pathNames = new Set(endpoints.flatMap(({ template }) => parametersOf(template)));
   /** Does a parameter of this name say which object is meant? */
   const identifies = (name: string): boolean => NAMES_OBJECT.test(name) || pathNames.has(name) || queryNames.has(name);
@@ -267,9 +268,9 @@ export async function makeSamples(
   async function deletable(endpoint: KnownEndpoint): Promise<Tried | null> {
     const name = parametersOf(endpoint.template).at(-1);
     if (name === undefined) return null;
-    const parent = endpoint.template.replace(/\/\{[^}]+\}$/, '');
+    const parent = endpoint.template.replace(/\/\{[^}]+\}\/?$/, '');
     const resources = resourcesOf(name, pathBefore(endpoint.template, name));
-    const maker = usable.find((one) => one.method === 'POST' && one.template === parent);
+    const maker = usable.find((one) => one.method === 'POST' && one.template.replace(/\/$/, '') === parent);
     const person = people[0]!;
     const ids: string[] = [];
     for (let round = 0; maker !== undefined && round < 2; round++) {
