@@ -146,6 +146,16 @@ export const configSchema = z.strictObject({
     .strictObject({ country: z.string().optional(), asn: z.string().optional() })
     .optional()
     .describe('MaxMind database files (.mmdb) of your own'),
+  dataTypes: z
+    .array(z.record(z.string(), z.unknown()))
+    .default([])
+    .describe(
+      'Data types of your own: id, pattern (RE2), title, sensitivity, fields, words, requireWords, caseSensitive, validator; see docs/data-types.md',
+    ),
+  keySets: z
+    .record(z.string(), z.string())
+    .default({})
+    .describe('Name to JWKS file or URL: what the condition jwt.invalidSignature checks signatures against; read again every ten minutes'),
   secret: z
     .string()
     .min(16)

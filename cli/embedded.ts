@@ -83,7 +83,7 @@ async function embed(app: FastifyInstance, options: WeirOptions): Promise<void> 
   const maps = await openSharedMaps(shared);
   const threads = data === null || !wantsAdmin ? null : await startThreads(config, data, packageVersion(), shared, log);
   if (threads !== null) closing.push(...threads.closing);
-  const policies = await openPolicyBook({ folder: options.policies, secret, maps, log });
+  const policies = await openPolicyBook({ config: { policies: options.policies, dataTypes: [], keySets: {} }, secret, maps, log });
   closing.push(() => policies.close());
   const publisher = publisherOf(options, threads);
   closing.push(() => publisher.close(2_000));

@@ -2,6 +2,7 @@
 import type { SensorSettingView } from '../admin/index.js';
 import type { Mode } from '../exchange/index.js';
 import type { ServiceRules } from '../learning/index.js';
+import type { CustomType } from '../policies/index.js';
 import type { SharedMap, SharedState } from '../traffic/index.js';
 
 /** Key: service name. Set by people at run time; wins over the configuration. */
@@ -106,6 +107,12 @@ export interface MetricsText {
   readonly text: string;
 }
 
+/** Key: `own`. Data types that people wrote in the UI, and the built-in ones that they switched off. */
+export interface OwnTypesSetting {
+  readonly own: readonly CustomType[];
+  readonly disabled: readonly string[];
+}
+
 /** Key: `key`. By what scans mark their requests and gateways know them. */
 export interface ScanKey {
   readonly secret: string;
@@ -124,10 +131,11 @@ export interface SharedMaps {
   readonly scanKeys: SharedMap<ScanKey>;
   /** Key: service name. What its requests may hold. */
   readonly schemas: SharedMap<ServiceRules>;
+  readonly dataTypes: SharedMap<OwnTypesSetting>;
 }
 
 export async function openSharedMaps(shared: SharedState): Promise<SharedMaps> {
-  const [metrics, modes, policies, policyModes, templates, scores, status, sensor, pins, scanKeys, schemas] = await Promise.all([
+  const [metrics, modes, policies, policyModes, templates, scores, status, sensor, pins, scanKeys, schemas, dataTypes] = await Promise.all([
     shared.open<MetricsText>('metrics'),
     shared.open<ModeSetting>('modes'),
     shared.open<PolicyText>('policies'),
@@ -139,8 +147,9 @@ export async function openSharedMaps(shared: SharedState): Promise<SharedMaps> {
     shared.open<PinSetting>('pins'),
     shared.open<ScanKey>('scan-keys'),
     shared.open<ServiceRules>('schemas'),
+    shared.open<OwnTypesSetting>('data-types'),
   ]);
-  return { metrics, modes, policies, policyModes, templates, scores, status, sensor, pins, scanKeys, schemas };
+  return { metrics, modes, policies, policyModes, templates, scores, status, sensor, pins, scanKeys, schemas, dataTypes };
 }
 
 /** How long a status stays when its process no longer renews it. */

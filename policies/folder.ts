@@ -112,8 +112,10 @@ export class PolicyFolder {
     const { set, good, problems } = await this.compileAll();
     const stale = new Map<string, PolicyProblem[]>();
     for (const problem of problems) stale.set(problem.file, [...(stale.get(problem.file) ?? []), problem]);
-    const changed = set !== null && set.version !== this.current.set.version;
-    this.current = { set: changed ? set : this.current.set, stale, loadedAtMs: Date.now() };
+    // The version is of the texts; data types may have changed behind them.
+    const { current } = this;
+    const changed = set !== null && (set.version !== current.set.version || set.options.classifier !== current.set.options.classifier);
+    this.current = { set: changed ? set : current.set, stale, loadedAtMs: Date.now() };
     if (set !== null) this.good = good;
     if (changed) this.options.onChange?.(set);
     if (problems.length > 0) this.options.onStale?.(problems);

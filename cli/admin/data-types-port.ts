@@ -1,9 +1,11 @@
-import type { DataTypesPort } from '../../admin/index.js';
+import type { DataTypesPort, OwnDataType } from '../../admin/index.js';
 import { Redactor } from '../../exchange/index.js';
-import { Classifier, customTypeSchema, dataTypes } from '../../policies/index.js';
+import { Classifier, type CustomType, customTypeSchema, dataTypes } from '../../policies/index.js';
+import type { SharedMaps } from '../shared-maps.js';
+import { OWN_TYPES } from '../wiring/vocabulary.js';
 
 /** Data types as the settings page asks for them: the built-in list, and a tester for own ones. */
-export function dataTypesPort(): DataTypesPort {
+export function dataTypesPort(maps: SharedMaps): DataTypesPort {
   const redactor = new Redactor('tester');
   return {
     builtIn: () =>
@@ -15,17 +17,7 @@ export function dataTypesPort(): DataTypesPort {
         examples: { match: [...type.examples.match], ignore: [...type.examples.ignore] },
       })),
     test(text, own) {
-      const custom = own
-        .filter((type) => type.enabled && type.pattern !== null)
-        .map((type) =>
-          customTypeSchema.parse({
-            id: type.id,
-            title: type.title,
-            sensitivity: type.sensitivity,
-            pattern: type.pattern,
-            fields: [...type.fieldNames],
-          }),
-        );
+      const custom = customTypes(own);
       const classifier = Classifier.of(dataTypes, custom);
       const hits = new Map<string, { type: string; path: string; confidence: number; excerpt: string; count: number }>();
       for (const match of classifier.classifyText(text)) {
@@ -43,6 +35,23 @@ export function dataTypesPort(): DataTypesPort {
       }
       return [...hits.values()];
     },
-    publish: async () => undefined,
+    async publish(own, disabled) {
+      await maps.dataTypes.set(OWN_TYPES, { own: customTypes(own), disabled });
+    },
   };
+}
+
+/** Own types as the classifier takes them; those that are switched off, or have no pattern yet, are left out. */
+function customTypes(own: readonly OwnDataType[]): CustomType[] {
+  return own
+    .filter((type) => type.enabled && type.pattern !== null)
+    .map((type) =>
+      customTypeSchema.parse({
+        id: type.id,
+        title: type.title,
+        sensitivity: type.sensitivity,
+        pattern: type.pattern,
+        fields: [...type.fieldNames],
+      }),
+    );
 }

@@ -22,8 +22,8 @@ const REPLAY_PAUSE_EVERY = 200;
 /** The policy language as the admin API asks for it. */
 export function policiesPort(book: PolicyBook, maps: SharedMaps, redactor: Redactor): PoliciesPort {
   const compileOne = (text: string): FullPolicySet => {
-    const { classifier, keys } = book.current().options;
-    return compilePolicies([{ file: 'policy.yaml', text, origin: 'ui' }], { redactor, classifier, keys });
+    const { keys } = book.current().options;
+    return compilePolicies([{ file: 'policy.yaml', text, origin: 'ui' }], { redactor, classifier: book.classifier(), keys });
   };
   const views = (): PolicyView[] => {
     const counts = countsByRule(maps);

@@ -48,7 +48,7 @@ export async function runAdmin(run: AdminRun): Promise<RunningAdmin> {
   const { config, secret, shared, log } = run;
   const store = await openConfiguredStore(config);
   const maps = await openSharedMaps(shared);
-  const policies = lazyPolicyBook({ folder: config.policies, secret, maps, log });
+  const policies = lazyPolicyBook({ config, secret, maps, log });
   const blocklist = await Blocklist.open(shared, { protect: protectedAddresses(config) });
   const table = new BlockTable(config.geo === undefined ? null : await openGeo(config.geo));
   table.follow(blocklist.blocks, blocklist.allowlist);
@@ -81,7 +81,7 @@ export async function runAdmin(run: AdminRun): Promise<RunningAdmin> {
     blocks: blocksPort({ blocklist, table, feeds, hits: await shared.open<BlockHits>('block-hits') }),
     policies: policiesPort(policies, maps, new Redactor(secret)),
     sources: sourcesPort(maps, importPort(config, secret, run.publisher), selfTests(store, maps)),
-    dataTypes: dataTypesPort(),
+    dataTypes: dataTypesPort(maps),
     templates: templatesPort(maps),
     integrations: integrationsPort(config.admin.externalUrl ?? null),
   };

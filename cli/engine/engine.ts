@@ -44,7 +44,7 @@ export interface EngineParts {
   readonly detectors: DetectorWatch;
   readonly actors: ActorBook;
   readonly hits: HitBook;
-  readonly classifier: Classifier;
+  readonly classifier: () => Classifier;
   readonly policies: () => FullPolicySet;
   readonly redactor: Redactor;
   readonly actorScore: (id: string) => number;
@@ -169,8 +169,15 @@ export class Engine {
     this.events.learned(this.parts.ownership.deltas());
   }
 
-  /** When nothing arrives: writes what was held back to save writes. Resolves when all is written, or `stop` gave up on it. */
+  /** When nothing arrives: decides what was left open and writes what was held back. Resolves when all is written, or `stop` gave up on it. */
   idle(): Promise<void> {
+    this.parts.inventory.settle();
+    return this.writer.flush();
+  }
+
+  /** Once in a while: what fell silent, and what is documented and never called. */
+  review(nowMs: number): Promise<void> {
+    this.parts.inventory.review(nowMs);
     return this.writer.flush();
   }
 
@@ -254,7 +261,7 @@ export class Engine {
       return;
     }
     const bodies = bodiesOf(exchange);
-    const observation = inventory.observe(exchange, dataHitsOf(exchange, classifier), bodies);
+    const observation = inventory.observe(exchange, dataHitsOf(exchange, classifier()), bodies);
     const { endpoint } = observation;
     const { verdict, finding } = ownership.judge(observation, bodies.response);
     actors.observe(observation);

@@ -5,7 +5,7 @@ import { createSeal } from '../../admin/index.js';
 import { ActorBook, type BlockHits, Blocklist, HitBook, openGeo, type Verdict } from '../../attackers/index.js';
 import { actorOf, type Exchange, Redactor } from '../../exchange/index.js';
 import { Inventory, OwnershipModel, watchAll } from '../../learning/index.js';
-import { Classifier, type Decision, dataTypes } from '../../policies/index.js';
+import type { Decision } from '../../policies/index.js';
 import { DEFAULT_RETENTION, openStore, type Store } from '../../store/index.js';
 import type { Batch, FeedWriter, SharedState, TrafficConsumer } from '../../traffic/index.js';
 import type { Config } from '../config.js';
@@ -30,6 +30,7 @@ export interface EngineRun {
 }
 
 const SWEEP_EVERY_MS = 60_000;
+const REVIEW_EVERY_MS = 24 * 3_600_000;
 const GROUP = 'engine';
 const IDLE_MS = 1_000;
 const POLICIES_AFTER_MS = 700;
@@ -46,7 +47,7 @@ export async function runEngine(run: EngineRun): Promise<{ close(): Promise<void
   const maps = await openSharedMaps(run.shared);
   // Compiling takes most of a second that the gateway needs just now: ready first, and the first batch waits for it.
   const opening = new Promise<void>((resolve) => setTimeout(resolve, POLICIES_AFTER_MS)).then(() =>
-    openPolicyBook({ folder: config.policies, secret, maps, log: run.log }),
+    openPolicyBook({ config, secret, maps, log: run.log }),
   );
   opening.catch(() => undefined);
   const policies: { book: PolicyBook | null } = { book: null };
@@ -72,7 +73,10 @@ export async function runEngine(run: EngineRun): Promise<{ close(): Promise<void
       detectors,
       actors,
       hits,
-      classifier: Classifier.of(dataTypes),
+      classifier: () => {
+        if (policies.book === null) throw new Error('the engine classifies before its policies are loaded');
+        return policies.book.classifier();
+      },
       policies: () => {
         if (policies.book === null) throw new Error('the engine evaluates before its policies are loaded');
         return policies.book.current();
@@ -145,10 +149,12 @@ export async function runEngine(run: EngineRun): Promise<{ close(): Promise<void
   publish();
   const heartbeat = setInterval(publish, 1000);
   const sweeper = setInterval(() => void sweep(store, config, run.log), SWEEP_EVERY_MS);
+  const reviewer = setInterval(() => void engine.review(Date.now()), REVIEW_EVERY_MS);
   return {
     async close() {
       clearInterval(heartbeat);
       clearInterval(sweeper);
+      clearInterval(reviewer);
       clearInterval(idle);
       pins();
       stop.abort();

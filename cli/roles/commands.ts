@@ -71,7 +71,7 @@ export async function gateway(flags: RoleFlags, config: Config, version: string,
     const { redis } = config.stream;
     const shared = createSharedState({ dir: data.path, ...(redis === undefined ? {} : { redis: { url: redis } }) });
     const maps = await openSharedMaps(shared);
-    const policies = await openPolicyBook({ folder: config.policies, secret: data.secret, maps, log });
+    const policies = await openPolicyBook({ config, secret: data.secret, maps, log });
     const publisher = redis === undefined ? discardingPublisher() : redisPublisher(streamOf(config, redis));
     const running = await runGateway({
       id: `gateway-${process.pid}`,

@@ -62,7 +62,7 @@ export async function runUp(config: Config, data: DataDir, version: string, log:
   try {
     const { openGeo, openPolicyBook, runGateway } = await import('../wiring/gateway-role.js');
     const maps = await openSharedMaps(shared);
-    const policies = await openPolicyBook({ folder: config.policies, secret: data.secret, maps, log });
+    const policies = await openPolicyBook({ config, secret: data.secret, maps, log });
     closing.push(async () => policies.close());
     const threads = await startingThreads;
     const publisher =

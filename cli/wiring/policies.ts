@@ -1,30 +1,38 @@
 /** The policies in force in this process: built-in ones, the folder, and what people wrote in the UI; the last good text stays when a new one is broken. */
 import { Redactor } from '../../exchange/index.js';
-import { compilePolicies, type FullPolicySet, loadLibrary, PolicyFolder } from '../../policies/index.js';
+import { Classifier, compilePolicies, dataTypes, type FullPolicySet, loadLibrary, PolicyFolder } from '../../policies/index.js';
+import type { Config } from '../config.js';
 import type { PolicyStatus, SharedMaps } from '../shared-maps.js';
+import { openVocabulary } from './vocabulary.js';
 
 export interface PolicyBook {
   current(): FullPolicySet;
+  /** Recognises the data types that policies know. */
+  classifier(): Classifier;
   status(): PolicyStatus;
   close(): void;
 }
 
 export interface PolicyBookOptions {
-  readonly folder: string | undefined;
+  /** Folder of policies, own data types, key sets. */
+  readonly config: Pick<Config, 'policies' | 'dataTypes' | 'keySets'>;
   readonly secret: string;
   readonly maps: SharedMaps;
   readonly log: (message: string) => void;
 }
 
 /** Mistakes in files do not stop a start: they are logged and shown as stale. */
-export async function openPolicyBook({ folder, secret, maps, log }: PolicyBookOptions): Promise<PolicyBook> {
+export async function openPolicyBook({ config, secret, maps, log }: PolicyBookOptions): Promise<PolicyBook> {
   const redactor = new Redactor(secret);
+  const vocabulary = openVocabulary({ dataTypes: config.dataTypes, keySets: config.keySets, maps, log });
   const told = new Set<string>();
   const policies = await PolicyFolder.load({
-    path: folder ?? null,
+    path: config.policies ?? null,
     base: loadLibrary(),
     compile: () => ({
       redactor,
+      classifier: vocabulary.classifier(),
+      keys: vocabulary.keys,
       overrides: new Map([...maps.policyModes.entries()].map(({ key, value }) => [key, { mode: value.mode, rollout: value.rollout }])),
     }),
     onStale: (problems) => {
@@ -42,9 +50,14 @@ export async function openPolicyBook({ folder, secret, maps, log }: PolicyBookOp
     await policies.edit(sources).catch((error: unknown) => log(`policies: ${error instanceof Error ? error.message : String(error)}`));
   };
   if (maps.policies.size > 0) await edit();
-  const unsubscribe = [maps.policies.subscribe(() => void edit()), maps.policyModes.subscribe(() => void policies.reload())];
+  const unsubscribe = [
+    maps.policies.subscribe(() => void edit()),
+    maps.policyModes.subscribe(() => void policies.reload()),
+    vocabulary.onChange(() => void policies.reload()),
+  ];
   return {
     current: () => policies.set,
+    classifier: () => vocabulary.classifier(),
     status: () => ({
       version: policies.set.version,
       stale: [...policies.state.stale.values()].flat().map(({ file, line, column, message }) => ({ file, line, column, message })),
@@ -52,6 +65,7 @@ export async function openPolicyBook({ folder, secret, maps, log }: PolicyBookOp
     }),
     close() {
       for (const stop of unsubscribe) stop();
+      vocabulary.close();
       policies.close();
     },
   };
@@ -80,6 +94,7 @@ export function lazyPolicyBook(options: PolicyBookOptions, delayMs = 1_500): Pol
       builtIn ??= compilePolicies(loadLibrary());
       return builtIn;
     },
+    classifier: () => book?.classifier() ?? Classifier.of(dataTypes),
     status: () => book?.status() ?? { version: '', stale: [], rules: [] },
     close() {
       closed = true;

@@ -20,7 +20,13 @@ const MAX_REMEMBERED = 10_000;
  */
 export class KeyRing {
   private readonly sets = new Map<string, readonly Key[]>();
+  private readonly declared = new Set<string>();
   private readonly results = new Map<string, boolean>();
+
+  /** A set that policies may name and whose keys come later: until then no signature is held against it. */
+  declare(name: string): void {
+    this.declared.add(name);
+  }
 
   /** Replaces the keys of one set. Keys that cannot be used are left out; returns how many were taken. */
   set(name: string, jwks: readonly Jwk[]): number {
@@ -31,12 +37,12 @@ export class KeyRing {
   }
 
   has(name: string): boolean {
-    return this.sets.has(name);
+    return this.sets.has(name) || this.declared.has(name);
   }
 
   /** Names of the sets, for messages. */
   names(): string[] {
-    return [...this.sets.keys()];
+    return [...new Set([...this.declared, ...this.sets.keys()])];
   }
 
   /** Does the compact JWS (RFC 7515) verify with a key of the set? null when the set is not loaded. `alg: none` never verifies. */
