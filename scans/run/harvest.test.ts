@@ -1,0 +1,104 @@
+import t from 'tap';
+import { Harvest, nobody, type Self } from './harvest.js';
+
+const self = (ids: readonly string[], names: readonly string[] = [], emails: readonly string[] = []): Self => ({
+  ids: new Set(ids),
+  names: new Set(names),
+  emails: new Set(emails),
+});
+const alice = self(['1'], ['alice'], ['alice@shop.example']);
+const bob = self(['2'], ['bob'], ['bob@shop.example']);
+
+/** What alice and bob were answered at a path. */
+function seen(answers: readonly (readonly [path: string, alice: unknown, bob: unknown])[], names: readonly string[] = []): Harvest {
+  const harvest = new Harvest(names);
+  for (const [path, hers, his] of answers) {
+    harvest.gather('alice', alice, path, JSON.stringify(hers));
+    harvest.gather('bob', bob, path, JSON.stringify(his));
+  }
+  return harvest;
+}
+
+t.test('whose a value is', (t) => {
+  const posts = { posts: [{ id: 'p1', author: { username: 'alice', vehicleId: 'v-alice' } }] };
+  const table: [what: string, harvest: Harvest, value: string, expected: string | null][] = [
+    ['in her list alone', seen([['/orders', { orders: [{ id: 101 }] }, { orders: [{ id: 202 }] }]]), '101', 'exclusive'],
+    ['in both lists', seen([['/products', [{ id: 3 }], [{ id: 3 }]]]), '3', null],
+    [
+      'a reference to what everybody lists',
+      seen([
+        ['/orders', [{ id: 9, product_id: 3, user: 'alice' }], []],
+        ['/products', [{ id: 3 }], [{ id: 3 }]],
+      ]),
+      '3',
+      null,
+    ],
+    [
+      'hers by a field beside it, in a list for all',
+      seen([['/books', [{ id: 'b1', owner: 'alice' }], [{ id: 'b1', owner: 'alice' }]]]),
+      'b1',
+      'claimed',
+    ],
+    ['his by a field beside it', seen([['/books', [{ id: 'b2', owner: 'bob' }], [{ id: 'b2', owner: 'bob' }]]]), 'b2', null],
+    [
+      'hers, though a post tells it to all',
+      seen([
+        ['/vehicles', [{ uuid: 'v-alice' }], []],
+        ['/posts', posts, posts],
+      ]),
+      'v-alice',
+      'exclusive',
+    ],
+    ['herself', seen([]), 'alice', 'claimed'],
+    ['never seen', seen([]), '77', null],
+  ];
+  for (const [what, harvest, value, expected] of table) t.equal(harvest.ownership('alice', alice, value), expected, what);
+  t.end();
+});
+
+t.test('which value goes into a parameter', (t) => {
+  const orders: readonly [string, unknown, unknown] = ['/api/v1/orders', { data: [{ id: 101 }, { id: 102 }] }, { data: [{ id: 202 }] }];
+  const table: [what: string, harvest: Harvest, name: string, before: string, expected: string | undefined][] = [
+    ['{id} of the collection before it', seen([orders]), 'id', '/api/v1/orders/', '102'],
+    ['{orderId} wherever it stands', seen([orders]), 'orderId', '/api/v1/invoices/of/', '102'],
+    ['{order_id} in a query', seen([orders]), 'order_id', '', '102'],
+    ['{video}, the name of the resource', seen([['/videos', [{ id: 5 }], [{ id: 6 }]]]), 'video', '/videos/', '5'],
+    [
+      'report_id from a list without ids',
+      seen([['/my_reports', { reports: [{ report_id: 50 }] }, { reports: [{ report_id: 51 }] }]]),
+      'report_id',
+      '',
+      '50',
+    ],
+    ['{username}', seen([]), 'username', '/users/v1/', 'alice'],
+    ['{userId}', seen([]), 'userId', '/users/', '1'],
+    ['{id} of users', seen([]), 'id', '/api/users/', '1'],
+    ['{email}', seen([]), 'email', '/accounts/', 'alice@shop.example'],
+    [
+      '{book_title} of her own book',
+      seen(
+        [
+          [
+            '/books',
+            [
+              { book_title: 'x', user: 'bob' },
+              { book_title: 'y', user: 'alice' },
+            ],
+            [],
+          ],
+        ],
+        ['book_title'],
+      ),
+      'book_title',
+      '/books/',
+      'y',
+    ],
+    ['nothing is known', seen([]), 'id', '/things/', undefined],
+  ];
+  for (const [what, harvest, name, before, expected] of table) t.equal(harvest.candidates('alice', alice, name, before)[0], expected, what);
+  const basket = new Harvest([]);
+  basket.give('alice', 'b', '6');
+  t.equal(basket.candidates('alice', alice, 'id', '/rest/basket/')[0], '6', 'an id that the login gave');
+  t.equal(basket.ownership('alice', nobody(), '6'), 'exclusive');
+  t.end();
+});

@@ -1,0 +1,188 @@
+import { createServer, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import t, { type Test } from 'tap';
+import { guardFor } from './guard.js';
+import { type AuthContext, logIn } from './identities.js';
+import { DEFAULT_LIMITS } from './scan.js';
+import { SignedIn } from './signed-in.js';
+import type { ScanRequest } from './types.js';
+import { createWire } from './wire.js';
+
+const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+const jwt = (claims: object) => `${part({ alg: 'HS256' })}.${part(claims)}.c2lnbmF0dXJl`;
+
+interface Reply {
+  readonly status?: number;
+  readonly headers?: Record<string, string | string[]>;
+  readonly body?: unknown;
+}
+
+async function target(t: Test, answer: (request: IncomingMessage, body: string) => Reply) {
+  const seen: string[] = [];
+  const server = createServer((request, response) => {
+    let body = '';
+    request.on('data', (chunk) => {
+      body += chunk;
+    });
+    request.on('end', () => {
+      seen.push(`${request.method} ${request.url} ${body}`.trim());
+      const { status = 200, headers = {}, body: told = {} } = answer(request, body);
+      response.writeHead(status, { 'content-type': typeof told === 'string' ? 'text/html' : 'application/json', ...headers });
+      response.end(typeof told === 'string' ? told : JSON.stringify(told));
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const guard = guardFor(url, [], { connections: 2, timeoutMs: 2_000 });
+  t.teardown(async () => {
+    await guard.close();
+    server.closeAllConnections();
+    server.close();
+  });
+  const wire = createWire({ ...DEFAULT_LIMITS, guard, mark: () => 'test', requestsPerSecond: 1_000, signal: new AbortController().signal });
+  return { url, seen, send: (request: ScanRequest) => wire.send(request) };
+}
+
+const context = (kind: AuthContext['kind'], config: AuthContext['config']): AuthContext => ({ name: 'alice', role: 'user', kind, config });
+const PAGE =
+  '<form action="/in" method=post><input type=hidden name=csrf value="t1"><input name="mail"><input type="password" name="pw"></form>';
+
+t.test('each kind of login gives its headers', async (t) => {
+  const { url, seen, send } = await target(t, (request, body) => {
+    switch (request.url) {
+      case '/token-login':
+        return { body: { data: { user: { id: 7, email: 'a@x.example' }, accessToken: 'tok-1' } } };
+      case '/cookie-login':
+        return { headers: { 'set-cookie': ['sid=s1; Path=/; Expires=Wed, 01 Jan 2031 00:00:00 GMT', 'XSRF-TOKEN=x%3D1; Path=/'] } };
+      case '/header-login':
+        return { headers: { 'x-token': 'h1' } };
+      case '/form':
+        return { headers: { 'set-cookie': 'sid=before' }, body: PAGE };
+      case '/in':
+        return body === 'csrf=t1&mail=a%40x.example&pw=secret'
+          ? { status: 302, headers: { location: '/home', 'set-cookie': 'sid=after' } }
+          : { status: 302, headers: { location: '/form' } };
+      case '/home':
+        return { body: '<meta name="csrf-token" content="t2">' };
+      case '/oauth':
+        return { body: { access_token: 'o1', refresh_token: 'r1' } };
+      default:
+        return { status: 404 };
+    }
+  });
+  const table: [what: string, kind: AuthContext['kind'], config: AuthContext['config'], headers: object][] = [
+    ['nobody', 'none', {}, {}],
+    ['a header', 'header', { name: 'X-Api-Key', value: 'k' }, { 'x-api-key': 'k' }],
+    ['cookies', 'cookies', { cookie: 'sid=1' }, { cookie: 'sid=1' }],
+    ['basic', 'basic', { username: 'a', password: 'b' }, { authorization: 'Basic YTpi' }],
+    [
+      'a login whose token is found by its name',
+      'login',
+      { path: '/token-login', body: { email: 'a@x.example', password: 'p' } },
+      { authorization: 'Bearer tok-1' },
+    ],
+    ['into another header', 'login', { path: '/token-login', body: {}, header: 'X-Access-Token' }, { 'x-access-token': 'tok-1' }],
+    [
+      'by its path',
+      'login',
+      { path: '/token-login', body: {}, extract: '$.data.accessToken', prefix: 'Token ' },
+      { authorization: 'Token tok-1' },
+    ],
+    ['from a header', 'login', { path: '/header-login', body: {}, extract: 'header:X-Token' }, { authorization: 'Bearer h1' }],
+    [
+      'cookies of a login',
+      'login',
+      { path: '/cookie-login', body: 'u=a&p=b' },
+      { cookie: 'sid=s1; XSRF-TOKEN=x%3D1', 'x-xsrf-token': 'x=1' },
+    ],
+    [
+      'a form with a CSRF field',
+      'form',
+      { path: '/form', username: 'a@x.example', password: 'secret' },
+      { cookie: 'sid=after', 'x-csrf-token': 't2' },
+    ],
+    [
+      'OAuth 2',
+      'oauth2',
+      { tokenUrl: '/oauth', grantType: 'password', clientId: 'c', username: 'a', password: 'p' },
+      { authorization: 'Bearer o1' },
+    ],
+  ];
+  for (const [what, kind, config, headers] of table) t.strictSame((await logIn(context(kind, config), url, send)).headers, headers, what);
+  t.ok(seen.includes('POST /cookie-login u=a&p=b'));
+  t.ok(seen.includes('POST /oauth grant_type=password&client_id=c&username=a&password=p'));
+  const bad: [config: AuthContext['config'], kind: AuthContext['kind'], message: RegExp][] = [
+    [{ path: '/nowhere', body: {} }, 'login', /"alice" cannot log in: POST \/nowhere answers 404/],
+    [{ path: '/home', body: {} }, 'login', /got no cookie and no token/],
+    [{ path: '/token-login', body: {}, extract: '$.jwt' }, 'login', /has no \$\.jwt/],
+    [{ path: '/form', username: 'a@x.example', password: 'wrong' }, 'form', /cannot log in: the form at \/form/],
+    [{ path: '/home' }, 'form', /no form with a password field/],
+  ];
+  for (const [config, kind, message] of bad) await t.rejects(logIn(context(kind, config), url, send), { message });
+});
+
+t.test('tokens that end are renewed: by their expiry, by a refresh token, and after a refusal that is the session’s', async (t) => {
+  let issued = 0;
+  let valid = '';
+  const token = (seconds: number) => {
+    valid = jwt({ sub: 'alice', n: ++issued, exp: Math.floor(Date.now() / 1000) + seconds });
+    return valid;
+  };
+  const { url, seen, send } = await target(t, (request, body) => {
+    if (request.url === '/login') return { body: { token: token(3) } };
+    if (request.url === '/opaque') {
+      valid = `opaque-${++issued}`;
+      return { body: { token: valid } };
+    }
+    if (request.url === '/oauth') {
+      const isGood = !body.includes('refresh_token=r1') || issued < 50;
+      return isGood ? { body: { access_token: token(3), refresh_token: 'r1' } } : { status: 400 };
+    }
+    return request.headers.authorization === `Bearer ${valid}` ? { body: { id: 1 } } : { status: 401 };
+  });
+  const get = (headers: ScanRequest['headers']): ScanRequest => ({
+    method: 'GET',
+    url: `${url}/orders`,
+    headers,
+    body: '',
+    followRedirects: false,
+  });
+  const sampleOf = (headers: ScanRequest['headers']) => ({
+    request: get(headers),
+    response: { status: 200, headers: {}, body: '{"id":1}', durationMs: 1 },
+    endpointId: 'e',
+    service: 's',
+    template: '/orders',
+    identity: 'alice',
+    ownValues: [],
+    pathValues: [],
+    isSecured: null,
+  });
+
+  const short = await logIn(context('login', { path: '/login', body: {} }), url, send);
+  const signedIn = new SignedIn([short], send, Date.now);
+  const before = short.headers;
+  t.equal((await signedIn.send(get(before))).status, 200, 'three seconds are too few: renewed before it was sent');
+  t.not(short.headers.authorization, before.authorization);
+  t.strictSame((await signedIn.fresh(sampleOf(before))).request.headers, short.headers, 'samples carry what is good now');
+
+  const oauth = await logIn(context('oauth2', { tokenUrl: '/oauth' }), url, send);
+  await new SignedIn([oauth], send, Date.now).send(get(oauth.headers));
+  t.ok(
+    seen.some((line) => line.includes('grant_type=refresh_token')),
+    'with the refresh token',
+  );
+
+  const opaque = await logIn(context('login', { path: '/opaque', body: {} }), url, send);
+  const other = new SignedIn([opaque], send, Date.now);
+  await other.prove([sampleOf(opaque.headers)]);
+  const old = opaque.headers;
+  valid = 'somebody logged out';
+  t.equal((await other.send(get(old))).status, 200, 'logged in again');
+  const count = seen.length;
+  t.equal((await other.send({ ...get({ authorization: 'Bearer forged' }) })).status, 401, 'a forged token is not ours to renew');
+  t.equal(seen.length, count + 1);
+
+  const dead = await logIn(context('header', { value: 'Bearer dead' }), url, send);
+  await t.rejects(new SignedIn([dead], send, Date.now).prove([sampleOf(dead.headers)]), { message: /credentials of "alice" are refused/ });
+});
