@@ -164,6 +164,15 @@ t.test('answers of every shape come through', async (t) => {
     'POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\nConnection: close\r\n\r\nhi',
   );
   t.match(expect, /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200[\s\S]*hi/);
+  await raw(
+    port,
+    'POST /echo?with=trailers HTTP/1.1\r\nHost: a\r\nTrailer: X-Sum\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n2\r\nhi\r\n0\r\nX-Sum: 7\r\n\r\n',
+  );
+  t.same(
+    exchanges.find((one) => one.request.target === '/echo?with=trailers')?.request.trailers,
+    ['X-Sum', '7'],
+    'trailers of a request are recorded',
+  );
   const large = exchanges.find((one) => one.request.target === '/large');
   t.match(
     [large?.response?.body.bytes.length, large?.response?.body.totalLength, large?.response?.body.missing],

@@ -73,6 +73,7 @@ async function start(
 function mirror(): http.Server {
   return http.createServer((req, res) => {
     let body = '';
+    if (req.url === '/hinted') res.writeEarlyHints({ link: '</style.css>; rel=preload; as=style' });
     req.on('data', (chunk) => {
       body += chunk;
     });
@@ -319,6 +320,11 @@ t.test('TLS: HTTP/2 by ALPN, certificate reload, client certificates', async (t)
   );
   t.match(exchanges[0], { request: { httpVersion: '2', scheme: 'https', headers: ['host', `127.0.0.1:${port}`] } });
   t.equal((await ask({ ':path': '/bad%zz' })).answer[':status'], 400);
+  const hinted = session.request({ ':path': '/hinted' });
+  const informed = once(hinted, 'headers') as Promise<[http2.IncomingHttpHeaders]>;
+  hinted.resume();
+  t.match((await informed)[0], { ':status': 103, link: '</style.css>; rel=preload; as=style' }, 'early hints over HTTP/2');
+  await once(hinted, 'end');
 
   const fallback = await new Promise<Mirrored>((resolve, reject) => {
     https
