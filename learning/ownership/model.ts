@@ -44,12 +44,16 @@ export interface OwnershipSettings {
   readonly guessesToAlert: number;
   /** Confidence from which a verdict becomes a finding. */
   readonly alertConfidence: number;
+  /** Entries of the table (objects, names, grants); beyond them new ones are counted and not kept. 24 bytes each. */
+  readonly maxEntries: number;
 }
 
 export interface OwnershipStats {
   readonly people: number;
   readonly entries: number;
   readonly tableBytes: number;
+  /** Entries that were not kept because the table is full. */
+  readonly droppedEntries: number;
   readonly contexts: number;
   readonly objectsInDetail: number;
   readonly joins: number;
@@ -98,6 +102,7 @@ export class OwnershipModel {
   readonly #shown = new Set<string>();
   /** Exchanges of known callers, since this process began or since the state it continues was young. */
   #calls = 0;
+  #refused = 0;
   /** Id value → resources that answers showed it as; two generations, the older one is forgotten as a whole. */
   #ids = new Map<number, string[]>();
   #olderIds = new Map<number, string[]>();
@@ -110,7 +115,15 @@ export class OwnershipModel {
   readonly #broadLists = new Map<string, Set<number>>();
 
   constructor(settings: Partial<OwnershipSettings> & Pick<OwnershipSettings, 'secret' | 'seed'>) {
-    this.#settings = { regime: REGIME, judge: JUDGE, alertConfidence: 0.5, guessesToBlock: 3.4, guessesToAlert: 2.4, ...settings };
+    this.#settings = {
+      regime: REGIME,
+      judge: JUDGE,
+      alertConfidence: 0.5,
+      guessesToBlock: 3.4,
+      guessesToAlert: 2.4,
+      maxEntries: 12_000_000,
+      ...settings,
+    };
     this.known = new Knowledge(new KeyedHash(settings.seed));
     this.people = new People(this.known, this.#write, this.#forget, (piece) => this.#dirty.pieces.add(piece));
     this.#objects = new Objects(this.known, this.#write, (hi, lo, value, kind) => {
@@ -240,6 +253,7 @@ export class OwnershipModel {
       people: this.people.size,
       entries: this.known.table.size,
       tableBytes: this.known.table.bytes,
+      droppedEntries: this.#refused,
       contexts: this.#contexts.size,
       objectsInDetail: this.#objects.size,
       joins: this.people.joins,
@@ -249,6 +263,10 @@ export class OwnershipModel {
   }
 
   readonly #write = (hi: number, lo: number, a: number, b: number): void => {
+    if (this.known.table.size >= this.#settings.maxEntries && !this.known.table.get(hi, lo)) {
+      this.#refused++;
+      return;
+    }
     if (!this.known.table.set(hi, lo, a, b)) return;
     this.#dirty.segments.add(hi >>> 22);
     this.#entryLog.set(entryKey(hi, lo), [hi >>> 0, lo >>> 0, a >>> 0, b >>> 0, 1]);

@@ -19,6 +19,20 @@ for (const world of worlds) {
   });
 }
 
+t.test('a full table takes nothing new, counts it, and goes on judging by what it has', async (t) => {
+  const { entries } = play(worlds[0], { seed: 'full', benign: 600, attackStart: -1 });
+  const model = new OwnershipModel({ secret: 'worlds', seed, maxEntries: 200 });
+  for (const { exchange, template } of entries)
+    model.judge({
+      exchange,
+      endpoint: { id: 'e', service: worlds[0].name, method: exchange.request.method, template },
+      pathParameters: [],
+      dataHits: [],
+    });
+  t.equal(model.stats().entries, 200);
+  t.ok(model.stats().droppedEntries > 0);
+});
+
 t.test('a restart and a new view go on where they were', async (t) => {
   const { entries } = play(worlds[0], { seed: 'restart', benign: 1200, attackStart: -1 });
   const model = new OwnershipModel({ secret: 'worlds', seed });
