@@ -83,6 +83,7 @@ t.test('a sensor behind a gateway: each exchange once, and a warning; network id
           { kind: 'vxlan', host: '127.0.0.1', port },
         ],
         vnis: { 4201: 'billing' },
+        workers: 2,
       },
     }),
   );

@@ -15,6 +15,11 @@ export function registerPcap(program: Command, context: CommandContext): void {
       async (file: string, options: { format: 'table' | 'ndjson' | 'har'; bodies?: boolean; answersAlone?: boolean; json?: boolean }) => {
         const { runPcapCommand } = await import('../../sensor/index.js');
         const { json, format, ...rest } = options;
+        // `weir pcap FILE | head` has seen enough.
+        process.stdout.once('error', (error: NodeJS.ErrnoException) => {
+          if (error.code !== 'EPIPE') throw error;
+          process.exit(0);
+        });
         context.exitCode = await runPcapCommand(file, { ...rest, format: json ? 'ndjson' : format }, process);
       },
     );
