@@ -5,7 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { openStore, type RunState, type Store } from '../store/index.js';
-import { createScanner, nextRun, type Scanner, type ScannerPorts } from './scheduler.js';
+import { createScanner, nextRun, type Scanner } from './scheduler.js';
+import type { ScannerPorts } from './stored-runs.js';
 
 /** A shop in which anybody who is signed in opens anybody's order. */
 async function shop(t: Test, delayMs = 0) {

@@ -1,85 +1,17 @@
 import { Cron } from 'croner';
-import { z } from 'zod';
 import { newId, SourceError, WeirError } from '../exchange/index.js';
-import type { Scan, ScanRun, Store } from '../store/index.js';
-import { selectTests } from './command.js';
-import { endpointsOfStore } from './endpoints-of-store.js';
-import { ScanError } from './errors.js';
-import { findingOfResult } from './finding.js';
+import type { ScanRun } from '../store/index.js';
 import { compileTest } from './language/compile.js';
 import { entryOf, type LibraryEntry, readLibrary } from './library.js';
-import { proofOf } from './report.js';
 import { guardFor } from './run/guard.js';
-import { AUTH_KINDS, type AuthContext, logIn } from './run/identities.js';
-import type { TestResult } from './run/runner.js';
-import { certificatesOf, DEFAULT_LIMITS, performScan } from './run/scan.js';
+import { logIn } from './run/logins.js';
+import { certificatesOf, DEFAULT_LIMITS } from './run/scan.js';
 import { createWire } from './run/wire.js';
+import { type ScannerPorts, storedRuns } from './stored-runs.js';
 
 const LEASE = 'scans';
 const LEASE_MS = 10_000;
 const TURN_MS = 1_000;
-const WATCH_MS = 500;
-const ROWS_AT_ONCE = 1_000;
-const CALLBACK = { host: '127.0.0.1', port: 0, publicHost: '127.0.0.1' };
-
-const definitionSchema = z.object({
-  targetUrl: z.string().nullable().default(null),
-  allowHosts: z.array(z.string()).default([]),
-  endpoints: z
-    .object({
-      ids: z.array(z.string()).optional(),
-      tag: z.string().optional(),
-      search: z.string().optional(),
-      changedOnly: z.boolean().optional(),
-    })
-    .default({}),
-  authContexts: z.array(z.string()).default([]),
-  categories: z.array(z.string()).default([]),
-  tests: z.array(z.string()).default([]),
-  intrusive: z.boolean().default(false),
-  requestsPerSecond: z.number().positive().default(20),
-  concurrency: z.number().int().positive().default(4),
-  maxMinutes: z.number().positive().default(60),
-  maxRequests: z.number().positive().default(100_000),
-});
-
-/** What a retest is about, kept in the progress of its run. */
-const onlySchema = z.object({ only: z.object({ testId: z.string(), endpointId: z.string(), issueId: z.string() }) });
-type Only = z.output<typeof onlySchema>['only'];
-const liveKey = ({ test, sample }: TestResult): string => (test.runOnce ? test.id : `${test.id} ${sample.endpointId}`);
-
-type ResultWrite = Parameters<Store['scans']['addResults']>[0][number];
-const summaryName = (verdict: string) =>
-  verdict === 'vulnerable' || verdict === 'safe' || verdict === 'skipped' ? verdict : ('errors' as const);
-
-const authSchema = z.object({
-  name: z.string(),
-  service: z.string(),
-  role: z.string().default(''),
-  kind: z.enum(AUTH_KINDS),
-  config: z.record(z.string(), z.unknown()).default({}),
-});
-
-export interface ScannerPorts {
-  readonly store: Pick<Store, 'scans' | 'objects' | 'inventory' | 'issues' | 'commit'>;
-  /** First upstream of a service. */
-  upstreamOf(service: string): string | null;
-  /** Where a gateway of this weir takes requests for a service: a test that is run again must meet the policies. null: there is no gateway. */
-  gatewayOf?(service: string): ScanTarget | null;
-  /** Secrets of an auth context, opened. */
-  openConfig(config: { readonly [name: string]: unknown }): { readonly [name: string]: unknown };
-  /** Value of the header by which gateways of this weir know a request as ours. */
-  mark?(runId: string, method: string, target: string): string;
-  log(message: string): void;
-  /** A run changed; the UI may want to look again. */
-  changed?(runId: string): void;
-}
-
-/** `host` goes into the Host header where the address alone does not say which service is meant. */
-export interface ScanTarget {
-  readonly url: string;
-  readonly host: string | null;
-}
 
 export interface ScannerOptions {
   /** Names this process in the lease. */
@@ -141,28 +73,11 @@ export async function createScanner(options: ScannerOptions, ports: ScannerPorts
   const { store, log } = ports;
   const files = await readLibrary(options.folders);
   let entries: readonly LibraryEntry[] = files;
+  const runs = storedRuns(ports, () => entries, options.callback);
   const active = new Map<string, { readonly abort: AbortController; readonly done: Promise<void> }>();
   let closed = false;
   let turning: Promise<void> | null = null;
   let again = false;
-
-  const authContext = async (id: string): Promise<AuthContext & { readonly service: string }> => {
-    const object = await store.objects.get('auth-context', id);
-    if (object === null) throw new ScanError('SCAN_OPTIONS', `there is no auth context ${id}`);
-    const kept = authSchema.parse(object.body);
-    return { ...kept, config: ports.openConfig(kept.config) };
-  };
-
-  /** The chosen identities; where none is chosen, those that were learned of the service. */
-  const contextsOf = async (chosen: readonly string[], service: string) => {
-    if (chosen.length > 0) return Promise.all(chosen.map(authContext));
-    const { items } = await store.objects.list('auth-context');
-    const learned = items.filter(({ body }) => {
-      const kept = authSchema.safeParse(body).data;
-      return kept?.kind === 'learned' && kept.service === service;
-    });
-    return Promise.all(learned.map(({ id }) => authContext(id)));
-  };
 
   const turn = async () => {
     const nowMs = Date.now();
@@ -193,198 +108,13 @@ export async function createScanner(options: ScannerOptions, ports: ScannerPorts
   const execute = async (run: ScanRun, abort: AbortController) => {
     try {
       await store.scans.saveRun(run.id, { state: 'running' });
-      const only = onlySchema.safeParse(run.progress).data?.only ?? null;
-      const scan = only === null ? await store.scans.get(run.scanId) : await scanBehind(run.service, only);
-      if (scan === null) throw new ScanError('SCAN_OPTIONS', 'the scan was removed');
-      await perform(scan, run, abort, only);
+      await runs.perform(run, abort);
     } catch (cause) {
       const problem = cause instanceof Error ? cause.message : String(cause);
       if (!(cause instanceof WeirError)) log(`scan ${run.id}: ${problem}`);
       await store.scans.saveRun(run.id, { state: 'failed', finishedMs: Date.now(), summary: { problem } }).catch(() => undefined);
     }
     ports.changed?.(run.id);
-  };
-
-  /** The scan whose identities and limits a single test is run again with: the latest of the service that has identities. */
-  const scanBehind = async (service: string, only: Only): Promise<Scan | null> => {
-    const { items } = await store.scans.list({ service }, { limit: 50, sort: '-updated' });
-    const found = items.find((one) => definitionSchema.parse(one.definition).authContexts.length > 0) ?? items[0];
-    if (found === undefined) return null;
-    const definition = { ...definitionSchema.parse(found.definition), tests: [only.testId], categories: [] };
-    const isIntrusive = entries.find((one) => one.id === only.testId)?.definition?.intrusive === true;
-    return { ...found, definition: { ...definition, intrusive: definition.intrusive || isIntrusive } };
-  };
-
-  const perform = async (scan: Scan, run: ScanRun, abort: AbortController, only: Only | null) => {
-    const definition = definitionSchema.parse(scan.definition);
-    const gateway = only === null ? null : (ports.gatewayOf?.(scan.service) ?? null);
-    const targetUrl = gateway?.url ?? definition.targetUrl ?? ports.upstreamOf(scan.service);
-    if (targetUrl === null)
-      throw new ScanError('SCAN_OPTIONS', `the service "${scan.service}" has no upstream here: give the scan a target URL`);
-    const { changedOnly, ...choice } = definition.endpoints;
-    const before = (await store.scans.runs({ scanId: scan.id, state: 'finished' }, { limit: 1 })).items[0];
-    const endpoints = await endpointsOfStore(store, scan.service, {
-      ...choice,
-      ...(changedOnly && before !== undefined ? { sinceMs: before.startedMs } : {}),
-    });
-    const tests = selectTests(entries, definition.categories, definition.tests);
-    const { done, summary } = await doneBefore(run.id);
-    const pending: ResultWrite[] = [];
-    const live = await liveIssues(scan.service, only);
-    let progress = {
-      ...(only === null ? {} : { only }),
-      done: done.size,
-      total: tests.length * endpoints.length,
-      requests: 0,
-      current: '',
-    };
-    let state: 'finished' | 'stopped' | 'paused' | 'handed-over' = 'finished';
-    const save = async () => {
-      while (pending.length > 0) await store.scans.addResults(pending.splice(0, ROWS_AT_ONCE));
-      await store.scans.saveRun(run.id, { progress, summary });
-    };
-    const watch = setInterval(() => {
-      void Promise.all([store.scans.run(run.id), save()])
-        .then(([now]) => {
-          if (now?.stopRequested) state = 'stopped';
-          else if (now?.state === 'paused') state = 'paused';
-          else return;
-          abort.abort();
-        })
-        .catch((cause: unknown) => log(`scan ${run.id}: ${cause instanceof Error ? cause.message : String(cause)}`));
-    }, WATCH_MS);
-    abort.signal.addEventListener('abort', () => {
-      if (state === 'finished') state = 'handed-over';
-    });
-    try {
-      const outcome = await performScan({
-        targetUrl,
-        hostHeader: gateway?.host ?? null,
-        service: scan.service,
-        allowHosts: definition.allowHosts,
-        endpoints,
-        authContexts: await contextsOf(definition.authContexts, scan.service),
-        tests,
-        ...(only === null ? {} : { onlyEndpoint: only.endpointId }),
-        intrusive: definition.intrusive,
-        limits: {
-          ...DEFAULT_LIMITS,
-          requestsPerSecond: definition.requestsPerSecond,
-          concurrency: definition.concurrency,
-          maxMinutes: definition.maxMinutes,
-          maxRequests: definition.maxRequests,
-        },
-        callback: options.callback ?? CALLBACK,
-        runId: run.id,
-        ...(ports.mark === undefined ? {} : { mark: ports.mark }),
-        done,
-        signal: abort.signal,
-        onProgress: (now) => {
-          progress = { ...progress, ...now, done: done.size };
-        },
-        async onResult(result, key) {
-          pending.push(await rowOf(result, run.id));
-          const issueId = live.get(liveKey(result));
-          if (result.verdict === 'safe' && issueId !== undefined) await settle(issueId, result, run.id, gateway !== null);
-          done.add(key);
-          summary[summaryName(result.verdict)]++;
-        },
-      }).catch((cause: unknown) => {
-        // Stopped while it was logging in or reading lists.
-        if (abort.signal.aborted) return null;
-        throw cause;
-      });
-      const problem = outcome === null ? '' : outcome.problems.slice(0, 5).join('; ');
-      if (outcome !== null) progress = { ...progress, requests: outcome.requests };
-      if (state === 'finished') progress = { ...progress, done: done.size, total: done.size, current: '' };
-      await save();
-      if (state === 'finished' || state === 'stopped')
-        await store.scans.saveRun(run.id, {
-          state,
-          finishedMs: Date.now(),
-          summary: { ...summary, ...(problem === '' ? {} : { problem }) },
-        });
-    } finally {
-      clearInterval(watch);
-    }
-  };
-
-  /** Issues of scans that still want attention, by what would prove them fixed. */
-  const liveIssues = async (service: string, only: Only | null): Promise<ReadonlyMap<string, string>> => {
-    const found = new Map<string, string>();
-    let cursor: string | null = null;
-    do {
-      const page: Awaited<ReturnType<Store['issues']['list']>> = await store.issues.list(
-        { service, kind: 'scan.vulnerability', status: ['open', 'reopened'] },
-        { limit: 500, cursor },
-      );
-      for (const issue of page.items) {
-        const testId = issue.source.replace(/^scan:/, '');
-        if (only !== null && issue.id !== only.issueId) continue;
-        const runsOnce = entries.find((one) => one.id === testId)?.definition?.runOnce === true;
-        found.set(runsOnce ? testId : `${testId} ${issue.endpointId}`, issue.id);
-      }
-      cursor = page.nextCursor;
-    } while (cursor !== null);
-    return found;
-  };
-
-  /** A later run proved it: the issue is fixed. It is reopened by the store when a test finds it again. */
-  const settle = async (issueId: string, { test }: TestResult, runId: string, isThroughGateway: boolean) => {
-    const where = isThroughGateway ? ' through the gateway, with its policies acting' : '';
-    await store.issues.decide(issueId, {
-      status: 'fixed',
-      by: 'scan',
-      reason: `${test.id} was run again${where} (run ${runId}) and gave no proof any more.`,
-      atMs: Date.now(),
-      untilMs: null,
-    });
-  };
-
-  /** Files what was found at once; the row of the result is for the caller to store. */
-  const rowOf = async (result: TestResult, runId: string): Promise<ResultWrite> => {
-    const nowMs = Date.now();
-    const { test, sample, verdict, severity } = result;
-    if (verdict !== 'vulnerable')
-      return {
-        runId,
-        testId: test.id,
-        endpointId: sample.endpointId,
-        verdict,
-        severity,
-        atMs: nowMs,
-        issueId: null,
-        body: proofOf(result),
-      };
-    const finding = findingOfResult(result, runId, nowMs);
-    const { issues } = await store.commit({ batchIds: [`scan ${runId} ${test.id} ${sample.endpointId}`], nowMs, findings: [finding] });
-    return {
-      runId,
-      testId: test.id,
-      endpointId: sample.endpointId,
-      verdict,
-      severity,
-      atMs: nowMs,
-      issueId: issues[0]?.id ?? null,
-      body: proofOf(result),
-    };
-  };
-
-  /** What a run has done already: it goes on from there when it was paused, or when the process that ran it is gone. */
-  const doneBefore = async (runId: string) => {
-    const done = new Set<string>();
-    const summary = { vulnerable: 0, safe: 0, skipped: 0, errors: 0 };
-    let cursor: string | null = null;
-    do {
-      const page: Awaited<ReturnType<Store['scans']['results']>> = await store.scans.results(runId, {}, { limit: 500, cursor });
-      for (const { testId, endpointId, verdict } of page.items) {
-        const runsOnce = entries.find((one) => one.id === testId)?.definition?.runOnce === true;
-        done.add(runsOnce ? `${testId} /` : `${testId} ${endpointId}`);
-        summary[summaryName(verdict)]++;
-      }
-      cursor = page.nextCursor;
-    } while (cursor !== null);
-    return { done, summary };
   };
 
   const wake = () => {
@@ -429,7 +159,7 @@ export async function createScanner(options: ScannerOptions, ports: ScannerPorts
     },
     wake,
     async checkAuthContext(id) {
-      const context = await authContext(id);
+      const context = await runs.authContext(id);
       const targetUrl = ports.upstreamOf(context.service);
       if (targetUrl === null) return { ok: false, text: `the service "${context.service}" has no upstream here` };
       const guard = guardFor(targetUrl, [], {

@@ -2,7 +2,8 @@ import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import t, { type Test } from 'tap';
 import { guardFor } from './guard.js';
-import { type AuthContext, logIn } from './identities.js';
+import type { AuthContext } from './identities.js';
+import { logIn } from './logins.js';
 import { DEFAULT_LIMITS } from './scan.js';
 import { SignedIn } from './signed-in.js';
 import type { ScanRequest } from './types.js';
@@ -48,7 +49,7 @@ const PAGE =
   '<form action="/in" method=post><input type=hidden name=csrf value="t1"><input name="mail"><input type="password" name="pw"></form>';
 
 t.test('each kind of login gives its headers', async (t) => {
-  const { url, seen, send } = await target(t, (request, body) => {
+  const { url, seen, send } = await target(t, (request, body): Reply => {
     switch (request.url) {
       case '/token-login':
         return { body: { data: { user: { id: 7, email: 'a@x.example' }, accessToken: 'tok-1' } } };
