@@ -34,6 +34,9 @@ export interface ScanCommandOptions {
   readonly maxRequests?: number;
   /** Name under which the target reaches this machine; default 127.0.0.1. */
   readonly callbackHost?: string;
+  /** A DNS zone delegated to this machine: blind requests show by their lookups. */
+  readonly callbackZone?: string;
+  readonly callbackDnsPort?: number;
 }
 
 export interface CommandOutput {
@@ -128,6 +131,7 @@ async function readSettings(options: ScanCommandOptions) {
       host: options.callbackHost === undefined ? '127.0.0.1' : '0.0.0.0',
       port: 0,
       publicHost: options.callbackHost ?? '127.0.0.1',
+      ...(options.callbackZone === undefined ? {} : { dns: { zone: options.callbackZone, port: options.callbackDnsPort ?? 53 } }),
     },
     format: format as ReportFormat,
     failOn: severityRank(failOn),

@@ -3,6 +3,7 @@ import { newId, SourceError, WeirError } from '../exchange/index.js';
 import type { ScanRun } from '../store/index.js';
 import { compileTest } from './language/compile.js';
 import { entryOf, type LibraryEntry, readLibrary } from './library.js';
+import type { CallbackOptions } from './run/callback.js';
 import { guardFor } from './run/guard.js';
 import { logIn } from './run/logins.js';
 import { certificatesOf, DEFAULT_LIMITS } from './run/scan.js';
@@ -21,7 +22,7 @@ export interface ScannerOptions {
   /** Folders of further tests. */
   readonly folders?: readonly string[];
   /** How the target reaches our callback listener; default: on loopback. */
-  readonly callback?: { readonly host: string; readonly port: number; readonly publicHost: string };
+  readonly callback?: CallbackOptions;
 }
 
 export interface TestView {

@@ -6,6 +6,7 @@ import { ScanError } from './errors.js';
 import { findingOfResult } from './finding.js';
 import type { LibraryEntry } from './library.js';
 import { proofOf } from './report.js';
+import type { CallbackOptions } from './run/callback.js';
 import { AUTH_KINDS, type AuthContext } from './run/identities.js';
 import type { TestResult } from './run/runner.js';
 import { DEFAULT_LIMITS, performScan } from './run/scan.js';
@@ -82,11 +83,7 @@ export interface StoredRuns {
 }
 
 /** `entries`: the tests as they are now. `callback`: how targets reach our listener; default: on loopback. */
-export function storedRuns(
-  ports: ScannerPorts,
-  entries: () => readonly LibraryEntry[],
-  callback: { readonly host: string; readonly port: number; readonly publicHost: string } = CALLBACK,
-): StoredRuns {
+export function storedRuns(ports: ScannerPorts, entries: () => readonly LibraryEntry[], callback: CallbackOptions = CALLBACK): StoredRuns {
   const { store, log } = ports;
 
   const authContext = async (id: string): Promise<AuthContext & { readonly service: string }> => {

@@ -38,6 +38,11 @@ export function registerScan(program: Command, context: CommandContext): void {
     .option('--max-minutes <n>', 'time budget', positive)
     .option('--max-requests <n>', 'request budget', positive)
     .option('--callback-host <host>', 'name under which the target reaches this machine')
+    .option(
+      '--callback-zone <zone>',
+      'DNS zone delegated to this machine (--callback-host is then its IPv4 address): lookups count as well',
+    )
+    .option('--callback-dns-port <n>', 'UDP port of its name server; default 53', positive)
     .action(async (flags: ScanCommandOptions & AdminFlags) => {
       const { runScanCommand } = await import('../../scans/index.js');
       const stop = new AbortController();

@@ -1,7 +1,7 @@
 import { newId } from '../../exchange/index.js';
 import { ScanError } from '../errors.js';
 import type { TestDefinition } from '../language/types.js';
-import { listenForCallbacks } from './callback.js';
+import { type CallbackOptions, listenForCallbacks } from './callback.js';
 import { deadline } from './deadline.js';
 import type { KnownEndpoint } from './endpoints.js';
 import { type ClientCertificate, guardFor } from './guard.js';
@@ -45,7 +45,7 @@ export interface ScanRequestOptions {
   readonly intrusive: boolean;
   readonly limits: ScanLimits;
   /** Where the target can call us back; null: tests that need it are skipped. */
-  readonly callback: { readonly host: string; readonly port: number; readonly publicHost: string } | null;
+  readonly callback: CallbackOptions | null;
   readonly runId?: string;
   /** Proves to gateways of this weir that a request is the scan's; without it the header only names the run. */
   readonly mark?: (runId: string, method: string, target: string) => string;
