@@ -5,6 +5,7 @@
 export { PCAP_FORMATS, type PcapCommandOptions, type PcapCommandOutput, type PcapFormat, runPcapCommand } from './command.js';
 export { balance, type Counters } from './counters.js';
 export { SENSOR_ERRORS, type SensorErrorCode } from './errors.js';
+export { type CapturePart, captureParts } from './parts.js';
 export { openCapture, type PcapSummary, type ReadPcapOptions, readPcap } from './pcap.js';
 export { createSensor, type Sensor, type SensorOptions, type SensorStatus, type SourceState, type SourceStatus } from './sensor.js';
 export type { SourceOptions } from './sources/index.js';

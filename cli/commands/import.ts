@@ -12,6 +12,8 @@ interface ImportAnswer {
 }
 
 const CHUNK_BYTES = 16 * 1024 * 1024;
+/** Captures above this size go in parts of about this size. */
+const PART_BYTES = 32 * 1024 * 1024;
 
 /** `weir import FILE.pcap|FILE.har` and `weir import exchanges FILE|-`: recorded traffic into the running weir, or learned on the spot and printed. */
 export function registerImport(program: Command, context: CommandContext): void {
@@ -47,17 +49,18 @@ export function registerImport(program: Command, context: CommandContext): void 
 
   const send = async (file: string, mediaType: string, flags: AdminFlags & { service?: string }): Promise<void> => {
     const admin = adminOf(flags);
-    const bytes = file === '-' ? await standardInput() : await readFile(existing(file));
     const query = flags.service === undefined ? '' : `?service=${encodeURIComponent(flags.service)}`;
     const total: { exchanges: number; refused: number; problems: string[] } = { exchanges: 0, refused: 0, problems: [] };
-    let sentBytes = 0;
-    for (const chunk of chunksOf(bytes, mediaType)) {
-      const answer = await admin.upload<ImportAnswer>(`/imports${query}`, mediaType, chunk);
+    for await (const { bytes, done, problem } of piecesOf(file, mediaType)) {
+      const answer = await admin.upload<ImportAnswer>(`/imports${query}`, mediaType, bytes);
       total.exchanges += answer.exchanges;
       total.refused += answer.refused;
       total.problems.push(...answer.problems);
-      sentBytes += chunk.length;
-      if (output.isTty && !flags.json) output.write(`\r${progressBar(sentBytes / Math.max(1, bytes.length))} ${total.exchanges} exchanges`);
+      if (problem !== null && !total.problems.includes(problem)) {
+        total.refused++;
+        total.problems.push(problem);
+      }
+      if (output.isTty && !flags.json) output.write(`\r${progressBar(done)} ${total.exchanges} exchanges`);
     }
     if (flags.json) output.write(`${JSON.stringify(total)}\n`);
     else
@@ -79,7 +82,33 @@ function mediaTypeOf(file: string): string {
   return 'application/vnd.tcpdump.pcap';
 }
 
-/** NDJSON may be cut at any line; a capture or HAR file is one piece. */
+interface Piece {
+  readonly bytes: Buffer;
+  /** Share of the file that is sent with it, 0–1. */
+  readonly done: number;
+  readonly problem: string | null;
+}
+
+/** What is sent at once: large captures by connections, NDJSON by lines, everything else whole. */
+async function* piecesOf(file: string, mediaType: string): AsyncGenerator<Piece> {
+  const size = file === '-' ? 0 : statSync(existing(file)).size * (file.endsWith('.gz') ? 4 : 1);
+  if (mediaType === 'application/vnd.tcpdump.pcap' && size > PART_BYTES) {
+    const { captureParts, openCapture } = await import('../../sensor/index.js');
+    const parts = await captureParts(file, () => openCapture(file), Math.ceil(size / PART_BYTES));
+    if (parts !== null) {
+      for await (const { bytes, done, problem } of parts) yield { bytes, done, problem: problem?.message ?? null };
+      return;
+    }
+  }
+  const bytes = file === '-' ? await standardInput() : await readFile(existing(file));
+  let sentBytes = 0;
+  for (const chunk of chunksOf(bytes, mediaType)) {
+    sentBytes += chunk.length;
+    yield { bytes: chunk, done: sentBytes / Math.max(1, bytes.length), problem: null };
+  }
+}
+
+/** NDJSON may be cut at any line; a small capture or a HAR file is one piece. */
 function* chunksOf(bytes: Buffer, mediaType: string): Generator<Buffer> {
   if (mediaType !== 'application/x-ndjson') {
     yield bytes;

@@ -10,8 +10,8 @@ import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import t from 'tap';
 import { type Exchange, WeirError } from '../../exchange/index.js';
-import { createSensor, openCapture, readPcap, runPcapCommand, type SensorPorts, type SourceOptions } from '../index.js';
-import { ethernet, geneve, pcapFile, pcapngFile, vxlan } from '../testing/packets.js';
+import { captureParts, createSensor, openCapture, readPcap, runPcapCommand, type SensorPorts, type SourceOptions } from '../index.js';
+import { ethernet, fragments4, geneve, pcapFile, pcapngFile, vxlan } from '../testing/packets.js';
 import { Talk } from '../testing/talk.js';
 import { CapSource } from './cap.js';
 import { sourceContract } from './contract.js';
@@ -383,4 +383,48 @@ t.test('workers give the same exchanges', async (t) => {
   t.equal(alone.lines.length, 200);
   t.same(shared.lines, alone.lines);
   t.same(shared.counters, alone.counters, 'and the same counters');
+});
+
+t.test('parts of a capture hold whole connections', async (t) => {
+  const talks = Array.from({ length: 30 }, (_, index) =>
+    new Talk({ client: { ip: [10, 4, 0, index], port: 31_000 + index }, startMs: 1_700_000_000_000 + index * 0.5 })
+      .open()
+      .client(`GET /p/${index} HTTP/1.1\r\nHost: api\r\n\r\n`)
+      .server(`HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n${'x'.repeat(2_000)}`)
+      .close(),
+  );
+  const whole = pcapFile(
+    talks.flatMap((talk) => talk.packets).sort((a, b) => a.tsMs - b.tsMs),
+    101,
+  );
+  const read = async (bytes: Buffer): Promise<string[]> => {
+    const lines: string[] = [];
+    await readPcap(Readable.from([bytes]), (one) =>
+      lines.push(`${one.request.target} ${one.response?.body.totalLength} ${one.startedAtMs.toFixed(3)}`),
+    );
+    return lines;
+  };
+  for (const { name, bytes, problem } of [
+    { name: 'whole', bytes: whole, problem: null },
+    { name: 'cut off', bytes: whole.subarray(0, whole.length - 30), problem: /ends inside a record/ },
+  ]) {
+    const parts = await captureParts('x.pcap', () => Readable.from([bytes]), 4);
+    const found: string[] = [];
+    const dones: number[] = [];
+    for await (const part of parts ?? []) {
+      found.push(...(await read(part.bytes)));
+      dones.push(part.done);
+      if (problem === null) t.equal(part.problem, null);
+      else t.match(part.problem?.message, problem);
+    }
+    t.same(found.toSorted(), (await read(bytes)).toSorted(), name);
+    t.equal(dones.at(-1), 1);
+    t.ok(dones.length > 2);
+  }
+  const fragments = fragments4(packets[3].bytes, 64, 1).map((bytes) => ({ tsMs: 1, bytes }));
+  t.equal(await captureParts('x.pcap', () => Readable.from([pcapFile(fragments, 101)]), 4), null, 'fragments cannot be told apart');
+  await t.rejects(
+    captureParts('x.pcap', () => Readable.from([Buffer.from('no capture')]), 4),
+    { code: 'SENSOR_NOT_A_CAPTURE' },
+  );
 });
