@@ -225,7 +225,8 @@ export class Passage implements RequestView, EvaluationContext, AccessQuestion {
   stopped(atAddress: BlockVerdict | null): BlockVerdict | null {
     if (this.entry.requestMode === 'mirror' || this.isScan) return null;
     let verdict = atAddress;
-    if (verdict === null && this.principal !== null) {
+    // A known user may be blocked where the address is not, and let through where it is: on the allowlist, or behind a block of unknown users only.
+    if (this.principal !== null) {
       const key = this.principal.key;
       verdict = this.ask('blocklist', null, () => this.ports.blocklist.check(this.client.ip, key, this.service));
     }

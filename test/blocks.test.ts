@@ -71,6 +71,11 @@ t.test('blocks by feed, country and AS number; what is refused, explained, expor
   await becomes('192.0.2.77', 200);
   t.equal(await statusOf('192.0.2.78'), 403, 'the allowlist wins for this one only');
 
+  t.equal((await block('add', '198.18.5.0/24', '--unauthenticated-only', '--reason', 'an office')).code, 0);
+  await becomes('198.18.5.9', 403);
+  const bearer = { 'x-forwarded-for': '198.18.5.9', authorization: 'Bearer one-of-the-colleagues' };
+  t.equal((await fetch(`${running.gateway}/health`, { headers: bearer })).status, 200, 'a known user behind a blocked address');
+
   const refused: [args: string[], words: RegExp][] = [
     [['add', '0.0.0.0/0'], /wider than \/8.*--force/s],
     [['add', '10.1.2.3'], /a trusted proxy.*--force/s],

@@ -36,6 +36,8 @@ const TELL_EVERY = 32;
 /** Time that second looks take at a stretch. */
 const ASSESS_SLICE_MS = 4;
 const LEFT_OUT_EVERY_MS = 10_000;
+/** Requests of blocked clients kept as samples. */
+const BLOCKED_KEPT_PER_SECOND = 20;
 
 export interface EngineParts {
   readonly store: Store;
@@ -91,6 +93,8 @@ export class Engine {
     seenTwice: 0,
     failedExchanges: 0,
   };
+  private blockedSecond = 0;
+  private blockedInSecond = 0;
   private readonly extra = new ExtraCounts();
   readonly twins = new Twins();
   private readonly actorDeltas: ActorDeltas;
@@ -289,7 +293,13 @@ export class Engine {
     this.hitBlocks.add(id);
     if (origin === 'feed') this.hitBlocks.add(`feed:${createdBy}`);
     this.actorDeltas.stopped(actorOf(exchange.principal, exchange.client.ip));
-    this.keep(exchange, null, [], exchange.outcome.incidentId !== undefined);
+    // A blocked client may well send thousands a second: some of them are enough to show what it tried.
+    const second = Math.floor(exchange.startedAtMs / 1000);
+    if (second !== this.blockedSecond) {
+      this.blockedSecond = second;
+      this.blockedInSecond = 0;
+    }
+    if (this.blockedInSecond++ < BLOCKED_KEPT_PER_SECOND) this.keep(exchange, null, [], exchange.outcome.incidentId !== undefined);
   }
 
   private keep(exchange: Exchange, endpoint: EndpointRef | null, hits: Observation['dataHits'], isEvidence: boolean): void {
