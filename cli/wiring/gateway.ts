@@ -1,4 +1,5 @@
 /** A gateway of this process, joined with everything it asks: policies, blocklist, learned templates and ownership, modes, scores. */
+import { lookup } from 'node:dns/promises';
 import path from 'node:path';
 import type { GeoReader } from '../../attackers/index.js';
 import type { OwnershipView } from '../../learning/index.js';
@@ -123,13 +124,21 @@ function serviceStatuses(gateway: Gateway, config: Config, maps: SharedMaps): No
   });
 }
 
-/** What must not be blocked by mistake: trusted proxies and our own upstreams. */
+/** What must not be blocked by mistake: trusted proxies and our own upstreams. Upstreams that have names join once those are resolved. */
 export function protectedAddresses(config: Config): { cidr: string; what: string }[] {
-  const upstreams = config.services.flatMap((service) => service.upstreams.map((one) => new URL(one).hostname.replace(/^\[|\]$/g, '')));
-  return [
+  const hosts = config.services.flatMap((service) => service.upstreams.map((one) => new URL(one).hostname.replace(/^\[|\]$/g, '')));
+  const isAddress = (host: string): boolean => /^[\d.]+$|:/.test(host);
+  const list = [
     ...config.trustedProxies.map((cidr) => ({ cidr, what: 'a trusted proxy' })),
-    ...upstreams.filter((host) => /^[\d.]+$|:/.test(host)).map((cidr) => ({ cidr, what: 'an upstream' })),
+    ...hosts.filter(isAddress).map((cidr) => ({ cidr, what: 'an upstream' })),
   ];
+  for (const host of new Set(hosts.filter((one) => !isAddress(one)))) {
+    lookup(host, { all: true }).then(
+      (found) => list.push(...found.map(({ address }) => ({ cidr: address, what: `the upstream ${host}` }))),
+      () => undefined,
+    );
+  }
+  return list;
 }
 
 async function openStatus(gateway: Gateway, config: Config): Promise<StatusServer | null> {
