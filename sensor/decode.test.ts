@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { balance, newCounters } from './counters.js';
 import { Decoder } from './decode/decoder.js';
+import { Defragmenter } from './decode/fragments.js';
 import { addressText } from './decode/segment.js';
 import { Pipeline } from './pipeline.js';
 import { ethernet, fragments4, geneve, ip4, type Timed, type tcp4, tcp6, udp4, vxlan } from './testing/packets.js';
@@ -190,6 +191,22 @@ t.test('fragments', async (t) => {
   const twice = [evil[0], evil[1], Buffer.concat([evil[1].subarray(0, 20), Buffer.alloc(16, 0x58)]), ...evil.slice(2)];
   const overlapped = spoken().flatMap((one, index) => (index === 3 ? twice.map((bytes) => ({ tsMs: one.tsMs, bytes })) : [one]));
   t.same(linesOf(overlapped), ['GET /a -> 200 1'], 'the first bytes win');
+});
+
+t.test('fragments stay within their bounds', async (t) => {
+  const counters = newCounters();
+  const fragments = new Defragmenter(counters);
+  for (let index = 0; index < 40_000; index++) fragments.add(`tiny ${index}`, 0, true, Buffer.alloc(8), 0);
+  t.ok(fragments.heldBytes <= 16_384 * 8, 'many tiny ones');
+  for (let index = 0; index < 600; index++) fragments.add(`large ${index}`, 0, true, Buffer.alloc(65_000), 1);
+  t.ok(fragments.heldBytes <= 33 * 1024 * 1024, 'large ones');
+  const others = newCounters();
+  const one = new Defragmenter(others);
+  for (let index = 0; index < 2_000; index++) one.add('one', index * 16, true, Buffer.alloc(8), 2);
+  t.equal(others.fragmentsDropped, 2_000 - 1_024, 'parts of one datagram');
+  t.equal(one.add('past the end', 65_528, false, Buffer.alloc(16), 3), null);
+  one.add('late', 0, true, Buffer.alloc(8), 4);
+  t.equal(one.add('late', 8, false, Buffer.alloc(8), 70_000), null, 'a minute is too late');
 });
 
 t.test('checksums are looked at when asked for', async (t) => {

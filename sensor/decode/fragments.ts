@@ -11,11 +11,13 @@ interface Datagram {
 const MAX_DATAGRAM_BYTES = 65_535;
 const MAX_HELD_BYTES = 32 * 1024 * 1024;
 const MAX_PARTS = 1024;
+/** Datagrams under way: of tiny fragments the bytes alone would not bound the memory. */
+const MAX_DATAGRAMS = 16_384;
 const TIMEOUT_MS = 60_000;
 
 /**
  * Puts IP fragments together (RFC 791 §3.2, RFC 8200 §4.5). Bytes that were there first win over overlapping ones. A datagram that is
- * not complete after 60 s is dropped, the oldest ones go first when more than 32 MiB are held.
+ * not complete after 60 s is dropped, the oldest ones go first when more than 32 MiB or 16,384 datagrams are held.
  */
 export class Defragmenter {
   readonly #counters: Counters;
@@ -87,7 +89,8 @@ export class Defragmenter {
 
   #expire(nowMs: number): void {
     for (const [key, datagram] of this.#datagrams) {
-      if (nowMs - datagram.firstSeenMs < TIMEOUT_MS && this.#heldBytes < MAX_HELD_BYTES) return;
+      const isWithin = this.#heldBytes < MAX_HELD_BYTES && this.#datagrams.size < MAX_DATAGRAMS;
+      if (nowMs - datagram.firstSeenMs < TIMEOUT_MS && isWithin) return;
       this.#counters.fragmentsDropped += datagram.parts.length;
       this.#remove(key, datagram);
     }
