@@ -1,8 +1,10 @@
 /** The admin pages in a real browser, over real `weir up` processes: the four journeys, sign-in, and what happens when weir is away. */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import path from 'node:path';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
 import t, { type Test } from 'tap';
+import { packageRoot } from '../exchange/index.js';
 import { eventually, type RunningWeir, startDemoApi, startWeir } from './support/processes.js';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -94,10 +96,10 @@ t.test('journey 1: in front of an upstream, an endpoint shows up within two seco
   const headers = await token(weir.gateway, 'alice');
   // Three times, since the machine of a test run may sleep through one: two of the three must be in time, and all must come.
   const tookMs: number[] = [];
-  for (const path of ['/api/products', '/api/orders', '/api/profile']) {
+  for (const target of ['/api/products', '/api/orders', '/api/profile']) {
     const sentMs = performance.now();
-    await fetch(`${weir.gateway}${path}`, { headers });
-    await page.getByRole('link', { name: path, exact: false }).first().waitFor();
+    await fetch(`${weir.gateway}${target}`, { headers });
+    await page.getByRole('link', { name: target }).first().waitFor();
     tookMs.push(performance.now() - sentMs);
   }
   t.ok(tookMs.filter((ms) => ms <= LIVE_MS).length >= 2, `it took ${tookMs.map(Math.round).join(', ')} ms`);
@@ -203,7 +205,7 @@ t.test('journeys 3 and 4: a policy that blocks, and an attacker', async (t) => {
     await places.getByText('email').first().waitFor();
     await page.getByRole('region', { name: 'Response' }).locator('mark').first().waitFor();
     await settled(page);
-    t.notMatch(await page.locator('main').innerText(), email, 'the value is masked');
+    t.notMatch((await page.locator('main').textContent()) ?? '', email, 'the value is masked');
     t.same(await violations(page), []);
   });
 
@@ -292,6 +294,64 @@ t.test('the day around them', async (t) => {
     await page.getByRole('button', { name: 'Save the schedule' }).click();
     await page.getByRole('cell', { name: 'Nightly', exact: true }).waitFor();
     await page.getByText('30 2 * * 1-5').waitFor();
+  });
+
+  await t.test('a description of the service pins its templates', async () => {
+    await open(page, 'Sources');
+    await page.getByLabel('Description to read').setInputFiles(path.join(packageRoot(), 'examples', 'ci', 'demo-shop.openapi.json'));
+    await page.getByText(/operations of .* are pinned/).waitFor();
+  });
+
+  await t.test('a policy is enforced for a share of the traffic; the history shows what a version changed', async (t) => {
+    await open(page, 'Policies');
+    const name = 'debug-headers';
+    await page.getByRole('textbox', { name: 'Search policies' }).fill(name);
+    const choose = async (label: string | RegExp, option: string) => {
+      await page.getByRole('combobox', { name: label }).first().click();
+      await page.getByRole('option', { name: option, exact: true }).click();
+    };
+    await page.getByText(/^1 row/).waitFor();
+    await choose(`Mode of ${name}`, 'enforce');
+    await page.getByText(/is in enforce now\./).waitFor();
+    await choose(/^Share of the traffic/, '10 %');
+    await page.getByText(/is in enforce now for 10 % of the traffic/).waitFor();
+    await page.getByRole('button', { name: 'New policy' }).click();
+    await page.getByText(/^No error/).waitFor();
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByText(/is saved and in force/).waitFor();
+    await page.getByRole('heading', { name: 'What it is for' }).waitFor();
+    await choose(/^Mode of my-policy/, 'enforce');
+    await page.getByText('my-policy is in enforce now.').waitFor();
+    await page.getByRole('tab', { name: 'History' }).click();
+    await page.getByRole('button', { name: 'Compare' }).first().click();
+    await page.locator('.diff [data-kind="removed"]', { hasText: 'mode: observe' }).waitFor();
+    await page.locator('.diff [data-kind="added"]', { hasText: 'mode: enforce' }).waitFor();
+    t.same(await violations(page), []);
+  });
+
+  await t.test('a viewer looks and does not touch', async (t) => {
+    await page.goto(`${weir.admin}/settings?tab=users`);
+    await page.getByRole('button', { name: 'Add a user' }).click();
+    const form = page.getByRole('dialog');
+    await form.getByLabel('Name').fill('vera');
+    await form.getByRole('combobox', { name: 'Role' }).click();
+    await page.getByRole('option', { name: /^viewer/ }).click();
+    await form.getByRole('button', { name: 'Add' }).click();
+    await form.waitFor({ state: 'detached' });
+    await page.getByRole('button', { name: 'Sign-in link for vera' }).click();
+    const link = await page
+      .getByRole('dialog')
+      .getByText(/\/welcome#/)
+      .textContent();
+    const viewer = await signedIn(t, { ...weir, signIn: link?.trim() ?? '' });
+    await open(viewer, 'Policies');
+    t.equal(await viewer.getByRole('button', { name: 'New policy' }).isDisabled(), true);
+    t.equal(await viewer.getByRole('combobox', { name: /^Mode of / }).count(), 0);
+    await open(viewer, 'Settings');
+    t.equal(await viewer.getByRole('tab', { name: 'Users' }).count(), 0);
+    const refused = await viewer.evaluate(async () => (await fetch('/api/v1/users')).status);
+    t.equal(refused, 403, 'and the server says so too');
+    await page.keyboard.press('Escape');
   });
 
   await t.test('no page has a serious flaw for assistive technology', async (t) => {

@@ -3,7 +3,7 @@ import { Link, useNavigate } from '@tanstack/react-router';
 import { answer, api, type Schemas } from '../api.ts';
 import { Empty } from '../parts/Await.tsx';
 import { Spark } from '../parts/Chart.tsx';
-import { numeric, SearchFilter, SelectFilter, ServiceFilter, useFilters } from '../parts/filters.tsx';
+import { numeric, SearchFilter, SelectFilter, ServiceFilter, useFilters, useServices } from '../parts/filters.tsx';
 import { Marks, Place, Score } from '../parts/Marks.tsx';
 import { Export, Page } from '../parts/Page.tsx';
 import { type Column, Rows, useRows } from '../parts/Rows.tsx';
@@ -15,7 +15,7 @@ type Row = Schemas['EndpointSummary'];
 const COLUMNS: readonly Column<Row>[] = [
   {
     name: 'Endpoint',
-    width: 'minmax(200px, 3fr)',
+    width: 'minmax(240px, 3fr)',
     sort: 'template',
     cell: (row) => (
       <Link to="/inventory/$id" params={{ id: row.id }} title={`${row.method} ${row.template}`}>
@@ -23,7 +23,7 @@ const COLUMNS: readonly Column<Row>[] = [
       </Link>
     ),
   },
-  { name: 'Service', width: 'minmax(96px, 1fr)', cell: (row) => <span title={row.service}>{row.service}</span> },
+  { name: 'Service', width: 'minmax(80px, 1fr)', cell: (row) => <span title={row.service}>{row.service}</span> },
   {
     name: 'Risk',
     width: '108px',
@@ -50,6 +50,9 @@ const COLUMNS: readonly Column<Row>[] = [
 export function Inventory() {
   const [filters, setFilters] = useFilters();
   const navigate = useNavigate();
+  const services = useServices();
+  // One service needs no column.
+  const columns = services.data?.items.length === 1 ? COLUMNS.filter((column) => column.name !== 'Service') : COLUMNS;
   const sort = filters.sort ?? '-lastSeen';
   const query = {
     search: filters.search,
@@ -76,10 +79,16 @@ export function Inventory() {
     >
       <Group gap="xs">
         <SearchFilter placeholder="Search method, path or service" />
+        <SearchFilter name="field" placeholder="Field name" narrow />
         <ServiceFilter />
-        <SelectFilter name="method" label="Method" options={['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS']} width={120} />
-        <SelectFilter name="tag" label="Tag" options={['shadow', 'zombie', 'unauthenticated', 'sensitive', 'deprecated', 'documented']} />
-        <SelectFilter name="access" label="Access" options={['public', 'partner', 'private', 'unknown']} width={120} />
+        <SelectFilter name="method" label="Method" options={['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS']} width={104} />
+        <SelectFilter
+          name="tag"
+          label="Tag"
+          options={['shadow', 'zombie', 'unauthenticated', 'sensitive', 'deprecated', 'documented']}
+          width={116}
+        />
+        <SelectFilter name="access" label="Access" options={['public', 'partner', 'private', 'unknown']} width={104} />
         <SelectFilter
           name="minRisk"
           label="Risk"
@@ -87,15 +96,14 @@ export function Inventory() {
             { value: '40', label: 'risk ≥ 40' },
             { value: '75', label: 'risk ≥ 75' },
           ]}
-          width={120}
+          width={104}
         />
-        <SearchFilter name="field" placeholder="Field name" />
         {filters.dataType !== undefined && <SelectFilter name="dataType" label="Data type" options={[filters.dataType]} />}
       </Group>
       <Rows
         label="Endpoints"
         query={rows}
-        columns={COLUMNS}
+        columns={columns}
         rowKey={(row) => row.id}
         sort={sort}
         onSort={(next) => setFilters({ sort: next })}

@@ -1,4 +1,5 @@
 import { Tabs } from '@mantine/core';
+import { AuthContexts } from '../parts/AuthContexts.tsx';
 import { useFilters } from '../parts/filters.tsx';
 import { Page } from '../parts/Page.tsx';
 import { useMay } from '../session.ts';
@@ -15,6 +16,7 @@ const TABS = [
   { value: 'users', name: 'Users', part: Users, admin: true },
   { value: 'tokens', name: 'Tokens', part: Tokens, admin: false },
   { value: 'data-types', name: 'Data types', part: DataTypes, admin: false },
+  { value: 'auth-contexts', name: 'Auth contexts', part: AuthContexts, admin: false },
   { value: 'integrations', name: 'Integrations', part: Integrations, admin: false },
   { value: 'retention', name: 'Retention', part: Retention, admin: false },
   { value: 'audit', name: 'Audit log', part: Audit, admin: true },

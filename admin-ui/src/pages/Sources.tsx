@@ -22,6 +22,7 @@ export function Sources() {
       <div className="two">
         <Listening />
         <Upload />
+        <Description />
         <SelfTest />
       </div>
     </Page>
@@ -330,6 +331,65 @@ function Upload() {
             <div key={problem}>{problem}</div>
           ))}
           <Link to="/inventory">Open the inventory</Link>
+        </Alert>
+      )}
+    </Card>
+  );
+}
+
+/** Pins the templates of a service to those of its description. */
+function Description() {
+  const services = useServices();
+  const may = useMay('analyst');
+  const [chosen, setService] = useState<string | null>(null);
+  const service = chosen ?? (services.data?.items.length === 1 ? services.data.items[0]!.name : null);
+  const read = useWrite({
+    quiet: true,
+    refresh: ['endpoints', 'services'],
+    write: async (file: File) =>
+      answer(
+        api.POST('/api/v1/services/{name}/openapi', {
+          params: { path: { name: service ?? '' } },
+          headers: { 'content-type': 'text/plain' },
+          body: await file.text(),
+          bodySerializer: (text: string) => text,
+        }),
+      ),
+  });
+  return (
+    <Card title="Learn from a description">
+      <Text size="sm" c="dimmed" mb="sm">
+        An OpenAPI or Swagger document, or a Postman collection. Its paths become the templates of the service; what is called beside them
+        is shadow, what nobody calls is zombie.
+      </Text>
+      <Group align="flex-end" gap="xs">
+        <Select label="Service" value={service} onChange={setService} data={services.data?.items.map((one) => one.name) ?? []} />
+        <FileButton
+          onChange={(file) => file !== null && read.mutate(file)}
+          accept=".json,.yaml,.yml,.har"
+          inputProps={{ 'aria-label': 'Description to read' }}
+        >
+          {(props) => (
+            <Button
+              {...props}
+              variant="default"
+              disabled={!may || service === null}
+              loading={read.isPending}
+              leftSection={<IconUpload size={16} aria-hidden />}
+            >
+              Read a description
+            </Button>
+          )}
+        </FileButton>
+      </Group>
+      {read.error !== null && (
+        <Alert color="red" mt="sm" role="alert">
+          {textOf(read.error)}
+        </Alert>
+      )}
+      {read.data !== undefined && (
+        <Alert color="teal" mt="sm" role="status">
+          {plural(read.data.imported, 'operation')} of {read.data.format} are pinned. <Link to="/inventory">Open the inventory</Link>
         </Alert>
       )}
     </Card>

@@ -106,6 +106,8 @@ export function Rows<Row>({ label, query, columns, rowKey, empty, sort, onSort, 
                 style={{ gridTemplateColumns: template, height: ROW_PX, transform: `translateY(${item.start}px)` }}
                 onKeyDown={(event) => move(event, item.index)}
                 onClick={(event) => {
+                  // Clicks in a menu that a cell opened elsewhere on the page arrive here too.
+                  if (!event.currentTarget.contains(event.target as Node)) return;
                   const inner = (event.target as HTMLElement).closest('a, button, input, label');
                   if (inner === null && window.getSelection()?.isCollapsed !== false) onOpen?.(row);
                 }}

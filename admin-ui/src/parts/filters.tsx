@@ -23,7 +23,15 @@ export function useFilters(): [Filters, (change: Filters) => void] {
 
 const TYPING_MS = 250;
 
-export function SearchFilter({ placeholder, name = 'search' }: { readonly placeholder: string; readonly name?: string }) {
+export function SearchFilter({
+  placeholder,
+  name = 'search',
+  narrow = false,
+}: {
+  readonly placeholder: string;
+  readonly name?: string;
+  readonly narrow?: boolean;
+}) {
   const [filters, setFilters] = useFilters();
   const there = filters[name] ?? '';
   const [text, setText] = useState(there);
@@ -35,7 +43,8 @@ export function SearchFilter({ placeholder, name = 'search' }: { readonly placeh
       placeholder={placeholder}
       leftSection={<IconSearch size={16} aria-hidden />}
       value={text}
-      className="search"
+      className={narrow ? undefined : 'search'}
+      w={narrow ? 150 : undefined}
       data-search={name === 'search'}
       onChange={(event) => {
         setText(event.currentTarget.value);

@@ -134,7 +134,7 @@ function OwnType() {
             label="Pattern"
             description="A regular expression of linear cost (RE2)"
             placeholder="EMP-\d{6}"
-            className="mono"
+            classNames={{ input: 'mono' }}
             value={pattern}
             onChange={(event) => setPattern(event.currentTarget.value)}
           />
@@ -169,7 +169,7 @@ function OwnType() {
           autosize
           minRows={4}
           maxRows={12}
-          className="mono"
+          classNames={{ input: 'mono' }}
           value={text}
           onChange={(event) => setText(event.currentTarget.value)}
         />
