@@ -2,31 +2,20 @@ import { type AccessVerdict, bodyText, type Finding, type Observation, type Prin
 import { accessFinding, alertOf } from './alerts.js';
 import { type AnswerObject, type Field, readAnswer } from './answer.js';
 import { Dirty, loadSegment, MAX_PIECES, type SavedEntry } from './checkpoint.js';
-import {
-  addSample,
-  addTally,
-  type Context,
-  loadContext,
-  newContext,
-  REGIME,
-  type RegimeSettings,
-  type Sample,
-  saveContext,
-  stancesOf,
-  type Tally,
-  tallyOf,
-} from './contexts.js';
+import { addSample, type Context, REGIME, type RegimeSettings } from './contexts.js';
 import { OwnershipError } from './errors.js';
-import { typeFields } from './fields.js';
 import { KeyedHash } from './hash.js';
 import { type Caller, JUDGE, type JudgedAnswer, type JudgeSettings, judge, relationAt } from './judge.js';
 import { GRANT, Knowledge, PERSON, type Relation } from './knowledge.js';
+import { Lists } from './lists.js';
 import { Objects } from './objects.js';
 import { namedKind, People, type Person } from './people.js';
-import { type Reference, type RouteReading, readRequest } from './references.js';
+import { Places } from './places.js';
+import { isCreation, isNamed, type Reading, SAFE, subjectOf } from './reading.js';
+import { readRequest } from './references.js';
 import { foldRoute } from './routes.js';
-import { isGloballyUnique, shapeOf } from './shape.js';
-import { type AccessClass, type ResourceRule, type RouteRule, type SheetChange, type SlotRule, type Stance, scoped } from './sheet.js';
+import { isGloballyUnique } from './shape.js';
+import { type AccessClass, type SheetChange, scoped } from './sheet.js';
 import { SignIns, type Told } from './signin.js';
 import { Table } from './table.js';
 import { answerObjects } from './view.js';
@@ -67,24 +56,7 @@ export interface Judgement {
 }
 
 const MAX_BODY = 262_144;
-const MAX_CONTEXTS = 60_000;
 const MAX_WAITING_GRANTS = 20_000;
-const MAX_IDS = 200_000;
-/** Too few people to be sure of this place, but the others of the service are private: worth an alert, and no more. */
-const PRIVATE_BY_CUSTOM: Stance = { is: 'grey', confidence: 0.55, proven: false };
-/** From so many people on a place speaks for itself. */
-const ENOUGH_PEOPLE = 6;
-const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
-
-interface Reading {
-  readonly observation: Observation;
-  readonly reading: RouteReading;
-  readonly objects: AnswerObject[];
-  /** Fields of the objects as numbers, made at most once each. */
-  readonly snapshots: Map<AnswerObject, Uint32Array>;
-  readonly status: number;
-  readonly person: Person | null;
-}
 
 /**
  * Learns from exchanges whose objects are whose: who is who ({@link People}), which fields name an owner, which places are private
@@ -96,23 +68,15 @@ export class OwnershipModel {
   readonly #objects: Objects;
   readonly #signIns: SignIns;
   readonly #settings: OwnershipSettings;
-  readonly #contexts = new Map<string, Context>();
-  readonly #ofResource = new Map<string, Set<Context>>();
-  /** Resources that answers have shown under that name. */
-  readonly #shown = new Set<string>();
   /** Exchanges of known callers, since this process began or since the state it continues was young. */
   #calls = 0;
   #refused = 0;
-  /** Id value → resources that answers showed it as; two generations, the older one is forgotten as a whole. */
-  #ids = new Map<number, string[]>();
-  #olderIds = new Map<number, string[]>();
   readonly #waitingGrants = new Map<number, number[]>();
-  readonly #lists = new Map<string, { first: Map<number, number>; conflicts: number; mine: boolean; people: Set<number> }>();
+  readonly #places: Places;
+  readonly #lists: Lists;
   readonly #dirty = new Dirty();
   readonly #entryLog = new Map<number, number[]>();
   readonly #ruleLog = new Map<string, SheetChange>();
-  readonly #typedAt = new Map<string, number>();
-  readonly #broadLists = new Map<string, Set<number>>();
 
   constructor(settings: Partial<OwnershipSettings> & Pick<OwnershipSettings, 'secret' | 'seed'>) {
     this.#settings = {
@@ -131,6 +95,11 @@ export class OwnershipModel {
       if (holder !== undefined) this.people.addGrant(holder, hi, lo, GRANT.party);
       else this.#await(value, hi, lo, GRANT.party);
     });
+    this.#places = new Places(this.known, this.people, this.#objects, this.#settings.regime, {
+      change: (change) => this.#change(change),
+      touched: (piece) => this.#dirty.pieces.add(piece),
+    });
+    this.#lists = new Lists(this.known, this.people, this.#objects, this.#places);
     this.#signIns = new SignIns(settings.secret);
     this.people.onIdentity = (person, value) => {
       const waiting = this.#waitingGrants.get(value) ?? [];
@@ -160,15 +129,7 @@ export class OwnershipModel {
     const before = foldRoute(method, from);
     const after = foldRoute(method, to);
     if (before === after) return;
-    for (const [key, context] of [...this.#contexts]) {
-      if (context.service !== service || context.route !== before) continue;
-      this.#contexts.delete(key);
-      this.#ofResource.get(scoped(service, context.resource))?.delete(context);
-      const target = this.#context(service, after, context.slot, context.resource, context.mutates);
-      for (const sample of context.samples) addSample(target, sample);
-      target.uses += context.uses;
-      this.#refresh(target);
-    }
+    this.#places.rename(service, before, after);
     this.#change({ route: scoped(service, before), rule: null });
   }
 
@@ -215,7 +176,7 @@ export class OwnershipModel {
       try {
         if (key.startsWith('x|')) loadSegment(this.known.table, value);
         else if (key.startsWith('p|') || key.startsWith('s|')) this.people.load(key, value);
-        else if (key.startsWith('place|')) this.#loadContext(value);
+        else if (key.startsWith('place|')) this.#places.load(value);
         else this.known.sheet.apply(JSON.parse(value) as SheetChange);
       } catch (error) {
         throw error instanceof OwnershipError
@@ -223,10 +184,8 @@ export class OwnershipModel {
           : new OwnershipError('WEIR_OWNERSHIP_SAVED', `the learned ownership under "${key.slice(0, 80)}" cannot be read`);
       }
     }
-    for (const context of this.#contexts.values()) {
-      this.#calls += context.uses;
-      context.rule = this.known.sheet.routes.get(scoped(context.service, context.route))?.slots[context.slot] ?? null;
-    }
+    this.#places.readRules();
+    this.#calls = this.#places.uses;
   }
 
   #save(piece: string): string | null {
@@ -234,31 +193,20 @@ export class OwnershipModel {
     const [sort, name] = [piece.slice(0, piece.indexOf('|')), piece.slice(piece.indexOf('|') + 1)];
     if (sort === 'route') return JSON.stringify({ route: name, rule: this.known.sheet.routes.get(name) ?? null });
     if (sort === 'resource') return JSON.stringify({ resource: name, rule: this.known.sheet.resources.get(name) ?? null });
-    const context = this.#contexts.get(name);
-    if (context === undefined) return null;
-    const paths = this.#objects.pathOf;
-    return JSON.stringify(saveContext(context, paths));
-  }
-
-  #loadContext(value: string): void {
-    const context = loadContext(JSON.parse(value) as ReturnType<typeof saveContext>, (path) => this.#objects.pathId(path));
-    this.#contexts.set(context.key, context);
-    this.#joinResource(context);
+    return this.#places.save(name);
   }
 
   stats(): OwnershipStats {
-    let provenSlots = 0;
-    for (const context of this.#contexts.values()) if (context.rule?.stances.foreign.proven === true) provenSlots++;
     return {
       people: this.people.size,
       entries: this.known.table.size,
       tableBytes: this.known.table.bytes,
       droppedEntries: this.#refused,
-      contexts: this.#contexts.size,
+      contexts: this.#places.size,
       objectsInDetail: this.#objects.size,
       joins: this.people.joins,
       routes: this.known.sheet.routes.size,
-      provenSlots,
+      provenSlots: this.#places.provenSlots,
     };
   }
 
@@ -442,7 +390,7 @@ export class OwnershipModel {
     const { reading } = read;
     const mutates = !SAFE.has(reading.method);
     for (const reference of reading.references) {
-      const context = this.#contextOf(service, reading, reference, mutates);
+      const context = this.#places.at(service, reading, reference, mutates);
       if (context === null) continue;
       context.uses++;
       if (reference.repeated) context.repeated++;
@@ -460,21 +408,21 @@ export class OwnershipModel {
         fields: mutates && held !== null ? held : fields,
         denied: false,
       };
-      const relation = this.#relate(context, sample, person.id);
+      const relation = this.#places.relate(context, sample, person.id);
       // Whose access it was may come out later: somebody without a name is held against the regime as a stranger would be.
       const stance = context.rule?.stances[relation === 'unidentified' || relation === 'ungrouped' ? 'foreign' : (relation as AccessClass)];
       addSample(context, { ...sample, denied: denied || (stance?.is === 'deny' && stance.proven) });
-      if (relation === 'own') this.#owns(person, this.known.resource(service, context.resource));
+      if (relation === 'own') this.#lists.owns(person, this.known.resource(service, context.resource));
       else if (relation === 'unidentified' && (context.rule?.stances.foreign.is === 'deny' || mutates))
-        this.people.voteByOpening(person, this.#ownersIn(context, sample));
-      if (context.uses >= context.nextCheck) this.#review(context);
+        this.people.voteByOpening(person, this.#places.ownersIn(context, sample));
+      this.#places.reviewIfDue(context);
     }
     const lists = read.objects.filter((object) => object.id !== null && (object.inList || object.isRoot) && !isNamed(reading, object));
     if (lists.length === 0 || (reading.references.some((one) => one.place === 'path') && read.status !== 201)) return;
     const resource = lists[0].resource;
     const created = isCreation(read);
     if (mutates && !created) return;
-    const context = this.#context(service, reading.route, created ? 'answer!' : reading.answerSlot, resource, mutates);
+    const context = this.#places.make(service, reading.route, created ? 'answer!' : reading.answerSlot, resource, mutates);
     context.uses++;
     for (const object of lists.slice(0, 12)) {
       if (object.resource !== resource) continue;
@@ -482,17 +430,17 @@ export class OwnershipModel {
       const { hi, lo } = this.known.hash;
       addSample(context, { person: person.id, hi, lo, value: 0, fields: this.#snapshot(read, object), denied });
     }
-    if (context.uses >= context.nextCheck) this.#review(context);
+    this.#places.reviewIfDue(context);
   }
 
   #learnStaff(read: Reading, person: Person): void {
     for (const reference of read.reading.references) {
-      const context = this.#contextOf(read.observation.exchange.service, read.reading, reference, !SAFE.has(read.reading.method));
+      const context = this.#places.at(read.observation.exchange.service, read.reading, reference, !SAFE.has(read.reading.method));
       if (context === null) continue;
       context.staffUses++;
       context.people.delete(person.id);
       if (context.staff.size < 100) context.staff.add(person.id);
-      if (context.staffUses % 8 === 0) this.#refresh(context);
+      if (context.staffUses % 8 === 0) this.#places.refresh(context);
     }
   }
 
@@ -503,7 +451,7 @@ export class OwnershipModel {
       reading.references.findLast((one) => one.place === 'path') ??
       reading.references.find((one) => one.place === 'query' || one.place === 'header' || one.place === 'body');
     const idFree = !reading.references.some((one) => one.place === 'path');
-    if (person !== null && (idFree || read.status === 201) && !denied && read.objects.length > 0) this.#voteByList(read, person);
+    if (person !== null && (idFree || read.status === 201) && !denied && read.objects.length > 0) this.#lists.voteByList(read, person);
     for (const object of read.objects) {
       const fields = this.#snapshot(read, object);
       if (object.id !== null) {
@@ -511,15 +459,14 @@ export class OwnershipModel {
         this.known.objectKey(service, object.resource, object.id);
         const { hi, lo } = this.known.hash;
         this.#objects.learn(hi, lo, scoped(service, object.resource), fields, rule);
-        this.#index(object.id, object.resource);
-        if (this.#shown.size < 20_000) this.#shown.add(scoped(service, object.resource));
+        this.#places.noteId(service, object.id, object.resource);
         if (person !== null && (object.inList || object.isRoot) && idFree && !isNamed(reading, object)) {
-          if (!denied) this.#handOut(read, person, object, hi, lo);
-          else if (person.owned === 0) this.#broad(read, person, hi, lo);
+          if (!denied) this.#lists.handOut(read, person, object, hi, lo);
+          else if (person.owned === 0) this.#lists.broad(read, person, hi, lo);
         }
       }
       if (object.isRoot && pathReference !== undefined && object.id !== pathReference.value) {
-        const context = this.#contexts.get(contextKey(service, reading.route, pathReference.slot));
+        const context = this.#places.get(service, reading.route, pathReference.slot);
         if (context !== undefined && (pathReference.place === 'path' || object.id === null)) {
           this.known.objectKey(service, context.resource, pathReference.value);
           const { hi, lo } = this.known.hash;
@@ -527,119 +474,6 @@ export class OwnershipModel {
         }
       }
     }
-  }
-
-  /** An id-free route answered with this object: it may be the caller's own list, or somebody showed it to them. */
-  #handOut(read: Reading, person: Person, object: AnswerObject, hi: number, lo: number): void {
-    const service = read.observation.exchange.service;
-    const rule = this.known.resource(service, object.resource);
-    const relation = this.known.relation(person.id, hi, lo, this.known.valueHash(object.id as string), rule);
-    if (relation === 'own') {
-      this.#owns(person, rule);
-      return;
-    }
-    if (relation === 'foreign' || relation === 'unidentified') this.#broad(read, person, hi, lo);
-    if (!SAFE.has(read.reading.method)) {
-      if (isCreation(read) && relation === 'unknown') this.people.addGrant(person, hi, lo, GRANT.creator);
-      return;
-    }
-    if (relation === 'unknown') {
-      this.#listed(service, `${read.reading.route} ${read.reading.answerSlot}`, person, hi, lo);
-      return;
-    }
-    const context = this.#contexts.get(contextKey(service, read.reading.route, read.reading.answerSlot));
-    if (context?.rule?.stances.foreign.is === 'allow') return;
-    this.people.addGrant(person, hi, lo, GRANT.listed);
-  }
-
-  /** Somebody without a name gets a list that shows everybody only their own, or creates something: then the owner named there is this person. */
-  #voteByList(read: Reading, person: Person): void {
-    const service = read.observation.exchange.service;
-    const created = isCreation(read);
-    if (!created && !SAFE.has(read.reading.method)) return;
-    const context = this.#contexts.get(contextKey(service, read.reading.route, created ? 'answer!' : read.reading.answerSlot));
-    if (context?.rule?.stances.foreign.is !== 'deny') return;
-    const rule = this.known.resource(service, context.resource);
-    const named = new Map<number, [kind: number, times: number]>();
-    let objects = 0;
-    for (const object of read.objects) {
-      if (object.id === null || object.resource !== context.resource || rule === undefined || isNamed(read.reading, object)) continue;
-      const seen = new Set<number>();
-      for (const field of rule.fields) {
-        if (field.role !== 'owner' || field.path === '@') continue;
-        if (this.known.hasKind(person.id, field.kind) && person.guessed.length === 0) return;
-        for (const one of object.fields) {
-          const value = one.path === field.path ? this.known.valueHash(one.value) : 0;
-          if (value === 0 || seen.has(value)) continue;
-          seen.add(value);
-          named.set(value, [field.kind, (named.get(value)?.[1] ?? 0) + 1]);
-        }
-      }
-      if (seen.size > 0) objects++;
-    }
-    const everywhere = [...named].filter(([, [, times]]) => times === objects).flatMap(([value, [kind]]) => [value, kind]);
-    if (everywhere.length > 0) this.people.voteByList(person, everywhere, objects > 1 || created ? 3 : 2);
-  }
-
-  #owns(person: Person, rule: ResourceRule | undefined): void {
-    if (rule?.fields.some((field) => field.path === '@') === true) return;
-    person.owned++;
-    if (person.owned === 1) this.people.setFlags(person, PERSON.established);
-    if (person.owned === 3) this.people.clearFlags(person, PERSON.privileged);
-  }
-
-  /** Who owns nothing and is handed lists of many owners' objects by the server itself sees them as its job. */
-  #broad(read: Reading, person: Person, hi: number, lo: number): void {
-    if (!this.known.table.get(hi, lo)) return;
-    const owner = this.known.table.a;
-    const signature = `${read.observation.exchange.service} ${read.reading.route} ${read.reading.answerSlot}`;
-    let seenBy = this.#broadLists.get(signature);
-    if (seenBy === undefined) {
-      seenBy = new Set();
-      this.#broadLists.set(signature, seenBy);
-    }
-    if (seenBy.size < 1000) seenBy.add(person.id);
-    const common = Math.max(3, this.people.size * 0.1);
-    if (seenBy.size > common) {
-      // A list of many owners' objects that many people get is a feature, not a role.
-      if (seenBy.size <= common + 3) for (const id of seenBy) this.#unprivilege(id, signature);
-      return;
-    }
-    if (person.owned > 0) return;
-    if (person.foreignOwners.size < 33) person.foreignOwners.add(owner);
-    if (person.foreignOwners.size < 4 || (person.flags & PERSON.privileged) !== 0) return;
-    if (person.lastBroad !== read.observation.exchange.id) {
-      person.lastBroad = read.observation.exchange.id;
-      person.broadLists++;
-    }
-    if (person.broadLists < 2) return;
-    person.privilegedBy = signature;
-    this.people.setFlags(person, PERSON.privileged);
-  }
-
-  #unprivilege(id: number, signature: string): void {
-    const person = this.people.get(id);
-    if (person !== undefined && person.privilegedBy === signature) this.people.clearFlags(person, PERSON.privileged);
-  }
-
-  /** Lists that give every person other objects are lists of one's own: what they show belongs to the caller. */
-  #listed(service: string, route: string, person: Person, hi: number, lo: number): void {
-    const key = scoped(service, route);
-    let list = this.#lists.get(key);
-    if (list === undefined) {
-      list = { first: new Map(), conflicts: 0, mine: false, people: new Set() };
-      this.#lists.set(key, list);
-    }
-    const object = (hi >>> 11) * 4294967296 + (lo >>> 0);
-    const before = list.first.get(object);
-    if (before === undefined) {
-      if (list.first.size < 20_000) list.first.set(object, person.id);
-    } else if (this.people.canon(before) !== person.id) list.conflicts++;
-    list.people.add(person.id);
-    const mine = list.people.size >= 4 && list.first.size >= 6 && list.conflicts <= list.first.size * 0.05;
-    list.mine = mine;
-    const name = mine ? [...person.identities][0] : undefined;
-    if (name !== undefined) this.#objects.setListedOwner(hi, lo, name[0], name[1]);
   }
 
   #learnGrants(read: Reading, person: Person): void {
@@ -677,228 +511,7 @@ export class OwnershipModel {
   }
 
   // ------------------------------------------------------------------------------------------------ contexts and rules
-
-  #index(id: string, resource: string): void {
-    const value = this.known.valueHash(id);
-    const held = this.#shownAs(value);
-    if (held === undefined) this.#ids.set(value, [resource]);
-    else if (held.length < 4 && !held.includes(resource)) held.push(resource);
-    if (this.#ids.size < MAX_IDS / 2) return;
-    this.#olderIds = this.#ids;
-    this.#ids = new Map();
-  }
-
-  #shownAs(value: number): string[] | undefined {
-    const held = this.#ids.get(value);
-    if (held !== undefined) return held;
-    const older = this.#olderIds.get(value);
-    if (older !== undefined) this.#ids.set(value, older);
-    return older;
-  }
-
-  #contextOf(service: string, reading: RouteReading, reference: Reference, mutates: boolean): Context | null {
-    const key = contextKey(service, reading.route, reference.slot);
-    let context = this.#contexts.get(key);
-    const seenAs = this.#shownAs(this.known.valueHash(reference.value));
-    if (context === undefined) {
-      // Outside the path nearly everything is no reference: a place counts once its values are ids that answers have shown.
-      if (
-        reference.place !== 'path' &&
-        seenAs === undefined &&
-        this.people.holder(this.known.valueHash(reference.value), namedKind(reference.value)) === undefined
-      )
-        return null;
-      context = this.#context(service, reading.route, reference.slot, reference.hint, mutates);
-    }
-    if (seenAs !== undefined && context.votes.size < 6) {
-      const weight = isGloballyUnique(reference.value) ? 1 : 0.1;
-      const resource =
-        reference.hint !== '' && (seenAs.includes(reference.hint) || this.#shown.has(scoped(service, reference.hint)))
-          ? reference.hint
-          : seenAs[0];
-      context.votes.set(resource, (context.votes.get(resource) ?? 0) + weight);
-    }
-    if (context.shapes.size < 6) context.shapes.add(shapeOf(reference.value));
-    return context;
-  }
-
-  #context(service: string, route: string, slot: string, resource: string, mutates: boolean): Context {
-    const key = contextKey(service, route, slot);
-    let context = this.#contexts.get(key);
-    if (context === undefined) {
-      context = newContext(key, service, route, slot, resource, mutates);
-      if (this.#contexts.size < MAX_CONTEXTS) this.#contexts.set(key, context);
-      this.#joinResource(context);
-    }
-    return context;
-  }
-
-  #joinResource(context: Context): void {
-    const name = scoped(context.service, context.resource);
-    let members = this.#ofResource.get(name);
-    if (members === undefined) {
-      members = new Set();
-      this.#ofResource.set(name, members);
-    }
-    members.add(context);
-  }
-
-  #review(context: Context): void {
-    this.#dirty.pieces.add(`place|${context.key}`);
-    context.nextCheck = Math.min(context.uses + 500, Math.ceil(context.uses * 1.35) + 2);
-    this.#vote(context);
-    const isRetyped = this.#typeResource(context.service, context.resource);
-    const tallies = new Map<Context, Tally>();
-    this.#refresh(context, tallies);
-    // Places with too few people of their own lean on the others of the resource, so they follow these.
-    for (const other of this.#ofResource.get(scoped(context.service, context.resource)) ?? [])
-      if (other !== context && (isRetyped || (other.rule?.principals ?? 0) < ENOUGH_PEOPLE)) this.#refresh(other, tallies);
-  }
-
-  #vote(context: Context): void {
-    let best = '';
-    let most = 0;
-    let total = 0;
-    for (const [resource, weight] of context.votes) {
-      total += weight;
-      if (weight > most) [best, most] = [resource, weight];
-    }
-    if (total < 3 || most < total * 0.6 || best === context.resource) return;
-    this.#ofResource.get(scoped(context.service, context.resource))?.delete(context);
-    context.resource = best;
-    this.#joinResource(context);
-  }
-
-  /** Looks anew at which fields of a resource name an owner; true when that changed. */
-  #typeResource(service: string, resource: string): boolean {
-    const name = scoped(service, resource);
-    const contexts = [...(this.#ofResource.get(name) ?? [])];
-    const uses = contexts.reduce((sum, one) => sum + one.uses, 0);
-    if (uses < (this.#typedAt.get(name) ?? 0)) return false;
-    this.#typedAt.set(name, Math.min(uses + 1000, Math.ceil(uses * 1.2) + 3));
-    const fields = typeFields(contexts, this.people, this.#objects.pathOf);
-    const before = this.known.sheet.resources.get(name);
-    if (JSON.stringify(before?.fields ?? []) === JSON.stringify(fields)) return false;
-    const rule: ResourceRule = { fields };
-    this.#change({ resource: name, rule: fields.length === 0 ? null : rule });
-    this.#objects.reread(name, rule);
-    return true;
-  }
-
-  /** `tallies`: those that were made already, for the same state of knowledge. */
-  #refresh(context: Context, tallies: Map<Context, Tally> = new Map()): void {
-    const counted = (one: Context): Tally => {
-      let tally = tallies.get(one);
-      if (tally === undefined) {
-        tally = tallyOf(one, this.people, this.#relate);
-        tallies.set(one, tally);
-      }
-      return tally;
-    };
-    const own = counted(context);
-    const tally = { ...own, share: { ...own.share }, anybody: { ...own.anybody } };
-    for (const other of this.#ofResource.get(scoped(context.service, context.resource)) ?? []) {
-      if (context.slot.startsWith('answer')) break;
-      if (other === context || other.mutates !== context.mutates || other.slot.startsWith('answer')) continue;
-      if (tally.people >= ENOUGH_PEOPLE) break;
-      addTally(tally, counted(other), 0.5);
-    }
-    const stances = stancesOf(tally, context.people.size, context.mutates, this.#settings.regime);
-    if (stances.foreign.is === 'open' && isForStaff(context))
-      stances.foreign = { is: 'deny', confidence: 0.75, proven: context.staffUses >= 12 && context.staff.size >= 3 };
-    if (stances.foreign.is === 'grey' && context.mutates && this.#writesArePrivate(context.service)) stances.foreign = PRIVATE_BY_CUSTOM;
-    const rule: SlotRule = {
-      resource: context.resource,
-      stances,
-      principals: Math.round(tally.people),
-      accesses: Math.round(tally.accesses),
-      shapes: [...context.shapes].sort().join(''),
-      wrappings: [...context.wrappings].filter(([, times]) => times >= 2).map(([wrapping]) => wrapping),
-      repeats: context.uses === 0 ? 0 : Math.round((context.repeated / context.uses) * 1000) / 1000,
-    };
-    if (JSON.stringify(rule) === JSON.stringify(context.rule)) return;
-    context.rule = rule;
-    const name = scoped(context.service, context.route);
-    const route: RouteRule = { slots: { ...(this.known.sheet.routes.get(name)?.slots ?? {}), [context.slot]: rule } };
-    this.#change({ route: name, rule: route });
-  }
-
-  /** Where people write to what is theirs at nearly every other place of the service, they should here, too. */
-  #writesArePrivate(service: string): boolean {
-    let places = 0;
-    let denied = 0;
-    for (const { mutates, slot, rule, service: its } of this.#contexts.values()) {
-      if (!mutates || its !== service || rule === null || !slot.startsWith('path') || rule.principals < ENOUGH_PEOPLE) continue;
-      if (rule.stances.foreign.is === 'open') continue;
-      places++;
-      if (rule.stances.foreign.is === 'deny') denied++;
-    }
-    return denied >= 3 && denied >= places * 0.6;
-  }
-
-  /** Every owner value that an object named (value, kind, …): by its fields where they were seen, else by its table entry. */
-  #ownersIn(context: Context, sample: Sample): number[] {
-    const out: number[] = [];
-    for (const field of this.known.resource(context.service, context.resource)?.fields ?? []) {
-      if (field.role !== 'owner' || sample.fields === null) continue;
-      for (let i = 0; i < sample.fields.length; i += 2) {
-        if (this.#objects.pathOf(sample.fields[i]) === field.path && !out.includes(sample.fields[i + 1]))
-          out.push(sample.fields[i + 1], field.kind);
-      }
-    }
-    if (out.length === 0 && this.known.table.get(sample.hi, sample.lo) && this.known.table.a !== 0)
-      out.push(this.known.table.a, this.known.table.b & 0xff);
-    return out;
-  }
-
-  /** Relation of a past access, by what the object said then and by the grants known now. */
-  readonly #relate = (context: Context, sample: Sample, person: number, withoutGrants = false): Relation => {
-    const rule = this.known.resource(context.service, context.resource);
-    const held = this.known.relation(person, sample.hi, sample.lo, sample.value, rule, withoutGrants);
-    if (held === 'own' || held === 'granted' || rule === undefined || sample.fields === null) return held;
-    for (const field of rule.fields) {
-      if (field.role !== 'owner') continue;
-      for (let i = 0; i < sample.fields.length; i += 2) {
-        if (this.#objects.pathOf(sample.fields[i]) === field.path && this.known.holds(person, sample.fields[i + 1], field.kind))
-          return 'own';
-      }
-    }
-    return held;
-  };
-}
-
-/** Only those who see everything come here: ordinary people hardly ever do. */
-function isForStaff(context: Context): boolean {
-  return context.staff.size >= 2 && context.staffUses >= 8 && context.people.size <= Math.max(1, context.staff.size * 0.5);
-}
-
-/** The request named this object itself: the answer lists nothing. */
-function isNamed(reading: RouteReading, object: AnswerObject): boolean {
-  return reading.references.some((one) => one.value === object.id);
-}
-
-/** A write that answered with one object whose id the request did not name. */
-function isCreation(read: Reading): boolean {
-  if (SAFE.has(read.reading.method)) return false;
-  const object = read.objects.find((one) => one.id !== null);
-  return (
-    object !== undefined &&
-    !object.inList &&
-    (read.status === 201 || !read.reading.references.some((one) => one.value === object.id || one.place === 'path'))
-  );
 }
 
 /** 53 of the 64 bits: two entries of one delta that agree in them do not happen. */
 const entryKey = (hi: number, lo: number): number => (hi >>> 11) * 4294967296 + (lo >>> 0);
-
-const contextKey = (service: string, route: string, slot: string): string => `${service}\u001f${route}\u001f${slot}`;
-
-/** The object of an answer that a reference is about. */
-function subjectOf(objects: readonly AnswerObject[], reference: Reference): AnswerObject | null {
-  for (const object of objects) if (object.id === reference.value) return object;
-  if (reference.place === 'path' || reference.place === 'header' || reference.place === 'query')
-    for (const object of objects) if (object.isRoot && !object.inList) return object;
-  return null;
-}
-
-export type { Field };

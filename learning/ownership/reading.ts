@@ -1,0 +1,41 @@
+import type { Observation } from '../../exchange/index.js';
+import type { AnswerObject } from './answer.js';
+import type { Person } from './people.js';
+import type { Reference, RouteReading } from './references.js';
+
+export const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
+
+/** One exchange as ownership sees it. */
+export interface Reading {
+  readonly observation: Observation;
+  readonly reading: RouteReading;
+  readonly objects: AnswerObject[];
+  /** Fields of the objects as numbers, made at most once each. */
+  readonly snapshots: Map<AnswerObject, Uint32Array>;
+  readonly status: number;
+  readonly person: Person | null;
+}
+
+/** The request named this object itself: the answer lists nothing. */
+export function isNamed(reading: RouteReading, object: AnswerObject): boolean {
+  return reading.references.some((one) => one.value === object.id);
+}
+
+/** A write that answered with one object whose id the request did not name. */
+export function isCreation(read: Reading): boolean {
+  if (SAFE.has(read.reading.method)) return false;
+  const object = read.objects.find((one) => one.id !== null);
+  return (
+    object !== undefined &&
+    !object.inList &&
+    (read.status === 201 || !read.reading.references.some((one) => one.value === object.id || one.place === 'path'))
+  );
+}
+
+/** The object of an answer that a reference is about. */
+export function subjectOf(objects: readonly AnswerObject[], reference: Reference): AnswerObject | null {
+  for (const object of objects) if (object.id === reference.value) return object;
+  if (reference.place === 'path' || reference.place === 'header' || reference.place === 'query')
+    for (const object of objects) if (object.isRoot && !object.inList) return object;
+  return null;
+}
