@@ -202,11 +202,7 @@ export function loadConfig(flags: ConfigFlags, environment: NodeJS.ProcessEnv = 
   merged.admin = { ...merged.admin, port: flags.adminPort ?? merged.admin.port, host: flags.adminHost ?? merged.admin.host };
   merged.data = path.resolve(cwd, flags.data ?? environment.WEIR_DATA ?? config.data);
   if (flags.policies !== undefined) merged.policies = path.resolve(cwd, flags.policies);
-  if (merged.policies !== undefined && !existsSync(merged.policies))
-    throw new WeirError('POLICY_FOLDER_MISSING', `There is no policy folder ${merged.policies}.`, {
-      status: 422,
-      hint: 'Make it, or correct --policies.',
-    });
+  needPolicyFolder(merged.policies);
   merged.mode = flags.mode ?? merged.mode;
   for (const text of flags.trustedProxies ?? [])
     if (!isCidr(text)) throw invalid(`--trusted-proxies: "${text}" is not an IP address or CIDR`);
@@ -216,6 +212,15 @@ export function loadConfig(flags: ConfigFlags, environment: NodeJS.ProcessEnv = 
   merged.gateway = { ...merged.gateway, workers: flags.workers ?? merged.gateway.workers };
   merged.secret = environment.WEIR_SECRET ?? merged.secret;
   return merged;
+}
+
+/** Throws WeirError POLICY_FOLDER_MISSING. */
+export function needPolicyFolder(folder: string | undefined): void {
+  if (folder === undefined || existsSync(folder)) return;
+  throw new WeirError('POLICY_FOLDER_MISSING', `There is no policy folder ${folder}.`, {
+    status: 422,
+    hint: 'Make it, or correct --policies.',
+  });
 }
 
 /** The file that `loadConfig` reads; null when there is none. */

@@ -6,7 +6,7 @@ import type { AllowEntry, Block } from '../attackers/index.js';
 import type { Exchange, Mode } from '../exchange/index.js';
 import { AccessLogFile, Counters, countersText, type RouteGuardOptions, routeGuard } from '../proxy/index.js';
 import { createSharedState, memoryFeedReader, redisFeedReader, redisPublisher, type TrafficPublisher } from '../traffic/index.js';
-import { type Config, configSchema } from './config.js';
+import { type Config, configSchema, needPolicyFolder } from './config.js';
 import { openDataDir } from './data-dir.js';
 import { startThreads, type Threads } from './roles/up.js';
 import { openSharedMaps, type ProcessStatus, type SharedMaps, STATUS_TTL_MS } from './shared-maps.js';
@@ -71,6 +71,7 @@ async function embed(app: FastifyInstance, options: WeirOptions): Promise<void> 
   const service = options.service ?? 'app';
   const log = options.log ?? ((message: string) => app.log.warn(message));
   const config = configOf(options);
+  needPolicyFolder(config.policies);
   const wantsAdmin = options.admin !== undefined && options.admin !== false;
   const data = options.data !== undefined || wantsAdmin ? openDataDir(config.data, 'plugin', config.secret) : null;
   const secret = data?.secret ?? config.secret ?? randomBytes(32).toString('hex');
@@ -83,7 +84,7 @@ async function embed(app: FastifyInstance, options: WeirOptions): Promise<void> 
   const maps = await openSharedMaps(shared);
   const threads = data === null || !wantsAdmin ? null : await startThreads(config, data, packageVersion(), shared, log);
   if (threads !== null) closing.push(...threads.closing);
-  const policies = await openPolicyBook({ config: { policies: options.policies, dataTypes: [], keySets: {} }, secret, maps, log });
+  const policies = await openPolicyBook({ config, secret, maps, log });
   closing.push(() => policies.close());
   const publisher = publisherOf(options, threads);
   closing.push(() => publisher.close(2_000));
