@@ -115,7 +115,7 @@ export function makeReady({ ui = true } = {}) {
     }
     if (ui && existsSync(inRoot('admin-ui', 'index.html')) && needsUi()) {
       const startedMs = Date.now();
-      run('building the admin UI', 'npm', ['run', '--silent', 'build', '--workspace', 'admin-ui']);
+      run('building the admin UI', 'npm', ['run', '--silent', 'build', '--workspace', 'admin-ui', '--', '--logLevel', 'warn']);
       stamp(inRoot('admin-ui', 'dist', '.built'), startedMs);
     }
   });
