@@ -7,7 +7,7 @@ export type Sign = (rule: string, at?: number) => void;
 const BEHIND_QUOTE =
   /^%?[\s)\]}]*(?:[;,+\-*/|&=<>!~^#(%]|and\b|or\b|xor\b|not\b|union|except|intersect|order\b|group\b|having|where|like|rlike|regexp|in\b|is\b|between|as\b|limit|procedure|into\b|waitfor|if\b|case\b|select|for\b|div\b|begin\b|exec|$|\/\*)/;
 const BEHIND_VALUE =
-  /[\s)\]}]*(?:[;,+\-*/|&=<>!~^#%]|(?:and|or|xor|union|except|intersect|order|group|having|where|like|rlike|regexp|in|between|as|limit|procedure|into|waitfor|select|begin|exec|declare|call|for|div|rlike)\b)/y;
+  /[\s)\]}]*(?:[;,+\-*/|&=<>!~^#%]|\(\s*select\b|(?:and|or|xor|union|except|intersect|order|group|having|where|like|rlike|regexp|in|between|as|limit|procedure|into|waitfor|select|begin|exec|declare|call|for|div|rlike)\b)/y;
 const SQL_WORD = /^[\s(+-]*(?:and|or|xor|union|order|group|having|where|rlike|like|between|in|procedure|limit|waitfor|into|select|case)\b/;
 
 interface Form {

@@ -7,6 +7,7 @@ import { attackDetector } from './index.js';
 const PAYLOADS: Readonly<Record<string, readonly string[]>> = {
   sql: [
     "' or 1=1-- -",
+    '1 (select (case when (7=7) then 1 else char(76)||char(112) end))',
     "1' or '1'='1",
     "admin'--",
     '1 or 1=1',

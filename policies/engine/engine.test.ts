@@ -778,6 +778,13 @@ t.test('attacks: scores of one place and class add up', async (t) => {
     'what could not be searched is not clean',
   );
   t.equal(run(rule({ attack: { in: 'query' } }, { onError: 'closed' }), unreadable, 'enforce', detects()).action, 'pass');
+  const form = { 'content-type': 'application/x-www-form-urlencoded' };
+  for (const coding of ['gzip', 'br', 'lzma'])
+    t.equal(
+      run(rule({ attack: {} }), { method: 'POST', headers: { ...form, 'content-encoding': coding }, body: 'cmd=cat /etc/passwd' }).action,
+      'block',
+      `a body that only says it is ${coding}`,
+    );
 });
 
 t.test('evidence shows the place and never the value', async (t) => {

@@ -59,7 +59,7 @@ export class RequestFacts {
 
   constructor(
     readonly view: RequestView,
-    limits: ContentLimits,
+    private readonly limits: ContentLimits,
   ) {
     this.content = new Content(view.headers, view.body, limits);
   }
@@ -95,10 +95,18 @@ export class RequestFacts {
     return this.graph;
   }
 
+  /** A body that is not coded as its header says is what it looks like to a backend that ignores the header. */
+  private asReadLeniently(): Content {
+    const { problem } = this.content.decoded();
+    if (problem !== 'bad-encoding' && problem !== 'unsupported-encoding') return this.content;
+    return new Content(withoutCoding(this.view.headers), this.view.body, this.limits);
+  }
+
   attacks(tools: Tools, context: EvaluationContext, paranoia: number): readonly AttackFinding[] {
     if (tools.attacks === null) return EMPTY;
     let findings = this.found.get(paranoia);
     if (findings === undefined) {
+      const content = this.asReadLeniently();
       findings = tools.attacks.detect(
         {
           method: this.view.method,
@@ -107,8 +115,8 @@ export class RequestFacts {
           headers: this.view.headers,
           cookies: this.cookies,
           mediaType: mediaType(this.view.headers),
-          text: () => this.content.text(),
-          body: () => this.content.parsedWithRepeats().value,
+          text: () => content.text(),
+          body: () => content.parsedWithRepeats().value,
           principal: context.principal,
         },
         { paranoia },
@@ -117,6 +125,14 @@ export class RequestFacts {
     }
     return findings;
   }
+}
+
+/** The headers without what they say of the body's coding. */
+function withoutCoding(headers: HeaderList): HeaderList {
+  const kept: string[] = [];
+  for (let index = 0; index < headers.length; index += 2)
+    if (headers[index].toLowerCase() !== 'content-encoding') kept.push(headers[index], headers[index + 1]);
+  return kept;
 }
 
 /** Everything that the rules of one phase may ask. */
