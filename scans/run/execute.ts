@@ -319,9 +319,9 @@ class Run {
     const explanation =
       definition.type === 'passive'
         ? `${definition.name}: the usual answer to ${request.method} ${new URL(request.url).pathname} (${asWhom}) shows it.`
-        : `${definition.name}. ${definition.description} ${request.method} ${new URL(request.url).pathname}: as usual (${asWhom}) ${told(sample.response)}; ${this.#exchanges
+        : `${definition.name}. ${definition.description} ${request.method} ${new URL(request.url).pathname}: as usual (${asWhom}) ${told(sample.response, this.#timed)}; ${this.#exchanges
             .slice(-PROOFS_TOLD)
-            .map(({ note, request: sent, response }) => `${note}${this.#senderOf(sent)} ${told(response)}`)
+            .map(({ note, request: sent, response }) => `${note}${this.#senderOf(sent)} ${told(response, this.#timed)}`)
             .join(', ')}.`;
     const proof = this.#exchanges.slice(-4);
     return { verdict: 'vulnerable', severity, explanation, exchanges: [{ ...exchangeOf(sample), note: 'as usual' }, ...proof] };
@@ -329,7 +329,8 @@ class Run {
 }
 
 const PROOFS_TOLD = 4;
-const told = ({ status, body }: ScanResponse): string => `${status} with ${body.length} characters`;
+const told = ({ status, body, durationMs }: ScanResponse, isTimed: boolean): string =>
+  `${status} with ${body.length} characters${isTimed ? ` in ${Math.round(durationMs)} ms` : ''}`;
 const exchangeOf = ({ request, response }: ScanExchange): ScanExchange => ({ request, response });
 const asValue = ({ operation, argument, inner }: Mutation): Value => [operation, argument, ...(inner ?? []).map(asValue)];
 

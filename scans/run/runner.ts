@@ -46,8 +46,7 @@ export async function runTests(options: RunOptions): Promise<void> {
     newId: () => callbacks?.newId() ?? (++counter).toString(16).padStart(24, '0'),
     nowMs: options.nowMs,
   };
-  const queue = work(options, context);
-  const worker = async () => {
+  const worker = async (queue: Iterable<Work>) => {
     for (const { test, candidates, key } of queue) {
       let last: TestResult | null = null;
       for (const sample of candidates) {
@@ -59,13 +58,22 @@ export async function runTests(options: RunOptions): Promise<void> {
       await options.onResult(last, key);
     }
   };
-  await Promise.all(Array.from({ length: options.concurrency }, worker));
+  const quick = work({ ...options, tests: options.tests.filter(({ slow }) => !slow) }, context);
+  await Promise.all(Array.from({ length: options.concurrency }, () => worker(quick)));
+  // What is decided by time must not wait behind others.
+  await worker(work({ ...options, tests: options.tests.filter(({ slow }) => slow) }, context));
 }
 
 /** Tests that change objects come after those that compare them; those that change what all rely on (a token, a role) come last. */
 const turnOf = (test: TestDefinition): number => (test.tags.includes('last') ? 2 : Number(test.intrusive));
 
-function* work({ tests, samples: all, only, intrusive, done }: RunOptions, context: TestContext) {
+interface Work {
+  readonly test: TestDefinition;
+  readonly candidates: readonly Sample[];
+  readonly key: string;
+}
+
+function* work({ tests, samples: all, only, intrusive, done }: RunOptions, context: TestContext): Generator<Work> {
   const samples = only === null ? all : all.filter((sample) => sample.endpointId === only);
   const allowed = tests.filter((test) => intrusive || !test.intrusive);
   const fits = (test: TestDefinition, sample: Sample) =>
