@@ -49,15 +49,13 @@ async function open(page: Page, name: string): Promise<void> {
   await page.getByRole('heading', { name, level: 1 }).waitFor();
 }
 
+/** Evaluated in the page. What turns for ever, such as a spinner of a button, is no movement that ends. */
+const STILL = `!document.body.textContent.includes('Loading …') &&
+  document.getAnimations().every((one) => one.playState !== 'running' || one.effect?.getComputedTiming().iterations === Infinity)`;
+
 /** Waits until nothing on the page loads or moves: a half faded dialog has half its contrast. */
 async function settled(page: Page): Promise<void> {
-  await eventually('the page to settle', () =>
-    page.evaluate(
-      () =>
-        !document.body.textContent.includes('Loading …') &&
-        document.getAnimations().every((one) => one.playState !== 'running' || one.effect?.getComputedTiming().iterations === Infinity),
-    ),
-  );
+  await eventually('the page to settle', () => page.evaluate<boolean>(STILL));
 }
 
 /** Serious violations of WCAG on the page once it stands still. */
