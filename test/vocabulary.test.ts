@@ -5,7 +5,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import t from 'tap';
-import { eventually, start, startWeir, temporaryFolder } from './support/processes.js';
+import { eventually, start, startWeir, temporaryFolder, weir } from './support/processes.js';
 
 t.setTimeout(300_000);
 
@@ -69,6 +69,9 @@ t.test('own data types and key sets', async (t) => {
     return true;
   });
   await eventually('a type of the UI', async () => ((await (await ask(token(secret))).json()) as { locker: string }).locker === 'X-00');
+
+  t.equal((await weir(t, ['policies', 'check', policies, '--config', config])).code, 0, 'a check that knows them');
+  t.match((await weir(t, ['policies', 'check', policies])).stdout, /"staff_badge" is not a data type/);
 
   const broken = write('broken.yaml', { dataTypes: [{ id: 'staff_badge', pattern: '(a)\\1' }] });
   const refused = start(t, process.execPath, [

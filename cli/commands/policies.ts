@@ -7,6 +7,7 @@ import { compileFolder, problemLine } from './policy-folder.js';
 
 interface JsonFlag {
   readonly json?: boolean;
+  readonly config?: string;
 }
 
 /** `weir policies check|test|replay|bench|ls|explain`: the same checks as at load, on a folder, without a running weir. */
@@ -18,9 +19,10 @@ export function registerPolicies(program: Command, context: CommandContext): voi
     .command('check')
     .description('compile a folder of policies; errors with file, line and column')
     .argument('<dir>')
+    .option('--config <file>', 'where own data types and key sets stand (default: weir.yaml if there is one)')
     .option('--json', 'print JSON')
     .action(async (dir: string, flags: JsonFlag) => {
-      const compiled = await compileFolder(dir);
+      const compiled = await compileFolder(dir, flags.config);
       context.exitCode = compiled.problems.length === 0 ? 0 : 1;
       if (flags.json) output.write(`${JSON.stringify({ policies: compiled.set?.policies ?? [], problems: compiled.problems })}\n`);
       else if (compiled.problems.length === 0) output.write(`${compiled.files} files are fine\n`);
@@ -30,10 +32,11 @@ export function registerPolicies(program: Command, context: CommandContext): voi
     .command('test')
     .description('run the cases: of the policies of a folder (default: the built-in ones)')
     .argument('[dir]')
+    .option('--config <file>', 'where own data types and key sets stand (default: weir.yaml if there is one)')
     .option('--json', 'print JSON')
     .action(async (dir: string | undefined, flags: JsonFlag) => {
       const { compilePolicies, loadLibrary, runCases } = await import('../../policies/index.js');
-      const compiled = dir === undefined ? { set: compilePolicies(loadLibrary()), problems: [] } : await compileFolder(dir);
+      const compiled = dir === undefined ? { set: compilePolicies(loadLibrary()), problems: [] } : await compileFolder(dir, flags.config);
       if (compiled.set === null) {
         for (const problem of compiled.problems) output.error(`${problemLine(problem)}\n`);
         context.exitCode = 1;

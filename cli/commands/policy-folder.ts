@@ -9,13 +9,19 @@ export interface CompiledFolder {
   readonly problems: readonly PolicyProblem[];
 }
 
-/** Compiles the policies of a folder, or the built-in ones. Never throws for what stands in the files. */
-export async function compileFolder(dir: string | undefined): Promise<CompiledFolder> {
+/**
+ * Compiles the policies of a folder, or the built-in ones. Never throws for what stands in the files. Own data types and key sets are known by `weir.yaml`
+ * (`config` names another file).
+ */
+export async function compileFolder(dir: string | undefined, config?: string): Promise<CompiledFolder> {
   const { compilePolicies, loadLibrary, PolicyError, readPolicyFolder } = await import('../../policies/index.js');
   const { sources, problems } = dir === undefined ? { sources: loadLibrary(), problems: [] } : await readPolicyFolder(path.resolve(dir));
   if (problems.length > 0) return { set: null, sources, files: sources.length, problems };
   try {
-    return { set: compilePolicies(sources), sources, files: sources.length, problems: [] };
+    const { loadConfig } = await import('../config.js');
+    const { configuredVocabulary } = await import('../wiring/vocabulary.js');
+    const vocabulary = configuredVocabulary(loadConfig(config === undefined ? {} : { config }));
+    return { set: compilePolicies(sources, vocabulary), sources, files: sources.length, problems: [] };
   } catch (error) {
     if (!(error instanceof PolicyError)) throw error;
     return { set: null, sources, files: sources.length, problems: error.problems };

@@ -60,6 +60,16 @@ export function openVocabulary({ dataTypes: configured, keySets, maps, log }: Vo
   };
 }
 
+/** The same for one-shot commands: names are known, keys are not read. Throws as `openVocabulary`. */
+export function configuredVocabulary(config: Pick<Config, 'dataTypes' | 'keySets'>): {
+  readonly classifier: Classifier;
+  readonly keys: KeyRing;
+} {
+  const keys = new KeyRing();
+  for (const name of Object.keys(config.keySets)) keys.declare(name);
+  return { classifier: classifierOf(config.dataTypes.map(readType), null), keys };
+}
+
 let builtIn: Classifier | null = null;
 
 /** Tables of the built-in types are made once a thread. */
