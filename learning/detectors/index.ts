@@ -20,7 +20,7 @@ export type { Detector, Watched } from './types.js';
 export { type DetectorOverride, DetectorWatch } from './watch.js';
 
 /** Every detector, in the order in which they look. */
-export const DETECTORS = [
+export const DETECTORS: readonly { readonly id: string }[] = [
   enumeration,
   distributedEnumeration,
   scraping,
@@ -33,7 +33,7 @@ export const DETECTORS = [
   sizeAnomaly,
   rateAnomaly,
   tokenMisuse,
-] as const;
+];
 
 /** All detectors, running, with their defaults or what `overrides` says by detector id. */
 export function watchAll(overrides: Readonly<Record<string, DetectorOverride>> = {}): DetectorWatch {
