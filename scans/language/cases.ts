@@ -57,6 +57,7 @@ export function runCases(definition: TestDefinition, text: string, file: string)
       ownValues: given.ownValues,
       pathValues: given.pathValues,
       isSecured: given.isSecured,
+      setsLogin: false,
       request: { method: given.method, url: `${TARGET}${given.url}`, headers: given.headers, body: given.body, followRedirects: false },
       response: responseOf(given.response),
     };

@@ -158,6 +158,7 @@ t.test('tokens that end are renewed: by their expiry, by a refresh token, and af
     ownValues: [],
     pathValues: [],
     isSecured: null,
+    setsLogin: false,
   });
 
   const short = await logIn(context('login', { path: '/login', body: {} }), url, send);

@@ -31,9 +31,9 @@ export interface RunOptions {
 }
 
 /** Endpoints on which a test that runs once is tried until it finds something. */
-const ONCE_CANDIDATES = 12;
-/** What may be tried on a DELETE: the object exists once. */
-const FOR_DELETES = new Set(['BOLA', 'BFLA', 'NO_AUTH']);
+const ONCE_CANDIDATES = 24;
+/** What may be tried on a DELETE (the object exists once) and on a change of the login: tests that send the request as it is, as somebody else. */
+const AS_IT_IS = new Set(['BOLA', 'BFLA', 'NO_AUTH']);
 
 /** Runs every test on every sample that it applies to, a few at a time. Resolves when all is done or the signal says stop. */
 export async function runTests(options: RunOptions): Promise<void> {
@@ -77,7 +77,7 @@ function* work({ tests, samples: all, only, intrusive, done }: RunOptions, conte
   const samples = only === null ? all : all.filter((sample) => sample.endpointId === only);
   const allowed = tests.filter((test) => intrusive || !test.intrusive);
   const fits = (test: TestDefinition, sample: Sample) =>
-    (sample.request.method !== 'DELETE' || FOR_DELETES.has(test.category)) && scanTest(test).applies(sample, context);
+    ((sample.request.method !== 'DELETE' && !sample.setsLogin) || AS_IT_IS.has(test.category)) && scanTest(test).applies(sample, context);
   // What is proven on a private object is proven best.
   const byPrivacy = [...samples].sort((a, b) => b.ownValues.length - a.ownValues.length);
   for (const turn of [0, 1, 2]) {

@@ -157,6 +157,7 @@ export async function makeSamples(
       service: options.service,
       template: one.endpoint.template,
       isSecured: one.endpoint.isSecured ?? null,
+      setsLogin: setsLogin(one),
       identity:
         one.person.name === '' || Object.keys(one.request.headers).every((name) => !(name in one.person.headers)) ? null : one.person.name,
       ownValues: ownValuesOf(one),
@@ -189,6 +190,15 @@ export async function makeSamples(
     return found.sort(
       (a, b) => Number(!url.pathname.includes(encodeURIComponent(a))) - Number(!url.pathname.includes(encodeURIComponent(b))),
     );
+  }
+
+  function setsLogin({ endpoint, person, request }: Tried): boolean {
+    if (isSafe(endpoint) || LOGS_IN.test(endpoint.template) || REGISTERS.test(endpoint.template)) return false;
+    const login = identities.find(({ name }) => name === person.name)?.loginRequest ?? null;
+    const used = new Set(
+      [person.password, ...fieldsOf(parseBody(login?.body ?? '')).map(({ value }) => String(value))].filter((value) => value !== ''),
+    );
+    return fieldsOf(parseBody(request.body)).some(({ name, value }) => PASSWORD.test(name) || used.has(String(value)));
   }
 
   function valueFor(person: Person, name: string, before: string): string | null {

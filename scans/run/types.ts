@@ -34,6 +34,8 @@ export interface Sample extends ScanExchange {
   readonly pathValues: readonly { readonly name: string; readonly value: string }[];
   /** Does the API's description ask for credentials here? null: it says nothing. */
   readonly isSecured: boolean | null;
+  /** The request sets what its identity logs in with: another value in it would lock the identity out. */
+  readonly setsLogin: boolean;
 }
 
 /** Who a scan can be. `headers` are the credentials, fresh. */
