@@ -181,7 +181,9 @@ t.test('two gateways, one engine, one admin', async (t) => {
       await delay(beforeKillMs);
       await running.killEngine();
       const [group] = (await redis.run('XINFO', 'GROUPS', '{weir}:traffic')) as unknown[][];
-      t.comment(`round ${round + 1}: after ${beforeKillMs.toFixed(0)} ms; ${String(group[5])} batches were handed out and not acknowledged when the engine died`);
+      t.comment(
+        `round ${round + 1}: after ${beforeKillMs.toFixed(0)} ms; ${String(group[5])} batches were handed out and not acknowledged when the engine died`,
+      );
       const starting = running.startEngine();
       await delay(1200);
       for (const load of loads) await load.stop();

@@ -41,7 +41,7 @@ export interface Taken {
 }
 
 /** Resolves when the next batches may come. What it got is acknowledged then, or, where it says {@link Taken}, when that is safe. */
-export type TakeBatches<B> = (batches: readonly B[]) => Promise<Taken | undefined | void>;
+export type TakeBatches<B> = (batches: readonly B[]) => Promise<Taken | undefined> | Promise<void>;
 
 export interface TrafficConsumer {
   /**

@@ -1,6 +1,6 @@
 import { type AccessVerdict, bodyText, type Finding, type Observation, type Principal } from '../../exchange/index.js';
 import { accessFinding, alertOf } from './alerts.js';
-import { type AnswerObject, type Field, readAnswer } from './answer.js';
+import { type AnswerObject, readAnswer } from './answer.js';
 import { Dirty, loadSegment, MAX_PIECES, type SavedEntry } from './checkpoint.js';
 import { addSample, type Context, REGIME, type RegimeSettings } from './contexts.js';
 import { OwnershipError } from './errors.js';
