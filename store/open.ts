@@ -78,6 +78,8 @@ export async function openStore(location: StoreLocation): Promise<Store> {
     await db.destroy().catch(() => undefined);
     throw cause instanceof StoreError ? cause : openingFailed(location, cause);
   }
+  // Asked for every batch, and it must not wait until a commit has ended.
+  const reads = 'sqlite' in location && location.sqlite !== ':memory:' ? new Kysely<Tables>({ dialect: await dialectOf(location) }) : db;
   return {
     engine,
     formatVersion: FORMAT_VERSION,
@@ -94,7 +96,7 @@ export async function openStore(location: StoreLocation): Promise<Store> {
     commit: (step) => commit(db, engine, step),
     async unprocessed(batchIds) {
       if (batchIds.length === 0) return [];
-      const known = await db
+      const known = await reads
         .selectFrom('processed_batches')
         .select('id')
         .where('id', 'in', [...batchIds])
@@ -113,7 +115,10 @@ export async function openStore(location: StoreLocation): Promise<Store> {
     async ping() {
       await sql`select 1`.execute(db);
     },
-    close: () => db.destroy(),
+    async close() {
+      if (reads !== db) await reads.destroy();
+      await db.destroy();
+    },
   };
 }
 

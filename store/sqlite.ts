@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import {
   CompiledQuery,
   type DatabaseConnection,
@@ -15,6 +15,8 @@ const MAX_CACHED_STATEMENTS = 400;
 /** How long SQLite itself waits for a lock. It blocks the thread meanwhile, so it is short; the rest of the wait is asynchronous. */
 const BLOCKING_WAIT_MS = 20;
 const MAX_PAUSE_MS = 25;
+/** Statements run on the thread that asks; after so long in one turn of its event loop others get theirs, also within a transaction. */
+const TURN_MS = 5;
 
 /**
  * SQLite through libsql, one connection, WAL, `synchronous = normal` (a power cut may lose the last commits, never the file).
@@ -99,6 +101,7 @@ class LibsqlConnection implements DatabaseConnection {
   readonly #statements = new Map<string, Database.Statement<unknown[]>>();
   readonly #database: Database.Database;
   readonly #busyTimeoutMs: number;
+  #turnBeganMs = performance.now();
 
   constructor(database: Database.Database, busyTimeoutMs: number) {
     this.#database = database;
@@ -107,6 +110,10 @@ class LibsqlConnection implements DatabaseConnection {
 
   /** A statement that met a lock has done nothing and may be repeated. */
   async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+    if (performance.now() - this.#turnBeganMs > TURN_MS) {
+      await nextTurn();
+      this.#turnBeganMs = performance.now();
+    }
     for (let waitedMs = 0, pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)) {
       try {
         return this.#execute<R>(query);

@@ -35,6 +35,8 @@ const SELF_TEST_PATH = '/.weir-self-test/';
 const TELL_EVERY = 32;
 /** Time that second looks take at a stretch. */
 const ASSESS_SLICE_MS = 4;
+/** So many second looks may be caught up with before a commit without anybody noticing. */
+const FEW_WAITING = 20;
 const LEFT_OUT_EVERY_MS = 10_000;
 /** Requests of blocked clients kept as samples. */
 const BLOCKED_KEPT_PER_SECOND = 20;
@@ -121,6 +123,7 @@ export class Engine {
     this.writer = new Writer(
       parts.store,
       (batchIds) => this.step(batchIds),
+      () => this.waiting.size < FEW_WAITING,
       (result) => this.events.committed(result, this.takeHits()),
       log,
     );

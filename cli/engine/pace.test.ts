@@ -73,6 +73,7 @@ t.test('when steps are written', async (t) => {
         },
       },
       stepOf,
+      () => true,
       () => undefined,
       (line) => said.push(line),
     );
@@ -97,6 +98,7 @@ t.test('when steps are written', async (t) => {
         },
       },
       stepOf,
+      () => true,
       () => t.fail('nothing was committed'),
       () => undefined,
     );

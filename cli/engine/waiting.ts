@@ -6,7 +6,8 @@ export interface WaitingLimits {
   readonly ofOne: number;
 }
 
-const LIMITS: WaitingLimits = { chooseFrom: 1_000, ofOne: 20 };
+/** A few hundred second looks take a few tenths of a second: a commit has to wait for them. */
+const LIMITS: WaitingLimits = { chooseFrom: 200, ofOne: 10 };
 
 /** Something that waits: what it is about (an endpoint, an actor), and whether it must not be left out. */
 export interface Waits {

@@ -4,6 +4,9 @@ import type { Commit, CommitResult, Store } from '../../store/index.js';
 /** Shortest and longest pause between the end of a commit and the next one. */
 const MIN_PAUSE_MS = 250;
 const MAX_PAUSE_MS = 2_000;
+/** A better moment is waited for so long, and looked for so often. */
+const PATIENCE_MS = 3_000;
+const LOOK_AGAIN_MS = 25;
 /** Batches that may wait for a commit before no more are taken. */
 const MAX_OPEN_BATCHES = 4_000;
 
@@ -35,10 +38,14 @@ export class Writer {
   private lastCommitMs = 0;
   private readonly stopping = new AbortController();
 
-  /** `stepOf` collects what is to be written, when its turn has come; `committed` hears what the store made of it. */
+  /**
+   * `stepOf` collects what is to be written, when its turn has come; `isGoodMoment`: that would not hold up anything; `committed` hears what the store
+   * made of it.
+   */
   constructor(
     private readonly store: Pick<Store, 'commit'>,
     private readonly stepOf: (batchIds: readonly string[]) => Commit,
+    private readonly isGoodMoment: () => boolean,
     private readonly committed: (result: CommitResult) => void,
     private readonly log: (message: string) => void,
   ) {}
@@ -76,7 +83,14 @@ export class Writer {
 
   private commitLater(): void {
     const pauseMs = Math.min(MAX_PAUSE_MS, Math.max(MIN_PAUSE_MS, 4 * this.lastCommitMs));
-    this.timer = setTimeout(() => void this.commit(), Math.max(0, this.committedAtMs + pauseMs - performance.now()));
+    this.wait(Math.max(0, this.committedAtMs + pauseMs - performance.now()), performance.now());
+  }
+
+  private wait(forMs: number, sinceMs: number): void {
+    this.timer = setTimeout(() => {
+      if (this.isGoodMoment() || performance.now() - sinceMs > PATIENCE_MS) void this.commit();
+      else this.wait(LOOK_AGAIN_MS, sinceMs);
+    }, forMs);
   }
 
   private commit(): Promise<void> {

@@ -115,7 +115,7 @@ export class OwnershipModel {
     this.#learn(read, verdict);
     const alert = alertOf(verdict, read.person, this.people, this.#calls, !SAFE.has(read.reading.method));
     const isFinding = alert !== null && alert.confidence >= this.#settings.alertConfidence;
-    return { verdict, finding: isFinding ? accessFinding(read.observation, read.reading.method, alert) : null };
+    return { verdict: alert ?? verdict, finding: isFinding ? accessFinding(read.observation, read.reading.method, alert) : null };
   }
 
   /** Learns from an exchange without a judgement (imports, warm-up). */
