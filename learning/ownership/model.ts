@@ -13,6 +13,7 @@ import { namedKind, People, type Person } from './people.js';
 import { Places } from './places.js';
 import { isCreation, isNamed, type Reading, SAFE, subjectOf } from './reading.js';
 import { readRequest } from './references.js';
+import { Roles } from './roles.js';
 import { foldRoute } from './routes.js';
 import { isGloballyUnique } from './shape.js';
 import { type AccessClass, type SheetChange, scoped } from './sheet.js';
@@ -74,6 +75,7 @@ export class OwnershipModel {
   readonly #waitingGrants = new Map<number, number[]>();
   readonly #places: Places;
   readonly #lists: Lists;
+  readonly #roles: Roles;
   readonly #dirty = new Dirty();
   readonly #entryLog = new Map<number, number[]>();
   readonly #ruleLog = new Map<string, SheetChange>();
@@ -100,6 +102,7 @@ export class OwnershipModel {
       touched: (piece) => this.#dirty.pieces.add(piece),
     });
     this.#lists = new Lists(this.known, this.people, this.#objects, this.#places);
+    this.#roles = new Roles(this.people);
     this.#signIns = new SignIns(settings.secret);
     this.people.onIdentity = (person, value) => {
       const waiting = this.#waitingGrants.get(value) ?? [];
@@ -280,6 +283,7 @@ export class OwnershipModel {
       for (const told of pending.told) person = this.people.tell(told.source, told.path, person, told.text, true);
       if (pending.registered) this.people.setFlags(person, PERSON.established);
     }
+    if (principal.claims !== undefined && person.role === '') this.#roles.note(service, person, principal.claims);
     if (isNew && principal.claims !== undefined) person = this.#readClaims(principal, person, service);
     else if (isNew && principal.label !== '' && principal.kind !== 'jwt' && !principal.label.includes('…'))
       person = this.people.tell(`name:${principal.kind}`, 'username', person, principal.label, true);
@@ -412,6 +416,7 @@ export class OwnershipModel {
       // Whose access it was may come out later: somebody without a name is held against the regime as a stranger would be.
       const stance = context.rule?.stances[relation === 'unidentified' || relation === 'ungrouped' ? 'foreign' : (relation as AccessClass)];
       addSample(context, { ...sample, denied: denied || (stance?.is === 'deny' && stance.proven) });
+      if (relation === 'foreign' && read.status < 300) this.#roles.reached(person, this.#places.ownersIn(context, sample)[0] ?? 0);
       if (relation === 'own') this.#lists.owns(person, this.known.resource(service, context.resource));
       else if (relation === 'unidentified' && (context.rule?.stances.foreign.is === 'deny' || mutates))
         this.people.voteByOpening(person, this.#places.ownersIn(context, sample));

@@ -29,6 +29,8 @@ export interface Person {
   broadLists: number;
   lastBroad: string;
   privilegedBy: string;
+  /** What the token says of roles; empty when it says nothing. */
+  role: string;
   owned: number;
   misses: number;
   /** Owner values of objects reached at private places while nothing said who this is. */
@@ -126,6 +128,7 @@ export class People {
       broadLists: 0,
       lastBroad: '',
       privilegedBy: '',
+      role: '',
       owned: 0,
       misses: 0,
       opened: new Map(),

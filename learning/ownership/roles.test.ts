@@ -1,0 +1,85 @@
+import t from 'tap';
+import { KeyedHash } from './hash.js';
+import { Knowledge, PERSON } from './knowledge.js';
+import { People } from './people.js';
+import { Roles } from './roles.js';
+
+/** Who has which role, how many owners each reached; who sees everything in the end. */
+const cases: {
+  readonly name: string;
+  readonly people: readonly { readonly claims: Record<string, unknown>; readonly reached: number; readonly owned?: number }[];
+  readonly privileged: readonly number[];
+}[] = [
+  {
+    name: 'most of a rare role do it',
+    people: [
+      ...Array(30).fill({ claims: { role: 'user' }, reached: 1 }),
+      { claims: { role: 'support' }, reached: 5 },
+      { claims: { role: 'support' }, reached: 6 },
+      { claims: { role: 'support' }, reached: 0 },
+    ],
+    privileged: [30, 31, 32],
+  },
+  {
+    name: 'one alone proves nothing',
+    people: [...Array(30).fill({ claims: { role: 'user' }, reached: 1 }), { claims: { role: 'root' }, reached: 30 }],
+    privileged: [],
+  },
+  {
+    name: 'thieves have the role that everybody has',
+    people: [...Array(30).fill({ claims: { role: 'user' }, reached: 1 }), ...Array(4).fill({ claims: { role: 'user' }, reached: 20 })],
+    privileged: [],
+  },
+  {
+    name: 'who owns something is no staff',
+    people: [
+      ...Array(30).fill({ claims: { role: 'user' }, reached: 1 }),
+      { claims: { roles: ['seller'] }, reached: 9, owned: 2 },
+      { claims: { roles: ['seller'] }, reached: 9, owned: 2 },
+    ],
+    privileged: [],
+  },
+  {
+    name: 'tokens without roles',
+    people: Array(6).fill({ claims: { tenant: 'a' }, reached: 9 }),
+    privileged: [],
+  },
+];
+
+for (const { name, people: given, privileged } of cases) {
+  t.test(name, async (t) => {
+    const known = new Knowledge(new KeyedHash(Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8)));
+    const nothing = () => undefined;
+    const people = new People(known, nothing, nothing, nothing);
+    const roles = new Roles(people);
+    const all = given.map(({ claims, owned }, index) => {
+      const person = people.of(`p_${index}`, 1);
+      person.owned = owned ?? 0;
+      roles.note('api', person, claims);
+      return person;
+    });
+    for (const [index, { reached }] of given.entries()) for (let owner = 1; owner <= reached; owner++) roles.reached(all[index], owner);
+    t.same(
+      all.flatMap((person, index) => ((person.flags & PERSON.privileged) !== 0 ? [index] : [])),
+      privileged,
+    );
+  });
+}
+
+t.test('who comes later with a role that sees everything', async (t) => {
+  const known = new Knowledge(new KeyedHash(Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8)));
+  const nothing = () => undefined;
+  const people = new People(known, nothing, nothing, nothing);
+  const roles = new Roles(people);
+  const staff = ['a', 'b'].map((key) => people.of(key, 1));
+  for (const person of staff) {
+    roles.note('api', person, { role: 'support' });
+    for (let owner = 1; owner < 6; owner++) roles.reached(person, owner);
+  }
+  const later = people.of('c', 2);
+  roles.note('api', later, { role: 'support' });
+  t.ok(later.flags & PERSON.privileged);
+  const other = people.of('d', 2);
+  roles.note('other', other, { role: 'support' });
+  t.notOk(other.flags & PERSON.privileged, 'a role of another service');
+});
