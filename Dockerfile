@@ -18,6 +18,7 @@ COPY --from=build /weir/dist dist
 COPY --from=build /weir/admin-ui/dist admin-ui/dist
 COPY --from=build /weir/policies/library policies/library
 COPY --from=build /weir/scans/library scans/library
+COPY --from=build /weir/learning/templating/model.json learning/templating/model.json
 COPY --from=build /weir/examples/demo-api/invoices examples/demo-api/invoices
 COPY --from=build /weir/bin bin
 COPY --from=build /weir/package.json /weir/LICENSE /weir/README.md ./
