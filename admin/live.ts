@@ -25,8 +25,12 @@ export type LiveTopic = (typeof LIVE_TOPICS)[number];
 
 /** Notices kept for clients that come back with Last-Event-ID. */
 const REMEMBERED = 500;
-const LOOK_MS = 1_000;
+const LOOK_MS = 500;
 const ROWS_A_LOOK = 50;
+/** An engine writes what it saw at most so much later. */
+const WRITTEN_LATE_MS = 15_000;
+/** More than all looks of that time find. */
+const MAX_TOLD = 4_000;
 
 /** Tells open pages what changed. Writes of this API are told at once; what engines in other processes wrote is found by looking, while somebody listens. */
 export class LiveFeed {
@@ -34,6 +38,7 @@ export class LiveFeed {
   readonly #nowMs: () => number;
   readonly #listeners = new Set<(notice: LiveNotice) => void>();
   readonly #recent: LiveNotice[] = [];
+  readonly #told = new Set<string>();
   #seq = 0;
   #timer: NodeJS.Timeout | null = null;
   #looked = { issues: 0, endpoints: 0, actors: 0, runs: new Map<string, string>(), minute: '' };
@@ -76,12 +81,20 @@ export class LiveFeed {
     this.#timer = null;
   }
 
+  /** What was seen at `atMs` is written a while later, and what was seen after it may be written before: so late comers are news, too, once. */
+  #isNews(name: string, atMs: number, lookedMs: number): boolean {
+    if (atMs <= lookedMs - WRITTEN_LATE_MS || this.#told.has(name)) return false;
+    this.#told.add(name);
+    if (this.#told.size > MAX_TOLD) this.#told.delete(this.#told.values().next().value as string);
+    return true;
+  }
+
   /** One look at what the engines wrote since the last. A failure is found again at the next look, and by every other read. */
   async look(): Promise<void> {
     const nowMs = this.#nowMs();
     const issues = await this.#store.issues.list({}, { sort: '-lastSeen', limit: ROWS_A_LOOK });
     for (const issue of [...issues.items].reverse()) {
-      if (issue.lastSeenMs <= this.#looked.issues) continue;
+      if (!this.#isNews(`issue ${issue.id} ${issue.lastSeenMs}`, issue.lastSeenMs, this.#looked.issues)) continue;
       const change = issue.firstSeenMs > this.#looked.issues ? 'opened' : issue.status === 'reopened' ? 'reopened' : 'seen';
       this.tell('issues', change, issue.id, { title: issue.title, severity: issue.severity, service: issue.service });
     }
@@ -89,7 +102,7 @@ export class LiveFeed {
 
     const endpoints = await this.#store.inventory.list({}, { sort: '-firstSeen', limit: ROWS_A_LOOK });
     for (const endpoint of [...endpoints.items].reverse()) {
-      if (endpoint.firstSeenMs <= this.#looked.endpoints) continue;
+      if (!this.#isNews(`endpoint ${endpoint.id}`, endpoint.firstSeenMs, this.#looked.endpoints)) continue;
       this.tell('endpoints', 'added', endpoint.id, { service: endpoint.service, method: endpoint.method, template: endpoint.template });
     }
     this.#looked.endpoints = Math.max(this.#looked.endpoints, endpoints.items[0]?.firstSeenMs ?? 0);

@@ -179,6 +179,7 @@ export class Engine {
   /** When nothing arrives: decides what was left open and writes what was held back. Resolves when all is written, or `stop` gave up on it. */
   idle(): Promise<void> {
     this.parts.inventory.settle();
+    this.tellGateways();
     return this.writer.flush();
   }
 

@@ -15,6 +15,8 @@ const SCORE_TTL_MS = 24 * 3_600_000;
 export class OutwardState {
   private templateVersion = -1;
   private scoresAtMs = 0;
+  /** Scores changed since they were last told. */
+  private scoresDue = false;
 
   constructor(
     private readonly maps: SharedMaps,
@@ -49,7 +51,9 @@ export class OutwardState {
 
   committed(result: CommitResult): void {
     const nowMs = Date.now();
-    if (result.issues.length === 0 || nowMs - this.scoresAtMs < SCORES_EVERY_MS) return;
+    this.scoresDue ||= result.issues.length > 0;
+    if (!this.scoresDue || nowMs - this.scoresAtMs < SCORES_EVERY_MS) return;
+    this.scoresDue = false;
     this.scoresAtMs = nowMs;
     const { scores } = this.maps;
     for (const actor of this.actors.list(nowMs, 200)) {
