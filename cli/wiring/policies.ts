@@ -26,6 +26,21 @@ export async function openPolicyBook({ config, secret, maps, log }: PolicyBookOp
   const redactor = new Redactor(secret);
   const vocabulary = openVocabulary({ dataTypes: config.dataTypes, keySets: config.keySets, maps, log });
   const told = new Set<string>();
+  // Followed before anything is read: what changes while the folder is compiled is caught up with afterwards.
+  let isBehind = false;
+  const act = {
+    edit: () => {
+      isBehind = true;
+    },
+    reload: () => {
+      isBehind = true;
+    },
+  };
+  const unsubscribe = [
+    maps.policies.subscribe(() => act.edit()),
+    maps.policyModes.subscribe(() => act.reload()),
+    vocabulary.onChange(() => act.reload()),
+  ];
   const policies = await PolicyFolder.load({
     path: config.policies ?? null,
     base: loadLibrary(),
@@ -49,12 +64,10 @@ export async function openPolicyBook({ config, secret, maps, log }: PolicyBookOp
     const sources = [...maps.policies.entries()].map(({ key, value }) => ({ file: `ui/${key}`, text: value.text, origin: 'ui' as const }));
     await policies.edit(sources).catch((error: unknown) => log(`policies: ${error instanceof Error ? error.message : String(error)}`));
   };
-  if (maps.policies.size > 0) await edit();
-  const unsubscribe = [
-    maps.policies.subscribe(() => void edit()),
-    maps.policyModes.subscribe(() => void policies.reload()),
-    vocabulary.onChange(() => void policies.reload()),
-  ];
+  act.edit = () => void edit();
+  act.reload = () => void policies.reload();
+  if (maps.policies.size > 0 || isBehind) await edit();
+  if (isBehind) await policies.reload();
   return {
     current: () => policies.set,
     classifier: () => vocabulary.classifier(),
