@@ -212,7 +212,12 @@ for (const [name, make] of Object.entries(rigs)) {
 t.test('memory: bounded, and drops have reasons', async (t) => {
   const publisher = memoryPublisher(null, { limitBytes: 4096, bufferBytes: 1024, now: () => 5000 });
   t.notOk(publisher.publish(exchange(0, 2000)), 'over a quarter of the limit');
-  const broken = { ...exchange(1), request: undefined as unknown as Exchange['request'] };
+  const broken: Exchange = {
+    ...exchange(1),
+    get request(): Exchange['request'] {
+      throw new Error('nothing to encode');
+    },
+  };
   t.notOk(publisher.publish(broken));
   const results = Array.from({ length: 20 }, (_, n) => publisher.publish(exchange(n, 300)));
   const taken = results.filter(Boolean).length;

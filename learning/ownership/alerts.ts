@@ -1,4 +1,5 @@
 import { type AccessVerdict, type Finding, findingOf, type Observation } from '../../exchange/index.js';
+import { NAMELESS_CONFIDENCE } from './judge.js';
 import { PERSON } from './knowledge.js';
 import type { People, Person } from './people.js';
 
@@ -20,7 +21,7 @@ export function alertOf(
 ): AccessVerdict | null {
   if (person === null) return null;
   if (verdict !== null && (verdict.relation === 'own' || verdict.relation === 'privileged')) return null;
-  if (verdict !== null && (verdict.confidence === 0.3 || (isWrite && verdict.relation === 'unknown'))) {
+  if (verdict !== null && (verdict.confidence === NAMELESS_CONFIDENCE || (isWrite && verdict.relation === 'unknown'))) {
     const { owners, top } = people.scatter(person);
     if (owners >= 4 && top < 0.5)
       return {

@@ -22,6 +22,9 @@ export interface JudgeSettings {
 }
 export const JUDGE: JudgeSettings = { blockConfidence: 0.7 };
 
+/** Of an access to somebody's object by a caller of whom nothing says who it is, at a private place. */
+export const NAMELESS_CONFIDENCE = 0.3;
+
 /** A judged reference: the inside of a verdict, also what detectors look at. */
 export interface Judged {
   readonly reference: Reference | null;
@@ -133,7 +136,7 @@ function ofRelation(
       const stance = rule.stances.foreign;
       return verdict(
         'unknown',
-        stance.is === 'deny' ? 0.3 : 0,
+        stance.is === 'deny' ? NAMELESS_CONFIDENCE : 0,
         false,
         locationOf(reference),
         rule.resource,

@@ -35,7 +35,6 @@ interface OpenBatch {
 interface Sent {
   readonly batch: SealedBatch;
   readonly arena: Arena;
-  taken: boolean;
 }
 
 /** What is left of an arena below this share is not worth another batch. */
@@ -51,12 +50,13 @@ const WORTH_USING = 1 / 4;
 export class Outbox {
   private readonly id = newId();
   private readonly unacknowledged = new Map<number, Sent>();
+  /** Those of them that the consumer has not read, oldest first: asked for the oldest at every judged request. */
+  private readonly untaken = new Map<number, SealedBatch>();
   private readonly free: Arena[] = [];
   private open: OpenBatch | null = null;
   private allocatedBytes = 0;
   private nextSeq = 1;
   private waiting = 0;
-  private untaken = 0;
 
   constructor(
     private readonly limitBytes: number,
@@ -91,11 +91,10 @@ export class Outbox {
 
   /** Read by the consumer, which is no longer behind with it. */
   take(seq: number): void {
-    const sent = this.unacknowledged.get(seq);
-    if (sent === undefined || sent.taken) return;
-    sent.taken = true;
-    this.untaken--;
-    this.waiting -= sent.batch.exchanges;
+    const batch = this.untaken.get(seq);
+    if (batch === undefined) return;
+    this.untaken.delete(seq);
+    this.waiting -= batch.exchanges;
   }
 
   acknowledge(seq: number): number {
@@ -108,16 +107,13 @@ export class Outbox {
     return sent.batch.exchanges;
   }
 
-  /** Not yet acknowledged, oldest first. The consumer is gone, so none of them counts as taken. */
-  *again(): IterableIterator<SealedBatch> {
-    for (const sent of this.unacknowledged.values()) {
-      if (sent.taken) {
-        sent.taken = false;
-        this.untaken++;
-        this.waiting += sent.batch.exchanges;
-      }
-      yield sent.batch;
-    }
+  /** Not yet acknowledged, oldest first, for a new consumer: the old one is gone, so none of them counts as taken. */
+  again(): readonly SealedBatch[] {
+    const batches = [...this.unacknowledged.values()].map(({ batch }) => batch);
+    this.untaken.clear();
+    this.waiting = 0;
+    for (const batch of batches) this.wait(batch);
+    return batches;
   }
 
   get unacknowledgedBatches(): number {
@@ -125,7 +121,7 @@ export class Outbox {
   }
 
   get untakenBatches(): number {
-    return this.untaken;
+    return this.untaken.size;
   }
 
   /** Exchanges not yet taken by the consumer. */
@@ -135,7 +131,7 @@ export class Outbox {
 
   /** When the oldest exchange that the consumer has not taken was published; null when there is none. */
   get oldestAtMs(): number | null {
-    if (this.untaken > 0) for (const { batch, taken } of this.unacknowledged.values()) if (!taken) return batch.firstAtMs;
+    for (const { firstAtMs } of this.untaken.values()) return firstAtMs;
     return this.open !== null && this.open.exchanges > 0 ? this.open.firstAtMs : null;
   }
 
@@ -185,11 +181,15 @@ export class Outbox {
   private register(arena: Arena, offset: number, byteLength: number, exchanges: number, firstAtMs: number): SealedBatch {
     const seq = this.nextSeq++;
     const batch = { seq, id: `${this.id}-${seq}`, memory: arena.memory, offset, byteLength, exchanges, firstAtMs };
-    this.unacknowledged.set(seq, { batch, arena, taken: false });
+    this.unacknowledged.set(seq, { batch, arena });
     arena.live++;
-    this.untaken++;
-    this.waiting += exchanges;
+    this.wait(batch);
     return batch;
+  }
+
+  private wait(batch: SealedBatch): void {
+    this.untaken.set(batch.seq, batch);
+    this.waiting += batch.exchanges;
   }
 }
 

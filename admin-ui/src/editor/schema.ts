@@ -31,13 +31,13 @@ export function suggest(schema: JsonSchema, before: string): { readonly word: st
   const current = lines.pop() ?? '';
   const value = /^(\s*(?:-\s+)*)([\w-]+):\s+(?:\[.*?,?\s*)?([\w./:-]*)$/.exec(current);
   if (value !== null) {
-    const [, lead, key, word] = value as unknown as [string, string, string, string];
+    const [, lead = '', key = '', word = ''] = value;
     const path = [...pathAbove(lines, lead), key];
     return { word, suggestions: values(reach(schema, schema, path)) };
   }
   const start = /^(\s*(?:-\s+)*)([\w-]*)$/.exec(current);
   if (start === null) return { word: '', suggestions: [] };
-  const [, lead, word] = start as unknown as [string, string, string];
+  const [, lead = '', word = ''] = start;
   const places = reach(schema, schema, pathAbove(lines, lead));
   const there = siblings(lines, lead.length);
   const keys = places.flatMap((place) =>
@@ -62,7 +62,7 @@ function pathAbove(lines: readonly string[], lead: string): readonly Step[] {
   for (let at = lines.length - 1; at >= 0 && (column > 0 || isEntry); at--) {
     const found = /^(\s*)((?:-\s+)*)([\w-]+):(.*)$/.exec(lines[at]!);
     if (found === null) continue;
-    const [, indent, dashes, key, rest] = found as unknown as [string, string, string, string, string];
+    const [, indent = '', dashes = '', key = '', rest = ''] = found;
     const keyColumn = indent.length + dashes.length;
     // A list may stand at the column of the key that holds it.
     const holds = rest.trim() === '' || rest.trim().startsWith('#');
@@ -86,7 +86,7 @@ function siblings(lines: readonly string[], column: number): ReadonlySet<string>
   for (let at = lines.length - 1; at >= 0; at--) {
     const found = /^(\s*(?:-\s+)*)([\w-]+):/.exec(lines[at]!);
     if (found === null) continue;
-    const [, lead, key] = found as unknown as [string, string, string];
+    const [, lead = '', key = ''] = found;
     if (lead.length < column) break;
     if (lead.length > column) continue;
     names.add(key);
