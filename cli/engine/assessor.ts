@@ -14,8 +14,9 @@ import {
 } from '../../policies/index.js';
 import { findingsOfActs, onePerCause } from './act-findings.js';
 
-/** How often the same weakness of a service's credentials is told. */
+/** How often what is true of every request of a service is told: a weakness of its credentials, headers of all its answers. */
 const CREDENTIAL_FLAW_EVERY_MS = 3_600_000;
+const HEADER_FLAW_EVERY_MS = 60_000;
 
 export interface AssessorParts {
   readonly detectors: DetectorWatch;
@@ -56,17 +57,15 @@ export class Assessor {
     };
   }
 
-  /** How an issuer makes its tokens (they never expire, say) is true of every request that carries one: it is told once an hour, not each time. */
+  /**
+   * How an issuer makes its tokens (they never expire, say), and the headers that a server sets on whatever it answers, are true of every request: told
+   * now and then, not each time.
+   */
   private isNews(finding: Finding, { principal, service, startedAtMs }: Exchange): boolean {
-    const isOfCredential =
-      finding.kind === 'policy.violation' &&
-      finding.effect === 'none' &&
-      finding.severity === 'low' &&
-      finding.evidence.length > 0 &&
-      finding.evidence.every(({ location }) => `${location.in}:${location.path}`.toLowerCase() === principal?.carrier);
-    if (!isOfCredential) return true;
+    const everyMs = pauseAfter(finding, principal?.carrier ?? null);
+    if (everyMs === 0) return true;
     const flaw = `${finding.source.id} ${service}`;
-    if (startedAtMs - (this.flawsToldAtMs.get(flaw) ?? Number.NEGATIVE_INFINITY) < CREDENTIAL_FLAW_EVERY_MS) return false;
+    if (startedAtMs - (this.flawsToldAtMs.get(flaw) ?? Number.NEGATIVE_INFINITY) < everyMs) return false;
     this.flawsToldAtMs.set(flaw, startedAtMs);
     return true;
   }
@@ -101,4 +100,17 @@ export class Assessor {
     );
     return evaluateExchange(set, exchange, context);
   }
+}
+
+/** How long the same finding of a service is no news; 0 where it is about this one request. `carrier`: where the caller's credential stands. */
+function pauseAfter(finding: Finding, carrier: string | null): number {
+  const { kind, effect, severity, evidence } = finding;
+  if (effect === 'acted' || severity !== 'low' || evidence.length === 0) return 0;
+  if (
+    kind === 'policy.violation' &&
+    effect === 'none' &&
+    evidence.every(({ location }) => `${location.in}:${location.path}`.toLowerCase() === carrier)
+  )
+    return CREDENTIAL_FLAW_EVERY_MS;
+  return kind === 'policy.response' && evidence.every(({ location }) => location.in === 'header') ? HEADER_FLAW_EVERY_MS : 0;
 }
