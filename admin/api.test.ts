@@ -127,6 +127,16 @@ t.test('every list is a file too', async (t) => {
   t.match(row, /^e1,shop,GET,\/orders\/\{id\},/);
   t.equal((await world.as('viewer')('GET', '/findings?format=ndjson')).text.trim().split('\n').length, 3);
   t.equal((await world.as('viewer')('GET', '/issues?format=csv&sort=nothing')).status, 400);
+  for (const route of ROUTES.filter((one) => one.list !== null)) {
+    const url = route.path.replaceAll(/:\w+/g, 'e1');
+    const file = await world.as('admin')('GET', `${url}?format=csv`);
+    if (file.status === 404) continue;
+    t.match(
+      file,
+      { status: 200, headers: { 'content-type': /^text\/csv/, 'content-disposition': /attachment/ } },
+      `${route.path} is a file too`,
+    );
+  }
   const { csvLine } = await import('./csv.js');
   t.equal(csvLine(['=1+1', '-5', 'a,b', 'say "x"', '@x']), `'=1+1,-5,"a,b","say ""x""",'@x\r\n`);
 });

@@ -83,7 +83,7 @@ async function serve(
     return reply;
   }
   const raw = { params: request.params, query: request.query, body: request.body };
-  const format = route.isList ? (request.query as { readonly format?: string }).format : undefined;
+  const format = route.list !== null ? (request.query as { readonly format?: string }).format : undefined;
   if (format === 'csv' || format === 'ndjson') {
     const rows = await exportList(route, raw, format, call, context);
     return reply

@@ -19,6 +19,10 @@ export const ADMIN_ERRORS = {
   ADMIN_NOT_AVAILABLE: { status: 501, hint: 'This process runs without that part of weir.' },
   ADMIN_READ_ONLY: { status: 409, hint: 'It comes from a file: change it there, or make a copy under another name.' },
   ADMIN_LAST_ADMIN: { status: 409, hint: 'Give another user the role admin first.' },
+  ADMIN_NO_REAL_VALUES: {
+    status: 404,
+    hint: 'weir keeps real values only of evidence, only where an admin turned that on (Settings, Redaction), and only for some days.',
+  },
   ADMIN_INTERNAL: { status: 500, hint: 'The log has the details under the request id.' },
 } as const;
 

@@ -1,6 +1,8 @@
 import { Validator } from '@seriousme/openapi-schema-validator';
 import t from 'tap';
-import { createWorld, finding, NOW, seed } from './testing/world.js';
+import { encodeExchange } from '../exchange/index.js';
+import { createSeal } from './index.js';
+import { createWorld, exchange, finding, NOW, SECRET, sampleOf, seed } from './testing/world.js';
 
 t.test('the day’s overview', async (t) => {
   const world = await createWorld();
@@ -76,7 +78,9 @@ t.test('the inventory: search, detail, what changed, templates by hand', async (
     request: { target: '/orders/7' },
     response: { status: 200, body: '{"ssn":"•••-••-6789"}' },
   });
-  t.equal((await world.as('admin')('POST', '/exchanges/x1/unmask', { reason: 'ticket 7' })).status, 501, 'no raw evidence is kept here');
+  t.match((await analyst('GET', '/endpoints/e1/callers')).json.items, [
+    { actorId: 'principal:mallory', exchanges: 2, dataTypes: { 'us-ssn': 3 } },
+  ]);
 
   await analyst('POST', '/endpoints/e1/pin');
   const split = (await analyst('POST', '/endpoints/e1/split', { parameter: 0, value: 'mine' })).json;
@@ -93,7 +97,55 @@ t.test('the inventory: search, detail, what changed, templates by hand', async (
   t.same(valid.errors ?? [], []);
   t.match(JSON.parse(exported.text), { paths: { '/orders/{id}': { get: { security: [{ jwt: [] }], responses: { 200: {} } } } } });
   t.match((await analyst('POST', '/services/shop/openapi', exported.text, { 'content-type': 'application/json' })).json, { imported: 1 });
-  t.match((await analyst('GET', '/reports/services/shop')).text, /us-ssn first seen in user\.ssn/);
+  await world.store.commit({ batchIds: ['acted'], nowMs: NOW, findings: [finding(7, { effect: 'acted', title: 'SQL injection' })] });
+  const report = (await analyst('GET', '/reports/services/shop')).text;
+  t.match(report, /us-ssn first seen in user\.ssn/);
+  t.match(report, /Blocked attacks.*SQL injection<\/td><td>mal…<\/td><td>1</s, 'who was stopped at what, how often');
+  t.match(
+    (await analyst('GET', `/reports/services/shop?toMs=${NOW - 86_400_000}&fromMs=${NOW - 2 * 86_400_000}`)).text,
+    /Blocked attacks<\/h2><p>None/,
+  );
+});
+
+t.test('real values: kept only where an admin wants it, shown to an admin with a reason, noted, and forgotten', async (t) => {
+  const world = await createWorld();
+  t.teardown(() => world.close());
+  await seed(world.store);
+  const admin = world.as('admin');
+  const unmask = (id: string) => admin('POST', `/exchanges/${id}/unmask`, { reason: 'ticket 7' });
+  t.match((await admin('GET', '/settings/redaction')).json, { keepReal: false, secretNames: [] }, 'off until somebody turns it on');
+  t.match(await unmask('x1'), { status: 404, json: { code: 'ADMIN_NO_REAL_VALUES', hint: /Settings, Redaction/ } });
+  const real = exchange('x3', { response: null, tags: ['real'] });
+  await world.store.commit({
+    batchIds: ['sealed'],
+    nowMs: NOW,
+    samples: [sampleOf(exchange('x3'), { sealed: createSeal(SECRET).closeBytes(encodeExchange(real)) })],
+  });
+  t.match((await world.as('viewer')('GET', '/exchanges/x3')).json, { masked: true, unmaskable: true, response: { status: 200 } });
+  t.equal((await world.as('analyst')('POST', '/exchanges/x3/unmask', { reason: 'ticket 7' })).status, 403);
+  t.equal((await admin('POST', '/exchanges/x3/unmask', { reason: '' })).status, 400, 'not without a reason');
+  t.match((await unmask('x3')).json, { masked: false, response: null });
+  t.match(
+    (await admin('GET', '/audit?action=exchanges.unmask')).json.items.find(
+      (one: { outcome: string; actor: string }) => one.outcome === 'ok',
+    ),
+    {
+      actor: 'token:admin',
+      target: 'x3',
+      detail: { reason: 'ticket 7' },
+    },
+  );
+  t.match((await admin('PUT', '/settings/redaction', { secretNames: ['x-tenant-pin'] })).json, { keepReal: false });
+  t.equal((await unmask('x3')).status, 404, 'switched off: forgotten');
+  for (const [text, kept, gone] of [
+    ['{"password":"hunter2","name":"Ada"}', '"name": "Ada"', /hunter2/],
+    ['authorization: Bearer abc.def\nx-tenant-pin: 4711\naccept: */*\n\n{"a":1}', 'accept: */*', /4711|abc\.def/],
+    ['{"x-tenant-pin":"4711"}', '[redacted:', /4711/],
+  ] as const) {
+    const shown = (await world.as('viewer')('POST', '/settings/redaction/preview', { text })).json.text;
+    t.match(shown, kept);
+    t.notMatch(shown, gone);
+  }
 });
 
 t.test('issues: work through them', async (t) => {
@@ -274,6 +326,12 @@ t.test('a scan is scheduled, run, stopped and compared', async (t) => {
     nowMs: NOW,
     findings: [finding(9, { source: { kind: 'scan', id: 'bola-swap' }, fingerprint: 'scan-9' })],
   });
+  t.same((await analyst('GET', '/endpoints/e1/tests')).json.items.map((one: { testId: string }) => one.testId).sort(), [
+    'a',
+    'b',
+    'b',
+    'c',
+  ]);
   const [issue] = (await analyst('GET', '/issues?search=scan:bola-swap')).json.items;
   t.match((await analyst('GET', `/scan-runs/${(await analyst('POST', `/issues/${issue.id}/verify`)).json.runId}`)).json, {
     trigger: 'retest',

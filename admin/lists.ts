@@ -8,7 +8,8 @@ const MAX_ROWS = 100_000;
 
 interface ListPage {
   readonly items: readonly unknown[];
-  readonly nextCursor: string | null;
+  /** Absent where a list comes whole. */
+  readonly nextCursor?: string | null;
 }
 
 /** Every row of a list as CSV or NDJSON, read page by page as the client takes it. The columns of CSV are those of the first page. */
@@ -23,7 +24,12 @@ export async function exportList(
     (await route.run(
       {
         params: raw.params,
-        query: { ...(raw.query as object), format: undefined, limit: ROWS_AT_ONCE, ...(cursor === null ? {} : { cursor }) },
+        query: {
+          ...(raw.query as object),
+          format: undefined,
+          ...(route.list === 'pages' ? { limit: ROWS_AT_ONCE } : {}),
+          ...(cursor === null ? {} : { cursor }),
+        },
         body: undefined,
       },
       call,
@@ -45,7 +51,7 @@ export async function exportList(
         for (const row of flat) yield csvLine(columns.map((column) => row[column] ?? ''));
       }
       rows += page.items.length;
-      if (page.nextCursor === null || rows >= MAX_ROWS) return;
+      if (page.nextCursor == null || rows >= MAX_ROWS) return;
       page = await read(page.nextCursor);
     }
   }

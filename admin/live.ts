@@ -36,6 +36,7 @@ const MAX_TOLD = 4_000;
 export class LiveFeed {
   readonly #store: Store;
   readonly #nowMs: () => number;
+  readonly #lookMs: number;
   readonly #listeners = new Set<(notice: LiveNotice) => void>();
   readonly #recent: LiveNotice[] = [];
   readonly #told = new Set<string>();
@@ -43,9 +44,11 @@ export class LiveFeed {
   #timer: NodeJS.Timeout | null = null;
   #looked = { issues: 0, endpoints: 0, actors: 0, runs: new Map<string, string>(), minute: '' };
 
-  constructor(store: Store, nowMs: () => number) {
+  /** @param lookMs time between two looks at what engines wrote, while somebody listens */
+  constructor(store: Store, nowMs: () => number, lookMs = LOOK_MS) {
     this.#store = store;
     this.#nowMs = nowMs;
+    this.#lookMs = lookMs;
   }
 
   get listeners(): number {
@@ -67,7 +70,7 @@ export class LiveFeed {
     if (this.#timer === null) {
       const nowMs = this.#nowMs();
       this.#looked = { issues: nowMs, endpoints: nowMs, actors: nowMs, runs: new Map(), minute: '' };
-      this.#timer = setInterval(() => void this.look().catch(() => undefined), LOOK_MS);
+      this.#timer = setInterval(() => void this.look().catch(() => undefined), this.#lookMs);
       this.#timer.unref();
     }
     return () => {

@@ -1,3 +1,5 @@
+import type { Retention } from '../store/index.js';
+
 /** How an admin server is run. */
 export interface AdminOptions {
   /** 32 bytes or more of hex: the key of seals and cookies. */
@@ -18,6 +20,8 @@ export interface AdminOptions {
   readonly oidc?: OidcOptions;
   readonly version: string;
   readonly sessionHours?: number;
+  /** What is kept while nobody has set it in the UI, where that differs from the store's own defaults. */
+  readonly retention?: Partial<Retention>;
   /** The clock; wall clock unless told otherwise. */
   readonly nowMs?: () => number;
   readonly log?: (level: 'info' | 'warn' | 'error', message: string, about?: Readonly<Record<string, unknown>>) => void;

@@ -186,12 +186,6 @@ export interface IntegrationsPort {
   test(kind: string, config: { readonly [key: string]: unknown }): Promise<{ readonly ok: boolean; readonly text: string }>;
 }
 
-/** Reads what the engine kept sealed (raw evidence), where the operator turned that on. */
-export interface UnmaskPort {
-  /** Encoded exchange with real values; null when only the redacted one was kept. */
-  unmask(sample: { readonly id: string; readonly content: Uint8Array }): Promise<Uint8Array | null>;
-}
-
 export interface Ports {
   readonly services: ServicesPort;
   readonly blocks?: BlocksPort;
@@ -201,5 +195,4 @@ export interface Ports {
   readonly sources?: SourcesPort;
   readonly dataTypes?: DataTypesPort;
   readonly integrations?: IntegrationsPort;
-  readonly unmask?: UnmaskPort;
 }

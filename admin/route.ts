@@ -92,8 +92,8 @@ export interface Route {
   readonly answer?: z.ZodType;
   readonly produces?: string;
   readonly reads: boolean;
-  /** True for lists of pages: they can be had as CSV too. */
-  readonly isList: boolean;
+  /** Lists can be had as files too; long ones come in pages, short ones whole. */
+  readonly list: 'pages' | 'whole' | null;
   run(raw: { readonly params: unknown; readonly query: unknown; readonly body: unknown }, call: Call, context: Context): Promise<unknown>;
 }
 
@@ -105,7 +105,7 @@ export function route<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodT
   return {
     ...rest,
     reads: spec.reads ?? spec.method === 'GET',
-    isList: spec.answer !== undefined && isPage(spec.answer),
+    list: (spec.answer && lists.get(spec.answer)) ?? null,
     async run(raw, call, context) {
       const input = {
         params: parse('path', spec.params, raw.params),
@@ -135,11 +135,10 @@ function parse<S extends z.ZodType>(part: string, schema: S | undefined, raw: un
   return result.data;
 }
 
-const pages = new WeakSet<z.ZodType>();
+const lists = new WeakMap<z.ZodType, 'pages' | 'whole'>();
 
 /** Marks the answer of a list. */
-export function markPage<S extends z.ZodType>(schema: S): S {
-  pages.add(schema);
+export function markList<S extends z.ZodType>(schema: S, kind: 'pages' | 'whole'): S {
+  lists.set(schema, kind);
   return schema;
 }
-const isPage = (schema: z.ZodType) => pages.has(schema);

@@ -9,27 +9,33 @@ export interface Seal {
   close(text: string): string;
   /** @throws AdminError when the text was sealed under another key or altered */
   open(sealed: string): string;
+  closeBytes(bytes: Uint8Array): Uint8Array;
+  /** @throws AdminError as `open` */
+  openBytes(sealed: Uint8Array): Uint8Array;
 }
 
 export function createSeal(secret: string): Seal {
   const key = Buffer.from(hkdfSync('sha256', secret, '', 'weir seal', 32));
+  const closeBytes = (bytes: Uint8Array) => {
+    const iv = randomBytes(IV_BYTES);
+    const cipher = createCipheriv('aes-256-gcm', key, iv);
+    const body = Buffer.concat([cipher.update(bytes), cipher.final()]);
+    return Buffer.concat([iv, cipher.getAuthTag(), body]);
+  };
+  const openBytes = (bytes: Uint8Array) => {
+    try {
+      const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, IV_BYTES));
+      decipher.setAuthTag(bytes.subarray(IV_BYTES, IV_BYTES + TAG_BYTES));
+      return Buffer.concat([decipher.update(bytes.subarray(IV_BYTES + TAG_BYTES)), decipher.final()]);
+    } catch (cause) {
+      throw new AdminError('ADMIN_INTERNAL', 'a stored secret cannot be opened: the data folder has another key now', { cause });
+    }
+  };
   return {
-    close(text) {
-      const iv = randomBytes(IV_BYTES);
-      const cipher = createCipheriv('aes-256-gcm', key, iv);
-      const body = Buffer.concat([cipher.update(text, 'utf8'), cipher.final()]);
-      return `sealed:${Buffer.concat([iv, cipher.getAuthTag(), body]).toString('base64url')}`;
-    },
-    open(sealed) {
-      const bytes = Buffer.from(sealed.replace(/^sealed:/, ''), 'base64url');
-      try {
-        const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, IV_BYTES));
-        decipher.setAuthTag(bytes.subarray(IV_BYTES, IV_BYTES + TAG_BYTES));
-        return Buffer.concat([decipher.update(bytes.subarray(IV_BYTES + TAG_BYTES)), decipher.final()]).toString('utf8');
-      } catch (cause) {
-        throw new AdminError('ADMIN_INTERNAL', 'a stored secret cannot be opened: the data folder has another key now', { cause });
-      }
-    },
+    close: (text) => `sealed:${closeBytes(Buffer.from(text, 'utf8')).toString('base64url')}`,
+    open: (sealed) => openBytes(Buffer.from(sealed.replace(/^sealed:/, ''), 'base64url')).toString('utf8'),
+    closeBytes,
+    openBytes,
   };
 }
 

@@ -81,7 +81,7 @@ export async function createAdmin(options: AdminOptions, ports: Ports & { readon
   await publishScanTests(context);
 
   let sweeping: NodeJS.Timeout | null = null;
-  const sweep = async () => store.sweep(await retentionOf(store), nowMs());
+  const sweep = async () => store.sweep(await retentionOf(context), nowMs());
   let base: string | null = null;
   return {
     app,

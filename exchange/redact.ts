@@ -18,7 +18,15 @@ const LONGEST_REMEMBERED = 64;
 export class Redactor {
   private readonly hashed = new Map<string, string>();
 
-  constructor(private readonly secret: string) {}
+  /** @param isOwnSecret names of headers, query parameters and fields that are secret beside the well-known ones */
+  constructor(
+    private readonly secret: string,
+    private readonly isOwnSecret: (name: string) => boolean = () => false,
+  ) {}
+
+  private isSecretName(name: string): boolean {
+    return SECRET_NAME.test(name) || this.isOwnSecret(name);
+  }
 
   /** Keyed hash of a value, 16 hex digits. A rule that fires on every exchange mostly sees the same value: the last few are remembered. */
   hash(value: string): string {
@@ -48,7 +56,7 @@ export class Redactor {
   }
 
   private headerValue(name: string, value: string): string {
-    if (!SECRET_HEADER.test(name)) return value;
+    if (!SECRET_HEADER.test(name) && !this.isOwnSecret(name)) return value;
     const lower = name.toLowerCase();
     if (lower === 'cookie') return value.replace(/=([^;]*)/g, (_, one: string) => `=${this.mark(one)}`);
     if (lower === 'set-cookie') return value.replace(/=([^;]*)/, (_, one: string) => `=${this.mark(one)}`);
@@ -67,7 +75,7 @@ export class Redactor {
     const { path, query } = splitTarget(target);
     if (query === '') return path;
     const pairs = queryPairs(query).map(
-      ([name, value]) => `${encodeURIComponent(name)}=${SECRET_NAME.test(name) ? this.mark(value) : encodeURIComponent(value)}`,
+      ([name, value]) => `${encodeURIComponent(name)}=${this.isSecretName(name) ? this.mark(value) : encodeURIComponent(value)}`,
     );
     return `${path}?${pairs.join('&')}`;
   }
@@ -82,7 +90,7 @@ export class Redactor {
     for (const [name, inner] of Object.entries(value)) {
       const place = path === '' ? name : `${path}.${name}`;
       const scalar = inner === null || typeof inner !== 'object';
-      clean[name] = scalar && inner !== null && SECRET_NAME.test(name) ? this.mark(String(inner)) : this.json(inner, isSensitive, place);
+      clean[name] = scalar && inner !== null && this.isSecretName(name) ? this.mark(String(inner)) : this.json(inner, isSensitive, place);
     }
     return clean;
   }

@@ -29,6 +29,7 @@ export interface FindingFilter {
   readonly endpointId?: string;
   readonly actorId?: string;
   readonly incidentId?: string;
+  readonly effect?: Finding['effect'];
   readonly severity?: readonly Severity[];
   readonly sinceMs?: number;
 }
@@ -170,7 +171,7 @@ export function issuesOf(db: Kysely<Tables>, engine: Engine): Issues {
       ),
     findings(filter, request) {
       let query = db.selectFrom('findings').select(['id', 'atMs', 'issueId', 'bodyJson']);
-      for (const column of ['service', 'kind', 'issueId', 'endpointId', 'actorId', 'incidentId'] as const) {
+      for (const column of ['service', 'kind', 'issueId', 'endpointId', 'actorId', 'incidentId', 'effect'] as const) {
         const value = filter[column];
         if (value) query = query.where(column, '=', value);
       }

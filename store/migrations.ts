@@ -196,6 +196,11 @@ create index processed_batches_at on processed_batches ("atMs");
 create table tallies ("name" text primary key, "value" bigint not null)
 `,
   ISSUE_SEARCH,
+  `
+alter table samples add column "sealed" #bytes;
+create index samples_sealed on samples ("atMs") where "sealed" is not null;
+create index scan_results_endpoint on scan_results ("endpointId", "atMs", "id")
+`,
 ];
 
 /** Version of the data this program writes. */

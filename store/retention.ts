@@ -11,6 +11,8 @@ export interface Retention {
   readonly findingDays: number;
   readonly sampleDays: number;
   readonly evidenceDays: number;
+  /** Sealed real values of evidence, where they are kept. */
+  readonly realValueDays: number;
   readonly actorEventDays: number;
   readonly actorDays: number;
   readonly auditDays: number;
@@ -30,6 +32,7 @@ export const DEFAULT_RETENTION: Retention = {
   findingDays: 90,
   sampleDays: 14,
   evidenceDays: 90,
+  realValueDays: 7,
   actorEventDays: 30,
   actorDays: 90,
   auditDays: 400,
@@ -64,6 +67,9 @@ export async function sweep(db: Kysely<Tables>, engine: Engine, limits: Retentio
   count('findings', await keepNewest(db, 'findings', limits.findingsInAll, sql`1 = 1`));
   count('samples', await remove(db, 'samples', sql`"evidence" = 0 and "atMs" < ${before(limits.sampleDays)}`));
   count('samples', await remove(db, 'samples', sql`"evidence" = 1 and "atMs" < ${before(limits.evidenceDays)}`));
+  const real =
+    await sql`update samples set "sealed" = null where "sealed" is not null and "atMs" < ${before(limits.realValueDays)}`.execute(db);
+  count('real-values', Number(real.numAffectedRows ?? 0n));
   count('samples', await keepNewestPerEndpoint(db, limits.samplesPerEndpoint));
   count('samples', await keepNewest(db, 'samples', limits.samplesInAll, sql`"evidence" = 0`));
   count('actor-events', await remove(db, 'actor_events', sql`"atMs" < ${before(limits.actorEventDays)}`));

@@ -21,6 +21,10 @@ export interface Samples {
   /** By exchange id or request id. */
   get(id: string): Promise<Sample | null>;
   byIncident(incidentId: string): Promise<Sample | null>;
+  /** Its sealed real values, where they were kept and are not forgotten yet. */
+  sealed(id: string): Promise<Uint8Array | null>;
+  /** Forgets all sealed real values; the redacted exchanges stay. Resolves with how many there were. */
+  forgetSealed(): Promise<number>;
 }
 
 const SORTING: Sorting = { columns: { at: 'atMs' }, initial: '-at', id: 'id' };
@@ -66,5 +70,17 @@ export function samplesOf(db: Kysely<Tables>): Samples {
       page(filtered(filter).select([...SUMMARY, 'content']), SORTING, request, (row) => ({ ...row, evidence: row.evidence === 1 })),
     get: async (id) => (await one('id', id)) ?? (await one('requestId', id)),
     byIncident: (incidentId) => one('incidentId', incidentId),
+    async sealed(id) {
+      const row = await db.selectFrom('samples').select('sealed').where('id', '=', id).executeTakeFirst();
+      return row?.sealed ?? null;
+    },
+    async forgetSealed() {
+      const { numUpdatedRows } = await db
+        .updateTable('samples')
+        .set({ sealed: null })
+        .where('sealed', 'is not', null)
+        .executeTakeFirstOrThrow();
+      return Number(numUpdatedRows);
+    },
   };
 }

@@ -92,6 +92,9 @@ export interface Scans {
     request: PageRequest,
   ): Promise<Page<ScanResult>>;
 
+  /** What scans found out about one endpoint, over all runs. Sorts: at. */
+  resultsOf(endpointId: string, request: PageRequest): Promise<Page<ScanResult>>;
+
   /**
    * Takes or extends a lease: exactly one holder runs the schedule. The term rises with each new holder, so that one that lost its lease
    * without noticing can be told from the present one.
@@ -256,6 +259,14 @@ export function scansOf(db: Kysely<Tables>): Scans {
       }
       return page(query, RESULT_SORTING, request, resultOf);
     },
+
+    resultsOf: (endpointId, request) =>
+      page(
+        db.selectFrom('scan_results').selectAll().where('endpointId', '=', endpointId),
+        { columns: { at: 'atMs' }, initial: '-at', id: 'id' },
+        request,
+        resultOf,
+      ),
 
     async lease(name, holder, ttlMs, nowMs) {
       const row = await db

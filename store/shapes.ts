@@ -117,10 +117,12 @@ export const SAMPLES: BulkShape<'samples'> = {
     'evidence',
     'bytes',
     'content',
+    'sealed',
   ],
   key: ['id'],
   // The same exchange may be kept first as one of the recent and later as evidence.
-  onConflict: `do update set "evidence" = case when excluded."evidence" > "samples"."evidence" then excluded."evidence" else "samples"."evidence" end`,
+  onConflict: `do update set "evidence" = case when excluded."evidence" > "samples"."evidence" then excluded."evidence" else "samples"."evidence" end,
+    "sealed" = coalesce("samples"."sealed", excluded."sealed")`,
 };
 export const LEARNED: BulkShape<'learned_state'> = {
   table: 'learned_state',

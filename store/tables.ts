@@ -157,6 +157,7 @@ export interface Tables {
     evidence: number;
     bytes: number;
     content: Uint8Array;
+    sealed: Uint8Array | null;
   };
   documents: {
     kind: string;

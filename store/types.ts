@@ -255,7 +255,7 @@ export interface SampleSummary {
 }
 
 export interface Sample extends SampleSummary {
-  /** As the engine wrote it: a redacted exchange in `exchange/` codec form, or the sealed raw one. */
+  /** A redacted exchange in `exchange/` codec form. */
   readonly content: Uint8Array;
 }
 
@@ -317,7 +317,10 @@ export interface ActorWrite {
   readonly links?: readonly ActorLink[];
 }
 
-export type SampleWrite = Sample;
+export interface SampleWrite extends Sample {
+  /** The exchange with its real values in codec form, sealed; where the operator keeps those of evidence. */
+  readonly sealed?: Uint8Array | null;
+}
 
 /** Old endpoints that a later insight folds into a template, or a person merged. */
 export interface EndpointFold {

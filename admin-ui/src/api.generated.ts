@@ -381,6 +381,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/endpoints/{id}/callers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who called an endpoint and which data types the answers held, by the latest 300 exchanges that are kept of it */
+        get: operations["endpoints.callers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/exchanges": {
         parameters: {
             query?: never;
@@ -1292,6 +1309,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/endpoints/{id}/tests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What scans found out about one endpoint, latest first */
+        get: operations["endpoints.tests"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/scan-runs/{id}/compare": {
         parameters: {
             query?: never;
@@ -1725,6 +1759,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/settings/redaction": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is masked beside the well-known secrets, and whether evidence keeps its real values */
+        get: operations["redaction.get"];
+        /** Change it; engines follow within seconds. Turned off, real values that were kept are forgotten at once */
+        put: operations["redaction.set"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/settings/redaction/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** How weir would keep a message: header lines, an empty line and a body, or only a body */
+        post: operations["redaction.preview"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/users": {
         parameters: {
             query?: never;
@@ -2127,6 +2196,18 @@ export interface components {
             version: number;
             detail: components["schemas"]["EndpointDetail"];
         };
+        EndpointCaller: {
+            actorId: string;
+            label: string;
+            /** @description Of those that are kept */
+            exchanges: number;
+            /** @description Values by data type in the answers to this actor */
+            dataTypes: {
+                [key: string]: number;
+            };
+            /** @description Unix epoch, milliseconds */
+            lastSeenMs: number;
+        };
         EndpointChange: {
             id: string;
             endpointId: string;
@@ -2256,6 +2337,8 @@ export interface components {
             actorId: string | null;
             principal: string | null;
             masked: boolean;
+            /** @description The real values are kept, sealed, and an admin may see them */
+            unmaskable: boolean;
             request: {
                 headers: [
                     string,
@@ -2685,6 +2768,8 @@ export interface components {
                 sources: number;
                 silentSources: number;
                 text: string;
+                /** @description Why it is degraded */
+                reasons: string[];
             };
         };
         ParameterFacts: {
@@ -2799,6 +2884,12 @@ export interface components {
                 message: string;
             }[];
         };
+        Redaction: {
+            /** @description Evidence keeps its real values too, sealed with the key of the data folder; an admin may see them, with a reason */
+            keepReal: boolean;
+            /** @description Names of headers, query parameters and fields that are masked beside the well-known ones */
+            secretNames: string[];
+        };
         ReplayHit: {
             exchangeId: string;
             /** @description Unix epoch, milliseconds */
@@ -2837,6 +2928,8 @@ export interface components {
             findingDays: number;
             sampleDays: number;
             evidenceDays: number;
+            /** @description Sealed real values of evidence, where they are kept */
+            realValueDays: number;
             actorEventDays: number;
             actorDays: number;
             auditDays: number;
@@ -3455,7 +3548,10 @@ export interface operations {
     };
     "services.list": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description csv and ndjson give every row (up to 100,000) as a file */
+                format?: "json" | "csv" | "ndjson";
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -3682,7 +3778,7 @@ export interface operations {
                 cursor?: string;
                 /** @description Column; a leading "-" means descending */
                 sort?: "lastSeen" | "-lastSeen" | "firstSeen" | "-firstSeen" | "risk" | "-risk" | "requests" | "-requests" | "template" | "-template";
-                /** @description csv and ndjson give every row (up to 100,000), not one page */
+                /** @description csv and ndjson give every row (up to 100,000) as a file */
                 format?: "json" | "csv" | "ndjson";
                 service?: string;
                 method?: string;
@@ -3815,7 +3911,7 @@ export interface operations {
                 cursor?: string;
                 /** @description Column; a leading "-" means descending */
                 sort?: "at" | "-at";
-                /** @description csv and ndjson give every row (up to 100,000), not one page */
+                /** @description csv and ndjson give every row (up to 100,000) as a file */
                 format?: "json" | "csv" | "ndjson";
             };
             header?: never;
@@ -3859,7 +3955,7 @@ export interface operations {
                 cursor?: string;
                 /** @description Column; a leading "-" means descending */
                 sort?: "at" | "-at";
-                /** @description csv and ndjson give every row (up to 100,000), not one page */
+                /** @description csv and ndjson give every row (up to 100,000) as a file */
                 format?: "json" | "csv" | "ndjson";
             };
             header?: never;
@@ -3903,7 +3999,7 @@ export interface operations {
                 cursor?: string;
                 /** @description Column; a leading "-" means descending */
                 sort?: "at" | "-at";
-                /** @description csv and ndjson give every row (up to 100,000), not one page */
+                /** @description csv and ndjson give every row (up to 100,000) as a file */
                 format?: "json" | "csv" | "ndjson";
                 service?: string;
             };
@@ -3946,7 +4042,7 @@ export interface operations {
                 cursor?: string;
                 /** @description Column; a leading "-" means descending */
                 sort?: "firstSeen" | "-firstSeen" | "lastSeen" | "-lastSeen" | "resumed" | "-resumed";
-                /** @description csv and ndjson give every row (up to 100,000), not one page */
+                /** @description csv and ndjson give every row (up to 100,000) as a file */
                 format?: "json" | "csv" | "ndjson";
                 service?: string;
                 endpointId?: string;
@@ -4120,7 +4216,7 @@ export interface operations {
                 cursor?: string;
                 /** @description Column; a leading "-" means descending */
                 sort?: "id" | "-id";
-                /** @description csv and ndjson give every row (up to 100,000), not one page */
+                /** @description csv and ndjson give every row (up to 100,000) as a file */
                 format?: "json" | "csv" | "ndjson";
             };
             header?: never;
@@ -4189,6 +4285,42 @@ export interface operations {
             };
         };
     };
+    "endpoints.callers": {
+        parameters: {
+            query?: {
+                /** @description csv and ndjson give every row (up to 100,000) as a file */
+                format?: "json" | "csv" | "ndjson";
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["EndpointCaller"][];
+                    };
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "exchanges.list": {
         parameters: {
             query?: {
@@ -4198,7 +4330,7 @@ export interface operations {
                 cursor?: string;
                 /** @description Column; a leading "-" means descending */
                 sort?: "at" | "-at";
-                /** @description csv and ndjson give every row (up to 100,000), not one page */
+                /** @description csv and ndjson give every row (up to 100,000) as a file */
                 format?: "json" | "csv" | "ndjson";
                 service?: string;
                 endpointId?: string;
@@ -4318,7 +4450,7 @@ export interface operations {
                 cursor?: string;
                 /** @description Column; a leading "-" means descending */
                 sort?: "lastSeen" | "-lastSeen" | "firstSeen" | "-firstSeen" | "priority" | "-priority" | "severity" | "-severity" | "occurrences" | "-occurrences";
-                /** @description csv and ndjson give every row (up to 100,000), not one page */
+                /** @description csv and ndjson give every row (up to 100,000) as a file */
                 format?: "json" | "csv" | "ndjson";
                 /** @description Comma-separated: open, accepted, fixed, reopened */
                 status?: string;
@@ -4367,6 +4499,8 @@ export interface operations {
     "issues.counts": {
         parameters: {
             query?: {
+                /** @description csv and ndjson give every row (up to 100,000) as a file */
+                format?: "json" | "csv" | "ndjson";
                 service?: string;
             };
             header?: never;
@@ -4437,7 +4571,7 @@ export interface operations {
                 cursor?: string;
                 /** @description Column; a leading "-" means descending */
                 sort?: "at" | "-at";
-                /** @description csv and ndjson give every row (up to 100,000), not one page */
+                /** @description csv and ndjson give every row (up to 100,000) as a file */
                 format?: "json" | "csv" | "ndjson";
             };
             header?: never;
@@ -4789,7 +4923,7 @@ export interface operations {
                 cursor?: string;
                 /** @description Column; a leading "-" means descending */
                 sort?: "at" | "-at";
-                /** @description csv and ndjson give every row (up to 100,000), not one page */
+                /** @description csv and ndjson give every row (up to 100,000) as a file */
                 format?: "json" | "csv" | "ndjson";
                 service?: string;
                 kind?: string;
@@ -4871,7 +5005,7 @@ export interface operations {
                 cursor?: string;
                 /** @description Column; a leading "-" means descending */
                 sort?: "score" | "-score" | "lastSeen" | "-lastSeen" | "firstSeen" | "-firstSeen" | "requests" | "-requests" | "findings" | "-findings";
-                /** @description csv and ndjson give every row (up to 100,000), not one page */
+                /** @description csv and ndjson give every row (up to 100,000) as a file */
                 format?: "json" | "csv" | "ndjson";
                 kind?: "principal" | "address";
                 state?: components["schemas"]["ActorState"];
@@ -4954,7 +5088,7 @@ export interface operations {
                 cursor?: string;
                 /** @description Column; a leading "-" means descending */
                 sort?: "at" | "-at";
-                /** @description csv and ndjson give every row (up to 100,000), not one page */
+                /** @description csv and ndjson give every row (up to 100,000) as a file */
                 format?: "json" | "csv" | "ndjson";
             };
             header?: never;
@@ -4998,7 +5132,7 @@ export interface operations {
                 cursor?: string;
                 /** @description Column; a leading "-" means descending */
                 sort?: "at" | "-at";
-                /** @description csv and ndjson give every row (up to 100,000), not one page */
+                /** @description csv and ndjson give every row (up to 100,000) as a file */
                 format?: "json" | "csv" | "ndjson";
             };
             header?: never;
@@ -5216,7 +5350,7 @@ export interface operations {
                 cursor?: string;
                 /** @description Column; a leading "-" means descending */
                 sort?: "createdAt" | "-createdAt" | "hits" | "-hits" | "value" | "-value";
-                /** @description csv and ndjson give every row (up to 100,000), not one page */
+                /** @description csv and ndjson give every row (up to 100,000) as a file */
                 format?: "json" | "csv" | "ndjson";
                 origin?: "person" | "policy" | "detector" | "feed";
                 kind?: "address" | "cidr" | "principal" | "asn" | "country";
@@ -5422,7 +5556,10 @@ export interface operations {
     };
     "allowlist.list": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description csv and ndjson give every row (up to 100,000) as a file */
+                format?: "json" | "csv" | "ndjson";
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -5532,7 +5669,10 @@ export interface operations {
     };
     "feeds.list": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description csv and ndjson give every row (up to 100,000) as a file */
+                format?: "json" | "csv" | "ndjson";
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -5709,7 +5849,7 @@ export interface operations {
                 cursor?: string;
                 /** @description Column; a leading "-" means descending */
                 sort?: "name" | "-name" | "hits" | "-hits" | "changedAt" | "-changedAt";
-                /** @description csv and ndjson give every row (up to 100,000), not one page */
+                /** @description csv and ndjson give every row (up to 100,000) as a file */
                 format?: "json" | "csv" | "ndjson";
                 origin?: "library" | "folder" | "ui";
                 mode?: components["schemas"]["PolicyMode"];
@@ -6009,7 +6149,10 @@ export interface operations {
     };
     "policies.versions": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description csv and ndjson give every row (up to 100,000) as a file */
+                format?: "json" | "csv" | "ndjson";
+            };
             header?: never;
             path: {
                 name: string;
@@ -6091,7 +6234,7 @@ export interface operations {
                 cursor?: string;
                 /** @description Column; a leading "-" means descending */
                 sort?: "name" | "-name" | "category" | "-category" | "severity" | "-severity";
-                /** @description csv and ndjson give every row (up to 100,000), not one page */
+                /** @description csv and ndjson give every row (up to 100,000) as a file */
                 format?: "json" | "csv" | "ndjson";
                 category?: string;
                 /** @description Comma-separated: info, low, medium, high, critical */
@@ -6308,7 +6451,7 @@ export interface operations {
                 cursor?: string;
                 /** @description Column; a leading "-" means descending */
                 sort?: "name" | "-name" | "updated" | "-updated";
-                /** @description csv and ndjson give every row (up to 100,000), not one page */
+                /** @description csv and ndjson give every row (up to 100,000) as a file */
                 format?: "json" | "csv" | "ndjson";
                 service?: string;
             };
@@ -6540,7 +6683,7 @@ export interface operations {
                 cursor?: string;
                 /** @description Column; a leading "-" means descending */
                 sort?: "started" | "-started";
-                /** @description csv and ndjson give every row (up to 100,000), not one page */
+                /** @description csv and ndjson give every row (up to 100,000) as a file */
                 format?: "json" | "csv" | "ndjson";
                 scanId?: string;
                 service?: string;
@@ -6616,11 +6759,55 @@ export interface operations {
                 cursor?: string;
                 /** @description Column; a leading "-" means descending */
                 sort?: "severity" | "-severity" | "at" | "-at";
-                /** @description csv and ndjson give every row (up to 100,000), not one page */
+                /** @description csv and ndjson give every row (up to 100,000) as a file */
                 format?: "json" | "csv" | "ndjson";
                 verdict?: string;
                 testId?: string;
                 endpointId?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["ScanResult"][];
+                        /** @description null on the last page */
+                        nextCursor: string | null;
+                    };
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "endpoints.tests": {
+        parameters: {
+            query?: {
+                /** @description Rows a page; 50 when absent */
+                limit?: number;
+                /** @description nextCursor of the page before */
+                cursor?: string;
+                /** @description Column; a leading "-" means descending */
+                sort?: "at" | "-at";
+                /** @description csv and ndjson give every row (up to 100,000) as a file */
+                format?: "json" | "csv" | "ndjson";
             };
             header?: never;
             path: {
@@ -6798,6 +6985,8 @@ export interface operations {
     "authContexts.list": {
         parameters: {
             query?: {
+                /** @description csv and ndjson give every row (up to 100,000) as a file */
+                format?: "json" | "csv" | "ndjson";
                 service?: string;
             };
             header?: never;
@@ -6978,7 +7167,10 @@ export interface operations {
     };
     "sources.list": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description csv and ndjson give every row (up to 100,000) as a file */
+                format?: "json" | "csv" | "ndjson";
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -7248,6 +7440,8 @@ export interface operations {
                     findingDays?: number;
                     sampleDays?: number;
                     evidenceDays?: number;
+                    /** @description Sealed real values of evidence, where they are kept */
+                    realValueDays?: number;
                     actorEventDays?: number;
                     actorDays?: number;
                     auditDays?: number;
@@ -7283,7 +7477,10 @@ export interface operations {
     };
     "dataTypes.list": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description csv and ndjson give every row (up to 100,000) as a file */
+                format?: "json" | "csv" | "ndjson";
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -7471,7 +7668,10 @@ export interface operations {
     };
     "integrations.kinds": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description csv and ndjson give every row (up to 100,000) as a file */
+                format?: "json" | "csv" | "ndjson";
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -7502,7 +7702,10 @@ export interface operations {
     };
     "integrations.list": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description csv and ndjson give every row (up to 100,000) as a file */
+                format?: "json" | "csv" | "ndjson";
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -7691,7 +7894,7 @@ export interface operations {
                 cursor?: string;
                 /** @description Column; a leading "-" means descending */
                 sort?: "created" | "-created";
-                /** @description csv and ndjson give every row (up to 100,000), not one page */
+                /** @description csv and ndjson give every row (up to 100,000) as a file */
                 format?: "json" | "csv" | "ndjson";
                 state?: "waiting" | "delivered" | "given-up";
             };
@@ -7730,6 +7933,8 @@ export interface operations {
     "views.list": {
         parameters: {
             query?: {
+                /** @description csv and ndjson give every row (up to 100,000) as a file */
+                format?: "json" | "csv" | "ndjson";
                 page?: string;
                 mine?: "true" | "false";
             };
@@ -7849,7 +8054,7 @@ export interface operations {
                 cursor?: string;
                 /** @description Column; a leading "-" means descending */
                 sort?: "at" | "-at";
-                /** @description csv and ndjson give every row (up to 100,000), not one page */
+                /** @description csv and ndjson give every row (up to 100,000) as a file */
                 format?: "json" | "csv" | "ndjson";
                 actor?: string;
                 action?: string;
@@ -7885,9 +8090,123 @@ export interface operations {
             };
         };
     };
-    "users.list": {
+    "redaction.get": {
         parameters: {
             query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Redaction"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "redaction.set": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating a write with the same key gives the first answer again, for 24 hours */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description ETag that was read: the write is refused with 409 when it changed since */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description Evidence keeps its real values too, sealed with the key of the data folder; an admin may see them, with a reason */
+                    keepReal?: boolean;
+                    /** @description Names of headers, query parameters and fields that are masked beside the well-known ones */
+                    secretNames?: string[];
+                };
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Redaction"];
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "redaction.preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    text: string;
+                    /** @description Names of headers, query parameters and fields that are masked beside the well-known ones */
+                    secretNames?: string[];
+                };
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        text: string;
+                    };
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "users.list": {
+        parameters: {
+            query?: {
+                /** @description csv and ndjson give every row (up to 100,000) as a file */
+                format?: "json" | "csv" | "ndjson";
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -8113,7 +8432,10 @@ export interface operations {
     };
     "tokens.list": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description csv and ndjson give every row (up to 100,000) as a file */
+                format?: "json" | "csv" | "ndjson";
+            };
             header?: never;
             path?: never;
             cookie?: never;

@@ -5,7 +5,7 @@ import { AdminError, notFound } from '../errors.js';
 import { hashPassword } from '../password.js';
 import { ROLE_RANK } from '../roles.js';
 import { Reply, type Route, route } from '../route.js';
-import { idParams, role } from '../schema/common.js';
+import { idParams, listOf, listQuery, role } from '../schema/common.js';
 import { token, user } from '../schema/operations.js';
 import { hashOf, newSecret } from '../seal.js';
 
@@ -50,7 +50,8 @@ export const accountRoutes: readonly Route[] = [
     path: '/users',
     summary: 'Who may sign in',
     role: 'admin',
-    answer: z.object({ items: z.array(user) }),
+    query: listQuery,
+    answer: listOf(user),
     handle: async (_input, _call, context) => ({ items: (await context.store.accounts.users()).map(view) }),
   }),
   route({
@@ -161,7 +162,8 @@ export const accountRoutes: readonly Route[] = [
     path: '/tokens',
     summary: 'API tokens; admins see all, others their own',
     role: 'viewer',
-    answer: z.object({ items: z.array(token) }),
+    query: listQuery,
+    answer: listOf(token),
     async handle(_input, call, context) {
       const names = new Map((await context.store.accounts.users()).map((one) => [one.id, one.name]));
       const tokens = (await context.store.accounts.tokens()).filter(

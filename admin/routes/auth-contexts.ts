@@ -4,7 +4,7 @@ import type { Json, StoredObject } from '../../store/index.js';
 import { type Context, port } from '../context.js';
 import { notFound } from '../errors.js';
 import { Reply, type Route, route } from '../route.js';
-import { idParams } from '../schema/common.js';
+import { formatParam, idParams, listOf } from '../schema/common.js';
 import { authContext, newAuthContext } from '../schema/scans.js';
 import { maskedConfig, sealedConfig } from '../seal.js';
 
@@ -42,8 +42,8 @@ export const authContextRoutes: readonly Route[] = [
     path: '/auth-contexts',
     summary: 'Identities that scans use, in order of their role',
     role: 'viewer',
-    query: z.strictObject({ service: z.string().optional() }),
-    answer: z.object({ items: z.array(authContext) }),
+    query: z.strictObject({ format: formatParam, service: z.string().optional() }),
+    answer: listOf(authContext),
     async handle({ query }, _call, context) {
       const { items } = await context.store.objects.list(KIND);
       return { items: items.map(view).filter((one) => !query.service || one.service === query.service) };

@@ -4,7 +4,7 @@ import { notFound } from '../errors.js';
 import { BLOCK_EXPORTS } from '../ports.js';
 import { Reply, type Route, route } from '../route.js';
 import { allowEntry, block, explanation, feed, newBlock, newFeed, scope } from '../schema/attackers.js';
-import { idParams, pageOf, pageQuery } from '../schema/common.js';
+import { idParams, listOf, listQuery, pageOf, pageQuery } from '../schema/common.js';
 import { pageOfArray } from './arrays.js';
 import { findIncident } from './incidents.js';
 
@@ -134,7 +134,8 @@ export const blockRoutes: readonly Route[] = [
     path: '/allowlist',
     summary: 'Who is never blocked',
     role: 'viewer',
-    answer: z.object({ items: z.array(allowEntry) }),
+    query: listQuery,
+    answer: listOf(allowEntry),
     handle: async (_input, _call, context) => ({ items: port(context, 'blocks').allowlist() }),
   }),
   route({
@@ -176,7 +177,8 @@ export const blockRoutes: readonly Route[] = [
     path: '/feeds',
     summary: 'Lists of bad addresses that are polled',
     role: 'viewer',
-    answer: z.object({ items: z.array(feed) }),
+    query: listQuery,
+    answer: listOf(feed),
     handle: async (_input, _call, context) => ({ items: port(context, 'blocks').feeds() }),
   }),
   route({

@@ -1,19 +1,21 @@
 import { z } from 'zod';
 import {
+  actorOf,
   bodyText,
   decodeExchange,
   type Exchange,
   type HeaderList,
+  hitsOfTags,
   isTruncated,
   type RequestMessage,
   type ResponseMessage,
 } from '../../exchange/index.js';
 import type { Sample } from '../../store/index.js';
-import { type Context, port } from '../context.js';
-import { notFound } from '../errors.js';
+import type { Context } from '../context.js';
+import { AdminError, notFound } from '../errors.js';
 import { type Route, route } from '../route.js';
-import { idParams, numberParam, pageOf, pageQuery } from '../schema/common.js';
-import { exchange, exchangeSummary } from '../schema/inventory.js';
+import { idParams, listOf, listQuery, numberParam, pageOf, pageQuery } from '../schema/common.js';
+import { caller, exchange, exchangeSummary } from '../schema/inventory.js';
 
 const MAX_BODY_CHARACTERS = 256 * 1024;
 const MAX_BODY_BYTES = 1024 * 1024;
@@ -46,7 +48,7 @@ function messageView(message: RequestMessage | ResponseMessage) {
   };
 }
 
-function view(sample: Sample, decoded: Exchange, masked: boolean) {
+function view(sample: Sample, decoded: Exchange, masked: boolean, unmaskable = true) {
   return {
     id: sample.id,
     requestId: sample.requestId,
@@ -59,6 +61,7 @@ function view(sample: Sample, decoded: Exchange, masked: boolean) {
     actorId: sample.actorId,
     principal: decoded.principal === null ? null : decoded.principal.label || decoded.principal.key,
     masked,
+    unmaskable,
     request: {
       ...messageView(decoded.request),
       method: decoded.request.method,
@@ -81,7 +84,39 @@ function view(sample: Sample, decoded: Exchange, masked: boolean) {
   };
 }
 
+/** Kept exchanges that the question who obtained what is answered from. */
+const LOOKED_AT = 300;
+
 export const exchangeRoutes: readonly Route[] = [
+  route({
+    id: 'endpoints.callers',
+    method: 'GET',
+    path: '/endpoints/:id/callers',
+    summary: 'Who called an endpoint and which data types the answers held, by the latest 300 exchanges that are kept of it',
+    role: 'viewer',
+    params: idParams,
+    query: listQuery,
+    answer: listOf(caller),
+    async handle({ params }, _call, context) {
+      const { items } = await context.store.samples.read({ endpointId: params.id }, { limit: LOOKED_AT });
+      const callers = new Map<string, { label: string; exchanges: number; dataTypes: Map<string, number>; lastSeenMs: number }>();
+      for (const sample of items) {
+        if (sample.actorId === null) continue;
+        const kept = decodeExchange(sample.content);
+        const { label } = actorOf(kept.principal, kept.client.ip);
+        const seen = callers.get(sample.actorId) ?? { label, exchanges: 0, dataTypes: new Map(), lastSeenMs: sample.atMs };
+        seen.exchanges += 1;
+        for (const hit of hitsOfTags(kept.tags))
+          if (hit.location.phase === 'response') seen.dataTypes.set(hit.type, (seen.dataTypes.get(hit.type) ?? 0) + (hit.count ?? 1));
+        callers.set(sample.actorId, seen);
+      }
+      return {
+        items: [...callers]
+          .map(([actorId, { dataTypes, ...one }]) => ({ actorId, ...one, dataTypes: Object.fromEntries(dataTypes) }))
+          .sort((a, b) => b.exchanges - a.exchanges),
+      };
+    },
+  }),
   route({
     id: 'exchanges.list',
     method: 'GET',
@@ -109,7 +144,7 @@ export const exchangeRoutes: readonly Route[] = [
     answer: exchange,
     async handle({ params }, _call, context) {
       const sample = await sampleById(context, params.id);
-      return view(sample, decodeExchange(sample.content), true);
+      return view(sample, decodeExchange(sample.content), true, (await context.store.samples.sealed(sample.id)) !== null);
     },
   }),
   route({
@@ -123,9 +158,9 @@ export const exchangeRoutes: readonly Route[] = [
     answer: exchange,
     async handle({ params }, _call, context) {
       const sample = await sampleById(context, params.id);
-      const raw = await port(context, 'unmask').unmask(sample);
-      if (raw === null) throw notFound('raw copy of exchange', params.id);
-      return view(sample, decodeExchange(raw), false);
+      const sealed = await context.store.samples.sealed(sample.id);
+      if (sealed === null) throw new AdminError('ADMIN_NO_REAL_VALUES', `the real values of exchange ${sample.id} are not kept`);
+      return view(sample, decodeExchange(context.seal.openBytes(sealed)), false);
     },
   }),
 ];

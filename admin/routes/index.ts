@@ -10,6 +10,7 @@ import { findingRoutes, issueRoutes } from './issues.js';
 import { liveRoutes } from './live.js';
 import { overviewRoutes } from './overview.js';
 import { policyRoutes } from './policies.js';
+import { redactionRoutes } from './redaction.js';
 import { reportRoutes } from './reports.js';
 import { scanRoutes } from './scans.js';
 import { serviceRoutes } from './services.js';
@@ -34,6 +35,7 @@ export const ROUTES: readonly Route[] = [
   ...authContextRoutes,
   ...sourceRoutes,
   ...settingRoutes,
+  ...redactionRoutes,
   ...accountRoutes,
   ...reportRoutes,
   ...liveRoutes,

@@ -3,7 +3,7 @@ import { WeirError } from '../../exchange/index.js';
 import { port } from '../context.js';
 import { notFound } from '../errors.js';
 import { type Route, route } from '../route.js';
-import { idParams, listParam, ms, numberParam, pageOf, pageQuery, severitiesParam } from '../schema/common.js';
+import { formatParam, idParams, listOf, listParam, ms, numberParam, pageOf, pageQuery, severitiesParam } from '../schema/common.js';
 import { bulkResult, finding, issue, issueCount, issueEvent, issueStatus, issueSummary, policyDraft } from '../schema/issues.js';
 import { exceptionDraft, virtualPatch } from './policy-drafts.js';
 
@@ -49,8 +49,8 @@ export const issueRoutes: readonly Route[] = [
     path: '/issue-counts',
     summary: 'How many issues there are, by service, status and severity',
     role: 'viewer',
-    query: z.strictObject({ service: z.string().optional() }),
-    answer: z.object({ items: z.array(issueCount) }),
+    query: z.strictObject({ format: formatParam, service: z.string().optional() }),
+    answer: listOf(issueCount),
     handle: async ({ query }, _call, context) => ({ items: await context.store.issues.counts(query.service) }),
   }),
   route({

@@ -1,12 +1,19 @@
 import { SEVERITIES } from '../../exchange/index.js';
 import { isLive, type Service } from '../../store/index.js';
 import type { Context } from '../context.js';
+import type { SourceView } from '../ports.js';
 import { type Route, route } from '../route.js';
 import { spanQuery } from '../schema/common.js';
 import { overview } from '../schema/operations.js';
 import { spanOf, sumOf } from './span.js';
 
 const HOUR_MS = 3_600_000;
+
+function whyNotOk(source: SourceView): string {
+  const who = source.kind === source.id ? `the ${source.kind}` : `${source.kind} ${source.id}`;
+  if (source.state === 'silent') return `${who} has not reported lately`;
+  return `${who}: ${source.problem ?? `${source.dropped.toLocaleString('en')} dropped`}`;
+}
 
 /** Names of services: configured ones and those that were only ever seen. */
 export async function serviceNames(
@@ -91,6 +98,7 @@ export const overviewRoutes: readonly Route[] = [
           lagMs,
           sources: sources.length,
           silentSources: silent,
+          reasons: sources.filter((source) => source.state !== 'ok').map(whyNotOk),
           text: `${dropped.toLocaleString('en')} dropped, stream lag ${(lagMs / 1000).toFixed(1)} s`,
         },
       };

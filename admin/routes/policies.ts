@@ -3,7 +3,7 @@ import { type Context, port } from '../context.js';
 import { AdminError, notFound } from '../errors.js';
 import type { PolicyView } from '../ports.js';
 import { type Call, Reply, type Route, route } from '../route.js';
-import { nameParams, numberParam, pageOf, pageQuery } from '../schema/common.js';
+import { listOf, listQuery, nameParams, numberParam, pageOf, pageQuery } from '../schema/common.js';
 import { checkedPolicy, policy, policyMode, policySummary, policyVersion, replayResult } from '../schema/policies.js';
 import { pageOfArray } from './arrays.js';
 
@@ -212,7 +212,8 @@ export const policyRoutes: readonly Route[] = [
     summary: 'Every version of a policy of the UI, newest first',
     role: 'viewer',
     params: nameParams,
-    answer: z.object({ items: z.array(policyVersion) }),
+    query: listQuery,
+    answer: listOf(policyVersion),
     handle: async ({ params }, _call, context) => ({
       items: (await context.store.documents.history(KIND, params.name)).map(({ kind: _kind, ...version }) => version),
     }),

@@ -1,10 +1,11 @@
 import { SEVERITIES } from '../../exchange/index.js';
-import { type EndpointChange, type IssueSummary, isLive, type TrafficCounts } from '../../store/index.js';
+import { type EndpointChange, type IssueSummary, isLive, type Page, type StoredFinding, type TrafficCounts } from '../../store/index.js';
+import type { Context } from '../context.js';
 import { notFound } from '../errors.js';
 import { Reply, type Route, route } from '../route.js';
 import { nameParams, spanQuery } from '../schema/common.js';
 import { serviceNames } from './overview.js';
-import { spanOf, sumOf } from './span.js';
+import { type Span, spanOf, sumOf } from './span.js';
 
 const WEEK_MS = 7 * 86_400_000;
 
@@ -33,6 +34,7 @@ export const reportRoutes: readonly Route[] = [
         inventory.history({ service: params.name }, { limit: 100 }),
         inventory.dataTotals({ service: params.name, fromMs: span.fromMs }),
       ]);
+      const blocked = await blockedAttacks(context, params.name, span);
       const open = SEVERITIES.map((severity) => ({
         severity,
         count: counts.filter((count) => count.severity === severity && isLive(count.status)).reduce((sum, count) => sum + count.count, 0),
@@ -47,6 +49,11 @@ export const reportRoutes: readonly Route[] = [
           ),
         ),
         section('Open issues', table(['Severity', 'Issue', 'Where', 'Seen', 'Times'], list.items.map(issueRow))),
+        section(
+          'Blocked attacks',
+          blocked.isAll ? '' : `<p>Only the latest ${MAX_FINDINGS.toLocaleString('en')} findings of the period were counted.</p>`,
+          table(['What', 'By whom', 'Times', 'Last'], blocked.rows),
+        ),
         section('What changed', table(['When', 'What'], changes.items.filter((change) => change.atMs >= span.fromMs).map(changeRow))),
         section(
           'Sensitive data',
@@ -79,6 +86,37 @@ export const reportRoutes: readonly Route[] = [
     handle: async () => new Reply(STYLE, { type: 'text/css; charset=utf-8' }),
   }),
 ];
+
+const MAX_FINDINGS = 20_000;
+const FINDINGS_AT_ONCE = 1_000;
+const SHOWN_ATTACKS = 50;
+
+/** What policies and blocks stopped in the period, by what it was and who did it. */
+async function blockedAttacks(context: Context, service: string, span: Span) {
+  const attacks = new Map<string, { title: string; label: string; times: number; lastMs: number }>();
+  let cursor: string | null = null;
+  let read = 0;
+  do {
+    const page: Page<StoredFinding> = await context.store.issues.findings(
+      { service, sinceMs: span.fromMs, effect: 'acted' },
+      { limit: FINDINGS_AT_ONCE, cursor },
+    );
+    for (const finding of page.items) {
+      if (finding.atMs > span.toMs) continue;
+      const label = finding.actor?.label ?? finding.client ?? 'unknown';
+      const key = `${finding.title}\0${label}`;
+      const attack = attacks.get(key) ?? { title: finding.title, label, times: 0, lastMs: finding.atMs };
+      attacks.set(key, { ...attack, times: attack.times + 1 });
+    }
+    read += page.items.length;
+    cursor = page.nextCursor;
+  } while (cursor !== null && read < MAX_FINDINGS);
+  const rows = [...attacks.values()]
+    .sort((a, b) => b.times - a.times)
+    .slice(0, SHOWN_ATTACKS)
+    .map((one): readonly Cell[] => [one.title, one.label, one.times, day(one.lastMs)]);
+  return { rows, isAll: cursor === null };
+}
 
 type Cell = string | number;
 

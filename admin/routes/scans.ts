@@ -344,6 +344,20 @@ export const scanRoutes: readonly Route[] = [
     },
   }),
   route({
+    id: 'endpoints.tests',
+    method: 'GET',
+    path: '/endpoints/:id/tests',
+    summary: 'What scans found out about one endpoint, latest first',
+    role: 'viewer',
+    params: idParams,
+    query: pageQuery(['at'], {}),
+    answer: pageOf(scanResult),
+    async handle({ params, query: { limit, cursor, sort } }, _call, context) {
+      const page = await context.store.scans.resultsOf(params.id, { limit, cursor, sort });
+      return { ...page, items: await named(context, page.items) };
+    },
+  }),
+  route({
     id: 'scanRuns.compare',
     method: 'GET',
     path: '/scan-runs/:id/compare',

@@ -4,7 +4,7 @@ import { type Context, port } from '../context.js';
 import { notFound } from '../errors.js';
 import type { ServiceMode } from '../ports.js';
 import { Reply, type Route, route } from '../route.js';
-import { mode, nameParams } from '../schema/common.js';
+import { listOf, listQuery, mode, nameParams } from '../schema/common.js';
 import { service, serviceMode } from '../schema/inventory.js';
 import { exportOpenApi } from './openapi-export.js';
 import { serviceNames } from './overview.js';
@@ -59,7 +59,8 @@ export const serviceRoutes: readonly Route[] = [
     path: '/services',
     summary: 'All services with their mode and traffic',
     role: 'viewer',
-    answer: z.object({ items: z.array(service) }),
+    query: listQuery,
+    answer: listOf(service),
     handle: async (_input, call, context) => ({ items: await views(context, call.nowMs) }),
   }),
   route({

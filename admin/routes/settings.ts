@@ -4,7 +4,7 @@ import { DEFAULT_RETENTION, type Retention, type Store, type StoredObject } from
 import { type Context, port } from '../context.js';
 import { AdminError, notFound } from '../errors.js';
 import { Reply, type Route, route } from '../route.js';
-import { flagParam, idParams, pageOf, pageQuery } from '../schema/common.js';
+import { flagParam, formatParam, idParams, listOf, listQuery, pageOf, pageQuery } from '../schema/common.js';
 import {
   auditEntry,
   dataHit,
@@ -20,9 +20,9 @@ import {
 import { maskedConfig, openedConfig, sealedConfig } from '../seal.js';
 
 /** The retention in force: what the admin set, else the defaults. */
-export async function retentionOf(store: Store): Promise<Retention> {
+export async function retentionOf({ store, options }: Context): Promise<Retention> {
   const object = await store.objects.get('setting', 'retention');
-  return { ...DEFAULT_RETENTION, ...(object?.body as Partial<Retention> | undefined) };
+  return { ...DEFAULT_RETENTION, ...options.retention, ...(object?.body as Partial<Retention> | undefined) };
 }
 
 const DATA_TYPE_KIND = 'data-type';
@@ -102,7 +102,7 @@ export const settingRoutes: readonly Route[] = [
       swept: z.record(z.string(), z.number()).describe('Rows removed so far, by kind'),
     }),
     async handle(_input, _call, context) {
-      const [limits, usage] = await Promise.all([retentionOf(context.store), context.store.usage()]);
+      const [limits, usage] = await Promise.all([retentionOf(context), context.store.usage()]);
       return { retention: limits, usedBytes: usage.bytes, swept: usage.tallies };
     },
   }),
@@ -115,7 +115,7 @@ export const settingRoutes: readonly Route[] = [
     body: retention.partial().strict(),
     answer: retention,
     async handle({ body }, call, context) {
-      const next = { ...(await retentionOf(context.store)), ...body };
+      const next = { ...(await retentionOf(context)), ...body };
       await context.store.objects.put('setting', 'retention', next, { author: call.caller.name, atMs: call.nowMs });
       context.live.tell('settings', 'retention', 'retention');
       return next;
@@ -128,7 +128,8 @@ export const settingRoutes: readonly Route[] = [
     path: '/data-types',
     summary: 'Kinds of sensitive data: built-in and own',
     role: 'viewer',
-    answer: z.object({ items: z.array(dataType) }),
+    query: listQuery,
+    answer: listOf(dataType),
     handle: async (_input, _call, context) => ({ items: await dataTypeViews(context) }),
   }),
   route({
@@ -219,7 +220,8 @@ export const settingRoutes: readonly Route[] = [
     path: '/integration-kinds',
     summary: 'What can be told, and the form of each',
     role: 'viewer',
-    answer: z.object({ items: z.array(integrationKind) }),
+    query: listQuery,
+    answer: listOf(integrationKind),
     handle: async (_input, _call, context) => ({ items: context.ports.integrations?.kinds() ?? [] }),
   }),
   route({
@@ -228,7 +230,8 @@ export const settingRoutes: readonly Route[] = [
     path: '/integrations',
     summary: 'Who is told about issues',
     role: 'viewer',
-    answer: z.object({ items: z.array(integration) }),
+    query: listQuery,
+    answer: listOf(integration),
     handle: async (_input, _call, context) => ({ items: (await context.store.objects.list('integration')).items.map(integrationView) }),
   }),
   route({
@@ -318,8 +321,8 @@ export const settingRoutes: readonly Route[] = [
     path: '/saved-views',
     summary: 'Saved filters of lists: your own and shared ones',
     role: 'viewer',
-    query: z.strictObject({ page: z.string().optional(), mine: flagParam.optional() }),
-    answer: z.object({ items: z.array(savedView) }),
+    query: z.strictObject({ format: formatParam, page: z.string().optional(), mine: flagParam.optional() }),
+    answer: listOf(savedView),
     async handle({ query }, call, context) {
       const views = (await context.store.objects.list('view')).items.map(savedViewOf);
       return {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { port } from '../context.js';
 import { notFound } from '../errors.js';
 import { type Route, route } from '../route.js';
-import { idParams } from '../schema/common.js';
+import { idParams, listOf, listQuery } from '../schema/common.js';
 import { selfTest, sensorSetting, sourceReport } from '../schema/operations.js';
 
 export const sourceRoutes: readonly Route[] = [
@@ -12,7 +12,8 @@ export const sourceRoutes: readonly Route[] = [
     path: '/sources',
     summary: 'Gateways, sensors and engines: throughput, lag, drops with their reasons',
     role: 'viewer',
-    answer: z.object({ items: z.array(sourceReport) }),
+    query: listQuery,
+    answer: listOf(sourceReport),
     handle: async (_input, _call, context) => ({ items: context.ports.sources?.list() ?? [] }),
   }),
   route({

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { MODES, SEVERITIES } from '../../exchange/index.js';
-import { markPage } from '../route.js';
+import { markList } from '../route.js';
 
 /** Unix epoch, milliseconds. */
 export const ms = z.number().describe('Unix epoch, milliseconds');
@@ -26,7 +26,10 @@ export function listParam<T extends string>(values: readonly [T, ...T[]]) {
 }
 export const severitiesParam = listParam(['info', 'low', 'medium', 'high', 'critical']);
 
-/** Pagination of every list, with the sort orders it has. */
+/** Lists are files too. */
+export const formatParam = z.enum(['json', 'csv', 'ndjson']).optional().describe('csv and ndjson give every row (up to 100,000) as a file');
+
+/** Pagination of every long list, with the sort orders it has. */
 export function pageQuery<S extends z.ZodRawShape>(sorts: readonly string[], filters: S) {
   return z.strictObject({
     limit: numberParam.int().min(1).max(500).optional().describe('Rows a page; 50 when absent'),
@@ -35,15 +38,22 @@ export function pageQuery<S extends z.ZodRawShape>(sorts: readonly string[], fil
       .enum(sorts.flatMap((sort) => [sort, `-${sort}`]) as [string, ...string[]])
       .optional()
       .describe('Column; a leading "-" means descending'),
-    format: z.enum(['json', 'csv', 'ndjson']).optional().describe('csv and ndjson give every row (up to 100,000), not one page'),
+    format: formatParam,
     ...filters,
   });
 }
 
 /** Answer of every list. */
 export function pageOf<T extends z.ZodType>(items: T) {
-  return markPage(z.object({ items: z.array(items), nextCursor: z.string().nullable().describe('null on the last page') }));
+  return markList(z.object({ items: z.array(items), nextCursor: z.string().nullable().describe('null on the last page') }), 'pages');
 }
+
+/** Answer of a list that is short by its nature and comes whole. */
+export function listOf<T extends z.ZodType>(items: T) {
+  return markList(z.object({ items: z.array(items) }), 'whole');
+}
+/** Query of a short list without filters. */
+export const listQuery = z.strictObject({ format: formatParam });
 
 export const evidence = z
   .object({

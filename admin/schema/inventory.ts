@@ -150,6 +150,7 @@ export const exchange = z
     actorId: z.string().nullable(),
     principal: z.string().nullable(),
     masked: z.boolean(),
+    unmaskable: z.boolean().describe('The real values are kept, sealed, and an admin may see them'),
     request: message.extend({ method: z.string(), target: z.string(), host: z.string() }),
     response: message.extend({ status: z.number() }).nullable(),
     outcome: z.object({
@@ -159,6 +160,16 @@ export const exchange = z
     }),
   })
   .meta({ id: 'ExchangeView', description: 'A kept request and its answer; sensitive values are masked' });
+
+export const caller = z
+  .object({
+    actorId: z.string(),
+    label: z.string(),
+    exchanges: z.number().describe('Of those that are kept'),
+    dataTypes: z.record(z.string(), z.number()).describe('Values by data type in the answers to this actor'),
+    lastSeenMs: ms,
+  })
+  .meta({ id: 'EndpointCaller' });
 
 export const exchangeSummary = z
   .object({

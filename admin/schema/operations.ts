@@ -83,6 +83,7 @@ export const overview = z
       sources: z.number(),
       silentSources: z.number(),
       text: z.string(),
+      reasons: z.array(z.string()).describe('Why it is degraded'),
     }),
   })
   .meta({ id: 'Overview' });
@@ -94,6 +95,7 @@ export const retention = z
     findingDays: z.number().min(1),
     sampleDays: z.number().min(0),
     evidenceDays: z.number().min(0),
+    realValueDays: z.number().min(0).max(90).describe('Sealed real values of evidence, where they are kept'),
     actorEventDays: z.number().min(1),
     actorDays: z.number().min(1),
     auditDays: z.number().min(30),
@@ -105,6 +107,18 @@ export const retention = z
     diskCapBytes: z.number().min(16 * 1024 * 1024),
   })
   .meta({ id: 'Retention' });
+
+export const redaction = z
+  .object({
+    keepReal: z
+      .boolean()
+      .describe('Evidence keeps its real values too, sealed with the key of the data folder; an admin may see them, with a reason'),
+    secretNames: z
+      .array(z.string().trim().min(1).max(200))
+      .max(500)
+      .describe('Names of headers, query parameters and fields that are masked beside the well-known ones'),
+  })
+  .meta({ id: 'Redaction' });
 
 export const dataType = z
   .object({

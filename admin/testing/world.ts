@@ -3,13 +3,14 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { InjectOptions, Response } from 'light-my-request';
 import { bodyOf, type Exchange, emptyBody, encodeExchange, type Finding } from '../../exchange/index.js';
-import { openStore, type Role, type Store } from '../../store/index.js';
+import { openStore, type Role, type SampleWrite, type Store } from '../../store/index.js';
 import { type Admin, type AdminOptions, createAdmin } from '../index.js';
 import { ROUTES } from '../routes/index.js';
 import { hashOf } from '../seal.js';
 import { type MemoryPorts, memoryPorts } from './ports.js';
 
 export const NOW = Date.UTC(2026, 10, 20, 12);
+export const SECRET = 'a'.repeat(64);
 
 /** One admin server over a real store in a temporary folder, with ports in memory and a clock that stands still until it is moved. */
 export interface World {
@@ -40,7 +41,7 @@ export async function createWorld(options: Partial<AdminOptions> = {}): Promise<
   const warnings: string[] = [];
   const admin = await createAdmin(
     {
-      secret: 'a'.repeat(64),
+      secret: SECRET,
       host: '127.0.0.1',
       port: 0,
       dataDir: folder,
@@ -174,6 +175,25 @@ export function exchange(id: string, over: Partial<Exchange> = {}): Exchange {
   };
 }
 
+/** A kept exchange of endpoint e1, as evidence. */
+export const sampleOf = (one: Exchange, over: Partial<SampleWrite> = {}): SampleWrite => ({
+  id: one.id,
+  requestId: one.requestId,
+  incidentId: one.outcome.incidentId ?? null,
+  endpointId: 'e1',
+  service: 'shop',
+  method: 'GET',
+  target: one.request.target,
+  status: 200,
+  atMs: one.startedAtMs,
+  actorId: 'principal:mallory',
+  client: one.client.ip,
+  action: one.outcome.action,
+  evidence: true,
+  content: encodeExchange(one),
+  ...over,
+});
+
 /** A little of everything, as the engine would have written it. */
 export async function seed(store: Store): Promise<void> {
   const blocked = exchange('x2', {
@@ -196,22 +216,6 @@ export async function seed(store: Store): Promise<void> {
         },
       ],
     },
-  });
-  const sample = (one: Exchange) => ({
-    id: one.id,
-    requestId: one.requestId,
-    incidentId: one.outcome.incidentId ?? null,
-    endpointId: 'e1',
-    service: 'shop',
-    method: 'GET',
-    target: one.request.target,
-    status: 200,
-    atMs: one.startedAtMs,
-    actorId: 'principal:mallory',
-    client: one.client.ip,
-    action: one.outcome.action,
-    evidence: true,
-    content: encodeExchange(one),
   });
   await store.commit({
     batchIds: ['seed'],
@@ -295,6 +299,6 @@ export async function seed(store: Store): Promise<void> {
         links: [{ principal: 'mallory', address: '203.0.113.9', firstSeenMs: NOW, lastSeenMs: NOW, count: 40 }],
       },
     ],
-    samples: [sample(exchange('x1')), sample(blocked)],
+    samples: [sampleOf(exchange('x1', { tags: ['data:us-ssn*3@response.body:ssn'] })), sampleOf(blocked)],
   });
 }

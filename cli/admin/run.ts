@@ -6,7 +6,7 @@ import { type BlockHits, Blocklist, BlockTable, FeedBook, followFeeds, openGeo }
 import { newId, Redactor, WeirError } from '../../exchange/index.js';
 import type { SharedState, TrafficPublisher } from '../../traffic/index.js';
 import type { Config } from '../config.js';
-import { openConfiguredStore } from '../engine/run.js';
+import { configuredRetention, openConfiguredStore } from '../engine/run.js';
 import { ensureScanKey, scanMarks } from '../scan-keys.js';
 import { openSharedMaps, type ProcessStatus, STATUS_TTL_MS } from '../shared-maps.js';
 import { protectedAddresses } from '../wiring/gateway.js';
@@ -92,6 +92,7 @@ export async function runAdmin(run: AdminRun): Promise<RunningAdmin> {
       port: config.admin.port,
       dataDir: config.data,
       version: run.version,
+      retention: configuredRetention(config),
       ...(config.admin.externalUrl === undefined ? {} : { publicUrl: config.admin.externalUrl }),
       ...(config.admin.tls === undefined ? {} : { tls: readTls(config.admin.tls) }),
       ...(config.admin.oidc === undefined ? {} : { oidc: config.admin.oidc }),

@@ -4,6 +4,8 @@ import type { ProcessStatus, SharedMaps } from '../shared-maps.js';
 
 /** A process that was silent for this long is shown as such before its status expires. */
 const SILENT_AFTER_MS = 4_000;
+/** What a page shows is older than people take for live. */
+const LATE_MS = 5_000;
 
 /** Services as gateways report them, with what the configuration of this process adds, and their modes. */
 export function servicesPort(config: Config, maps: SharedMaps): ServicesPort {
@@ -77,6 +79,8 @@ function sourceView(id: string, status: ProcessStatus, perSecond: number, nowMs:
     problems.push(
       `${seenTwice} exchanges of the last minute came from a gateway and from a sensor; each was counted once. Mirror only what does not pass the gateway.`,
     );
+  const lagMs = status.counters.streamLagMs ?? status.counters['stream.lagMs'] ?? 0;
+  if (lagMs > LATE_MS) problems.push(`It is ${Math.round(lagMs / 1000)} s behind the traffic.`);
   const isSilent = nowMs - status.atMs > SILENT_AFTER_MS;
   return {
     id,
@@ -87,7 +91,7 @@ function sourceView(id: string, status: ProcessStatus, perSecond: number, nowMs:
     startedAtMs: status.startedAtMs,
     seenAtMs: status.atMs,
     requestsPerSecond: perSecond,
-    lagMs: status.counters.streamLagMs ?? status.counters['stream.lagMs'] ?? 0,
+    lagMs,
     dropped,
     droppedBy,
     counters: status.counters,

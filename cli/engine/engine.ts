@@ -51,6 +51,8 @@ export interface EngineParts {
   readonly classifier: () => Classifier;
   readonly policies: () => FullPolicySet;
   readonly redactor: Redactor;
+  /** Seals the real values of evidence; null where they are not kept. */
+  readonly seal: (bytes: Uint8Array) => Uint8Array | null;
   readonly actorScore: (id: string) => number;
   readonly isAllowed: (ref: ActorRef) => boolean;
   readonly tagsOf: (endpointId: string) => readonly string[];
@@ -117,7 +119,7 @@ export class Engine {
     private readonly events: EngineEvents,
     private readonly log: (message: string) => void,
   ) {
-    this.sampler = new Sampler(parts.redactor);
+    this.sampler = new Sampler(parts.redactor, parts.seal);
     this.actorDeltas = new ActorDeltas(parts.actors, parts.isAllowed);
     this.assessor = new Assessor(parts);
     this.writer = new Writer(

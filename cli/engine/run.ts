@@ -6,7 +6,7 @@ import { ActorBook, type BlockHits, Blocklist, HitBook, openGeo, type Verdict } 
 import { actorOf, type Exchange, Redactor } from '../../exchange/index.js';
 import { Inventory, OwnershipModel, watchAll } from '../../learning/index.js';
 import type { Decision } from '../../policies/index.js';
-import { DEFAULT_RETENTION, openStore, type Store } from '../../store/index.js';
+import { DEFAULT_RETENTION, openStore, type Retention, type Store } from '../../store/index.js';
 import type { Batch, FeedWriter, SharedState, TrafficConsumer } from '../../traffic/index.js';
 import type { Config } from '../config.js';
 import { rulesPublisher, violationsOf } from '../conformance.js';
@@ -17,6 +17,7 @@ import { Engine } from './engine.js';
 import { LearnedIdentities } from './learned-identities.js';
 import { OutwardState } from './outward.js';
 import { followPins } from './pins.js';
+import { RedactionSetting } from './redaction.js';
 
 export interface EngineRun {
   readonly id: string;
@@ -41,6 +42,12 @@ export function openConfiguredStore(config: Config): Promise<Store> {
   return openStore(postgres === undefined ? { sqlite: sqlite ?? path.join(config.data, 'weir.db') } : { postgres });
 }
 
+/** What the configuration says about how much is kept; the UI may say otherwise. */
+export const configuredRetention = ({ store }: Config): Partial<Retention> => ({
+  findingDays: store.retentionDays,
+  diskCapBytes: store.diskCapMb * 1024 * 1024,
+});
+
 export async function runEngine(run: EngineRun): Promise<{ close(): Promise<void> }> {
   const { config, secret } = run;
   const store = await openConfiguredStore(config);
@@ -60,6 +67,7 @@ export async function runEngine(run: EngineRun): Promise<{ close(): Promise<void
   });
   const inventory = new Inventory();
   const detectors = watchAll();
+  const redaction = await RedactionSetting.follow(store.objects, createSeal(secret));
   const hits = new HitBook();
   const outward = new OutwardState(maps, actors, hits, await run.shared.open<BlockHits>('block-hits'));
   const geo = config.geo === undefined ? null : await openGeo(config.geo);
@@ -81,7 +89,8 @@ export async function runEngine(run: EngineRun): Promise<{ close(): Promise<void
         if (policies.book === null) throw new Error('the engine evaluates before its policies are loaded');
         return policies.book.current();
       },
-      redactor: new Redactor(secret),
+      redactor: new Redactor(secret, redaction.isOwnSecret),
+      seal: redaction.seal,
       actorScore: (id) => maps.scores.get(id)?.score ?? 0,
       isAllowed: (ref) => blocklist.listAllowed().some((entry) => entry.feed === null && entry.scope.value === ref.value),
       tagsOf: (endpointId) => maps.templates.get(endpointId)?.tags ?? [],
@@ -156,6 +165,7 @@ export async function runEngine(run: EngineRun): Promise<{ close(): Promise<void
       clearInterval(sweeper);
       clearInterval(reviewer);
       clearInterval(idle);
+      redaction.close();
       pins();
       stop.abort();
       await consuming.catch(() => undefined);
@@ -174,8 +184,7 @@ async function sweep(store: Store, config: Config, log: (message: string) => voi
     const kept = await store.objects.get('setting', 'retention');
     const retention = {
       ...DEFAULT_RETENTION,
-      findingDays: config.store.retentionDays,
-      diskCapBytes: config.store.diskCapMb * 1024 * 1024,
+      ...configuredRetention(config),
       ...((kept?.body as object | undefined) ?? {}),
     };
     await store.sweep(retention, Date.now());

@@ -20,7 +20,11 @@ export class Sampler {
   private second = 0;
   private inSecond = 0;
 
-  constructor(private readonly redactor: Redactor) {}
+  /** @param seal keeps the real values of evidence, where an admin wants that; null where not */
+  constructor(
+    private readonly redactor: Redactor,
+    private readonly seal: (bytes: Uint8Array) => Uint8Array | null,
+  ) {}
 
   /** Null: not kept. What an issue shows is always kept. */
   sample(exchange: Exchange, endpoint: EndpointRef | null, hits: readonly DataHit[], isEvidence: boolean): SampleWrite | null {
@@ -41,6 +45,7 @@ export class Sampler {
       action: exchange.outcome.action,
       evidence: isEvidence,
       content: encodeExchange(kept),
+      sealed: isEvidence ? this.seal(encodeExchange(exchange)) : null,
     };
   }
 
