@@ -15,6 +15,7 @@ import { type DataDir, openDataDir } from '../data-dir.js';
 import type { Output } from '../output.js';
 import { openSharedMaps } from '../shared-maps.js';
 import { watchConfig } from '../wiring/config-watch.js';
+import { withoutEchoes } from '../wiring/echoes.js';
 import { withDemo } from './demo.js';
 import { untilSignal } from './signals.js';
 import { runUp } from './up.js';
@@ -26,7 +27,7 @@ const MODE_SENTENCE: Readonly<Record<Config['mode'], string>> = {
 };
 
 export async function up(flags: RoleFlags, given: Config, version: string, output: Output): Promise<number> {
-  const log = logTo(output);
+  const log = withoutEchoes(logTo(output));
   const demo = given.services.length === 0 || flags.demo === true ? await withDemo(given, flags, log) : null;
   const config = demo?.config ?? given;
   const data = openDataDir(config.data, 'up', config.secret);

@@ -1,0 +1,81 @@
+import t from 'tap';
+import { createSharedState } from '../../traffic/index.js';
+import { openSharedMaps, type SharedMaps } from '../shared-maps.js';
+import { openPolicyBook, type PolicyBook } from './policies.js';
+import { OWN_TYPES } from './vocabulary.js';
+
+const BADGE = {
+  id: 'staff_badge',
+  sensitivity: 'high' as const,
+  pattern: 'BDG-[0-9]{6}',
+  fields: [],
+  words: [],
+  requireWords: false,
+  caseSensitive: true,
+};
+const written = (text: string) => ({ text, by: 'someone', atMs: 0 });
+const NO_BADGES = `policy: no-badges
+title: Badges stay inside
+severity: high
+mode: enforce
+rules:
+  - rule: badge
+    phase: response
+    when: {data: {types: [staff_badge]}}
+    action: block
+`;
+const names = (book: PolicyBook): string[] => book.current().policies.map(({ name }) => name);
+const isOff = (book: PolicyBook): boolean => book.current().policies.some(({ name, mode }) => name === 'jwt-abuse' && mode === 'off');
+
+/** What people change → how it shows. */
+const CHANGES: {
+  readonly what: string;
+  readonly change: (maps: SharedMaps) => Promise<void>;
+  readonly shows: (book: PolicyBook) => boolean;
+}[] = [
+  {
+    what: 'a data type',
+    change: (maps) => maps.dataTypes.set(OWN_TYPES, { own: [BADGE], disabled: [] }),
+    shows: (book) => book.classifier().types.some(({ id }) => id === BADGE.id),
+  },
+  {
+    what: 'a policy that asks for a data type of the same moment',
+    async change(maps) {
+      await maps.dataTypes.set(OWN_TYPES, { own: [BADGE], disabled: [] });
+      await maps.policies.set('no-badges.yaml', written(NO_BADGES));
+    },
+    shows: (book) => names(book).includes('no-badges'),
+  },
+  {
+    what: 'the mode of a policy',
+    change: (maps) => maps.policyModes.set('jwt-abuse', { mode: 'off', by: 'someone', atMs: 0 }),
+    shows: isOff,
+  },
+];
+
+for (const { what, change, shows } of CHANGES)
+  t.test(`${what}: seen whenever it changes`, async (t) => {
+    for (const moment of ['before', 'while it opens', 'after'] as const) {
+      const shared = createSharedState({ dir: null });
+      const maps = await openSharedMaps(shared);
+      const said: string[] = [];
+      if (moment === 'before') await change(maps);
+      const opening = openPolicyBook({
+        config: { policies: undefined, dataTypes: [], keySets: {} },
+        secret: 's',
+        maps,
+        log: (line) => said.push(line),
+      });
+      if (moment === 'while it opens') await change(maps);
+      const book = await opening;
+      if (moment === 'after') {
+        t.notOk(shows(book));
+        await change(maps);
+      }
+      for (let turns = 0; turns < 200 && !shows(book); turns++) await new Promise((resolve) => setTimeout(resolve, 10));
+      t.ok(shows(book), moment);
+      t.same(said, [], moment);
+      book.close();
+      await shared.close();
+    }
+  });
