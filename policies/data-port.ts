@@ -1,6 +1,7 @@
-/** A value of a data type in a text; offsets count UTF-16 units of that text. */
+/** A value of a data type. */
 export interface DataMatch {
   readonly type: string;
+  /** Half-open span, in the units of whoever made the match. */
   readonly start: number;
   readonly end: number;
   /** 0–1. */
@@ -19,12 +20,11 @@ export interface DataTypeFacts {
   readonly sensitivity: 'low' | 'medium' | 'high' | 'critical';
 }
 
-/** Recognises data types. Pure, synchronous, linear in the text; must not throw. */
+/** Recognises data types: all of them, so that what a value is does not depend on who asks. Pure, synchronous, linear in its input; must not throw. */
 export interface DataClassifier {
   readonly types: readonly DataTypeFacts[];
-  /** `kind` says how to read the text; `types` limits the search to some ids. */
-  classify(
-    text: string,
-    options: { readonly kind: 'json' | 'form' | 'xml' | 'text' | 'value'; readonly name?: string; readonly types?: ReadonlySet<string> },
-  ): readonly DataMatch[];
+  /** A body in UTF-8; `contentType` says how to read it. Spans count bytes. */
+  classifyUtf8(contentType: string, bytes: Uint8Array): readonly DataMatch[];
+  /** Decoded parameters, header fields, cookies. `path` is the name; spans count UTF-16 units of the value. */
+  classifyPairs(pairs: Iterable<readonly [name: string, value: string]>): readonly DataMatch[];
 }

@@ -10,8 +10,9 @@ export { type TokenAnswer, TokenBuckets, type TokenLimit } from './engine/bucket
 export { type CaseResult, runCases } from './engine/cases.js';
 export type { ModeOverride } from './engine/compile.js';
 export { type ContextFacts, contextOf, exchangeFacts, LocalRates } from './engine/context.js';
-export { type ExchangeVerdict, evaluateExchange, requestView, responseView } from './engine/exchange.js';
+export { type ExchangeVerdict, evaluateExchange } from './engine/exchange.js';
 export { type Jwk, KeyRing } from './engine/keys.js';
+export { type ExchangeReading, type MessageReading, type ParsedBodies, readExchange } from './engine/reading.js';
 export {
   benchRules,
   type Learned,

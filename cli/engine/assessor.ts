@@ -5,6 +5,7 @@ import type { DetectorWatch } from '../../learning/index.js';
 import {
   contextOf,
   type Decision,
+  type ExchangeReading,
   type ExchangeVerdict,
   evaluateExchange,
   exchangeFacts,
@@ -44,11 +45,12 @@ export class Assessor {
 
   constructor(private readonly parts: AssessorParts) {}
 
-  assess(observation: Observation, access: AccessVerdict | null, known: Finding | null): Assessment {
+  /** `reading`: what was read of the exchange when it was learned. */
+  assess(observation: Observation, access: AccessVerdict | null, known: Finding | null, reading: ExchangeReading): Assessment {
     const { exchange, endpoint } = observation;
     const raised = known === null ? [] : [known];
     raised.push(...this.parts.detectors.observe(observation, access));
-    const { acts, blockActor } = this.evaluate(exchange, observation, access, raised);
+    const { acts, blockActor } = this.evaluate(exchange, observation, access, raised, reading);
     raised.push(...findingsOfActs([...exchange.outcome.acts, ...acts], exchange, endpoint));
     return {
       findings: onePerCause(raised).filter((finding) => this.isNews(finding, exchange)),
@@ -76,6 +78,7 @@ export class Assessor {
     observation: Observation,
     access: AccessVerdict | null,
     raised: readonly Finding[],
+    reading: ExchangeReading,
   ): ExchangeVerdict {
     const set = this.parts.policies();
     const { endpoint } = observation;
@@ -98,7 +101,7 @@ export class Assessor {
         take: (key, limit) => this.buckets.take(key, limit, exchange.startedAtMs),
       }),
     );
-    return evaluateExchange(set, exchange, context);
+    return evaluateExchange(set, exchange, context, undefined, reading);
   }
 }
 

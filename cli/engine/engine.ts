@@ -14,7 +14,7 @@ import {
   type Redactor,
 } from '../../exchange/index.js';
 import { bodiesOf, type DetectorWatch, type Inventory, type OwnershipModel } from '../../learning/index.js';
-import type { Classifier, Decision, FullPolicySet } from '../../policies/index.js';
+import { type Classifier, type Decision, type ExchangeReading, type FullPolicySet, readExchange } from '../../policies/index.js';
 import type { Commit, CommitResult, SampleWrite, Store } from '../../store/index.js';
 import type { Batch, Taken } from '../../traffic/index.js';
 import { ActorDeltas } from './actor-deltas.js';
@@ -71,11 +71,17 @@ export interface EngineEvents {
   committed(result: CommitResult, hitBlocks: ReadonlySet<string>): void;
 }
 
+/** Parsed bodies wait with their exchange; of larger ones they would take too much room, and are parsed again if a rule asks. */
+const MOST_PARSED_BYTES = 16_384;
+const isSmall = ({ request, response }: Exchange): boolean =>
+  request.body.bytes.length + (response?.body.bytes.length ?? 0) <= MOST_PARSED_BYTES;
+
 /** An exchange that was learned and waits for its second look. */
 interface Learned extends Waits {
   readonly observation: Observation;
   readonly access: AccessVerdict | null;
   readonly finding: Finding | null;
+  readonly reading: ExchangeReading;
 }
 
 export interface EngineCounters {
@@ -138,7 +144,7 @@ export class Engine {
 
   /** Takes back what a former run committed. Call once, before the first batch. */
   async restore(): Promise<void> {
-    const { store, inventory, ownership, actors, hits } = this.parts;
+    const { store, inventory, ownership, detectors, actors, hits } = this.parts;
     const text = new TextDecoder();
     const texts = async (scope: string): Promise<{ key: string; value: string }[]> => {
       const entries: { key: string; value: string }[] = [];
@@ -147,6 +153,7 @@ export class Engine {
     };
     inventory.restore(await texts('inventory'));
     ownership.restore(await texts('ownership'));
+    detectors.restore(await texts('detectors'));
     actors.restore(await texts('actors'));
     hits.restore(await texts('hits'));
   }
@@ -239,9 +246,9 @@ export class Engine {
     if (learned !== null) this.attempt(learned.observation.exchange, () => this.assess(learned));
   }
 
-  private assess({ observation, access, finding }: Learned): void {
+  private assess({ observation, access, finding, reading }: Learned): void {
     const { exchange, endpoint, dataHits } = observation;
-    const { findings, blockActor, wouldBlock } = this.assessor.assess(observation, access, finding);
+    const { findings, blockActor, wouldBlock } = this.assessor.assess(observation, access, finding, reading);
     if (blockActor !== null) this.events.blockActor(exchange, blockActor);
     if (wouldBlock) this.extra.wouldBlock(exchange, endpoint.id);
     for (const one of findings) {
@@ -271,7 +278,8 @@ export class Engine {
       return;
     }
     const bodies = bodiesOf(exchange);
-    const observation = inventory.observe(exchange, dataHitsOf(exchange, classifier()), bodies);
+    const reading = readExchange(exchange, classifier(), isSmall(exchange) ? bodies : null);
+    const observation = inventory.observe(exchange, dataHitsOf(reading), bodies);
     const { endpoint } = observation;
     const { verdict, finding } = ownership.judge(observation, bodies.response);
     actors.observe(observation);
@@ -282,6 +290,7 @@ export class Engine {
       observation,
       access: verdict,
       finding,
+      reading,
       subjects: [`endpoint ${endpoint.id} ${exchange.response?.status ?? 0}`, `${actor.kind} ${actor.value}`],
       mustRun: finding !== null || acts.length > 0 || incidentId !== undefined,
     });
@@ -323,7 +332,7 @@ export class Engine {
   private step(batchIds: readonly string[]): Commit {
     while (this.waiting.size > 0) this.assessNext();
     const nowMs = Date.now();
-    const { inventory, ownership, actors, hits } = this.parts;
+    const { inventory, ownership, detectors, actors, hits } = this.parts;
     const { findings, samples } = this;
     this.findings = [];
     this.samples = [];
@@ -331,7 +340,10 @@ export class Engine {
     const learnedOf = (scope: string, entries: readonly { readonly key: string; readonly value: string | null }[]) =>
       entries.map(({ key, value }) => ({ scope, key, value: value === null ? null : encoder.encode(value) }));
     const step = inventory.drain();
-    for (const { from, to } of step.renamed) ownership.rename(from.service, from.method, from.template, to.template);
+    for (const { from, to } of step.renamed) {
+      ownership.rename(from.service, from.method, from.template, to.template);
+      detectors.rename(from, to);
+    }
     const actorWrites = this.actorDeltas.take(nowMs);
     return {
       batchIds,
@@ -348,6 +360,7 @@ export class Engine {
       learned: [
         ...learnedOf('inventory', inventory.checkpoint()),
         ...learnedOf('ownership', ownership.checkpoint()),
+        ...learnedOf('detectors', detectors.checkpoint()),
         ...learnedOf('actors', actors.dirty()),
         ...learnedOf('hits', hits.dirty()),
       ],

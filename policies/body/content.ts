@@ -2,6 +2,7 @@ import { isAscii } from 'node:buffer';
 import { XMLParser } from 'fast-xml-parser';
 import {
   type Body,
+  type DecodedBody,
   decodeBody,
   type HeaderList,
   header,
@@ -45,6 +46,14 @@ export interface ContentLimits {
   readonly maxDepth: number;
 }
 
+/** What was read of a body elsewhere. */
+export interface Known {
+  readonly decoded: DecodedBody;
+  /** Its JSON, when it is whole and valid; else undefined, and it is parsed here. */
+  readonly json: (() => Json | undefined) | null;
+}
+
+const NO_BYTES: DecodedBody = { bytes: new Uint8Array(0), problem: null };
 const NOTHING: Parsed = { format: 'none', value: undefined, partial: false };
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true });
 
@@ -53,18 +62,37 @@ const strictUtf8 = new TextDecoder('utf-8', { fatal: true });
  * and none throws; what went wrong is in `problems()`.
  */
 export class Content {
-  private bytesRead: ReturnType<typeof decodeBody> | undefined;
+  private bytesRead: DecodedBody | undefined;
   private textRead: string | undefined;
   private parsedBody: Parsed | undefined;
   private repeats: Parsed | undefined;
   private found: Set<BodyProblem> | undefined;
+  private ascii: boolean | undefined;
+  private type: string | undefined;
   private readonly parseProblems: BodyProblem[] = [];
 
+  /** `known`: what somebody has read of this body before. */
   constructor(
     readonly headers: HeaderList,
     readonly body: Body | null,
     private readonly limits: ContentLimits,
+    private readonly known: Known | null = null,
   ) {}
+
+  /** Media type without parameters, lower case. */
+  get mediaType(): string {
+    this.type ??= mediaType(this.headers);
+    return this.type;
+  }
+
+  /** The decoded bytes are their own text: ASCII, which most JSON is, reads the same in every charset but UTF-16, whose ASCII has zero bytes. */
+  get isAscii(): boolean {
+    if (this.ascii === undefined) {
+      const buffer = bufferOf(this.decoded().bytes);
+      this.ascii = isAscii(buffer) && buffer[0] !== 0 && buffer[1] !== 0;
+    }
+    return this.ascii;
+  }
 
   /** Captured bytes before content coding is removed. */
   get wireBytes(): number {
@@ -80,10 +108,15 @@ export class Content {
     return this.body === null || this.body.bytes.length === 0;
   }
 
-  decoded(): ReturnType<typeof decodeBody> {
-    this.bytesRead ??=
-      this.body === null ? { bytes: new Uint8Array(0), problem: null } : decodeBody(this.headers, this.body, this.limits.maxBytes);
+  decoded(): DecodedBody {
+    this.bytesRead ??= this.body === null ? NO_BYTES : (this.decodedBefore() ?? decodeBody(this.headers, this.body, this.limits.maxBytes));
     return this.bytesRead;
+  }
+
+  /** What was decoded before, unless a longer look is allowed here. */
+  private decodedBefore(): DecodedBody | null {
+    const decoded = this.known?.decoded;
+    return decoded === undefined || decoded.problem === 'too-big' || decoded.bytes.length > this.limits.maxBytes ? null : decoded;
   }
 
   text(): string {
@@ -94,7 +127,7 @@ export class Content {
   /** Format by media type; by its first characters where the type is missing, `text/plain` or `application/octet-stream`. */
   format(): Format {
     if (this.isEmpty) return 'none';
-    const type = mediaType(this.headers);
+    const type = this.mediaType;
     if (isJsonType(type) || type === 'application/graphql-response+json') return 'json';
     if (type === 'application/x-www-form-urlencoded') return 'form';
     if (type.startsWith('multipart/')) return 'multipart';
@@ -150,14 +183,15 @@ export class Content {
     return found;
   }
 
-  /** ASCII, which most JSON is, reads the same in every charset but UTF-16, whose ASCII has zero bytes. */
   private readText(bytes: Uint8Array): string {
-    const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    if (isAscii(buffer) && buffer[0] !== 0 && buffer[1] !== 0) return buffer.toString('latin1');
-    return textOf(this.headers, bytes);
+    return this.isAscii ? bufferOf(bytes).toString('latin1') : textOf(this.headers, bytes);
   }
 
   private parse(format: Format): Parsed {
+    if (format === 'json') {
+      const value = this.known?.json?.();
+      if (value !== undefined) return { format, value, partial: false };
+    }
     const text = this.text();
     const partial = this.decoded().problem !== null;
     const ended = (problem: BodyProblem, value: unknown = undefined): Parsed => {
@@ -314,6 +348,8 @@ function pairsToObject(pairs: readonly (readonly [string, unknown])[]): Record<s
   }
   return record;
 }
+
+const bufferOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
 function declaresUtf8(headers: HeaderList): boolean {
   const type = header(headers, 'content-type');

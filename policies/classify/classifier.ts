@@ -1,4 +1,5 @@
-import { type HeaderList, header, mediaType } from '../../exchange/index.js';
+import { isAscii } from 'node:buffer';
+import { type HeaderList, header } from '../../exchange/index.js';
 import type { DataType } from '../data-types/index.js';
 import { COARSE, OUTLINE, START, step } from './bytes.js';
 import { Collector, type DataMatch } from './collect.js';
@@ -11,7 +12,7 @@ import { compileTables, type Tables } from './tables.js';
 export interface ClassifyOptions {
   /** Ids of the types to look for; all unless told. An id that the classifier does not know is ignored. */
   readonly types?: readonly string[];
-  /** Stop after this many matches; 1,000 unless told. */
+  /** Stop after this many matches; 1,000 unless told, 100,000 in a body. */
   readonly maxMatches?: number;
   /** Least confidence reported; 0.5 unless told, which is where policies act. */
   readonly minConfidence?: number;
@@ -26,9 +27,10 @@ export interface TextOptions extends ClassifyOptions {
 }
 
 const DEFAULT_MAX_MATCHES = 1000;
+/** In a body: what is not found is not redacted, so this is more than any body that is held back has room for in practice. */
+const MAX_IN_BODY = 100_000;
 const DEFAULT_CONFIDENCE = 0.5;
 const LONGEST_VALUE = 96;
-const ASCII = /^[\0-\x7f]*$/;
 
 /**
  * Recognises values of data types in text, bodies and parameters. Immutable in what it knows; calls are synchronous, keep nothing, and must not
@@ -63,14 +65,19 @@ export class Classifier {
     else walkText(this.#collector, 0, bytes.length, '');
     this.#custom.scan(this.#collector, bytes, '');
     if (options.asValue) this.#readAsValue(bytes);
-    return inUnits(this.#collector.out, bytes, ASCII.test(text));
+    return [...inUnits(this.#collector.out, bytes, isAscii(bytes))];
   }
 
   /** A message body, content coding removed (see `decodeBody`). Spans count bytes of it; of its UTF-8 form where it came in UTF-16. */
   classifyBody(headers: HeaderList, body: Uint8Array, options: ClassifyOptions = {}): DataMatch[] {
-    const bytes = toUtf8(header(headers, 'content-type') ?? '', body);
-    this.#begin(bytes, options);
-    this.#walk(mediaType(headers), header(headers, 'content-type') ?? '', 0, bytes.length, '', 0);
+    const contentType = header(headers, 'content-type') ?? '';
+    return this.classifyUtf8(contentType, toUtf8(contentType, body), options);
+  }
+
+  /** A message body that is known to be UTF-8 (or ASCII, or an encoding in which ASCII stays itself), whatever its content type says. Spans count bytes. */
+  classifyUtf8(contentType: string, bytes: Uint8Array, options: ClassifyOptions = {}): DataMatch[] {
+    this.#begin(bytes, options, MAX_IN_BODY);
+    this.#walk(mediaTypeOf(contentType), contentType, 0, bytes.length, '', 0);
     this.#custom.scan(this.#collector, bytes, '');
     return this.#collector.out;
   }
@@ -88,27 +95,10 @@ export class Classifier {
       if (looksLikeJson(bytes, 0, bytes.length)) walkJson(this.#collector, 0, bytes.length, '');
       else this.#collector.value(0, bytes.length, this.#collector.scan.hints.ofKey(key, 0, key.length), true, () => '');
       this.#custom.scan(this.#collector, bytes, '', name);
-      for (const match of inUnits(this.#collector.out, bytes, ASCII.test(value)))
+      for (const match of inUnits(this.#collector.out, bytes, isAscii(bytes)))
         out.push({ ...match, path: match.path === '' ? name : `${name}.${match.path}` });
     }
     return out;
-  }
-
-  /** One value or body of a known form; what the policy engine calls. */
-  classify(
-    text: string,
-    options: { readonly kind: 'json' | 'form' | 'xml' | 'text' | 'value'; readonly name?: string; readonly types?: ReadonlySet<string> },
-  ): DataMatch[] {
-    const types = options.types === undefined ? undefined : [...options.types];
-    if (options.kind === 'value') return this.classifyPairs([[options.name ?? '', text]], { types });
-    const bytes = Buffer.from(text, 'utf8');
-    this.#begin(bytes, { types });
-    if (options.kind === 'form') walkForm(this.#collector, 0, bytes.length, '');
-    else if (options.kind === 'xml') walkXml(this.#collector, 0, bytes.length, '');
-    else if (options.kind === 'json' || looksLikeJson(bytes, 0, bytes.length)) walkJson(this.#collector, 0, bytes.length, '');
-    else walkText(this.#collector, 0, bytes.length, '');
-    this.#custom.scan(this.#collector, bytes, '', options.name);
-    return inUnits(this.#collector.out, bytes, ASCII.test(text));
   }
 
   /** Scans a body as it streams by, in chunks cut anywhere. Values are found by shape and by the name in front of them; paths are empty. */
@@ -119,10 +109,10 @@ export class Classifier {
     });
   }
 
-  #begin(bytes: Uint8Array, options: TextOptions): void {
+  #begin(bytes: Uint8Array, options: TextOptions, maxMatches = DEFAULT_MAX_MATCHES): void {
     this.#collector.begin(bytes, {
       minConfidence: options.minConfidence ?? DEFAULT_CONFIDENCE,
-      maxMatches: options.maxMatches ?? DEFAULT_MAX_MATCHES,
+      maxMatches: options.maxMatches ?? maxMatches,
       enabled: options.types === undefined ? null : this.#filter(options.types),
       all: options.asValue,
     });
@@ -207,11 +197,29 @@ export class Classifier {
   }
 }
 
-/** Byte spans to UTF-16 spans. */
-function inUnits(matches: DataMatch[], bytes: Buffer, ascii: boolean): DataMatch[] {
+interface Span {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Spans in the bytes of UTF-8 as spans in UTF-16 units of its text. One pass, however many there are. */
+export function inUnits<M extends Span>(matches: readonly M[], bytes: Uint8Array, ascii: boolean): readonly M[] {
   if (ascii || matches.length === 0) return matches;
-  const unitsAt = (offset: number) => bytes.toString('utf8', 0, offset).length;
-  return matches.map((match) => ({ ...match, start: unitsAt(match.start), end: unitsAt(match.end) }));
+  const offsets = [...new Set(matches.flatMap(({ start, end }) => [start, end]))].sort((a, b) => a - b);
+  const units = new Map<number, number>();
+  let at = 0;
+  let count = 0;
+  for (const offset of offsets) {
+    // A sequence of four bytes is two units, every other one is one; bytes 0x80–0xbf go on with a sequence.
+    for (; at < offset && at < bytes.length; at++) count += (bytes[at] & 0xc0) === 0x80 ? 0 : bytes[at] >= 0xf0 ? 2 : 1;
+    units.set(offset, count);
+  }
+  return matches.map((match) => ({ ...match, start: units.get(match.start)!, end: units.get(match.end)! }));
+}
+
+function mediaTypeOf(contentType: string): string {
+  const end = contentType.indexOf(';');
+  return (end < 0 ? contentType : contentType.slice(0, end)).trim().toLowerCase();
 }
 
 /** UTF-16 by charset or byte order mark becomes UTF-8; everything else is left as it is. */

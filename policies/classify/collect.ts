@@ -24,6 +24,9 @@ export interface DataMatch {
 const MAX_WRAPS = 2;
 const MAX_WRAPPED_PER_BODY = 64;
 
+/** So many readings of one value are compared each with each. */
+const FEW = 24;
+
 /** Byte offsets of a decoded value in its source; null when it stands there as it is. */
 export type OffsetMap = ((offset: number) => number) | null;
 
@@ -75,7 +78,7 @@ export class Collector {
   #settle(path: () => string, map: OffsetMap): void {
     const { scan } = this;
     const where = path();
-    const kept = this.#all ? scan.matches : scan.matches.filter((match) => !scan.matches.some((other) => this.#outweighs(other, match)));
+    const kept = this.#all || scan.matches.length === 1 ? scan.matches : this.#likeliest(scan.matches);
     for (const match of kept) {
       if (this.full) break;
       this.out.push({
@@ -112,6 +115,23 @@ export class Collector {
         });
       }
     }
+  }
+
+  /** Without the readings that another one of the same bytes outweighs. Matches stand about in the order of their starts, and few overlap. */
+  #likeliest(matches: RawMatch[]): RawMatch[] {
+    if (matches.length <= FEW) return matches.filter((match) => !matches.some((other) => this.#outweighs(other, match)));
+    const ordered = [...matches].sort((a, b) => a.start - b.start || b.end - a.end);
+    const outweighed = new Set<RawMatch>();
+    let open: RawMatch[] = [];
+    for (const match of ordered) {
+      open = open.filter((other) => other.end > match.start);
+      for (const other of open) {
+        if (this.#outweighs(other, match)) outweighed.add(match);
+        if (this.#outweighs(match, other)) outweighed.add(other);
+      }
+      open.push(match);
+    }
+    return matches.filter((match) => !outweighed.has(match));
   }
 
   /** Of two readings of the same bytes, is the other clearly better? */

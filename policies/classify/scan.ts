@@ -60,6 +60,8 @@ const MAX_PARTS = 9;
 const WORDS_BEFORE = 72;
 const WORDS_AFTER = 24;
 const MAX_KEYED = 512;
+/** Readings of the same bytes are found within so many of the last matches. */
+const LOOK_BACK = 12;
 /** Confidence that a value loses when the words around it say that it is merely a number. */
 const AGAINST_COST = 0.3;
 
@@ -213,7 +215,7 @@ export class Scan {
     const text = this.buffer.utf8Slice(start, end);
     if (isPlaceholder(text)) return;
     // What was recognised by its own form needs no name to be known by.
-    const recognised = this.matches.some((match) => match.start <= start && match.end >= end && match.confidence >= 0.85);
+    const recognised = this.matches.slice(-LOOK_BACK).some((match) => match.start <= start && match.end >= end && match.confidence >= 0.85);
     for (const index of key.types) {
       const type = this.tables.types[index];
       if (recognised && this.tables.fieldOnly[index]) continue;
@@ -235,7 +237,7 @@ export class Scan {
 
   push(type: number, start: number, end: number, confidence: number, via: RawMatch['via'] = null): void {
     if (!this.#on(type) || this.matches.length >= this.maxMatches) return;
-    for (let i = this.matches.length - 1; i >= 0 && i >= this.matches.length - 12; i--) {
+    for (let i = this.matches.length - 1; i >= 0 && i >= this.matches.length - LOOK_BACK; i--) {
       const known = this.matches[i];
       if (known.type === type && known.start <= start && known.end >= end && known.via === via) {
         if (known.confidence < confidence) this.matches[i] = { ...known, confidence };

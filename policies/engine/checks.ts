@@ -1,4 +1,5 @@
 import type { Condition } from '../language/conditions.js';
+import { asksOf } from './asks.js';
 import { compileData } from './data.js';
 import type { Facts } from './facts.js';
 import type { Hit } from './hit.js';
@@ -6,6 +7,7 @@ import { compileJwt } from './jwt.js';
 import { compileAccess, compileAnomaly, compileAttack, compileRate, compileSchema } from './learned.js';
 import { compileFacts } from './match.js';
 import { compileGraphql, compileNumber, compileSize } from './measures.js';
+import { type Asks, anyOf } from './presence.js';
 import { NO, type Scope, UNSURE, type Verdict, YES } from './scope.js';
 import { compileBody, compileBodyProblem, compileHeader, compilePairs } from './selectors.js';
 import { asList, compileTests } from './values.js';
@@ -18,8 +20,12 @@ export interface Needs {
   requestBody: boolean;
   responseBody: boolean;
   ownership: boolean;
-  /** Data types looked for; null: all. */
-  types: Set<string> | null;
+}
+
+/** A check, and what a message must have for it to hold. */
+export interface CompiledCondition {
+  readonly check: Check;
+  readonly asks: Asks;
 }
 
 /** Relative cost of conditions: cheap ones are looked at first, and rates last, so that they count only what fulfils the rest. */
@@ -48,9 +54,12 @@ const COST: Readonly<Record<string, number>> = {
 }; // prettier-ignore
 
 /** Compiles conditions; what they look at is added to `needs`, problems go to the scope. */
-export function compileCondition(condition: Condition, phase: 'request' | 'response', scope: Scope, needs: Needs): Check {
+export function compileCondition(condition: Condition, phase: 'request' | 'response', scope: Scope, needs: Needs): CompiledCondition {
   const checks: { cost: number; check: Check }[] = [];
+  const asked: number[] = [];
   const add = (key: string, check: Check): number => checks.push({ cost: costOf(key, condition), check });
+  const inside = (conditions: readonly Condition[], at: Scope): CompiledCondition[] =>
+    conditions.map((one, index) => compileCondition(one, phase, at.at(index), needs));
   const facts = compileFacts(condition, scope);
   if (facts.length > 0) add('facts', (view) => (facts.every((test) => test(view)) ? YES : NO));
   const needBody = (): void => {
@@ -59,21 +68,28 @@ export function compileCondition(condition: Condition, phase: 'request' | 'respo
   };
   for (const key of Object.keys(condition) as (keyof Condition)[]) {
     const inner = scope.at(key);
+    asked.push(...asksOf(key, condition, phase, scope.tools.names));
     switch (key) {
-      case 'all':
+      case 'all': {
+        const parts = inside(condition.all!, inner);
+        asked.push(...parts.flatMap((part) => part.asks));
         add(
           key,
           conjunction(
-            condition.all!.map((one, index) => compileCondition(one, phase, inner.at(index), needs)),
+            parts.map((part) => part.check),
             condition.all!,
           ),
         );
         break;
-      case 'any':
-        add(key, disjunction(condition.any!.map((one, index) => compileCondition(one, phase, inner.at(index), needs))));
+      }
+      case 'any': {
+        const parts = inside(condition.any!, inner);
+        asked.push(...anyOf(parts.map((part) => part.asks)));
+        add(key, disjunction(parts.map((part) => part.check)));
         break;
+      }
       case 'not':
-        add(key, negation(compileCondition(condition.not!, phase, inner, needs)));
+        add(key, negation(compileCondition(condition.not!, phase, inner, needs).check));
         break;
       case 'header':
         add(key, compileHeader(condition.header!, inner, false));
@@ -157,7 +173,7 @@ export function compileCondition(condition: Condition, phase: 'request' | 'respo
     }
   }
   checks.sort((a, b) => a.cost - b.cost);
-  return sequence(checks.map((one) => one.check));
+  return { check: sequence(checks.map((one) => one.check)), asks: [...new Set(asked)] };
 }
 
 function costOf(key: string, condition: Condition): number {

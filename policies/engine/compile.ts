@@ -8,6 +8,7 @@ import type { Overflow, PolicyInfo } from '../types.js';
 import { type CompiledActions, compileActions } from './actions.js';
 import { type Check, compileCondition, type Needs } from './checks.js';
 import { type CompiledMatch, compileMatch } from './match.js';
+import { ASKS_NOTHING, type Asks } from './presence.js';
 import { Scope, type Tools } from './scope.js';
 
 /** A rule ready to run. */
@@ -28,6 +29,8 @@ export interface CompiledRule {
   readonly confidence: number;
   readonly matches: readonly CompiledMatch[];
   readonly check: Check | null;
+  /** What a message must have for the check to hold. */
+  readonly asks: Asks;
   readonly needs: Needs;
   readonly maxBodyBytes: number;
   readonly onError: 'open' | 'closed';
@@ -158,9 +161,9 @@ function compilePolicy(parsed: ParsedPolicy, scope: Scope, overrides: ReadonlyMa
         .fail('POLICY_VALUE', `rule "${rule.rule}" runs before there is a status`, { expected: 'phase: response in every rule' });
     if (phase === 'request' && usesStatus(rule))
       inner.fail('POLICY_VALUE', `rule "${rule.rule}" asks for the status, which a request does not have`, { expected: 'phase: response' });
-    const needs: Needs = { requestBody: false, responseBody: false, ownership: false, types: new Set() };
+    const needs: Needs = { requestBody: false, responseBody: false, ownership: false };
     const own = compileMatch(rule.match, inner.at('match'));
-    const check = rule.when === undefined ? null : compileCondition(rule.when, phase, inner.at('when'), needs);
+    const condition = rule.when === undefined ? null : compileCondition(rule.when, phase, inner.at('when'), needs);
     const actions = compileActions(rule, document.policy, phase, inner.at('action'));
     if (actions.redact !== null && (actions.redact.fields === null || actions.redact.fields.length > 0)) {
       // Without a condition on the body there may be headers to redact only; a named field always needs it.
@@ -183,7 +186,8 @@ function compilePolicy(parsed: ParsedPolicy, scope: Scope, overrides: ReadonlyMa
       message: rule.message ?? rule.description ?? document.title ?? document.policy,
       confidence: rule.confidence ?? 1,
       matches: [policyMatch, own],
-      check,
+      check: condition?.check ?? null,
+      asks: condition?.asks ?? ASKS_NOTHING,
       needs,
       maxBodyBytes,
       onError: rule.onError ?? document.onError ?? 'open',

@@ -25,28 +25,73 @@ export interface ContextFacts {
 
 /** A whole evaluation context from what is known. */
 export function contextOf(set: Pick<PolicySet, 'plan'>, facts: ContextFacts): EvaluationContext {
-  let plan: Plan | null = null;
-  return {
-    nowMs: facts.nowMs,
-    route: facts.route,
-    get plan() {
-      plan ??= set.plan(facts.route);
-      return plan;
-    },
-    mode: facts.mode,
-    client: facts.client,
-    principal: facts.principal,
-    exchangeId: facts.exchangeId,
-    country: () => facts.country ?? null,
-    asn: () => facts.asn ?? null,
-    actorScore: () => facts.actorScore ?? 0,
-    access: (phase) => facts.access?.(phase) ?? null,
-    schemaViolations: (phase) => facts.schemaViolations?.(phase) ?? [],
-    anomalies: (phase) => facts.anomalies?.(phase) ?? [],
-    dataHits: (phase) => facts.dataHits?.(phase) ?? null,
-    rate: (key, windowMs) => facts.rate?.(key, windowMs) ?? 1,
-    ...(facts.take === undefined ? {} : { take: facts.take }),
-  };
+  return new KnownFacts(set, facts);
+}
+
+const NONE: readonly never[] = [];
+const TAKEN: TokenAnswer = { allowed: true, retryAfterMs: 0 };
+
+class KnownFacts implements EvaluationContext {
+  readonly nowMs: number;
+  readonly route: RouteFacts;
+  readonly mode: Mode;
+  readonly client: Peer;
+  readonly principal: Principal | null;
+  readonly exchangeId: string;
+  private planned: Plan | null = null;
+
+  constructor(
+    private readonly set: Pick<PolicySet, 'plan'>,
+    private readonly facts: ContextFacts,
+  ) {
+    this.nowMs = facts.nowMs;
+    this.route = facts.route;
+    this.mode = facts.mode;
+    this.client = facts.client;
+    this.principal = facts.principal;
+    this.exchangeId = facts.exchangeId;
+  }
+
+  get plan(): Plan {
+    this.planned ??= this.set.plan(this.route);
+    return this.planned;
+  }
+
+  country(): string | null {
+    return this.facts.country ?? null;
+  }
+
+  asn(): number | null {
+    return this.facts.asn ?? null;
+  }
+
+  actorScore(): number {
+    return this.facts.actorScore ?? 0;
+  }
+
+  access(phase: Phase): AccessVerdict | null {
+    return this.facts.access?.(phase) ?? null;
+  }
+
+  schemaViolations(phase: Phase): readonly string[] {
+    return this.facts.schemaViolations?.(phase) ?? NONE;
+  }
+
+  anomalies(phase: Phase): readonly Anomaly[] {
+    return this.facts.anomalies?.(phase) ?? NONE;
+  }
+
+  dataHits(phase: Phase): readonly DataHit[] | null {
+    return this.facts.dataHits?.(phase) ?? null;
+  }
+
+  rate(key: string, windowMs: number): number {
+    return this.facts.rate?.(key, windowMs) ?? 1;
+  }
+
+  take(key: string, limit: TokenLimit): TokenAnswer {
+    return this.facts.take?.(key, limit) ?? TAKEN;
+  }
 }
 
 /** What an exchange record itself says; learned facts are added by the caller. */

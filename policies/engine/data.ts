@@ -2,10 +2,11 @@ import type { Condition } from '../language/conditions.js';
 import type { Check, Needs } from './checks.js';
 import type { DataArea, PlacedMatch } from './facts.js';
 import { NO, type Scope, YES } from './scope.js';
-import { checkNames, undecided } from './selectors.js';
+import { checkNames, undecidedBytes } from './selectors.js';
 import { asList, compileGlobs } from './values.js';
 
 const DEFAULT_CONFIDENCE = 0.5;
+const NOTHING_FOUND: PlacedMatch[] = [];
 
 /** Compiles a condition on data types. */
 export function compileData(source: NonNullable<Condition['data']>, phase: 'request' | 'response', scope: Scope, needs: Needs): Check {
@@ -26,7 +27,6 @@ export function compileData(source: NonNullable<Condition['data']>, phase: 'requ
       .filter((type) => left === null || !left(type.id))
       .map((type) => type.id),
   );
-  for (const type of wanted) needs.types?.add(type);
   const areas: readonly DataArea[] = source.in === undefined ? ['body'] : asList(source.in);
   if (areas.includes('body')) {
     if (phase === 'request') needs.requestBody = true;
@@ -37,10 +37,15 @@ export function compileData(source: NonNullable<Condition['data']>, phase: 'requ
   const confidence = source.confidence ?? DEFAULT_CONFIDENCE;
 
   return (facts, hit) => {
-    const found: PlacedMatch[] = [];
+    let found: PlacedMatch[] = NOTHING_FOUND;
     for (const area of areas) {
-      for (const one of facts.data(area)) if (one.match.confidence >= confidence && wanted.has(one.match.type)) found.push(one);
+      for (const one of facts.data(area)) {
+        if (one.match.confidence < confidence || !wanted.has(one.match.type)) continue;
+        if (found === NOTHING_FOUND) found = [];
+        found.push(one);
+      }
     }
+    if (found === NOTHING_FOUND) return (areas.includes('body') ? undecidedText(facts) : null) ?? NO;
     const total = found.reduce((sum, one) => sum + one.count, 0);
     const enough = total >= least && (distinct === 1 || differentValues(found, total) >= distinct);
     if (!enough) return (areas.includes('body') ? undecidedText(facts) : null) ?? NO;
@@ -67,8 +72,6 @@ function differentValues(found: readonly PlacedMatch[], total: number): number {
 }
 
 /** The search reads text, so a body that does not parse is searched all the same; one that cannot be decoded is not. */
-function undecidedText(facts: Parameters<Check>[0]): ReturnType<typeof undecided> {
-  if (facts.isRecording) return null;
-  const { problem } = facts.content.decoded();
-  return problem === null ? null : undecided(facts);
+function undecidedText(facts: Parameters<Check>[0]): ReturnType<typeof undecidedBytes> {
+  return facts.isRecording ? null : undecidedBytes(facts);
 }

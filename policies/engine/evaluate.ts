@@ -1,4 +1,5 @@
 import type { Act, Phase } from '../../exchange/index.js';
+import type { ContentLimits } from '../body/content.js';
 import type { Decision, EvaluationContext, RequestView, ResponseView } from '../types.js';
 import { type CompiledThrottle, STRENGTH } from './actions.js';
 import type { CompiledRule } from './compile.js';
@@ -6,6 +7,7 @@ import { Facts, RequestFacts } from './facts.js';
 import { Hit } from './hit.js';
 import { mutationOf, type RedactionOrder } from './mutate.js';
 import type { PlannedPhase, PlannedRule } from './plan.js';
+import { mayHold } from './presence.js';
 import { inRollout } from './rollout.js';
 import { NO, type Tools, UNSURE, YES } from './scope.js';
 import type { Counters } from './stats.js';
@@ -24,20 +26,27 @@ export const PASS: Decision = Object.freeze({
   blockActor: null,
 } satisfies Decision);
 
-export interface EngineLimits {
-  readonly maxDecodedBytes: number;
-  readonly maxDepth: number;
-}
-
 /** What stays the same for all messages of a set. */
 export interface Engine {
   readonly tools: Tools;
-  readonly limits: EngineLimits;
+  readonly limits: ContentLimits;
   readonly counters: Counters;
 }
 
 /** Decoded requests by view: the response phase reads on where the request phase stopped. */
 const requests = new WeakMap<RequestView, RequestFacts>();
+
+/** What is known of a request; the same for both of its phases. */
+export function requestFacts(request: RequestView, limits: ContentLimits): RequestFacts {
+  let facts = requests.get(request);
+  if (facts === undefined) {
+    facts = new RequestFacts(request, limits);
+    requests.set(request, facts);
+  }
+  return facts;
+}
+
+const NO_ACTS: readonly Act[] = [];
 
 interface Fired {
   readonly rule: CompiledRule;
@@ -53,41 +62,45 @@ interface Fired {
 
 /**
  * Runs the rules of one phase. Every rule that applies is looked at, in order, whatever others decided: so modes change what is done, and never
- * what is found. Never throws.
+ * what is found. A rule that asks for what the message does not have cannot hold, and is passed over. Never throws.
+ *
+ * `mutates`: false where the message has gone already, so that nobody would take a changed one.
  */
 export function evaluate(
   engine: Engine,
   phase: Phase,
   planned: PlannedPhase,
-  request: RequestView,
+  request: RequestFacts,
   response: ResponseView | null,
   context: EvaluationContext,
+  mutates = true,
 ): Decision {
-  if (planned.rules.length === 0) return PASS;
-  const limits = { maxBytes: engine.limits.maxDecodedBytes, maxDepth: engine.limits.maxDepth };
-  let requestFacts = requests.get(request);
-  if (requestFacts === undefined) {
-    requestFacts = new RequestFacts(request, limits);
-    requests.set(request, requestFacts);
-  }
-  const facts = new Facts(phase, requestFacts, response, context, engine.tools, planned.types, limits);
-  const hit = new Hit();
-  const lifted = new Lifted(engine, facts, limits);
+  const { rules } = planned;
+  if (rules.length === 0) return PASS;
+  const facts = new Facts(phase, request, response, context, engine.tools, engine.limits);
+  const has = planned.asks ? facts.presence() : 0;
+  let hit: Hit | null = null;
+  let lifted: Lifted | null = null;
   let fired: Fired[] | null = null;
   const timeWeight = engine.counters.timeWeight();
-  for (const one of planned.rules) {
+  for (let index = 0; index < rules.length; index++) {
+    const one = rules[index];
+    if (!mayHold(one.rule.asks, has)) continue;
+    hit ??= new Hit();
+    if (one.exceptions.length > 0) lifted ??= new Lifted(engine, facts);
     const result = run(engine, one, facts, hit, lifted, timeWeight);
     if (result === null) continue;
     fired ??= [];
     fired.push(result);
   }
-  return fired === null && lifted.acts.length === 0 ? PASS : decide(engine, phase, fired ?? [], lifted.acts, facts);
+  const exceptions = lifted === null ? NO_ACTS : lifted.acts;
+  return fired === null && exceptions.length === 0 ? PASS : decide(engine, phase, fired ?? [], exceptions, facts, mutates);
 }
 
 /** One rule. null: it did not fire, or an exception lifted it. */
-function run(engine: Engine, planned: PlannedRule, facts: Facts, hit: Hit, lifted: Lifted, timeWeight: number): Fired | null {
-  const { rule } = planned;
-  for (const test of planned.tests) if (!test(facts)) return null;
+function run(engine: Engine, planned: PlannedRule, facts: Facts, hit: Hit, lifted: Lifted | null, timeWeight: number): Fired | null {
+  const { rule, tests } = planned;
+  for (let index = 0; index < tests.length; index++) if (!tests[index](facts)) return null;
   const { counters } = engine;
   counters.evaluations[rule.index]++;
   const startMs = timeWeight === 0 ? 0 : performance.now();
@@ -104,7 +117,7 @@ function run(engine: Engine, planned: PlannedRule, facts: Facts, hit: Hit, lifte
       verdict = NO;
     else if (rule.actions.requireHeader !== null && headerThere(facts, rule.actions.requireHeader.name)) verdict = NO;
     else if (rule.check !== null) verdict = rule.check(facts, hit);
-    if (verdict === YES && planned.exceptions.length > 0 && lifted.lifts(planned)) verdict = NO;
+    if (verdict === YES && lifted?.lifts(planned) === true) verdict = NO;
   } catch {
     counters.errors[rule.index]++;
     failed = true;
@@ -116,7 +129,7 @@ function run(engine: Engine, planned: PlannedRule, facts: Facts, hit: Hit, lifte
     doubt = facts.doubt;
     if (!failed && doubt === 'unreadable') counters.errors[rule.index]++;
     const fires = doubt === 'overflow' ? rule.onOverflow === 'block' : rule.onError === 'closed';
-    verdict = fires && !(planned.exceptions.length > 0 && lifted.lifts(planned)) ? YES : NO;
+    verdict = fires && lifted?.lifts(planned) !== true ? YES : NO;
   }
   let retryAfterS = rule.actions.retryAfterS;
   if (verdict === YES && rule.actions.throttle !== null) {
@@ -198,7 +211,6 @@ class Lifted {
   constructor(
     private readonly engine: Engine,
     private readonly facts: Facts,
-    private readonly limits: { maxBytes: number; maxDepth: number },
   ) {}
 
   /** An exception that fails lifts nothing. */
@@ -249,12 +261,19 @@ class Lifted {
   /** An exception of the request phase holds for the answer too, and is read from the request. */
   private factsFor(phase: Phase): Facts {
     if (phase === this.facts.phase) return this.facts;
-    this.requestSide ??= new Facts('request', this.facts.request, null, this.facts.context, this.facts.tools, undefined, this.limits);
+    this.requestSide ??= new Facts('request', this.facts.request, null, this.facts.context, this.facts.tools, this.engine.limits);
     return this.requestSide;
   }
 }
 
-function decide(engine: Engine, phase: Phase, fired: readonly Fired[], exceptions: readonly Act[], facts: Facts): Decision {
+function decide(
+  engine: Engine,
+  phase: Phase,
+  fired: readonly Fired[],
+  exceptions: readonly Act[],
+  facts: Facts,
+  mutates: boolean,
+): Decision {
   let winner: Fired | null = null;
   let would: Decision['action'] = 'pass';
   let blockActor: Decision['blockActor'] = null;
@@ -288,7 +307,7 @@ function decide(engine: Engine, phase: Phase, fired: readonly Fired[], exception
     acts: [...exceptions, ...fired.map((one) => one.act)],
     tags,
     mutation:
-      goesOn && acting.length > 0
+      mutates && goesOn && acting.length > 0
         ? mutationOf(
             phase,
             acting.map(({ rule, redaction }) => ({ actions: rule.actions, redaction })),

@@ -1,7 +1,8 @@
-import { type Act, type Exchange, isTruncated, type RequestMessage, type ResponseMessage } from '../../exchange/index.js';
-import type { Decision, EvaluationContext, RequestView, ResponseView } from '../types.js';
+import { type Act, type Exchange, isTruncated } from '../../exchange/index.js';
+import type { Decision, EvaluationContext } from '../types.js';
 import { STRENGTH } from './actions.js';
 import type { Part } from './plan.js';
+import type { ExchangeReading } from './reading.js';
 import type { FullPolicySet } from './set.js';
 
 /** What the rules say about a recorded exchange. */
@@ -20,25 +21,33 @@ export interface ExchangeVerdict {
  * enforce and in observe, those which cannot act on the traffic. A rule that already stands in the outcome is left out, so nothing is reported or
  * counted twice.
  *
- * With `part` given, exactly that part is run and nothing is left out: `all` for replay.
+ * With `part` given, exactly that part is run and nothing is left out: `all` for replay. `read`: what was read of the exchange before.
  */
-export function evaluateExchange(set: FullPolicySet, exchange: Exchange, context: EvaluationContext, given?: Part): ExchangeVerdict {
+export function evaluateExchange(
+  set: FullPolicySet,
+  exchange: Exchange,
+  context: EvaluationContext,
+  given?: Part,
+  read: ExchangeReading | null = null,
+): ExchangeVerdict {
   const part = given ?? partFor(exchange);
-  const known = new Set(given === undefined ? exchange.outcome.acts.map(nameOf) : []);
-  const request = requestView(exchange.request);
-  const first = set.evaluate(part, request, null, context);
   // What a blocked client got is weir's own answer, not the upstream's.
   const own = exchange.outcome.phase === 'request' || exchange.outcome.phase === 'connection';
-  const second = exchange.response === null || own ? null : set.evaluate(part, request, responseView(exchange.response), context);
-  const decisions = second === null ? [first] : [first, second];
+  const decisions = set.look(part, exchange.request, own ? null : exchange.response, context, read);
+  const truncated = isTruncated(exchange.request.body) || (exchange.response !== null && isTruncated(exchange.response.body));
+  if (decisions.length === 0) return truncated ? NOTHING_IN_PART : NOTHING;
+  const known = new Set(given === undefined ? exchange.outcome.acts.map(nameOf) : []);
   return {
     acts: decisions.flatMap((decision) => decision.acts).filter((act) => !known.has(nameOf(act))),
     tags: [...new Set(decisions.flatMap((decision) => decision.tags))],
     wouldAction: decisions.map((decision) => decision.wouldAction).reduce((a, b) => (STRENGTH[b] > STRENGTH[a] ? b : a)),
-    blockActor: first.blockActor ?? second?.blockActor ?? null,
-    truncated: isTruncated(exchange.request.body) || (exchange.response !== null && isTruncated(exchange.response.body)),
+    blockActor: decisions.find((decision) => decision.blockActor !== null)?.blockActor ?? null,
+    truncated,
   };
 }
+
+const NOTHING: ExchangeVerdict = { acts: [], tags: [], wouldAction: 'pass', blockActor: null, truncated: false };
+const NOTHING_IN_PART: ExchangeVerdict = { ...NOTHING, truncated: true };
 
 const nameOf = (act: Act): string => `${act.phase}\0${act.policy}\0${act.rule}`;
 
@@ -46,14 +55,4 @@ const nameOf = (act: Act): string => `${act.phase}\0${act.policy}\0${act.rule}`;
 function partFor(exchange: Exchange): Part {
   const { kind } = exchange.observer;
   return (kind === 'gateway' || kind === 'plugin') && exchange.outcome.mode !== 'mirror' ? 'rest' : 'all';
-}
-
-export function requestView(message: RequestMessage): RequestView {
-  const { method, scheme, host, target, headers, body } = message;
-  return { method, scheme, host, target, headers, body };
-}
-
-export function responseView(message: ResponseMessage): ResponseView {
-  const { status, headers, body } = message;
-  return { status, headers, body };
 }

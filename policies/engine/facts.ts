@@ -5,7 +5,6 @@ import {
   header,
   headerAll,
   type Location,
-  mediaType,
   type Phase,
   pathSegments,
   queryPairs,
@@ -17,8 +16,11 @@ import {
 import type { AttackFinding } from '../attack-port.js';
 import { Content, type ContentLimits, type Parsed } from '../body/content.js';
 import { type GraphqlFacts, readGraphql } from '../body/graphql.js';
+import { inUnits } from '../classify/index.js';
 import type { DataMatch } from '../data-port.js';
 import type { EvaluationContext, RequestView, ResponseView } from '../types.js';
+import { HAS_BODY, HAS_QUERY, HAS_TOKEN } from './presence.js';
+import type { ExchangeReading, MessageReading } from './reading.js';
 import type { Tools } from './scope.js';
 
 export type DataArea = 'body' | 'headers' | 'cookies' | 'query' | 'path';
@@ -50,6 +52,8 @@ const PLACES: Readonly<Record<DataArea, Location['in']>> = {
 /** What a request says, each part decoded once however many rules ask. Shared by both phases of an exchange. */
 export class RequestFacts {
   readonly content: Content;
+  /** Bits of what the request has, for its own phase; -1 until somebody asks. */
+  private bits = -1;
   private split: { path: string; query: string } | undefined;
   private pairs: [string, string][] | undefined;
   private jar: Map<string, string> | undefined;
@@ -60,8 +64,19 @@ export class RequestFacts {
   constructor(
     readonly view: RequestView,
     private readonly limits: ContentLimits,
+    /** What was read of the exchange before; null: nothing. */
+    readonly reading: ExchangeReading | null = null,
   ) {
-    this.content = new Content(view.headers, view.body, limits);
+    this.content = new Content(view.headers, view.body, limits, reading?.request ?? null);
+  }
+
+  /** What rules may ask of this request before they look at it, body and headers apart. */
+  get has(): number {
+    if (this.bits < 0) {
+      const { bearer } = this;
+      this.bits = (this.view.target.includes('?') ? HAS_QUERY : 0) | (bearer !== null && looksLikeJwt(bearer) ? HAS_TOKEN : 0);
+    }
+    return this.bits;
   }
 
   get path(): string {
@@ -114,7 +129,7 @@ export class RequestFacts {
           query: this.query,
           headers: this.view.headers,
           cookies: this.cookies,
-          mediaType: mediaType(this.view.headers),
+          mediaType: this.content.mediaType,
           text: () => content.text(),
           body: () => content.parsedWithRepeats().value,
           principal: context.principal,
@@ -139,9 +154,12 @@ function withoutCoding(headers: HeaderList): HeaderList {
 export class Facts {
   readonly content: Content;
   readonly headers: HeaderList;
+  /** What was read of the message before. */
+  private readonly read: MessageReading | null;
   /** Why a condition could not be decided; the worse of several. */
   doubt: 'none' | 'overflow' | 'unreadable' = 'none';
-  private readonly matches = new Map<DataArea, readonly PlacedMatch[]>();
+  private matches: Map<DataArea, readonly PlacedMatch[]> | null = null;
+  private segments: readonly string[] | undefined;
   private parameters: ReadonlyMap<string, string> | undefined;
 
   constructor(
@@ -150,12 +168,26 @@ export class Facts {
     readonly response: ResponseView | null,
     readonly context: EvaluationContext,
     readonly tools: Tools,
-    /** Data types that some rule of the plan looks for; undefined: all. */
-    private readonly types: ReadonlySet<string> | undefined,
     limits: ContentLimits,
   ) {
-    this.headers = response === null || phase === 'request' ? request.view.headers : response.headers;
-    this.content = phase === 'response' && response !== null ? new Content(response.headers, response.body, limits) : request.content;
+    const { reading } = request;
+    const ofResponse = phase === 'response' && response !== null;
+    this.headers = ofResponse ? response.headers : request.view.headers;
+    this.content = ofResponse ? new Content(response.headers, response.body, limits, reading?.response ?? null) : request.content;
+    this.read = reading === null ? null : ofResponse ? reading.response : reading.request;
+  }
+
+  /** What the message of this phase has, as far as rules ask for it. */
+  presence(): number {
+    const { body } = this.content;
+    const hasBody = this.isRecording || (body !== null && (body.bytes.length > 0 || body.totalLength > 0));
+    return this.request.has | (hasBody ? HAS_BODY : 0) | this.tools.names.of(this.headers);
+  }
+
+  /** Raw segments of the request's path. */
+  pathSegments(): readonly string[] {
+    this.segments ??= pathSegments(this.request.path);
+    return this.segments;
   }
 
   /** Before each rule: nothing is in doubt yet. */
@@ -194,6 +226,7 @@ export class Facts {
 
   /** Values of data types in one area of the message of this phase. */
   data(area: DataArea): readonly PlacedMatch[] {
+    this.matches ??= new Map();
     let known = this.matches.get(area);
     if (known === undefined) {
       known = this.recorded(area) ?? this.find(area);
@@ -238,23 +271,17 @@ export class Facts {
     const { classifier } = this.tools;
     const named = (place: Location['in'], pairs: Iterable<readonly [string, string]>): PlacedMatch[] => {
       const placed: PlacedMatch[] = [];
-      for (const [name, value] of pairs) {
+      for (const pair of pairs) {
+        const [path, value] = pair;
         if (value.length < 4) continue;
-        for (const match of classifier.classify(value, { kind: 'value', name, types: this.types }))
-          placed.push({ match, in: place, path: name, value: value.slice(match.start, match.end), count: 1 });
+        for (const match of classifier.classifyPairs([pair]))
+          placed.push({ match, in: place, path, value: value.slice(match.start, match.end), count: 1 });
       }
       return placed;
     };
     switch (area) {
-      case 'body': {
-        if (this.content.isEmpty || isBinary(this.headers)) return EMPTY;
-        const text = this.content.text();
-        const format = this.content.format();
-        const kind = format === 'json' || format === 'ndjson' ? 'json' : format === 'form' || format === 'xml' ? format : 'text';
-        return classifier
-          .classify(text, { kind, types: this.types })
-          .map((match) => ({ match, in: 'body', path: match.path, value: text.slice(match.start, match.end), count: 1 }));
-      }
+      case 'body':
+        return this.findInBody();
       case 'headers':
         return named('header', headerPairs(this.headers));
       case 'cookies':
@@ -264,9 +291,31 @@ export class Facts {
       case 'path':
         return named(
           'path',
-          pathSegments(this.request.path).map((segment, index): [string, string] => [String(index), decodeSegment(segment)]),
+          this.pathSegments().map((segment, index): [string, string] => [String(index), decodeSegment(segment)]),
         );
     }
+  }
+
+  /** Spans of the matches count UTF-16 units of the body's text. */
+  private findInBody(): readonly PlacedMatch[] {
+    const { content, read } = this;
+    if (content.isEmpty || isBinary(content.mediaType)) return EMPTY;
+    const known = read === null || read.decoded.problem === 'too-big' ? null : read.matches;
+    if (known?.length === 0) return EMPTY;
+    const { isAscii } = content;
+    const bytes = isAscii ? content.decoded().bytes : Buffer.from(content.text(), 'utf8');
+    // Of other text the bytes that were read before may be in another charset: it is rare enough to be read again.
+    const matches =
+      known !== null && isAscii ? known : this.tools.classifier.classifyUtf8(header(this.headers, 'content-type') ?? '', bytes);
+    if (matches.length === 0) return EMPTY;
+    const text = content.text();
+    return inUnits(matches, bytes, isAscii).map((match) => ({
+      match,
+      in: 'body',
+      path: match.path,
+      value: text.slice(match.start, match.end),
+      count: 1,
+    }));
   }
 }
 
@@ -277,6 +326,8 @@ const CREDENTIAL_HEADERS = new Set(['authorization', 'proxy-authorization', 'coo
 function withoutScheme(text: string): string | null {
   return /^bearer\s/i.test(text) ? text.slice(7).trim() : null;
 }
+
+export const looksLikeJwt = (token: Token): boolean => token.jwt !== null || /^eyJ[\w-]*\./.test(token.text);
 
 function tokenOf(text: string | null): Token | null {
   return text === null || text === '' ? null : { text, jwt: readJwt(text) };
@@ -290,8 +341,8 @@ function* headerPairs(headers: HeaderList): Iterable<readonly [string, string]> 
 }
 
 /** Media that no text rule can say anything about. */
-export function isBinary(headers: HeaderList): boolean {
-  const type = mediaType(headers);
+function isBinary(type: string): boolean {
+  if (type === 'application/json') return false;
   return /^(?:image\/(?!svg)|video\/|audio\/|font\/|application\/(?:zip|gzip|pdf|wasm|x-protobuf|grpc|x-7z|x-tar|vnd\.(?:ms|openxml)))/.test(
     type,
   );

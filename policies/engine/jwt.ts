@@ -2,7 +2,7 @@ import { nearest } from '../../exchange/index.js';
 import type { Condition } from '../language/conditions.js';
 import { durationMs } from '../language/units.js';
 import type { Check } from './checks.js';
-import type { Facts, Token } from './facts.js';
+import { type Facts, looksLikeJwt, type Token } from './facts.js';
 import { claimValues } from './match.js';
 import { NO, type Scope, YES } from './scope.js';
 import { asList, compileGlobs, compileTests } from './values.js';
@@ -75,9 +75,9 @@ export function compileJwt(source: NonNullable<Condition['jwt']>, scope: Scope):
         : ({ in: 'header', path: from?.header?.toLowerCase() ?? 'authorization' } as const);
   return (facts, hit) => {
     const token = facts.token(from);
-    const looksLikeJwt = token !== null && (token.jwt !== null || /^eyJ[\w-]*\./.test(token.text));
-    if (present !== undefined && looksLikeJwt !== present) return NO;
-    if (malformed !== undefined && (looksLikeJwt && token.jwt === null) !== malformed) return NO;
+    const isJwt = token !== null && looksLikeJwt(token);
+    if (present !== undefined && isJwt !== present) return NO;
+    if (malformed !== undefined && (isJwt && token.jwt === null) !== malformed) return NO;
     if (tests.length > 0 && (token === null || token.jwt === null || !tests.every((test) => test(token.jwt!, token, facts)))) return NO;
     if (token !== null) hit.add({ ...place, value: token.text, phase: 'request' });
     return YES;

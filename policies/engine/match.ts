@@ -1,4 +1,4 @@
-import { mediaType, type Principal, pathSegments } from '../../exchange/index.js';
+import { type Principal, pathSegments } from '../../exchange/index.js';
 import type { Match } from '../language/conditions.js';
 import type { RouteFacts } from '../types.js';
 import type { Facts } from './facts.js';
@@ -42,13 +42,13 @@ export function compileFacts(match: Match, scope: Scope): Predicate<Facts>[] {
   if (match.path !== undefined) {
     const patterns = asList(match.path).map((pattern) => compilePath(pattern, scope.at('path')));
     tests.push((facts) => {
-      const segments = pathSegments(facts.request.path);
+      const segments = facts.pathSegments();
       return patterns.some((pattern) => pattern.path(segments));
     });
   }
   if (match.contentType !== undefined) {
     const test = compileGlobs(match.contentType, true);
-    tests.push((facts) => test(mediaType(facts.headers)));
+    tests.push((facts) => test(facts.content.mediaType));
   }
   if (match.status !== undefined) {
     const ranges = asList(match.status).map(statusRange);

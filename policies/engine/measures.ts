@@ -4,7 +4,7 @@ import { sizeBytes } from '../language/units.js';
 import type { Check } from './checks.js';
 import type { Facts } from './facts.js';
 import { NO, type Verdict, YES } from './scope.js';
-import { undecided } from './selectors.js';
+import { undecided, undecidedBytes } from './selectors.js';
 import { asList, compileBounds, compileGlobs, dottedGlob, type Predicate } from './values.js';
 
 /** Facts of a GraphQL request. */
@@ -96,7 +96,10 @@ export function compileNumber(source: NonNullable<Condition['number']>): Check {
     records: (facts) => longestArray(facts.values().value),
   };
   const ofBody = of === 'body-fields' || of === 'records';
+  const least = Math.max(bounds.atLeast ?? 0, bounds.above ?? 0);
+  const separator = of === 'records' ? COMMA : COLON;
   return (facts, hit) => {
+    if (ofBody && least > 0 && holdsFewer(facts, least, separator)) return undecidedBytes(facts) ?? NO;
     const counted = count[of](facts);
     if (test(counted)) {
       hit.reasons.push(`There are ${counted} ${of.replace('-', ' ')}.`);
@@ -104,6 +107,26 @@ export function compileNumber(source: NonNullable<Condition['number']>): Check {
     }
     return (ofBody ? undecided(facts) : null) ?? NO;
   };
+}
+
+const COMMA = 44;
+const COLON = 58;
+
+/**
+ * Certain without parsing that there are fewer: items of an array are parted by commas, and every field has a colon. Only of bytes that are read as
+ * they stand.
+ */
+function holdsFewer(facts: Facts, least: number, separator: number): boolean {
+  const { content } = facts;
+  const format = content.format();
+  if ((format !== 'json' && format !== 'ndjson') || !content.isAscii) return false;
+  const { bytes } = content.decoded();
+  if (bytes.length < least) return true;
+  // Lines of NDJSON are records, too.
+  if (format === 'ndjson') return false;
+  let most = separator === COMMA ? 1 : 0;
+  for (let at = bytes.indexOf(separator); at >= 0; at = bytes.indexOf(separator, at + 1)) if (++most >= least) return false;
+  return true;
 }
 
 function countFields(root: unknown): number {

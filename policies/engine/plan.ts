@@ -17,8 +17,8 @@ export interface PlannedRule {
 
 export interface PlannedPhase {
   readonly rules: readonly PlannedRule[];
-  /** Data types that the rules look for. */
-  readonly types: ReadonlySet<string>;
+  /** Some rule asks for something that a message may lack. */
+  readonly asks: boolean;
 }
 
 const STRICTNESS: Readonly<Record<Overflow, number>> = { pass: 0, 'inspect-prefix': 1, block: 2 };
@@ -38,7 +38,7 @@ export class RoutePlan implements Plan {
     const planned = planRules(rules, route);
     const pick = (part: Part, phase: Phase): PlannedPhase => {
       const chosen = planned.filter(({ rule }) => rule.phase === phase && (part === 'all' || (part === 'inline') === rule.inline));
-      return { rules: chosen, types: new Set(chosen.flatMap(({ rule }) => [...(rule.needs.types ?? [])])) };
+      return { rules: chosen, asks: chosen.some(({ rule }) => rule.asks.length > 0) };
     };
     const both = (part: Part): Record<Phase, PlannedPhase> => ({ request: pick(part, 'request'), response: pick(part, 'response') });
     this.phases = { inline: both('inline'), rest: both('rest'), all: both('all') };

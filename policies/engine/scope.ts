@@ -4,6 +4,7 @@ import type { DataClassifier } from '../data-port.js';
 import type { PolicyCode, PolicyProblem } from '../errors.js';
 import type { ParsedPolicy, Place } from '../language/source.js';
 import type { KeyRing } from './keys.js';
+import type { HeaderNames } from './presence.js';
 
 /** What compiled rules use besides the message; one for a whole set. */
 export interface Tools {
@@ -11,6 +12,8 @@ export interface Tools {
   readonly attacks: AttackDetector | null;
   readonly redactor: Redactor;
   readonly keys: KeyRing;
+  /** Header names that the rules of the set ask for. */
+  readonly names: HeaderNames;
 }
 
 /** Where the compiler is inside a document, and where it puts what it finds wrong. */

@@ -141,20 +141,25 @@ export function compileBody(source: NonNullable<Condition['body']>, scope: Scope
 
 /** UNSURE and the reason, when the body is not all there; null when it is. */
 export function undecided(facts: Facts): Verdict | null {
+  const verdict = undecidedBytes(facts);
+  if (verdict !== null || facts.content.isEmpty || !facts.content.parsed().partial) return verdict;
+  facts.doubt = 'unreadable';
+  return UNSURE;
+}
+
+/** As {@link undecided}, for those who look at the bytes: a body that does not parse is all there. */
+export function undecidedBytes(facts: Facts): Verdict | null {
   const { content } = facts;
   const { body } = content;
-  if (body === null) return null;
-  if (content.isEmpty && body.totalLength === 0) return null;
+  if (body === null || (content.isEmpty && body.totalLength === 0)) return null;
   const { problem } = content.decoded();
   if (problem === 'truncated' || (problem === null && isTruncated(body))) {
     if (facts.doubt === 'none') facts.doubt = 'overflow';
     return UNSURE;
   }
-  if (problem !== null || content.parsed().partial) {
-    facts.doubt = 'unreadable';
-    return UNSURE;
-  }
-  return null;
+  if (problem === null) return null;
+  facts.doubt = 'unreadable';
+  return UNSURE;
 }
 
 /** What keeps a body from being read. */

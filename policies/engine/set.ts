@@ -8,9 +8,12 @@ import { dataTypes } from '../data-types/index.js';
 import type { ParsedPolicy, PolicySource } from '../language/source.js';
 import type { Decision, EvaluationContext, PolicySet, RequestView, ResponseView, RouteFacts, RuleStats } from '../types.js';
 import { type CompiledRule, compileFiles, type ModeOverride } from './compile.js';
-import { type Engine, evaluate, PASS } from './evaluate.js';
+import { type Engine, evaluate, PASS, requestFacts } from './evaluate.js';
+import { RequestFacts } from './facts.js';
 import { KeyRing } from './keys.js';
 import { type Part, PlanCache, RoutePlan } from './plan.js';
+import { HeaderNames } from './presence.js';
+import type { ExchangeReading } from './reading.js';
 import { Counters } from './stats.js';
 
 export interface CompileOptions {
@@ -34,11 +37,21 @@ export interface CompileOptions {
 export interface FullPolicySet extends PolicySet {
   /** Runs one part of the rules of a phase on a message. Never throws. */
   evaluate(part: Part, request: RequestView, response: ResponseView | null, context: EvaluationContext): Decision;
+  /** As `evaluate`, both phases of what has passed already: nothing is redacted any more, and what was `read` is not read again. */
+  look(
+    part: Part,
+    request: RequestView,
+    response: ResponseView | null,
+    context: EvaluationContext,
+    read: ExchangeReading | null,
+  ): readonly Decision[];
   /** Rules of one part that apply to a route, by phase. */
   planned(part: Part, route: RouteFacts): { readonly request: readonly CompiledRule[]; readonly response: readonly CompiledRule[] };
   readonly documents: readonly ParsedPolicy[];
   readonly options: Required<CompileOptions>;
 }
+
+const NOTHING_DECIDED: readonly Decision[] = [];
 
 let builtIn: Classifier | null = null;
 
@@ -62,11 +75,18 @@ export function compilePolicies(files: readonly PolicySource[], options: Compile
     maxDecodedBytes: options.maxDecodedBytes ?? 4_194_304,
     maxDepth: options.maxDepth ?? 200,
   };
-  const tools = { classifier: complete.classifier, attacks: complete.attacks, redactor: complete.redactor, keys: complete.keys };
+  const tools = {
+    classifier: complete.classifier,
+    attacks: complete.attacks,
+    redactor: complete.redactor,
+    keys: complete.keys,
+    names: new HeaderNames(),
+  };
   const compiled = compileFiles(files, tools, complete.overrides);
   const plans = new PlanCache(compiled.rules);
   const counters = new Counters(compiled.rules);
-  const engine: Engine = { tools, counters, limits: { maxDecodedBytes: complete.maxDecodedBytes, maxDepth: complete.maxDepth } };
+  const engine: Engine = { tools, counters, limits: { maxBytes: complete.maxDecodedBytes, maxDepth: complete.maxDepth } };
+  const factsOf = (request: RequestView): RequestFacts => requestFacts(request, engine.limits);
   // The gateway hands the plan back with each request; one made by another set (before a reload) does not count.
   const own = new WeakSet<RoutePlan>();
   const planOf = (context: EvaluationContext): RoutePlan =>
@@ -84,15 +104,25 @@ export function compilePolicies(files: readonly PolicySource[], options: Compile
     plan,
     onRequest: (request, context) => {
       const planned = planOf(context);
-      return planned.request ? evaluate(engine, 'request', planned.phase('inline', 'request'), request, null, context) : PASS;
+      return planned.request ? evaluate(engine, 'request', planned.phase('inline', 'request'), factsOf(request), null, context) : PASS;
     },
     onResponse: (request, response, context) => {
       const planned = planOf(context);
-      return planned.response ? evaluate(engine, 'response', planned.phase('inline', 'response'), request, response, context) : PASS;
+      return planned.response
+        ? evaluate(engine, 'response', planned.phase('inline', 'response'), factsOf(request), response, context)
+        : PASS;
     },
     evaluate: (part, request, response, context) => {
       const phase = response === null ? 'request' : 'response';
-      return evaluate(engine, phase, planOf(context).phase(part, phase), request, response, context);
+      return evaluate(engine, phase, planOf(context).phase(part, phase), factsOf(request), response, context);
+    },
+    look: (part, request, response, context, read) => {
+      const planned = planOf(context);
+      const facts = new RequestFacts(request, engine.limits, read);
+      const first = evaluate(engine, 'request', planned.phase(part, 'request'), facts, null, context, false);
+      if (response === null) return first === PASS ? NOTHING_DECIDED : [first];
+      const second = evaluate(engine, 'response', planned.phase(part, 'response'), facts, response, context, false);
+      return first === PASS && second === PASS ? NOTHING_DECIDED : [first, second];
     },
     planned: (part, route) => {
       const made = plan(route);
