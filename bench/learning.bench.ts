@@ -1,61 +1,80 @@
 /**
- * Throughput and memory of the inventory on one core, by CPU time: `node --import tsx bench/learning.bench.ts [exchanges]`. 2 KB JSON answers, 100 to 20,000 endpoints,
- * 1,000 to 1,000,000 principals; every answer is different. Prints one JSON line a scenario.
+ * What learning costs an exchange, part by part, by CPU time of this process: the inventory, the detectors, the book of actors, and what they hand to a commit.
+ * `node --import tsx bench/learning.bench.ts [exchanges] [endpoints] [principals]`; without the last two from 100 to 20,000 endpoints and from 1,000 to 1,000,000 principals.
+ * 2 KB JSON answers, every one different. The bodies are parsed outside the clock, since the engine parses them once for everybody. One JSON line a scenario, in µs.
  */
-import { Inventory } from '../learning/index.js';
+import { ActorBook } from '../attackers/index.js';
+import type { Exchange, Observation } from '../exchange/index.js';
+import { bodiesOf, type ExchangeBodies, Inventory, watchAll } from '../learning/index.js';
 import { exchanges } from './learning-traffic.js';
 
-/** CPU time of this process: other load on the machine does not count. */
-const cpuMs = (): number => {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1000;
-};
-const total = Number(process.argv[2] ?? 60_000);
+/** Exchanges between two commits: some 0.3 s of a busy engine. */
+const STEP = 2_500;
 
-for (const [endpoints, principals] of [
-  [100, 1_000],
-  [100, 1_000_000],
-  [2_000, 1_000],
-  [20_000, 1_000],
-] as const) {
+const cpuUs = (): number => {
+  const { user, system } = process.cpuUsage();
+  return user + system;
+};
+
+function scenario(total: number, endpoints: number, principals: number): void {
   const inventory = new Inventory();
-  const warm = endpoints * 12;
-  let learned = 0;
-  let elapsedMs = 0;
-  let steadyMs = 0;
-  let steady = 0;
-  const goal = Math.max(total, warm + 60_000);
-  // Made in portions outside the clock: holding all of them would measure the garbage collector.
-  while (learned < goal) {
-    const portion = exchanges(endpoints, principals, 20_000).map((one, index) => ({
-      ...one,
-      startedAtMs: one.startedAtMs + learned + index,
-    }));
-    const before = cpuMs();
-    for (const exchange of portion) inventory.observe(exchange);
-    inventory.drain();
-    const tookMs = cpuMs() - before;
-    learned += portion.length;
-    elapsedMs += tookMs;
-    if (learned > warm) {
-      steady += portion.length;
-      steadyMs += tookMs;
-    }
+  const detectors = watchAll();
+  const actors = new ActorBook();
+  const spent = { inventory: 0, detectors: 0, actors: 0, commit: 0 };
+  const clock = (part: keyof typeof spent, work: () => void): void => {
+    const before = cpuUs();
+    work();
+    spent[part] += cpuUs() - before;
+  };
+  const warm = Math.max(10_000, endpoints * 12);
+  let measured = 0;
+  for (let done = 0; done < warm + total; done += STEP) {
+    const made: { exchange: Exchange; bodies: ExchangeBodies }[] = exchanges(endpoints, principals, STEP, done).map((one, index) => {
+      const exchange = { ...one, startedAtMs: 1.7e12 + (done + index) * 10 };
+      const bodies = bodiesOf(exchange);
+      bodies.response();
+      return { exchange, bodies };
+    });
+    if (done < warm) spent.inventory = spent.detectors = spent.actors = spent.commit = 0;
+    else measured += STEP;
+    let seen: Observation[] = [];
+    clock('inventory', () => {
+      seen = made.map(({ exchange, bodies }) => inventory.observe(exchange, [], bodies));
+    });
+    clock('actors', () => {
+      for (const observation of seen) actors.observe(observation);
+    });
+    clock('detectors', () => {
+      for (const observation of seen) detectors.observe(observation, null);
+    });
+    clock('commit', () => {
+      inventory.drain();
+      inventory.checkpoint();
+      actors.dirty();
+    });
   }
-  const checkpointBefore = performance.now();
-  const entries = inventory.checkpoint();
-  const checkpointMs = performance.now() - checkpointBefore;
+  const each = (part: keyof typeof spent): number => Number((spent[part] / measured).toFixed(1));
   const line = {
     endpoints,
     principals,
-    learned,
-    perCpuSecond: Math.round((learned / elapsedMs) * 1000),
-    steadyPerCpuSecond: Math.round((steady / steadyMs) * 1000),
+    measured,
+    inventoryUs: each('inventory'),
+    detectorsUs: each('detectors'),
+    actorsUs: each('actors'),
+    commitUs: each('commit'),
+    allUs: Number((Object.values(spent).reduce((sum, one) => sum + one, 0) / measured).toFixed(1)),
     known: inventory.stats().endpoints,
-    sampledOut: inventory.stats().sampledOut,
-    checkpointMs: Math.round(checkpointMs),
-    checkpointBytes: entries.reduce((sum, entry) => sum + entry.key.length + (entry.value?.length ?? 0), 0),
     heapMiB: Math.round(process.memoryUsage().heapUsed / 1_048_576),
   };
   process.stdout.write(`${JSON.stringify(line)}\n`);
 }
+
+const [total, endpoints, principals] = process.argv.slice(2).map(Number);
+if (endpoints !== undefined) scenario(total, endpoints, principals ?? 1_000);
+else
+  for (const [endpoints, principals] of [
+    [100, 1_000],
+    [100, 1_000_000],
+    [20_000, 1_000],
+  ])
+    scenario(total ?? 50_000, endpoints, principals);

@@ -1,11 +1,12 @@
 import { bodyText, findingOf, parseJson, queryPairs } from '../../exchange/index.js';
-import { type Detector, statusOf, type Watched } from './types.js';
-import { DistinctWindow } from './window.js';
+import { type Detector, NOTHING_SHARED, statusOf, type Watched } from './types.js';
+import { type Recent, see, spanMs } from './window.js';
 
 interface State {
-  readonly accounts: DistinctWindow;
+  readonly accounts: Recent;
   failures: number;
   successes: number;
+  lastMs: number;
   reportedAt: number;
 }
 
@@ -17,39 +18,38 @@ export const credentialStuffing: Detector<State> = {
   id: 'credential-stuffing',
   title: 'Credential stuffing',
   settings: { windowMs: 900_000, accounts: 10, failures: 10, failureShare: 0.7, repeatMs: 60_000 },
-  keyOf: (watched) =>
-    watched.exchange.request.method === 'POST' && SIGN_IN.test(watched.endpoint.template)
-      ? `${watched.exchange.service} ${watched.exchange.client.ip}`
-      : null,
-  start: () => ({
-    accounts: new DistinctWindow(credentialStuffing.settings.windowMs),
-    failures: 0,
-    successes: 0,
-    reportedAt: Number.NEGATIVE_INFINITY,
-  }),
+  of: 'address',
+  concerns: (watched) => watched.exchange.request.method === 'POST' && SIGN_IN.test(watched.endpoint.template),
+  start: () => ({ accounts: new Map(), failures: 0, successes: 0, lastMs: 0, reportedAt: 0 }),
+  keepAt: (state) => state.failures,
+  common: NOTHING_SHARED,
   observe(state, watched, settings) {
     const { exchange, endpoint } = watched;
+    const nowMs = exchange.startedAtMs;
     const status = statusOf(watched);
+    if (nowMs - state.lastMs > settings.windowMs) state.failures = state.successes = 0;
+    state.lastMs = nowMs;
     if (status >= 200 && status < 400) state.successes++;
     if (status !== 401 && status !== 403 && status !== 400 && status !== 422) return null;
     state.failures++;
-    state.accounts.add(accountOf(watched), exchange.startedAtMs);
+    see(state.accounts, accountOf(watched), nowMs, settings.windowMs);
     const share = state.failures / (state.failures + state.successes);
+    const { size } = state.accounts;
     if (
-      state.accounts.size < settings.accounts ||
+      size < settings.accounts ||
       state.failures < settings.failures ||
       share < settings.failureShare ||
-      exchange.startedAtMs - state.reportedAt < settings.repeatMs
+      nowMs - state.reportedAt < settings.repeatMs
     )
       return null;
-    state.reportedAt = exchange.startedAtMs;
+    state.reportedAt = nowMs;
     return findingOf({
       kind: 'auth.credential-stuffing',
       source: { kind: 'detector', id: 'credential-stuffing' },
       exchange,
       endpoint,
       confidence: 0.85,
-      explanation: `${state.failures} failed sign-ins for ${state.accounts.size} different accounts from one address in ${Math.round(state.accounts.spanMs(exchange.startedAtMs) / 1000)} s, ${state.successes} succeeded`,
+      explanation: `${state.failures} failed sign-ins for ${size} different accounts from one address in ${Math.round(spanMs(state.accounts, nowMs) / 1000)} s, ${state.successes} succeeded`,
     });
   },
 };

@@ -1,10 +1,12 @@
 import { findingOf } from '../../exchange/index.js';
-import { actorKey, type Detector, statusOf } from './types.js';
-import { DistinctWindow } from './window.js';
+import { type Detector, NOTHING_SHARED, statusOf } from './types.js';
+import { newVariety, type Recent, see, spanMs, type Variety, varietyOf, vary } from './window.js';
 
 interface State {
-  readonly ids: DistinctWindow;
-  readonly odd: DistinctWindow;
+  readonly ids: Variety;
+  /** Ids that do not exist or belong to others. */
+  readonly odd: Recent;
+  oddSeen: number;
   reportedAt: number;
 }
 
@@ -13,37 +15,33 @@ export const enumeration: Detector<State> = {
   id: 'enumeration',
   title: 'Enumeration of object ids',
   settings: { windowMs: 3_600_000, oddIds: 6, oddShare: 0.5, repeatMs: 60_000 },
-  keyOf: (watched) =>
-    watched.pathParameters.length === 0 || watched.access?.relation === 'privileged' ? null : `${watched.endpoint.id} ${actorKey(watched)}`,
-  start: () => ({
-    ids: new DistinctWindow(enumeration.settings.windowMs),
-    odd: new DistinctWindow(enumeration.settings.windowMs),
-    reportedAt: Number.NEGATIVE_INFINITY,
-  }),
+  of: 'actor-at-endpoint',
+  concerns: (watched) => watched.pathParameters.length > 0 && watched.access?.relation !== 'privileged',
+  start: () => ({ ids: newVariety(), odd: new Map(), oddSeen: 0, reportedAt: 0 }),
+  keepAt: (state) => state.oddSeen,
+  common: NOTHING_SHARED,
   observe(state, watched, settings) {
-    const { exchange, endpoint, access } = watched;
+    const { exchange, endpoint, access, pathParameters } = watched;
     const nowMs = exchange.startedAtMs;
-    const id = watched.pathParameters.join('/');
-    state.ids.add(id, nowMs);
+    const id = pathParameters.length === 1 ? pathParameters[0] : pathParameters.join('/');
+    vary(state.ids, id, nowMs, settings.windowMs);
     const status = statusOf(watched);
     const missing = status === 404 || status === 403 || status === 410;
     const foreign = access !== null && (access.relation === 'foreign' || access.relation === 'enumeration') && access.confidence >= 0.5;
     if (!missing && !foreign) return null;
-    state.odd.add(id, nowMs);
-    if (
-      state.odd.size < settings.oddIds ||
-      state.odd.size < state.ids.size * settings.oddShare ||
-      nowMs - state.reportedAt < settings.repeatMs
-    )
-      return null;
+    see(state.odd, id, nowMs, settings.windowMs);
+    state.oddSeen++;
+    const { size } = state.odd;
+    const ids = Math.max(size, varietyOf(state.ids, nowMs, settings.windowMs));
+    if (size < settings.oddIds || size < ids * settings.oddShare || nowMs - state.reportedAt < settings.repeatMs) return null;
     state.reportedAt = nowMs;
     return findingOf({
       kind: 'bola.enumeration',
       source: { kind: 'detector', id: 'enumeration' },
       exchange,
       endpoint,
-      confidence: Math.min(0.95, 0.5 + state.odd.size / 40),
-      explanation: `asked for ${state.ids.size} different ids in ${Math.round(state.ids.spanMs(nowMs) / 1000)} s; ${state.odd.size} of them belong to others or do not exist`,
+      confidence: Math.min(0.95, 0.5 + size / 40),
+      explanation: `asked for ${ids} different ids within an hour; ${size} of them, in ${Math.round(spanMs(state.odd, nowMs) / 1000)} s, belong to others or do not exist`,
     });
   },
 };

@@ -35,9 +35,9 @@ export const DETECTORS: readonly { readonly id: string }[] = [
   tokenMisuse,
 ];
 
-/** All detectors, running, with their defaults or what `overrides` says by detector id. */
-export function watchAll(overrides: Readonly<Record<string, DetectorOverride>> = {}): DetectorWatch {
-  return new DetectorWatch()
+/** All detectors, running, with their defaults or what `overrides` says by detector id. `maxSubjects`: most of each kind that are remembered. */
+export function watchAll(overrides: Readonly<Record<string, DetectorOverride>> = {}, maxSubjects?: number): DetectorWatch {
+  return new DetectorWatch(maxSubjects)
     .add(enumeration, overrides[enumeration.id])
     .add(distributedEnumeration, overrides[distributedEnumeration.id])
     .add(scraping, overrides[scraping.id])

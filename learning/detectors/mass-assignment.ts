@@ -1,10 +1,11 @@
 import { bodyText, findingOf, parseJson } from '../../exchange/index.js';
-import { type Detector, succeeded } from './types.js';
+import { addDistinct, countDistinct, type Distinct, newDistinct } from '../inventory/sketch.js';
+import { type Detector, growth, NOTHING_SHARED, succeeded } from './types.js';
 
 interface State {
   writes: number;
-  readonly people: Set<string>;
-  readonly fields: Map<string, number>;
+  readonly people: Distinct;
+  readonly fields: Set<string>;
 }
 
 /** A write sets a field that clients never set here, and the answer shows that it was taken. */
@@ -12,22 +13,22 @@ export const massAssignment: Detector<State> = {
   id: 'mass-assignment',
   title: 'Mass assignment',
   settings: { writes: 20, people: 4, maxFields: 200 },
-  keyOf: (watched) =>
-    /^(?:POST|PUT|PATCH)$/.test(watched.exchange.request.method) && watched.exchange.request.body.bytes.length > 1
-      ? watched.endpoint.id
-      : null,
-  start: () => ({ writes: 0, people: new Set(), fields: new Map() }),
-  observe(state, watched, settings) {
-    const { exchange, endpoint } = watched;
-    if (!succeeded(watched)) return null;
+  of: 'endpoint',
+  concerns: (watched) => {
+    const { method, body } = watched.exchange.request;
+    return (method === 'POST' || method === 'PUT' || method === 'PATCH') && body.bytes.length > 1 && succeeded(watched);
+  },
+  start: () => ({ writes: 0, people: newDistinct(), fields: new Set() }),
+  keepAt: (state) => state.fields.size * 1000 + growth(state.writes),
+  common: NOTHING_SHARED,
+  observe(state, { exchange, endpoint, actor }, settings) {
     const sent = objectOf(bodyText(exchange.request.headers, exchange.request.body, 65_536));
     if (sent === null || exchange.response === null) return null;
     const unseen = Object.keys(sent).filter((name) => !state.fields.has(name));
-    const mature = state.writes >= settings.writes && state.people.size >= settings.people;
+    const mature = state.writes >= settings.writes && countDistinct(state.people) >= settings.people;
     state.writes++;
-    if (state.people.size < 100) state.people.add(exchange.principal?.key ?? exchange.client.ip);
-    for (const name of Object.keys(sent))
-      if (state.fields.size < settings.maxFields) state.fields.set(name, (state.fields.get(name) ?? 0) + 1);
+    addDistinct(state.people, actor);
+    for (const name of unseen) if (state.fields.size < settings.maxFields) state.fields.add(name);
     if (!mature || unseen.length === 0) return null;
     const got = objectOf(bodyText(exchange.response.headers, exchange.response.body, 65_536));
     const inner =
@@ -50,7 +51,7 @@ export const massAssignment: Detector<State> = {
       endpoint,
       subject: taken,
       confidence: 0.75,
-      explanation: `set the field ${taken}, which none of ${state.writes - 1} earlier writes by ${state.people.size} callers set, and the answer shows the value`,
+      explanation: `set the field ${taken}, which none of ${state.writes - 1} earlier writes by ${countDistinct(state.people)} callers set, and the answer shows the value`,
       evidence: [{ location: { phase: 'request', in: 'body', path: taken }, excerpt: taken }],
     });
   },

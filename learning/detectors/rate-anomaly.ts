@@ -1,6 +1,6 @@
 import { findingOf } from '../../exchange/index.js';
-import { actorKey, type Detector } from './types.js';
-import { Peers } from './window.js';
+import { type Detector, growth } from './types.js';
+import { addPeer, mostDo, newPeers, type Peers, peersKeepAt } from './window.js';
 
 interface State {
   minute: number;
@@ -9,25 +9,22 @@ interface State {
   reported: boolean;
 }
 
-const peers = new WeakMap<object, Peers>();
-
 /** Requests a minute of one actor, far over its own past and over nearly all others. */
-export const rateAnomaly: Detector<State> = {
+export const rateAnomaly: Detector<State, Peers> = {
   id: 'rate-anomaly',
   title: 'Far more requests than usual',
   settings: { atLeast: 300, timesPeers: 8, timesOwn: 8, peers: 20 },
-  keyOf: (watched) => (watched.access?.relation === 'privileged' ? null : `${watched.exchange.service} ${actorKey(watched)}`),
+  of: 'actor',
+  concerns: (watched) => watched.access?.relation !== 'privileged',
   start: () => ({ minute: 0, requests: 0, usual: 0, reported: false }),
-  observe(state, { exchange, endpoint }, settings) {
-    let crowd = peers.get(settings);
-    if (crowd === undefined) {
-      crowd = new Peers();
-      peers.set(settings, crowd);
-    }
+  // Only who usually sends much is wronged when that is forgotten.
+  keepAt: (state, settings) => (state.usual * settings.timesOwn < settings.atLeast ? 0 : growth(state.usual)),
+  common: { start: newPeers, keepAt: peersKeepAt },
+  observe(state, { exchange, endpoint }, settings, crowd) {
     const minute = Math.floor(exchange.startedAtMs / 60_000);
     if (minute !== state.minute) {
       if (state.requests > 0) {
-        crowd.add(state.requests);
+        addPeer(crowd, state.requests);
         state.usual = state.usual === 0 ? state.requests : state.usual * 0.8 + state.requests * 0.2;
       }
       state.minute = minute;
@@ -35,9 +32,10 @@ export const rateAnomaly: Detector<State> = {
       state.reported = false;
     }
     state.requests++;
-    if (state.reported || state.requests < settings.atLeast || crowd.count < settings.peers) return null;
-    const typical = crowd.quantile(0.99);
-    if (state.requests < typical * settings.timesPeers || state.requests < state.usual * settings.timesOwn) return null;
+    if (state.reported || state.requests < settings.atLeast || crowd.added < settings.peers) return null;
+    if (state.requests < state.usual * settings.timesOwn) return null;
+    const typical = mostDo(crowd);
+    if (state.requests < typical * settings.timesPeers) return null;
     state.reported = true;
     return findingOf({
       kind: 'abuse.rate',

@@ -1,25 +1,23 @@
 import { findingOf } from '../../exchange/index.js';
-import { type Detector, succeeded } from './types.js';
-import { Peers } from './window.js';
-
-interface State {
-  readonly sizes: Peers;
-  seen: number;
-}
+import { type Distribution, newDistribution, quantile, record } from '../inventory/sketch.js';
+import { type Detector, growth, NOTHING_SHARED, succeeded } from './types.js';
 
 /** An answer far larger than this endpoint ever gives. */
-export const sizeAnomaly: Detector<State> = {
+export const sizeAnomaly: Detector<Distribution> = {
   id: 'size-anomaly',
   title: 'A far larger answer than usual',
   settings: { seen: 50, times: 20, atLeastBytes: 65_536 },
-  keyOf: (watched) => (succeeded(watched) && watched.access?.relation !== 'privileged' ? watched.endpoint.id : null),
-  start: () => ({ sizes: new Peers(), seen: 0 }),
-  observe(state, { exchange, endpoint }, settings) {
+  of: 'endpoint',
+  concerns: (watched) => watched.access?.relation !== 'privileged' && succeeded(watched),
+  start: newDistribution,
+  keepAt: (sizes) => growth(sizes.count),
+  common: NOTHING_SHARED,
+  observe(sizes, { exchange, endpoint }, settings) {
     const bytes = exchange.response?.body.totalLength ?? 0;
-    state.seen++;
-    const unusual = state.seen > settings.seen && bytes >= settings.atLeastBytes;
-    const typical = unusual ? state.sizes.quantile(0.99) : 0;
-    state.sizes.add(bytes);
+    const earlier = sizes.count;
+    const unusual = earlier >= settings.seen && bytes >= settings.atLeastBytes;
+    const typical = unusual ? quantile(sizes, 0.99) : 0;
+    record(sizes, bytes);
     if (!unusual || bytes < typical * settings.times) return null;
     return findingOf({
       kind: 'abuse.size',
@@ -27,7 +25,7 @@ export const sizeAnomaly: Detector<State> = {
       exchange,
       endpoint,
       confidence: 0.6,
-      explanation: `answered ${bytes} bytes; 99 % of ${state.seen - 1} earlier answers had at most ${typical}`,
+      explanation: `answered ${bytes} bytes; 99 % of ${earlier} earlier answers had at most about ${typical}`,
     });
   },
 };

@@ -1,24 +1,37 @@
 import { findingOf, header } from '../../exchange/index.js';
-import { type Detector, succeeded } from './types.js';
+import { type Detector, NOTHING_SHARED, succeeded } from './types.js';
 
 interface State {
-  /** Network (/16, or /48 for IPv6) and client program of the last uses, newest last. */
-  places: { place: string; program: string; atMs: number }[];
+  /** Where the last use came from: address, its network (/16, or /48 for IPv6), and client program. */
+  ip: string;
+  network: string;
+  program: string;
+  /** When it went to another network and another program at once, newest last. */
+  turnsAtMs: number[];
   reportedAt: number;
 }
+
+const MOST_TURNS = 12;
 
 /** One session is used from two networks with two client programs in turn, or a token without a signature is accepted. */
 export const tokenMisuse: Detector<State> = {
   id: 'token-misuse',
   title: 'A credential is used in an impossible way',
   settings: { windowMs: 120_000, turns: 3, repeatMs: 600_000 },
-  keyOf: ({ exchange }) => (exchange.principal === null || exchange.principal.kind === 'mtls' ? null : exchange.principal.key),
-  start: () => ({ places: [], reportedAt: Number.NEGATIVE_INFINITY }),
-  observe(state, watched, settings) {
-    const { exchange, endpoint } = watched;
-    if (!succeeded(watched)) return null;
+  of: 'actor',
+  concerns: (watched) => {
+    const { principal } = watched.exchange;
+    return principal !== null && principal.kind !== 'mtls' && succeeded(watched);
+  },
+  start: () => ({ ip: '', network: '', program: '', turnsAtMs: [], reportedAt: 0 }),
+  // Turns are a matter of two minutes: what is kept is that it has been told.
+  keepAt: (state) => state.reportedAt,
+  common: NOTHING_SHARED,
+  observe(state, { exchange, endpoint }, settings) {
+    const { principal, client, request } = exchange;
     const base = { source: { kind: 'detector', id: 'token-misuse' } as const, exchange, endpoint };
-    if (String(exchange.principal?.claims?.alg ?? '').toLowerCase() === 'none')
+    const algorithm = principal?.claims?.alg;
+    if (typeof algorithm === 'string' && algorithm.toLowerCase() === 'none')
       return findingOf({
         ...base,
         kind: 'auth.jwt-weak',
@@ -27,20 +40,24 @@ export const tokenMisuse: Detector<State> = {
         explanation: `a token with the algorithm "none" was answered ${exchange.response?.status}`,
       });
     // API keys are shared between machines; only sessions of one person are bound to a place.
-    if (exchange.principal?.kind !== 'session-cookie' && exchange.principal?.kind !== 'bearer') return null;
+    if (principal?.kind !== 'session-cookie' && principal?.kind !== 'bearer') return null;
     const nowMs = exchange.startedAtMs;
-    const now = { place: networkOf(exchange.client.ip), program: header(exchange.request.headers, 'user-agent') ?? '', atMs: nowMs };
-    state.places = [...state.places.filter((one) => one.atMs >= nowMs - settings.windowMs), now].slice(-12);
-    let turns = 0;
-    for (let i = 1; i < state.places.length; i++)
-      if (state.places[i].place !== state.places[i - 1].place && state.places[i].program !== state.places[i - 1].program) turns++;
+    const program = header(request.headers, 'user-agent') ?? '';
+    const network = client.ip === state.ip ? state.network : networkOf(client.ip);
+    const isTurn = state.ip !== '' && network !== state.network && program !== state.program;
+    state.ip = client.ip;
+    state.network = network;
+    state.program = program;
+    if (!isTurn) return null;
+    state.turnsAtMs = [...state.turnsAtMs.filter((atMs) => atMs >= nowMs - settings.windowMs), nowMs].slice(-MOST_TURNS);
+    const turns = state.turnsAtMs.length;
     if (turns < settings.turns || nowMs - state.reportedAt < settings.repeatMs) return null;
     state.reportedAt = nowMs;
     return findingOf({
       ...base,
       kind: 'auth.token-misuse',
       confidence: 0.7,
-      explanation: `one session changed ${turns} times between networks and client programs within ${Math.round((nowMs - state.places[0].atMs) / 1000)} s`,
+      explanation: `one session changed ${turns} times between networks and client programs within ${Math.round((nowMs - state.turnsAtMs[0]) / 1000)} s`,
     });
   },
 };

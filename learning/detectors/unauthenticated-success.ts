@@ -1,5 +1,5 @@
 import { findingOf } from '../../exchange/index.js';
-import { type Detector, statusOf, succeeded } from './types.js';
+import { type Detector, growth, NOTHING_SHARED, statusOf, succeeded } from './types.js';
 
 interface State {
   authenticated: number;
@@ -12,8 +12,11 @@ export const unauthenticatedSuccess: Detector<State> = {
   id: 'unauthenticated-success',
   title: 'Answered without authentication',
   settings: { authenticated: 20, refused: 1 },
-  keyOf: (watched) => (watched.exchange.request.method === 'OPTIONS' ? null : watched.endpoint.id),
+  of: 'endpoint',
+  concerns: (watched) => watched.exchange.request.method !== 'OPTIONS',
   start: () => ({ authenticated: 0, refused: 0, open: 0 }),
+  keepAt: (state) => growth(state.authenticated) * 1e6 + growth(state.refused) * 1e3 + growth(state.open),
+  common: NOTHING_SHARED,
   observe(state, watched, settings) {
     const { exchange, endpoint } = watched;
     if (exchange.principal !== null) {

@@ -1,66 +1,74 @@
 import { findingOf } from '../../exchange/index.js';
-import { type Detector, succeeded, type Watched } from './types.js';
+import { addDistinct, countDistinct, type Distinct, newDistinct } from '../inventory/sketch.js';
+import { type Detector, growth, succeeded, type Watched } from './types.js';
 
 interface State {
-  /** Role text → uses and the people of that role who used it. */
-  readonly roles: Map<string, { uses: number; people: Set<string> }>;
+  /** Roles whose people used it. */
+  readonly roles: Set<string>;
   uses: number;
 }
 
+interface Shared {
+  /** Service and role → its people. */
+  readonly people: Map<string, Distinct>;
+  /** People that were counted, over all roles. */
+  counted: number;
+}
+
 const ROLE_CLAIM = /role|permission|scope|scp|authorit|group/i;
-const population = new WeakMap<object, Map<string, Set<string>>>();
+/** Roles come from what clients send: past these a role is not followed. */
+const MOST_ROLES = 500;
+const ROLES_OF_ONE = 64;
+const isRoleClaim = new Map<string, boolean>();
 
 /** An operation that only people of certain roles use is used, with success, by somebody whose whole role never did (BFLA). Roles come from token claims. */
-export const unusualFunction: Detector<State> = {
+export const unusualFunction: Detector<State, Shared> = {
   id: 'unusual-function',
   title: "Another role's operation",
-  settings: { uses: 12, peopleOfRole: 5, rolePopulation: 15 },
-  keyOf: (watched) => (watched.exchange.principal?.claims !== undefined ? watched.endpoint.id : null),
-  start: () => ({ roles: new Map(), uses: 0 }),
-  observe(state, watched, settings) {
-    const { exchange, endpoint } = watched;
+  settings: { uses: 12, rolePopulation: 15 },
+  of: 'endpoint',
+  concerns: (watched) => watched.exchange.principal?.claims !== undefined,
+  start: () => ({ roles: new Set(), uses: 0 }),
+  keepAt: (state) => state.roles.size * 1000 + growth(state.uses),
+  common: { start: () => ({ people: new Map(), counted: 0 }), keepAt: ({ counted }) => growth(counted) },
+  observe(state, watched, settings, shared) {
+    const { exchange, endpoint, actor } = watched;
     const role = roleOf(watched);
-    const person = exchange.principal?.key ?? '';
     if (role === '') return null;
-    let roles = population.get(settings);
-    if (roles === undefined) {
-      roles = new Map();
-      population.set(settings, roles);
+    const name = `${exchange.service} ${role}`;
+    let people = shared.people.get(name);
+    if (people === undefined) {
+      if (shared.people.size >= MOST_ROLES) return null;
+      people = newDistinct();
+      shared.people.set(name, people);
     }
-    let everybody = roles.get(`${exchange.service} ${role}`);
-    if (everybody === undefined) {
-      everybody = new Set();
-      roles.set(`${exchange.service} ${role}`, everybody);
-    }
-    if (everybody.size < 1000) everybody.add(person);
+    if (addDistinct(people, actor)) shared.counted++;
     if (!succeeded(watched)) return null;
-    let entry = state.roles.get(role);
-    const unseen = entry === undefined;
-    const others = state.uses;
-    if (entry === undefined) {
-      entry = { uses: 0, people: new Set() };
-      state.roles.set(role, entry);
-    }
-    entry.uses++;
-    if (entry.people.size < 100) entry.people.add(person);
-    state.uses++;
-    if (!unseen || others < settings.uses || everybody.size < settings.rolePopulation) return null;
+    const others = state.uses++;
+    if (state.roles.has(role) || state.roles.size >= ROLES_OF_ONE) return null;
+    state.roles.add(role);
+    if (others < settings.uses || countDistinct(people) < settings.rolePopulation) return null;
     return findingOf({
       kind: 'bfla.unusual-function',
       source: { kind: 'detector', id: 'unusual-function' },
       exchange,
       endpoint,
       confidence: 0.75,
-      explanation: `none of ${everybody.size} callers with these claims had used this operation before; its ${others} earlier uses were by ${state.roles.size - 1} other role${state.roles.size === 2 ? '' : 's'}`,
+      explanation: `none of ${countDistinct(people)} callers with these claims had used this operation before; its ${others} earlier uses were by ${state.roles.size - 1} other role${state.roles.size === 2 ? '' : 's'}`,
     });
   },
 };
 
 function roleOf({ exchange }: Watched): string {
   const claims = exchange.principal?.claims ?? {};
-  return Object.keys(claims)
-    .filter((name) => ROLE_CLAIM.test(name))
-    .sort()
-    .map((name) => `${name}=${JSON.stringify(claims[name])}`)
-    .join(' ');
+  const parts: string[] = [];
+  for (const name in claims) {
+    let isRole = isRoleClaim.get(name);
+    if (isRole === undefined) {
+      isRole = ROLE_CLAIM.test(name);
+      if (isRoleClaim.size < MOST_ROLES) isRoleClaim.set(name, isRole);
+    }
+    if (isRole) parts.push(`${name}=${JSON.stringify(claims[name])}`);
+  }
+  return parts.length === 0 ? '' : parts.sort().join(' ').slice(0, 500);
 }

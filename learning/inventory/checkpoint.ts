@@ -2,7 +2,7 @@ import type { ApiDocument } from '../import/index.js';
 import type { Pin } from '../templating/index.js';
 import type { Counts, EndpointState } from './endpoint.js';
 import { inventoryError } from './errors.js';
-import { pack, unpack } from './pack.js';
+import { pack, unpack } from '../pack.js';
 import { newService, type ServiceState } from './service.js';
 import type { CheckpointEntry } from './types.js';
 
