@@ -46,11 +46,33 @@ export function ago(atMs: number | null | undefined, nowMs: number): string {
   return `${Math.round(seconds / 86_400)} d ago`;
 }
 
+/** What the operating system refuses, in words; others are named by their code. */
+const REFUSED: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file or folder',
+  EACCES: 'this user may not do that',
+  EPERM: 'this user may not do that',
+  EISDIR: 'that is a folder, a file is needed',
+  ENOTDIR: 'that is a file, a folder is needed',
+  ENOSPC: 'the disk is full',
+  EROFS: 'the disk cannot be written to',
+  EMFILE: 'too many files are open',
+  ECONNREFUSED: 'nothing listens there',
+};
+
 /** One line that says what is wrong and what to do. Unknown errors keep their stack: they are weir's own. */
 export function errorLine(error: unknown): string {
   if (error instanceof SourceError) return `weir: ${error.toString()}${error.hint === undefined ? '' : ` ${error.hint}`}\n`;
   if (error instanceof WeirError) return `weir: ${ended(error.message)}${error.hint === undefined ? '' : ` ${error.hint}`}\n`;
+  if (isRefused(error)) return `weir: ${ended(`${whereRefused(error)}${REFUSED[error.code ?? ''] ?? `the system says ${error.code}`}`)}\n`;
   return `weir: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`;
+}
+
+/** An error of the operating system, not of weir. */
+const isRefused = (error: unknown): error is NodeJS.ErrnoException => error instanceof Error && 'syscall' in error && 'code' in error;
+
+function whereRefused(error: NodeJS.ErrnoException): string {
+  if (error.path !== undefined) return `${error.path}: `;
+  return 'address' in error && 'port' in error ? `${error.address}:${error.port}: ` : '';
 }
 
 /** A message with a full stop, so that a hint can follow. */

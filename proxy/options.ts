@@ -29,7 +29,7 @@ export const serviceSchema = z.strictObject({
     .default('/')
     .describe('It gets the requests whose path is this prefix or below it; the longest prefix wins.'),
   upstreams: z
-    .array(z.url({ protocol: /^https?$/ }))
+    .array(z.url({ protocol: /^https?$/, error: 'expected a URL such as http://127.0.0.1:9000' }))
     .min(1)
     .describe('Base URLs of the instances behind it.'),
   mode: z
