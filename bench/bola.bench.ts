@@ -53,6 +53,7 @@ function cost(): void {
   const seed = Uint8Array.of(9, 8, 7, 6, 5, 4, 3, 2);
   const view = new OwnershipView();
   const known = new Knowledge(new KeyedHash(seed));
+  const order = known.resource('s', 'order');
   const stance = (is: 'deny' | 'open') => ({ is, confidence: is === 'deny' ? 0.98 : 0, proven: is === 'deny' });
   const stances = {
     granted: stance('open'),
@@ -61,7 +62,7 @@ function cost(): void {
     unlisted: stance('deny'),
     foreign: stance('deny'),
   };
-  const rule = { resource: 'order', stances, principals: 50, accesses: 300, shapes: 'i', wrappings: [''], repeats: 0 };
+  const rule = { resource: 'order', stances, principals: 50, accesses: 300, wrappings: [''], repeats: 0 };
   view.apply(
     encodeDelta({
       snapshot: true,
@@ -77,7 +78,7 @@ function cost(): void {
   for (let done = 0; done < objects; ) {
     const batch = new Uint32Array(Math.min(200_000, objects - done) * 5);
     for (let at = 0; at < batch.length; at += 5, done++) {
-      known.objectKey('s', 'order', String(done));
+      known.objectKey(order, String(done));
       batch.set([known.hash.hi >>> 0, known.hash.lo >>> 0, (done % 1_000_000) + 1, 2, 1], at);
     }
     view.apply(encodeDelta({ snapshot: false, seed, entries: batch, changes: [] }));

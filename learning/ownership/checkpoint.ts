@@ -31,15 +31,16 @@ export class Dirty {
   table(table: Table): SavedEntry[] {
     return [...this.take(this.segments, MAX_SEGMENTS)].map((index) => ({
       key: `x|${index}`,
-      value: Buffer.from(table.packed(index).buffer).toString('base64'),
+      value: Buffer.from(table.packed(index, true).buffer).toString('base64'),
     }));
   }
 }
 
 /** Puts a saved segment back. */
-export function loadSegment(table: Table, value: string): void {
+export function loadSegment(table: Table, key: string, value: string): void {
+  const index = Number(key.slice(2));
   const bytes = Buffer.from(value, 'base64');
   if (bytes.length % 16 !== 0) throw new OwnershipError('WEIR_OWNERSHIP_SAVED', 'a saved piece of the ownership table is cut');
   for (let at = 0; at < bytes.length; at += 16)
-    table.set(bytes.readUInt32LE(at), bytes.readUInt32LE(at + 4), bytes.readUInt32LE(at + 8), bytes.readUInt32LE(at + 12));
+    table.restore(index, bytes.readUInt32LE(at), bytes.readUInt32LE(at + 4), bytes.readUInt32LE(at + 8), bytes.readUInt32LE(at + 12));
 }

@@ -28,9 +28,7 @@ export interface Context {
   nextCheck: number;
   repeated: number;
   readonly wrappings: Map<string, number>;
-  readonly shapes: Set<string>;
   readonly votes: Map<string, number>;
-  readonly anonymous: Set<string>;
   readonly people: Set<number>;
   /** Accesses by people who see everything. */
   readonly staff: Set<number>;
@@ -56,9 +54,7 @@ export function newContext(key: string, service: string, route: string, slot: st
     nextCheck: 4,
     repeated: 0,
     wrappings: new Map(),
-    shapes: new Set(),
     votes: new Map(),
-    anonymous: new Set(),
     people: new Set(),
     rule: null,
     staff: new Set(),
@@ -66,29 +62,45 @@ export function newContext(key: string, service: string, route: string, slot: st
   };
 }
 
-/** Keeps the most recent {@link MAX_SAMPLES}, at most {@link MAX_OF_ONE} of one person; what was denied is kept apart, so that an attack displaces nothing. */
-export function addSample(context: Context, sample: Sample): void {
-  if (context.people.size < 5000) context.people.add(sample.person);
-  const ring = sample.denied ? context.denied : context.samples;
-  let ofOne = 0;
-  let oldest = -1;
-  for (let i = 0; i < ring.length; i++) {
-    const held = ring[i];
-    if (held.person !== sample.person) continue;
-    if (held.hi === sample.hi && held.lo === sample.lo) {
-      ring[i] = sample.fields === null ? { ...sample, fields: held.fields } : sample;
-      return;
-    }
-    if (oldest < 0) oldest = i;
-    ofOne++;
+/**
+ * Keeps the most recent {@link MAX_SAMPLES}, at most {@link MAX_OF_ONE} of one person; what was denied is kept apart, so that an attack displaces nothing.
+ * `samples`: of one person, all denied or none.
+ */
+export function addSamples(context: Context, samples: readonly Sample[]): void {
+  if (samples.length === 0) return;
+  const { person, denied } = samples[0];
+  if (context.people.size < 5000) context.people.add(person);
+  const ring = denied ? context.denied : context.samples;
+  const held: number[] = [];
+  for (let i = 0; i < ring.length; i++) if (ring[i].person === person) held.push(i);
+  const fresh: Sample[] = [];
+  for (const sample of samples) {
+    const same = held.find((at) => isSameObject(ring[at], sample));
+    if (same !== undefined) ring[same] = sample.fields === null ? { ...sample, fields: ring[same].fields } : sample;
+    else if (!fresh.some((one) => isSameObject(one, sample))) fresh.push(sample);
   }
-  if (ofOne >= (sample.denied ? 3 : MAX_OF_ONE)) {
-    ring.splice(oldest, 1);
-    ring.push(sample);
-    return;
+  const most = denied ? 3 : MAX_OF_ONE;
+  const excess = held.length + fresh.length - most;
+  if (excess > 0) drop(ring, held.slice(0, excess));
+  for (let i = Math.max(0, excess - held.length); i < fresh.length; i++) ring.push(fresh[i]);
+  const over = ring.length - (denied ? MAX_DENIED : MAX_SAMPLES);
+  if (over > 0) ring.splice(0, over);
+}
+
+function isSameObject(one: Sample, other: Sample): boolean {
+  return one.hi === other.hi && one.lo === other.lo;
+}
+
+/** Removes the elements at these ascending places. */
+function drop(ring: Sample[], places: readonly number[]): void {
+  if (places.length === 0) return;
+  let to = places[0];
+  let next = 0;
+  for (let from = to; from < ring.length; from++) {
+    if (from === places[next]) next++;
+    else ring[to++] = ring[from];
   }
-  ring.push(sample);
-  if (ring.length > (sample.denied ? MAX_DENIED : MAX_SAMPLES)) ring.shift();
+  ring.length = to;
 }
 
 /** Sums over people of the share of their accesses in each class. */
@@ -236,9 +248,7 @@ export function saveContext(context: Context, pathOf: (id: number) => string) {
     samples: context.samples.slice(-100).map(sample),
     denied: context.denied.slice(-40).map(sample),
     wrappings: [...context.wrappings],
-    shapes: [...context.shapes],
     votes: [...context.votes],
-    anonymous: [...context.anonymous],
     people: [...context.people].slice(-500),
     staff: [...context.staff],
     paths,
@@ -257,9 +267,7 @@ export function loadContext(saved: ReturnType<typeof saveContext>, pathId: (path
     samples: saved.samples.map(sample),
     denied: saved.denied.map(sample),
     wrappings: new Map(saved.wrappings),
-    shapes: new Set(saved.shapes),
     votes: new Map(saved.votes),
-    anonymous: new Set(saved.anonymous),
     people: new Set(saved.people),
     staff: new Set(saved.staff),
   };

@@ -1,10 +1,8 @@
 import type { Context } from './contexts.js';
 import { PERSON } from './knowledge.js';
+import { pathName, SELF_FIELD } from './paths.js';
 import type { People } from './people.js';
 import type { FieldRule } from './sheet.js';
-
-/** Number of the pseudo field that stands for the value in the request itself (`/users/{me}`). */
-export const SELF_FIELD = 0;
 
 interface Count {
   readonly people: Map<number, [match: number, total: number, value: number]>;
@@ -16,11 +14,19 @@ const OWNER_NAME =
 const GROUP_NAME =
   /tenant|org|company|team|workspace|clinic|group|department|practice|household|family|branch|site|project|business|merchant|school|bank/;
 
+const named: { owner: boolean; group: boolean }[] = [];
+
+/** What the name of a field suggests, read once. */
+function suggested(field: number): { readonly owner: boolean; readonly group: boolean } {
+  named[field] ??= { owner: OWNER_NAME.test(pathName(field)), group: GROUP_NAME.test(pathName(field)) };
+  return named[field];
+}
+
 /**
  * Finds which fields of a resource's objects say whose they are: a field is an owner if, at some place, most people mostly reach objects in which
  * it holds one of their own identity values, and the values differ between people. Evaluated over the samples of all places of the resource.
  */
-export function typeFields(contexts: readonly Context[], people: People, pathOf: (id: number) => string): FieldRule[] {
+export function typeFields(contexts: readonly Context[], people: People): FieldRule[] {
   const owners = new Map<number, number>();
   const groups = new Map<number, number>();
   for (const context of contexts) {
@@ -28,9 +34,9 @@ export function typeFields(contexts: readonly Context[], people: People, pathOf:
     const found: number[] = [];
     for (const [field, count] of counts) {
       const judged = judge(count);
-      const named = OWNER_NAME.test(pathOf(field));
+      const named = suggested(field).owner;
       // While few people are known, a tenant field looks like an owner.
-      if (GROUP_NAME.test(pathOf(field)) && (judged.good < 12 || judged.distinct < judged.good * 0.95)) continue;
+      if (suggested(field).group && (judged.good < 12 || judged.distinct < judged.good * 0.95)) continue;
       if (
         judged.good >= (named ? 2 : 3) &&
         judged.good >= judged.observed * 0.5 &&
@@ -42,12 +48,12 @@ export function typeFields(contexts: readonly Context[], people: People, pathOf:
       }
     }
     for (const [field, kind] of parties(context, counts, found, people)) if (!isEcho(context, field, people)) owners.set(field, kind);
-    for (const [field, kind] of groupFields(context, people, owners, pathOf)) groups.set(field, kind);
+    for (const [field, kind] of groupFields(context, people, owners)) groups.set(field, kind);
   }
-  if (owners.size === 0 && groups.size === 0) for (const context of contexts) nameByDominance(context, people, pathOf);
+  if (owners.size === 0 && groups.size === 0) for (const context of contexts) nameByDominance(context, people);
   const rules: FieldRule[] = [];
-  for (const [field, kind] of owners) rules.push({ path: pathOf(field), role: 'owner', kind });
-  for (const [field, kind] of groups) if (!owners.has(field)) rules.push({ path: pathOf(field), role: 'group', kind });
+  for (const [field, kind] of owners) rules.push({ path: pathName(field), role: 'owner', kind });
+  for (const [field, kind] of groups) if (!owners.has(field)) rules.push({ path: pathName(field), role: 'group', kind });
   return rules.sort((a, b) => order(a) - order(b) || (a.path < b.path ? -1 : 1));
 }
 
@@ -103,7 +109,7 @@ function countMatches(context: Context, people: People): Map<number, Count> {
  * Nobody here has a name yet (no claims, no sign-in, no `/me`). If nearly everybody's objects show one value each in the same field, and the values differ
  * between people, then these values are the names. They count as identities from now on; the field is typed by them at the next evaluation.
  */
-function nameByDominance(context: Context, people: People, pathOf: (id: number) => string): void {
+function nameByDominance(context: Context, people: People): void {
   const perField = new Map<number, Map<number, Map<number, number>>>();
   for (const sample of context.samples) {
     const person = people.get(sample.person);
@@ -123,10 +129,10 @@ function nameByDominance(context: Context, people: People, pathOf: (id: number) 
       judged++;
       for (const [value, times] of values) if (times >= total * 0.8) steady.set(id, value);
     }
-    const named = OWNER_NAME.test(pathOf(field));
-    if (GROUP_NAME.test(pathOf(field)) || judged < (named ? 5 : 8) || steady.size < judged * 0.7) continue;
+    const named = suggested(field).owner;
+    if (suggested(field).group || judged < (named ? 5 : 8) || steady.size < judged * 0.7) continue;
     if (new Set(steady.values()).size < steady.size * 0.9) continue;
-    const kind = people.kindOf(`dominant:${context.service}:${pathOf(field)}`);
+    const kind = people.kindOf(`dominant:${context.service}:${pathName(field)}`);
     for (const [id, value] of steady) {
       const person = people.get(id);
       if (person !== undefined && person.identities.size === 0) people.addIdentity(person, value, kind);
@@ -212,12 +218,7 @@ function parties(context: Context, counts: Map<number, Count>, owners: readonly 
 }
 
 /** Fields that hold a group of the caller, or that are steady over each owner's objects and shared between owners; these then name groups. */
-function groupFields(
-  context: Context,
-  people: People,
-  owners: ReadonlyMap<number, number>,
-  pathOf: (id: number) => string,
-): Map<number, number> {
+function groupFields(context: Context, people: People, owners: ReadonlyMap<number, number>): Map<number, number> {
   const match = new Map<number, Map<number, [number, number]>>();
   const own = new Map<number, Map<number, Map<number, number>>>();
   const values = new Map<number, Set<number>>();
@@ -256,7 +257,7 @@ function groupFields(
     if (good >= 3 && good >= entry.size * 0.6 && (values.get(field)?.size ?? 0) >= 2) found.set(field, kinds.get(field) ?? 0);
   }
   for (const [field, perPerson] of own) {
-    const named = GROUP_NAME.test(pathOf(field));
+    const named = suggested(field).group;
     const steady = new Map<number, number>();
     let judged = 0;
     for (const [id, seen] of perPerson) {
@@ -266,7 +267,7 @@ function groupFields(
       for (const [value, times] of seen) if (times >= total * 0.85) steady.set(id, value);
     }
     const distinct = new Set(steady.values()).size;
-    if (!named && pathOf(field).startsWith('^')) continue;
+    if (!named && pathName(field).startsWith('^')) continue;
     if (
       judged < (named ? 4 : 6) ||
       steady.size < judged * (named ? 0.8 : 0.95) ||
@@ -274,7 +275,7 @@ function groupFields(
       distinct > steady.size * 0.8
     )
       continue;
-    let kind = found.get(field) ?? people.kindOf(`group:${context.service}:${pathOf(field)}`);
+    let kind = found.get(field) ?? people.kindOf(`group:${context.service}:${pathName(field)}`);
     for (const [id, value] of steady) {
       const person = people.get(id);
       if (person !== undefined) kind = people.addGroup(person, value, kind);

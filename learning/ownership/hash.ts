@@ -11,6 +11,10 @@ export class KeyedHash {
   lo = 0;
   readonly #k0: number;
   readonly #k1: number;
+  #v0 = 0;
+  #v1 = 0;
+  #v2 = 0;
+  #v3 = 0;
 
   /** `seed`: 8 bytes, secret, the same on every process that shares a table. */
   constructor(readonly seed: Uint8Array) {
@@ -21,39 +25,72 @@ export class KeyedHash {
 
   /** Hashes `value` in the name space `space` (a small integer, so that equal texts of different meaning differ). */
   text(space: number, value: string): void {
-    this.#run(space, value, 0, 0, 0, false);
+    this.#begin(space);
+    this.#finish(value, 0, value.length);
+  }
+
+  /** What the hash of every text that begins with `prefix` has in common, to be handed to {@link after}. */
+  prefix(space: number, prefix: string): HashPrefix {
+    this.#begin(space);
+    const paired = prefix.length & ~1;
+    this.#pairs(prefix, paired);
+    return { v0: this.#v0, v1: this.#v1, v2: this.#v2, v3: this.#v3, length: prefix.length, rest: prefix.slice(paired) };
+  }
+
+  /** The same as {@link text} of prefix and value together, without going over the prefix again. */
+  after(prefix: HashPrefix, value: string): void {
+    this.#v0 = prefix.v0;
+    this.#v1 = prefix.v1;
+    this.#v2 = prefix.v2;
+    this.#v3 = prefix.v3;
+    this.#finish(prefix.rest === '' ? value : prefix.rest + value, prefix.length - prefix.rest.length, prefix.length + value.length);
   }
 
   /** Hashes up to three 32-bit words in the name space `space`. */
   words(space: number, a: number, b: number, c: number): void {
-    this.#run(space, '', a | 0, b | 0, c | 0, true);
+    this.#begin(space);
+    this.#block(a);
+    this.#block(b);
+    this.#block(c);
+    this.#block((16 << 24) | 1);
+    this.#tag();
   }
 
   /** Both halves of a text as one integer of 53 bits, for use as a Map key. */
   number(space: number, value: string): number {
-    this.#run(space, value, 0, 0, 0, false);
+    this.text(space, value);
     return (this.hi >>> 11) * 4294967296 + (this.lo >>> 0);
   }
 
   /** 32 bits of a text, never 0 (0 means "none" in the tables). */
   short(space: number, value: string): number {
-    this.#run(space, value, 0, 0, 0, false);
+    this.text(space, value);
     return (this.hi ^ this.lo) >>> 0 || 1;
   }
 
-  #run(space: number, value: string, a: number, b: number, c: number, words: boolean): void {
-    let v0 = this.#k0;
-    let v1 = this.#k1 ^ 0xee;
-    let v2 = this.#k0 ^ 0x6c796765;
-    let v3 = this.#k1 ^ 0x74656462;
-    const length = value.length;
-    const blocks = words ? 4 : 1 + (length >> 1);
-    for (let i = 0; i <= blocks; i++) {
-      let m: number;
-      if (i === 0) m = space;
-      else if (i === blocks) m = words ? (16 << 24) | 1 : ((length & 0xff) << 24) | (length & 1 ? value.charCodeAt(length - 1) : 0);
-      else if (words) m = i === 1 ? a : i === 2 ? b : c;
-      else m = value.charCodeAt(2 * i - 2) | (value.charCodeAt(2 * i - 1) << 16);
+  #begin(space: number): void {
+    this.#v0 = this.#k0;
+    this.#v1 = this.#k1 ^ 0xee;
+    this.#v2 = this.#k0 ^ 0x6c796765;
+    this.#v3 = this.#k1 ^ 0x74656462;
+    this.#block(space);
+  }
+
+  /** `value` without the code units that were hashed before it; `length` of all of them together ends the message. */
+  #finish(value: string, before: number, length: number): void {
+    this.#pairs(value, (length - before) & ~1);
+    this.#block(((length & 0xff) << 24) | (length & 1 ? value.charCodeAt(length - before - 1) : 0));
+    this.#tag();
+  }
+
+  /** The first `length` code units of a text, two a block. */
+  #pairs(value: string, length: number): void {
+    let v0 = this.#v0;
+    let v1 = this.#v1;
+    let v2 = this.#v2;
+    let v3 = this.#v3;
+    for (let i = 0; i < length; i += 2) {
+      const m = value.charCodeAt(i) | (value.charCodeAt(i + 1) << 16);
       v3 ^= m;
       v0 = (v0 + v1) | 0;
       v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0;
@@ -67,24 +104,58 @@ export class KeyedHash {
       v2 = (v2 << 16) | (v2 >>> 16);
       v0 ^= m;
     }
-    v2 ^= 0xee;
-    for (let tag = 0; tag < 2; tag++) {
-      for (let r = 0; r < 3; r++) {
-        v0 = (v0 + v1) | 0;
-        v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0;
-        v0 = (v0 << 16) | (v0 >>> 16);
-        v2 = (v2 + v3) | 0;
-        v3 = ((v3 << 8) | (v3 >>> 24)) ^ v2;
-        v0 = (v0 + v3) | 0;
-        v3 = ((v3 << 7) | (v3 >>> 25)) ^ v0;
-        v2 = (v2 + v1) | 0;
-        v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2;
-        v2 = (v2 << 16) | (v2 >>> 16);
-      }
-      if (tag === 0) {
-        this.hi = v1 ^ v3;
-        v1 ^= 0xdd;
-      } else this.lo = v1 ^ v3;
-    }
+    this.#v0 = v0;
+    this.#v1 = v1;
+    this.#v2 = v2;
+    this.#v3 = v3;
   }
+
+  #block(m: number): void {
+    this.#v3 ^= m;
+    this.#round();
+    this.#v0 ^= m;
+  }
+
+  #round(): void {
+    let v0 = (this.#v0 + this.#v1) | 0;
+    let v1 = this.#v1;
+    let v2 = this.#v2;
+    let v3 = this.#v3;
+    v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0;
+    v0 = (v0 << 16) | (v0 >>> 16);
+    v2 = (v2 + v3) | 0;
+    v3 = ((v3 << 8) | (v3 >>> 24)) ^ v2;
+    v0 = (v0 + v3) | 0;
+    v3 = ((v3 << 7) | (v3 >>> 25)) ^ v0;
+    v2 = (v2 + v1) | 0;
+    v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2;
+    v2 = (v2 << 16) | (v2 >>> 16);
+    this.#v0 = v0;
+    this.#v1 = v1;
+    this.#v2 = v2;
+    this.#v3 = v3;
+  }
+
+  #tag(): void {
+    this.#v2 ^= 0xee;
+    this.#round();
+    this.#round();
+    this.#round();
+    this.hi = this.#v1 ^ this.#v3;
+    this.#v1 ^= 0xdd;
+    this.#round();
+    this.#round();
+    this.#round();
+    this.lo = this.#v1 ^ this.#v3;
+  }
+}
+
+/** State of a hash behind a prefix; the odd code unit that is not hashed yet is kept as text. */
+export interface HashPrefix {
+  readonly v0: number;
+  readonly v1: number;
+  readonly v2: number;
+  readonly v3: number;
+  readonly length: number;
+  readonly rest: string;
 }

@@ -1,8 +1,9 @@
 import type { AccessVerdict, Location } from '../../exchange/index.js';
 import type { AnswerObject } from './answer.js';
-import { type Knowledge, PERSON, type Relation } from './knowledge.js';
+import { type Knowledge, PERSON, type Relation, type Resource } from './knowledge.js';
+import { ruledPath } from './paths.js';
 import type { Reference, RouteReading } from './references.js';
-import { type AccessClass, type ResourceRule, type SlotRule, scoped } from './sheet.js';
+import type { AccessClass, KnownRule, SlotRule } from './sheet.js';
 
 /** Who asks. `person` 0: nobody known. */
 export interface Caller {
@@ -45,7 +46,7 @@ export function judge(
   answer: JudgedAnswer | null,
   settings: JudgeSettings,
 ): AccessVerdict | null {
-  const route = known.sheet.routes.get(scoped(service, reading.route));
+  const route = known.sheet.route(service, reading.route);
   if (route === undefined) return null;
   if ((caller.flags & PERSON.privileged) !== 0)
     return verdict('privileged', 0, false, null, '', 'this principal sees all objects as its job');
@@ -58,7 +59,7 @@ export function judge(
     const rule = route.slots[reference.slot];
     if (rule === undefined) continue;
     const resource = known.resource(service, rule.resource);
-    const relation = relationAt(known, service, caller.person, reference, rule, resource, reading, answer);
+    const relation = relationAt(known, caller.person, reference, resource, reading, answer);
     keep(ofRelation(relation, rule, reference, caller, settings));
     keep(ofForm(relation, rule, reference, caller));
   }
@@ -70,38 +71,38 @@ export function judge(
 /** Relation of the caller to the object of one reference, from the table and, where there is one, from the answer. */
 export function relationAt(
   known: Knowledge,
-  service: string,
   person: number,
   reference: Reference,
-  rule: SlotRule,
-  resource: ResourceRule | undefined,
+  resource: Resource,
   reading: RouteReading,
   answer: JudgedAnswer | null,
 ): Relation {
-  known.objectKey(service, rule.resource, reference.value);
+  const { rule } = resource;
+  known.objectKey(resource, reference.value);
   const { hi, lo } = known.hash;
-  const held = known.relation(person, hi, lo, known.valueHash(reference.value), resource);
-  if (answer === null || resource === undefined || held === 'own' || held === 'granted' || held === 'listed') return held;
+  const held = known.relation(person, hi, lo, known.selfValue(rule, reference.value), rule);
+  if (answer === null || rule === undefined || held === 'own' || held === 'granted' || held === 'listed') return held;
   const handsOver = reading.method !== 'GET' && reading.method !== 'HEAD';
   for (const object of answer.objects) {
     const about =
       object.id === reference.value ||
       (object.isRoot && (object.id === null || reference.place === 'path' || reference.place === 'header'));
     if (!about) continue;
-    const told = known.relationOfAnswer(person, object, resource);
+    const told = known.relationOfAnswer(person, object, rule);
     // A write that names the new owner itself is a transfer, not a trespass, unless it was known before whose the object was.
-    if ((told === 'foreign' || told === 'ungrouped') && handsOver && namesOwner(object, resource, reading)) return held;
+    if ((told === 'foreign' || told === 'ungrouped') && handsOver && namesOwner(object, rule, reading)) return held;
     if (told !== null) return told;
   }
   return held;
 }
 
-function namesOwner(object: AnswerObject, resource: ResourceRule, reading: RouteReading): boolean {
-  return resource.fields.some((rule) =>
-    object.fields.some(
-      (field) => field.path === rule.path && reading.references.some((one) => one.place === 'body' && one.value === field.value),
-    ),
-  );
+function namesOwner(object: AnswerObject, rule: KnownRule, reading: RouteReading): boolean {
+  return rule.fields.some((field) => {
+    const number = ruledPath(field.path);
+    return object.paths.some(
+      (path, index) => path === number && reading.references.some((one) => one.place === 'body' && one.value === object.values[index]),
+    );
+  });
 }
 
 function ofRelation(
@@ -217,18 +218,19 @@ function ofAnswer(
   settings: JudgeSettings,
 ): AccessVerdict | null {
   const resource = known.resource(service, rule.resource);
-  if (resource === undefined) return null;
+  const fields = resource.rule;
+  if (fields === undefined) return null;
   let foreign = 0;
   let total = 0;
   for (const object of answer.objects) {
     if (object.resource !== rule.resource || object.id === null || reading.references.some((one) => one.value === object.id)) continue;
-    const told = known.relationOfAnswer(caller.person, object, resource);
+    const told = known.relationOfAnswer(caller.person, object, fields);
     if (told === null) continue;
     total++;
     if (told !== 'foreign' && !(told === 'ungrouped' && rule.stances.group.is === 'deny')) continue;
-    known.objectKey(service, rule.resource, object.id);
+    known.objectKey(resource, object.id);
     const { hi, lo } = known.hash;
-    const held = known.relation(caller.person, hi, lo, known.valueHash(object.id), resource);
+    const held = known.relation(caller.person, hi, lo, known.selfValue(fields, object.id), fields);
     if (held === 'foreign' || held === 'ungrouped') foreign++;
   }
   if (foreign === 0 || foreign < total * 0.5) return null;

@@ -1,7 +1,7 @@
 import type { AnswerObject } from './answer.js';
-import type { KeyedHash } from './hash.js';
+import type { HashPrefix, KeyedHash } from './hash.js';
 import { isGloballyUnique } from './shape.js';
-import { type ResourceRule, Sheet } from './sheet.js';
+import { type KnownRule, Sheet } from './sheet.js';
 import { Table } from './table.js';
 
 /** Name spaces of the table's keys. */
@@ -36,7 +36,24 @@ export type Relation =
 
 /** Kind 0: the owner is a principal itself (learned from lists and creations), not a value of a field. */
 export const PERSON_KIND = 0;
-const GROUP_BITS = 0xffffff;
+export const GROUP_BITS = 0xffffff;
+const MAX_RESOURCES = 20_000;
+
+/** A resource of a service: its rule, and what the keys of its objects begin with. */
+export interface Resource {
+  readonly service: string;
+  readonly name: string;
+  /** From 1 on; 0 when there are too many resources to number. */
+  readonly number: number;
+  readonly rule: KnownRule | undefined;
+}
+
+interface HashedResource extends Resource {
+  rule: KnownRule | undefined;
+  version: number;
+  readonly inService: HashPrefix;
+  readonly prefix: HashPrefix;
+}
 
 /**
  * Table and sheet together, and the questions that are asked of them. The model writes one; each gateway's view holds a replica.
@@ -50,6 +67,8 @@ export class Knowledge {
   /** Set by {@link findPerson}. */
   person = 0;
   flags = 0;
+  readonly #resources = new Map<string, Map<string, HashedResource>>();
+  #numbered = 0;
 
   constructor(readonly hash: KeyedHash) {}
 
@@ -61,13 +80,48 @@ export class Knowledge {
     return found;
   }
 
+  /** The resource of that name, with the rule it has now. */
+  resource(service: string, name: string): Resource {
+    let resources = this.#resources.get(service);
+    let resource = resources?.get(name);
+    if (resource === undefined) {
+      const isKept = this.#numbered < MAX_RESOURCES;
+      resource = {
+        service,
+        name,
+        number: isKept ? ++this.#numbered : 0,
+        rule: this.sheet.resource(service, name),
+        version: this.sheet.version,
+        inService: this.hash.prefix(SPACE.object, `${service}\u001f`),
+        prefix: this.hash.prefix(SPACE.object, `${service}\u001f${name}\u001f`),
+      };
+      if (isKept) {
+        if (resources === undefined) {
+          resources = new Map();
+          this.#resources.set(service, resources);
+        }
+        resources.set(name, resource);
+      }
+    } else if (resource.version !== this.sheet.version) {
+      resource.rule = this.sheet.resource(service, name);
+      resource.version = this.sheet.version;
+    }
+    return resource;
+  }
+
   /** Leaves the key of an object in `hash.hi` and `hash.lo`. Values that are unique by shape need no resource. */
-  objectKey(service: string, resource: string, value: string): void {
-    this.hash.text(SPACE.object, isGloballyUnique(value) ? `${service}\u001f${value}` : `${service}\u001f${resource}\u001f${value}`);
+  objectKey(resource: Resource, value: string): void {
+    const { inService, prefix } = resource as HashedResource;
+    this.hash.after(isGloballyUnique(value) ? inService : prefix, value);
   }
 
   valueHash(value: string): number {
     return this.hash.short(SPACE.value, value);
+  }
+
+  /** The value of an id where the rule may take it for one of the caller's names, else 0. */
+  selfValue(rule: KnownRule | undefined, id: string): number {
+    return rule === undefined || rule.selfKinds.length === 0 ? 0 : this.valueHash(id);
   }
 
   /** Is the value one of the person's own (identity or group) of this kind? */
@@ -92,13 +146,12 @@ export class Knowledge {
     return this.table.get(this.hash.hi, this.hash.lo) ? this.table.a : 0;
   }
 
-  resource(service: string, resource: string): ResourceRule | undefined {
-    return this.sheet.resource(service, resource);
-  }
-
-  /** How a person stands to an object of the table, named by its key, its value, and the resource whose rule says what its group is. `withoutGrants`: had nobody shared or listed it. */
-  relation(person: number, hi: number, lo: number, value: number, rule: ResourceRule | undefined, withoutGrants = false): Relation {
-    if (this.ownsByName(person, value, rule)) return 'own';
+  /**
+   * How a person stands to an object of the table, named by its key, its value ({@link selfValue}), and the rule of its resource, which says what its
+   * group is. `withoutGrants`: had nobody shared or listed it.
+   */
+  relation(person: number, hi: number, lo: number, value: number, rule: KnownRule | undefined, withoutGrants = false): Relation {
+    if (value !== 0 && this.#ownsByName(person, value, rule)) return 'own';
     const known = this.table.get(hi, lo);
     const owner = known ? this.table.a : 0;
     const packed = known ? this.table.b : 0;
@@ -109,50 +162,50 @@ export class Knowledge {
     if (grant === GRANT.party || (grant === GRANT.creator && owner === 0)) return 'own';
     if (grant === GRANT.granted || grant === GRANT.weak) return 'granted';
     // Where no field names an owner, being listed is what makes an object one's own.
-    if (grant === GRANT.listed)
-      return owner === 0 || rule === undefined || !rule.fields.some((field) => field.role === 'owner') ? 'own' : 'listed';
-    return this.stranger(person, owner, kind, group, rule);
+    if (grant === GRANT.listed) return owner === 0 || rule?.hasOwner !== true ? 'own' : 'listed';
+    return this.#stranger(person, owner, kind, group, rule);
   }
 
   /** The same, from what an answer itself says. `null` when it names nobody. */
-  relationOfAnswer(person: number, object: AnswerObject, rule: ResourceRule): Relation | null {
+  relationOfAnswer(person: number, object: AnswerObject, rule: KnownRule): Relation | null {
     let owner = 0;
     let kind = 0;
     let group = 0;
-    for (const field of rule.fields) {
-      for (const seen of object.fields) {
-        if (seen.path !== field.path) continue;
-        const value = this.valueHash(seen.value);
-        if (field.role === 'group') group = value & GROUP_BITS;
-        else if (this.holds(person, value, field.kind)) return 'own';
-        else if (owner === 0) {
+    for (const field of rule.owners) {
+      for (let i = 0; i < object.paths.length; i++) {
+        if (object.paths[i] !== field.number) continue;
+        const value = object.valueAt(i, this.hash, SPACE.value);
+        if (this.holds(person, value, field.kind)) return 'own';
+        if (owner === 0) {
           owner = value;
           kind = field.kind;
         }
       }
     }
+    for (const field of rule.groups)
+      for (let i = 0; i < object.paths.length; i++)
+        if (object.paths[i] === field.number) group = object.valueAt(i, this.hash, SPACE.value) & GROUP_BITS;
     if (owner === 0 && group === 0) return null;
-    return this.stranger(person, owner, kind, group, rule);
+    return this.#stranger(person, owner, kind, group, rule);
   }
 
   /** The id is itself an identity value: `/users/{me}`. */
-  private ownsByName(person: number, value: number, rule: ResourceRule | undefined): boolean {
-    if (rule === undefined) return false;
-    for (const field of rule.fields) if (field.path === '@' && this.holds(person, value, field.kind)) return true;
+  #ownsByName(person: number, value: number, rule: KnownRule | undefined): boolean {
+    if (rule !== undefined) for (const kind of rule.selfKinds) if (this.holds(person, value, kind)) return true;
     return false;
   }
 
-  private stranger(person: number, owner: number, kind: number, group: number, rule: ResourceRule | undefined): Relation {
+  #stranger(person: number, owner: number, kind: number, group: number, rule: KnownRule | undefined): Relation {
     let ungrouped = false;
     if (group !== 0) {
-      const groupKind = rule?.fields.find((field) => field.role === 'group')?.kind ?? -1;
+      const groupKind = rule?.groupKind ?? -1;
       ungrouped = groupKind >= 0 && !this.hasKind(person, groupKind);
       if (groupKind >= 0 && !ungrouped) {
         if (!this.holdsGroup(person, group, groupKind)) return 'foreign';
         // Its own member, but which one is not known: it may well be the caller.
         if (owner !== 0 && !this.hasKind(person, kind)) return 'unidentified';
         // Where objects name no person at all, the group is the owner.
-        return owner === 0 && rule?.fields.some((field) => field.role === 'owner') !== true ? 'own' : 'group';
+        return owner === 0 && rule?.hasOwner !== true ? 'own' : 'group';
       }
     }
     if (owner === 0) return 'unknown';

@@ -1,15 +1,46 @@
-import type { AnswerObject } from './answer.js';
-import { GRANT, type Knowledge, PERSON } from './knowledge.js';
+import { GRANT, type Knowledge, PERSON, type Resource, SPACE } from './knowledge.js';
 import type { Objects } from './objects.js';
 import type { People, Person } from './people.js';
 import type { Places } from './places.js';
-import { isCreation, isNamed, type Reading, SAFE } from './reading.js';
-import { type ResourceRule, scoped } from './sheet.js';
+import { isCreation, isNamed, type Reading as Read, SAFE } from './reading.js';
+import type { KnownRule } from './sheet.js';
+
+/** Objects of which a list remembers who was shown them first. */
+const MAX_FIRST = 20_000;
+const MAX_LISTS = 5_000;
+/** People that must be shown other objects each until a list counts as one's own. */
+const ENOUGH = 4;
+
+interface OwnList {
+  /** Object → who was shown it first. */
+  readonly first: Map<number, number>;
+  /** How often somebody else was shown it, too. */
+  conflicts: number;
+  readonly people: Set<number>;
+}
+
+interface BroadList {
+  readonly signature: string;
+  /** People whom it showed objects of others. */
+  readonly seenBy: Set<number>;
+}
+
+/** One answer that hands objects to a caller. */
+export interface Handing {
+  readonly read: Read;
+  readonly person: Person;
+  readonly isCreation: boolean;
+  readonly isRead: boolean;
+  /** The list shows everybody everything: being on it means nothing. */
+  readonly isPublic: boolean;
+  broad: BroadList | null;
+  list: OwnList | null;
+}
 
 /** What it means that a route without ids handed objects out: they are the caller's own, or shown to the caller, or the caller's job is to see all. */
 export class Lists {
-  readonly #lists = new Map<string, { first: Map<number, number>; conflicts: number; mine: boolean; people: Set<number> }>();
-  readonly #broadLists = new Map<string, Set<number>>();
+  readonly #lists = new Map<string, OwnList>();
+  readonly #broadLists = new Map<string, BroadList>();
   readonly #known: Knowledge;
   readonly #people: People;
   readonly #objects: Objects;
@@ -22,48 +53,59 @@ export class Lists {
     this.#places = places;
   }
 
-  /** An id-free route answered with this object: it may be the caller's own list, or somebody showed it to them. */
-  handOut(read: Reading, person: Person, object: AnswerObject, hi: number, lo: number): void {
-    const service = read.observation.exchange.service;
-    const rule = this.#known.resource(service, object.resource);
-    const relation = this.#known.relation(person.id, hi, lo, this.#known.valueHash(object.id as string), rule);
+  /** A route without ids answered: what all objects of the answer have in common when they are handed out. */
+  handing(read: Read, person: Person): Handing {
+    const { service, reading } = read;
+    const context = this.#places.get(service, reading.route, reading.answerSlot);
+    return {
+      read,
+      person,
+      isCreation: isCreation(read),
+      isRead: SAFE.has(reading.method),
+      isPublic: context?.rule?.stances.foreign.is === 'allow',
+      broad: null,
+      list: null,
+    };
+  }
+
+  /** The caller was shown this object: it may be their own, or somebody showed it to them. */
+  handOut(handing: Handing, resource: Resource, id: string, hi: number, lo: number): void {
+    const { person } = handing;
+    const { rule } = resource;
+    const relation = this.#known.relation(person.id, hi, lo, this.#known.selfValue(rule, id), rule);
     if (relation === 'own') {
       this.owns(person, rule);
       return;
     }
-    if (relation === 'foreign' || relation === 'unidentified') this.broad(read, person, hi, lo);
-    if (!SAFE.has(read.reading.method)) {
-      if (isCreation(read) && relation === 'unknown') this.#people.addGrant(person, hi, lo, GRANT.creator);
+    if (relation === 'foreign' || relation === 'unidentified') this.broad(handing, hi, lo);
+    if (!handing.isRead) {
+      if (handing.isCreation && relation === 'unknown') this.#people.addGrant(person, hi, lo, GRANT.creator);
       return;
     }
-    if (relation === 'unknown') {
-      this.#listed(service, `${read.reading.route} ${read.reading.answerSlot}`, person, hi, lo);
-      return;
-    }
-    const context = this.#places.get(service, read.reading.route, read.reading.answerSlot);
-    if (context?.rule?.stances.foreign.is === 'allow') return;
-    this.#people.addGrant(person, hi, lo, GRANT.listed);
+    if (relation === 'unknown') this.#listed(handing, hi, lo);
+    else if (!handing.isPublic) this.#people.addGrant(person, hi, lo, GRANT.listed);
   }
 
   /** Somebody without a name gets a list that shows everybody only their own, or creates something: then the owner named there is this person. */
-  voteByList(read: Reading, person: Person): void {
-    const service = read.observation.exchange.service;
+  voteByList(read: Read, person: Person): void {
+    const { service, reading } = read;
     const created = isCreation(read);
-    if (!created && !SAFE.has(read.reading.method)) return;
-    const context = this.#places.get(service, read.reading.route, created ? 'answer!' : read.reading.answerSlot);
+    if (!created && !SAFE.has(reading.method)) return;
+    const context = this.#places.get(service, reading.route, created ? 'answer!' : reading.answerSlot);
     if (context?.rule?.stances.foreign.is !== 'deny') return;
-    const rule = this.#known.resource(service, context.resource);
+    const rule = this.#known.sheet.resource(service, context.resource);
+    if (rule === undefined) return;
+    for (const field of rule.owners) if (this.#known.hasKind(person.id, field.kind) && person.guessed.length === 0) return;
     const named = new Map<number, [kind: number, times: number]>();
     let objects = 0;
     for (const object of read.objects) {
-      if (object.id === null || object.resource !== context.resource || rule === undefined || isNamed(read.reading, object)) continue;
+      if (object.id === null || object.resource !== context.resource || isNamed(reading, object)) continue;
       const seen = new Set<number>();
-      for (const field of rule.fields) {
-        if (field.role !== 'owner' || field.path === '@') continue;
-        if (this.#known.hasKind(person.id, field.kind) && person.guessed.length === 0) return;
-        for (const one of object.fields) {
-          const value = one.path === field.path ? this.#known.valueHash(one.value) : 0;
-          if (value === 0 || seen.has(value)) continue;
+      for (const field of rule.owners) {
+        for (let i = 0; i < object.paths.length; i++) {
+          if (object.paths[i] !== field.number) continue;
+          const value = object.valueAt(i, this.#known.hash, SPACE.value);
+          if (seen.has(value)) continue;
           seen.add(value);
           named.set(value, [field.kind, (named.get(value)?.[1] ?? 0) + 1]);
         }
@@ -74,23 +116,20 @@ export class Lists {
     if (everywhere.length > 0) this.#people.voteByList(person, everywhere, objects > 1 || created ? 3 : 2);
   }
 
-  owns(person: Person, rule: ResourceRule | undefined): void {
-    if (rule?.fields.some((field) => field.path === '@') === true) return;
+  owns(person: Person, rule: KnownRule | undefined): void {
+    if (rule !== undefined && rule.selfKinds.length > 0) return;
     person.owned++;
     if (person.owned === 1) this.#people.setFlags(person, PERSON.established);
     if (person.owned === 3) this.#people.clearFlags(person, PERSON.privileged);
   }
 
   /** Who owns nothing and is handed lists of many owners' objects by the server itself sees them as its job. */
-  broad(read: Reading, person: Person, hi: number, lo: number): void {
+  broad(handing: Handing, hi: number, lo: number): void {
     if (!this.#known.table.get(hi, lo)) return;
     const owner = this.#known.table.a;
-    const signature = `${read.observation.exchange.service} ${read.reading.route} ${read.reading.answerSlot}`;
-    let seenBy = this.#broadLists.get(signature);
-    if (seenBy === undefined) {
-      seenBy = new Set();
-      this.#broadLists.set(signature, seenBy);
-    }
+    const { read, person } = handing;
+    handing.broad ??= this.#broadList(read);
+    const { signature, seenBy } = handing.broad;
     if (seenBy.size < 1000) seenBy.add(person.id);
     const common = Math.max(3, this.#people.size * 0.1);
     if (seenBy.size > common) {
@@ -110,28 +149,45 @@ export class Lists {
     this.#people.setFlags(person, PERSON.privileged);
   }
 
+  #broadList({ service, reading }: Read): BroadList {
+    const signature = `${service} ${reading.route} ${reading.answerSlot}`;
+    let list = this.#broadLists.get(signature);
+    if (list === undefined) {
+      list = { signature, seenBy: new Set() };
+      if (this.#broadLists.size < MAX_LISTS) this.#broadLists.set(signature, list);
+    }
+    return list;
+  }
+
   #unprivilege(id: number, signature: string): void {
     const person = this.#people.get(id);
     if (person !== undefined && person.privilegedBy === signature) this.#people.clearFlags(person, PERSON.privileged);
   }
 
   /** Lists that give every person other objects are lists of one's own: what they show belongs to the caller. */
-  #listed(service: string, route: string, person: Person, hi: number, lo: number): void {
-    const key = scoped(service, route);
-    let list = this.#lists.get(key);
-    if (list === undefined) {
-      list = { first: new Map(), conflicts: 0, mine: false, people: new Set() };
-      this.#lists.set(key, list);
-    }
+  #listed(handing: Handing, hi: number, lo: number): void {
+    const { person } = handing;
+    handing.list ??= this.#listOf(handing.read);
+    const { list } = handing;
     const object = (hi >>> 11) * 4294967296 + (lo >>> 0);
     const before = list.first.get(object);
     if (before === undefined) {
-      if (list.first.size < 20_000) list.first.set(object, person.id);
-    } else if (this.#people.canon(before) !== person.id) list.conflicts++;
-    list.people.add(person.id);
-    const mine = list.people.size >= 4 && list.first.size >= 6 && list.conflicts <= list.first.size * 0.05;
-    list.mine = mine;
-    const name = mine ? [...person.identities][0] : undefined;
-    if (name !== undefined) this.#objects.setListedOwner(hi, lo, name[0], name[1]);
+      if (list.first.size < MAX_FIRST) list.first.set(object, person.id);
+    } else if (before !== person.id && this.#people.canon(before) !== person.id) list.conflicts++;
+    if (list.people.size < ENOUGH) list.people.add(person.id);
+    const mine = list.people.size >= ENOUGH && list.first.size >= 6 && list.conflicts <= list.first.size * 0.05;
+    if (!mine || person.identities.size === 0) return;
+    const [value, kind] = person.identities.entries().next().value as [number, number];
+    this.#objects.setListedOwner(hi, lo, value, kind);
+  }
+
+  #listOf({ service, reading }: Read): OwnList {
+    const key = `${service} ${reading.route} ${reading.answerSlot}`;
+    let list = this.#lists.get(key);
+    if (list === undefined) {
+      list = { first: new Map(), conflicts: 0, people: new Set() };
+      if (this.#lists.size < MAX_LISTS) this.#lists.set(key, list);
+    }
+    return list;
   }
 }

@@ -19,18 +19,27 @@ for (const world of worlds) {
   });
 }
 
-t.test('a full table takes nothing new, counts it, and goes on judging by what it has', async (t) => {
+t.test('a full table forgets what was unused for longest, counts it, and its views forget the same', async (t) => {
   const { entries } = play(worlds[0], { seed: 'full', benign: 600, attackStart: -1 });
-  const model = new OwnershipModel({ secret: 'worlds', seed, maxEntries: 200 });
-  for (const { exchange, template } of entries)
+  const model = new OwnershipModel({ secret: 'worlds', seed, maxEntries: 400 });
+  const view = new OwnershipView();
+  for (const chunk of model.snapshot()) view.apply(chunk);
+  for (const { exchange, template } of entries) {
     model.judge({
       exchange,
       endpoint: { id: 'e', service: worlds[0].name, method: exchange.request.method, template },
       pathParameters: [],
       dataHits: [],
     });
-  t.equal(model.stats().entries, 200);
-  t.ok(model.stats().droppedEntries > 0);
+    const delta = model.deltas();
+    if (delta !== null) view.apply(delta);
+  }
+  t.equal(model.stats().entries, 400);
+  t.ok(model.stats().forgottenEntries > 0);
+  t.equal(view.entries, 400);
+  const fresh = new OwnershipView();
+  for (const chunk of model.snapshot()) fresh.apply(chunk);
+  t.equal(fresh.entries, view.entries, 'deltas and snapshot agree');
 });
 
 t.test('a restart and a new view go on where they were', async (t) => {

@@ -1,5 +1,7 @@
 import { GRANT, type Knowledge, PERSON, PERSON_KIND, SPACE } from './knowledge.js';
+import type { Write } from './objects.js';
 import { isGloballyUnique, shapeOf } from './shape.js';
+import { WORTH } from './table.js';
 
 /**
  * The kind of an identity value that is unique by shape or stood under a name for identities: 1 e-mail, 2 integer, 3 UUID, 4 other. Having one's
@@ -96,7 +98,7 @@ export class People {
 
   constructor(
     private readonly known: Knowledge,
-    private readonly write: (hi: number, lo: number, a: number, b: number) => void,
+    private readonly write: Write,
     private readonly forget: (hi: number, lo: number) => void,
     /** A person (`p|number`) or source (`s|key`) has something new to be saved. */
     private readonly touched: (piece: string) => void,
@@ -106,16 +108,14 @@ export class People {
     return this.all.size;
   }
 
-  /** The person behind a credential, made when new. */
-  of(key: string, nowMs: number): Person {
+  /** The person behind a credential; undefined for one that is new, or that was forgotten. */
+  find(key: string): Person | undefined {
     this.known.hash.text(SPACE.principal, key);
-    if (this.known.table.get(this.known.hash.hi, this.known.hash.lo)) {
-      const person = this.all.get(this.canon(this.known.table.a));
-      if (person !== undefined) {
-        person.lastSeenMs = nowMs;
-        return person;
-      }
-    }
+    return this.known.table.get(this.known.hash.hi, this.known.hash.lo) ? this.get(this.known.table.a) : undefined;
+  }
+
+  /** Somebody new. */
+  add(key: string, nowMs: number): Person {
     const person: Person = {
       id: this.#nextPerson++,
       identities: new Map(),
@@ -156,11 +156,6 @@ export class People {
     return this.all.get(this.canon(id));
   }
 
-  isKnown(key: string): boolean {
-    this.known.hash.text(SPACE.principal, key);
-    return this.known.table.get(this.known.hash.hi, this.known.hash.lo);
-  }
-
   setFlags(person: Person, flags: number): void {
     if ((person.flags & flags) === flags) return;
     person.flags |= flags;
@@ -175,9 +170,9 @@ export class People {
 
   /** `key` is another credential of `person` (its sign-in answer or a refresh said so). */
   bind(key: string, person: Person): void {
-    if (this.isKnown(key)) {
-      const other = this.all.get(this.canon(this.known.table.a));
-      if (other !== undefined && other !== person) this.join(other, person);
+    const other = this.find(key);
+    if (other !== undefined) {
+      if (other !== person) this.join(other, person);
       return;
     }
     person.keys.push(key);
@@ -273,7 +268,7 @@ export class People {
     const high = this.known.hash.hi;
     const low = this.known.hash.lo;
     if (this.known.table.get(high, low) && rank(this.known.table.a) >= rank(grant)) return;
-    this.write(high, low, grant, 0);
+    this.write(high, low, grant, 0, grant === GRANT.listed || grant === GRANT.weak ? WORTH.listed : WORTH.said);
     person.grants.push(hi, lo, grant);
     if (person.grants.length > 900) person.grants.splice(0, 300);
   }
@@ -326,7 +321,7 @@ export class People {
     for (const alias of [from.id, ...from.aliases]) {
       into.aliases.push(alias);
       this.known.hash.words(SPACE.identity, alias, PERSON_KIND, into.id);
-      this.write(this.known.hash.hi, this.known.hash.lo, 1, 0);
+      this.write(this.known.hash.hi, this.known.hash.lo, 1, 0, WORTH.person);
     }
     into.flags |= from.flags & ~PERSON.privileged;
     for (const [value, kind] of from.identities) this.addIdentity(into, value, kind);
@@ -469,17 +464,18 @@ export class People {
   #writeKey(key: string, person: Person): void {
     this.touched(`p|${person.id}`);
     this.known.hash.text(SPACE.principal, key);
-    this.write(this.known.hash.hi, this.known.hash.lo, person.id, person.flags);
+    this.write(this.known.hash.hi, this.known.hash.lo, person.id, person.flags, WORTH.person);
   }
 
   #writeIdentity(person: Person, value: number, kind: number): void {
     this.touched(`p|${person.id}`);
     this.known.hash.words(SPACE.identity, value, kind, person.id);
-    this.write(this.known.hash.hi, this.known.hash.lo, 1, 0);
+    this.write(this.known.hash.hi, this.known.hash.lo, 1, 0, WORTH.person);
     this.known.hash.words(SPACE.identity, 0, kind, person.id);
-    this.write(this.known.hash.hi, this.known.hash.lo, 1, 0);
+    this.write(this.known.hash.hi, this.known.hash.lo, 1, 0, WORTH.person);
     this.known.hash.words(SPACE.holder, value, kind, 0);
-    if (!this.known.table.get(this.known.hash.hi, this.known.hash.lo)) this.write(this.known.hash.hi, this.known.hash.lo, person.id, 0);
+    if (!this.known.table.get(this.known.hash.hi, this.known.hash.lo))
+      this.write(this.known.hash.hi, this.known.hash.lo, person.id, 0, WORTH.person);
   }
 }
 

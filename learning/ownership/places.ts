@@ -1,5 +1,5 @@
 import {
-  addSample,
+  addSamples,
   addTally,
   type Context,
   loadContext,
@@ -12,16 +12,16 @@ import {
   tallyOf,
 } from './contexts.js';
 import { typeFields } from './fields.js';
-import type { Knowledge, Relation } from './knowledge.js';
+import type { Knowledge, Relation, Resource } from './knowledge.js';
 import type { Objects } from './objects.js';
+import { pathName, pathNumber } from './paths.js';
 import { namedKind, type People } from './people.js';
 import type { Reference, RouteReading } from './references.js';
-import { isGloballyUnique, shapeOf } from './shape.js';
+import { isGloballyUnique } from './shape.js';
 import { type ResourceRule, type RouteRule, type SheetChange, type SlotRule, type Stance, scoped } from './sheet.js';
+import { Shown } from './shown.js';
 
 const MAX_CONTEXTS = 60_000;
-const MAX_IDS = 200_000;
-const MAX_SHOWN = 20_000;
 /** Too few people to be sure of this place, but the others of the service are private: worth an alert, and no more. */
 const PRIVATE_BY_CUSTOM: Stance = { is: 'grey', confidence: 0.55, proven: false };
 /** From so many people on a place speaks for itself. */
@@ -40,11 +40,11 @@ export interface PlacePorts {
 export class Places {
   readonly #contexts = new Map<string, Context>();
   readonly #ofResource = new Map<string, Set<Context>>();
-  /** Resources that answers have shown under that name. */
-  readonly #shown = new Set<string>();
-  /** Id value → resources that answers showed it as; two generations, the older one is forgotten as a whole. */
-  #ids = new Map<number, string[]>();
-  #olderIds = new Map<number, string[]>();
+  /** The same by service, route and slot. */
+  readonly #slots = new Map<string, Map<string, Map<string, Context>>>();
+  readonly #shown = new Shown();
+  /** Names of the resources that answers have shown, by number. */
+  readonly #shownNames: string[] = [];
   readonly #typedAt = new Map<string, number>();
   readonly #known: Knowledge;
   readonly #people: People;
@@ -78,7 +78,7 @@ export class Places {
   }
 
   get(service: string, route: string, slot: string): Context | undefined {
-    return this.#contexts.get(contextKey(service, route, slot));
+    return this.#slots.get(service)?.get(route)?.get(slot);
   }
 
   /** A route goes on under another template: its samples count for the new one. */
@@ -86,9 +86,10 @@ export class Places {
     for (const [key, context] of [...this.#contexts]) {
       if (context.service !== service || context.route !== before) continue;
       this.#contexts.delete(key);
+      this.#slots.get(service)?.get(before)?.delete(context.slot);
       this.#ofResource.get(scoped(service, context.resource))?.delete(context);
       const target = this.make(service, after, context.slot, context.resource, context.mutates);
-      for (const sample of context.samples) addSample(target, sample);
+      for (const sample of context.samples) addSamples(target, [sample]);
       target.uses += context.uses;
       this.refresh(target);
     }
@@ -96,78 +97,62 @@ export class Places {
 
   save(key: string): string | null {
     const context = this.#contexts.get(key);
-    return context === undefined ? null : JSON.stringify(saveContext(context, this.#objects.pathOf));
+    return context === undefined ? null : JSON.stringify(saveContext(context, pathName));
   }
 
   load(value: string): void {
-    const context = loadContext(JSON.parse(value) as ReturnType<typeof saveContext>, (path) => this.#objects.pathId(path));
-    this.#contexts.set(context.key, context);
+    const context = loadContext(JSON.parse(value) as ReturnType<typeof saveContext>, pathNumber);
+    this.#keep(context);
     this.#joinResource(context);
   }
 
   /** After a restart: every place has the rule that the sheet holds for it. */
   readRules(): void {
     for (const context of this.#contexts.values())
-      context.rule = this.#known.sheet.routes.get(scoped(context.service, context.route))?.slots[context.slot] ?? null;
+      context.rule = this.#known.sheet.route(context.service, context.route)?.slots[context.slot] ?? null;
   }
 
-  /** An answer showed this id as this resource. */
-  noteId(service: string, id: string, resource: string): void {
-    if (this.#shown.size < MAX_SHOWN) this.#shown.add(scoped(service, resource));
-    const value = this.#known.valueHash(id);
-    const held = this.#shownAs(value);
-    if (held === undefined) this.#ids.set(value, [resource]);
-    else if (held.length < 4 && !held.includes(resource)) held.push(resource);
-    if (this.#ids.size < MAX_IDS / 2) return;
-    this.#olderIds = this.#ids;
-    this.#ids = new Map();
-  }
-
-  #shownAs(value: number): string[] | undefined {
-    const held = this.#ids.get(value);
-    if (held !== undefined) return held;
-    const older = this.#olderIds.get(value);
-    if (older !== undefined) this.#ids.set(value, older);
-    return older;
+  /** An answer showed this id (its value hash) as this resource. */
+  noteId(value: number, resource: Resource): void {
+    this.#shown.note(value, resource.number);
+    this.#shownNames[resource.number] ??= resource.name;
   }
 
   /** The place of a reference; null where values are no references, as far as is known. */
   at(service: string, reading: RouteReading, reference: Reference, mutates: boolean): Context | null {
-    const key = contextKey(service, reading.route, reference.slot);
-    let context = this.#contexts.get(key);
-    const seenAs = this.#shownAs(this.#known.valueHash(reference.value));
+    const value = this.#known.valueHash(reference.value);
+    let context = this.get(service, reading.route, reference.slot);
+    const seenAs = this.#shown.of(value);
     if (context === undefined) {
       // Outside the path nearly everything is no reference: a place counts once its values are ids that answers have shown.
-      if (
-        reference.place !== 'path' &&
-        seenAs === undefined &&
-        this.#people.holder(this.#known.valueHash(reference.value), namedKind(reference.value)) === undefined
-      )
+      if (reference.place !== 'path' && seenAs.length === 0 && this.#people.holder(value, namedKind(reference.value)) === undefined)
         return null;
       context = this.make(service, reading.route, reference.slot, reference.hint, mutates);
     }
-    if (seenAs !== undefined && context.votes.size < 6) {
+    if (seenAs.length > 0 && context.votes.size < 6) {
       const weight = isGloballyUnique(reference.value) ? 1 : 0.1;
-      const resource =
-        reference.hint !== '' && (seenAs.includes(reference.hint) || this.#shown.has(scoped(service, reference.hint)))
-          ? reference.hint
-          : seenAs[0];
+      const hinted = reference.hint === '' ? 0 : this.#known.resource(service, reference.hint).number;
+      const resource = hinted > 0 && this.#shownNames[hinted] !== undefined ? reference.hint : this.#shownNames[seenAs[0]];
       context.votes.set(resource, (context.votes.get(resource) ?? 0) + weight);
     }
-    if (context.shapes.size < 6) context.shapes.add(shapeOf(reference.value));
     return context;
   }
 
   /** The place of that name, made when new. */
   make(service: string, route: string, slot: string, resource: string, mutates: boolean): Context {
-    const key = contextKey(service, route, slot);
-    let context = this.#contexts.get(key);
+    let context = this.get(service, route, slot);
     if (context === undefined) {
-      context = newContext(key, service, route, slot, resource, mutates);
-      if (this.#contexts.size < MAX_CONTEXTS) this.#contexts.set(key, context);
+      context = newContext(contextKey(service, route, slot), service, route, slot, resource, mutates);
+      if (this.#contexts.size < MAX_CONTEXTS) this.#keep(context);
       this.#joinResource(context);
     }
     return context;
+  }
+
+  #keep(context: Context): void {
+    this.#contexts.set(context.key, context);
+    const routes = nested(this.#slots, context.service, () => new Map<string, Map<string, Context>>());
+    nested(routes, context.route, () => new Map<string, Context>()).set(context.slot, context);
   }
 
   #joinResource(context: Context): void {
@@ -215,12 +200,12 @@ export class Places {
     const uses = contexts.reduce((sum, one) => sum + one.uses, 0);
     if (uses < (this.#typedAt.get(name) ?? 0)) return false;
     this.#typedAt.set(name, Math.min(uses + 1000, Math.ceil(uses * 1.2) + 3));
-    const fields = typeFields(contexts, this.#people, this.#objects.pathOf);
+    const fields = typeFields(contexts, this.#people);
     const before = this.#known.sheet.resources.get(name);
     if (JSON.stringify(before?.fields ?? []) === JSON.stringify(fields)) return false;
     const rule: ResourceRule = { fields };
     this.#ports.change({ resource: name, rule: fields.length === 0 ? null : rule });
-    this.#objects.reread(name, rule);
+    this.#objects.reread(this.#known.resource(service, resource));
     return true;
   }
 
@@ -251,14 +236,13 @@ export class Places {
       stances,
       principals: Math.round(tally.people),
       accesses: Math.round(tally.accesses),
-      shapes: [...context.shapes].sort().join(''),
       wrappings: [...context.wrappings].filter(([, times]) => times >= 2).map(([wrapping]) => wrapping),
       repeats: context.uses === 0 ? 0 : Math.round((context.repeated / context.uses) * 1000) / 1000,
     };
     if (JSON.stringify(rule) === JSON.stringify(context.rule)) return;
     context.rule = rule;
     const name = scoped(context.service, context.route);
-    const route: RouteRule = { slots: { ...(this.#known.sheet.routes.get(name)?.slots ?? {}), [context.slot]: rule } };
+    const route: RouteRule = { slots: { ...(this.#known.sheet.route(context.service, context.route)?.slots ?? {}), [context.slot]: rule } };
     this.#ports.change({ route: name, rule: route });
   }
 
@@ -278,12 +262,11 @@ export class Places {
   /** Every owner value that an object named (value, kind, …): by its fields where they were seen, else by its table entry. */
   ownersIn(context: Context, sample: Sample): number[] {
     const out: number[] = [];
-    for (const field of this.#known.resource(context.service, context.resource)?.fields ?? []) {
-      if (field.role !== 'owner' || sample.fields === null) continue;
-      for (let i = 0; i < sample.fields.length; i += 2) {
-        if (this.#objects.pathOf(sample.fields[i]) === field.path && !out.includes(sample.fields[i + 1]))
-          out.push(sample.fields[i + 1], field.kind);
-      }
+    const { fields } = sample;
+    for (const field of this.#known.sheet.resource(context.service, context.resource)?.owners ?? []) {
+      if (fields === null) break;
+      for (let i = 0; i < fields.length; i += 2)
+        if (fields[i] === field.number && !out.includes(fields[i + 1])) out.push(fields[i + 1], field.kind);
     }
     if (out.length === 0 && this.#known.table.get(sample.hi, sample.lo) && this.#known.table.a !== 0)
       out.push(this.#known.table.a, this.#known.table.b & 0xff);
@@ -292,16 +275,13 @@ export class Places {
 
   /** Relation of a past access, by what the object said then and by the grants known now. */
   readonly relate = (context: Context, sample: Sample, person: number, withoutGrants = false): Relation => {
-    const rule = this.#known.resource(context.service, context.resource);
+    const rule = this.#known.sheet.resource(context.service, context.resource);
     const held = this.#known.relation(person, sample.hi, sample.lo, sample.value, rule, withoutGrants);
-    if (held === 'own' || held === 'granted' || rule === undefined || sample.fields === null) return held;
-    for (const field of rule.fields) {
-      if (field.role !== 'owner') continue;
-      for (let i = 0; i < sample.fields.length; i += 2) {
-        if (this.#objects.pathOf(sample.fields[i]) === field.path && this.#known.holds(person, sample.fields[i + 1], field.kind))
-          return 'own';
-      }
-    }
+    const { fields } = sample;
+    if (held === 'own' || held === 'granted' || rule === undefined || fields === null) return held;
+    for (const field of rule.owners)
+      for (let i = 0; i < fields.length; i += 2)
+        if (fields[i] === field.number && this.#known.holds(person, fields[i + 1], field.kind)) return 'own';
     return held;
   };
 }
@@ -312,3 +292,12 @@ function isForStaff(context: Context): boolean {
 }
 
 const contextKey = (service: string, route: string, slot: string): string => `${service}\u001f${route}\u001f${slot}`;
+
+function nested<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  let value = map.get(key);
+  if (value === undefined) {
+    value = make();
+    map.set(key, value);
+  }
+  return value;
+}

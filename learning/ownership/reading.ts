@@ -8,10 +8,10 @@ export const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 /** One exchange as ownership sees it. */
 export interface Reading {
   readonly observation: Observation;
+  readonly service: string;
   readonly reading: RouteReading;
-  readonly objects: AnswerObject[];
-  /** Fields of the objects as numbers, made at most once each. */
-  readonly snapshots: Map<AnswerObject, Uint32Array>;
+  /** What the answer showed, with hashed fields. */
+  readonly objects: readonly AnswerObject[];
   readonly status: number;
   readonly person: Person | null;
 }
@@ -38,4 +38,9 @@ export function subjectOf(objects: readonly AnswerObject[], reference: Reference
   if (reference.place === 'path' || reference.place === 'header' || reference.place === 'query')
     for (const object of objects) if (object.isRoot && !object.inList) return object;
   return null;
+}
+
+/** A copy of an object's hashed fields. */
+export function fieldsOf(object: AnswerObject): Uint32Array | null {
+  return object.hashed?.slice(object.hashedFrom, object.hashedFrom + object.hashedLength) ?? null;
 }

@@ -55,6 +55,10 @@ const PLAIN_HEADERS = new Set(
 );
 const CREDENTIAL_NAME = /token|api-?key|auth|secret|signature|session|csrf|nonce|password|passwd|^sid$/i;
 
+/** Parameters that page and sort: their small numbers would pass for ids. */
+const PAGING_NAME =
+  /^(?:page|limit|offset|size|count|skip|take|top|start|first|last|per_?page|page_?(?:size|no|num|number|index)|sort|order|order_?by|sort_?by|\$(?:top|skip|count|orderby))$/i;
+
 const MAX_HEADER_NAMES = 2000;
 const headerNames = new Map<string, string | null>();
 
@@ -93,11 +97,11 @@ export function readRequest(request: RequestFacts, carrier: string): RouteReadin
     references.push({ slot, place, name, value, hint, wrapping, repeated: false });
   };
 
-  const { route, collection } = readPath(path, request.template, add);
+  const { route, collection, routes } = readPath(path, request.template, add);
   if (query !== '') {
     for (const [name, value] of queryPairs(query, 100)) {
       const bare = name.replace(/\[\d*\]$/, '');
-      if (carrier === `query:${name}` || CREDENTIAL_NAME.test(bare)) continue;
+      if (carrier === `query:${name}` || CREDENTIAL_NAME.test(bare) || PAGING_NAME.test(bare)) continue;
       const hint = referentOf(bare) || collection;
       const parts = value.includes(',') ? value.split(',') : [value];
       for (const part of parts) add('query', foldName(bare), bare, part.trim(), hint, '', parts.length > 1 || bare !== name);
@@ -109,7 +113,7 @@ export function readRequest(request: RequestFacts, carrier: string): RouteReadin
     if (name === null) continue;
     if (name === 'cookie') hasCookies = true;
     else if (carrier !== `header:${name}`)
-      add('header', name, name, request.headers[i + 1], referentOf(name.replace(/^x-/, '')) || collection, '', false);
+      add('header', name, name, request.headers[i + 1], referentOf(name.startsWith('x-') ? name.slice(2) : name) || collection, '', false);
   }
   for (const [name, value] of hasCookies ? cookies(request.headers) : []) {
     if (carrier === `cookie:${name}` || CREDENTIAL_NAME.test(name)) continue;
@@ -118,8 +122,9 @@ export function readRequest(request: RequestFacts, carrier: string): RouteReadin
   if (request.bodyText !== null && request.bodyText !== '') readBody(request, collection, add);
   const marked =
     repeatedSlots.size === 0 ? references : references.map((one) => (repeatedSlots.has(one.slot) ? { ...one, repeated: true } : one));
+  const verb = method === 'HEAD' ? 'GET' : method;
   return {
-    route: `${method === 'HEAD' ? 'GET' : method} ${route}`,
+    route: routes?.get(verb) ?? remembered(routes, verb, `${verb} ${route}`),
     collection,
     references: marked,
     answerSlot: answerSlotOf(references),
@@ -127,8 +132,14 @@ export function readRequest(request: RequestFacts, carrier: string): RouteReadin
   };
 }
 
+function remembered(routes: Map<string, string> | null, verb: string, route: string): string {
+  if (routes !== null && routes.size < 20) routes.set(verb, route);
+  return route;
+}
+
 /** Word-valued query parameters choose what is listed (`scope=team`, `filter=mine`); numbers, ids and free text only page or search in it. */
 function answerSlotOf(references: readonly Reference[]): string {
+  if (!references.some((one) => one.place === 'query')) return 'answer';
   const words = references.filter(
     (one) =>
       one.place === 'query' &&
@@ -165,8 +176,12 @@ function effectiveMethod(request: RequestFacts, query: string): string {
   return /^[A-Z]{3,10}$/.test(method) ? method : request.method.toUpperCase();
 }
 
-function readPath(path: string, template: string | null, add: Add): { route: string; collection: string } {
-  const raw = path.split('/').filter((segment) => segment !== '' && segment !== '.');
+function readPath(
+  path: string,
+  template: string | null,
+  add: Add,
+): Pick<PathPlan, 'route' | 'collection'> & { routes: PathPlan['routes'] | null } {
+  const raw = segmentsOf(path);
   if (template !== null) {
     const known = planOf(template);
     if (known.length === raw.length) {
@@ -199,11 +214,21 @@ function readPath(path: string, template: string | null, add: Add): { route: str
     out.push('{}');
     index++;
   }
-  return { route: `/${out.join('/')}`, collection: last };
+  return { route: `/${out.join('/')}`, collection: last, routes: null };
+}
+
+function segmentsOf(path: string): string[] {
+  const all = path.split('/');
+  const isPlain = all[0] === '' && !all.includes('', 1) && !all.includes('.');
+  if (!isPlain) return all.filter((segment) => segment !== '' && segment !== '.');
+  all.shift();
+  return all;
 }
 
 interface PathPlan {
   readonly route: string;
+  /** The route with each method that was seen, so that one text stands for it everywhere. */
+  readonly routes: Map<string, string>;
   readonly collection: string;
   /** Segments of the template, and which of them are parameters. */
   readonly length: number;
@@ -230,7 +255,7 @@ function planOf(template: string): PathPlan {
       out.push(shape.toLowerCase());
     }
   });
-  const plan: PathPlan = { route: `/${out.join('/')}`, collection: owner, length: segments.length, parameters };
+  const plan: PathPlan = { route: `/${out.join('/')}`, routes: new Map(), collection: owner, length: segments.length, parameters };
   if (plans.size >= MAX_PLANS) plans.clear();
   plans.set(template, plan);
   return plan;
@@ -255,6 +280,9 @@ function innerValue(shape: string, segment: string): string {
 
 /** OData and matrix style `(42)`, `'42'` → `42`. */
 function unwrapped(value: string): string {
+  const first = value.charCodeAt(0);
+  const last = value.charCodeAt(value.length - 1);
+  if (first > 41 && last > 41) return value;
   return value.replace(/^[('"]+|[)'"]+$/g, '') || value;
 }
 

@@ -53,7 +53,7 @@ for (const { name, people: given, privileged } of cases) {
     const people = new People(known, nothing, nothing, nothing);
     const roles = new Roles(people);
     const all = given.map(({ claims, owned }, index) => {
-      const person = people.of(`p_${index}`, 1);
+      const person = people.add(`p_${index}`, 1);
       person.owned = owned ?? 0;
       roles.note('api', person, claims);
       return person;
@@ -71,15 +71,15 @@ t.test('who comes later with a role that sees everything', async (t) => {
   const nothing = () => undefined;
   const people = new People(known, nothing, nothing, nothing);
   const roles = new Roles(people);
-  const staff = ['a', 'b'].map((key) => people.of(key, 1));
+  const staff = ['a', 'b'].map((key) => people.add(key, 1));
   for (const person of staff) {
     roles.note('api', person, { role: 'support' });
     for (let owner = 1; owner < 6; owner++) roles.reached(person, owner);
   }
-  const later = people.of('c', 2);
+  const later = people.add('c', 2);
   roles.note('api', later, { role: 'support' });
   t.ok(later.flags & PERSON.privileged);
-  const other = people.of('d', 2);
+  const other = people.add('d', 2);
   roles.note('other', other, { role: 'support' });
   t.notOk(other.flags & PERSON.privileged, 'a role of another service');
 });

@@ -22,9 +22,20 @@ export function foldName(name: string): string {
 }
 
 const REFERENCE_SUFFIX = /(?:id|uuid|guid|ref|reference|no|number|num|key|code|slug|urn)$/;
+const referents = new Map<string, string>();
 
 /** The thing that a reference name points at: `orderId`, `order_ref`, `orders[]` → `order`; empty when the name is only `id`. */
 export function referentOf(name: string): string {
+  let referent = referents.get(name);
+  if (referent === undefined) {
+    referent = findReferent(name);
+    if (referents.size >= MAX_FOLDED) referents.clear();
+    referents.set(name, referent);
+  }
+  return referent;
+}
+
+function findReferent(name: string): string {
   const plain = foldName(name.replace(/\[\d*\]$/, ''));
   const bare = plain.replace(REFERENCE_SUFFIX, '');
   return bare === '' || bare === 'object' || bare === 'resource' || bare === 'entity' ? '' : foldName(bare);
@@ -45,10 +56,16 @@ export function isEnvelope(name: string): boolean {
 export function isIdentifier(value: string): boolean {
   const length = value.length;
   if (length === 0 || length > 200) return false;
+  let digits = 0;
+  let marks = 0;
   for (let i = 0; i < length; i++) {
     const code = value.charCodeAt(i);
     if (code <= 32 || code === 34 || code === 60 || code === 62 || code === 123 || code === 125) return false;
+    if (code >= 48 && code <= 57) digits++;
+    else if (code === 45 || code === 46) marks++;
   }
+  // Only dates and decimal numbers are left out, and both begin with a digit.
+  if (marks === 0 || digits < 2 || value.charCodeAt(0) > 57) return true;
   return !/^\d{4}-\d\d-\d\d(?:[T ].*)?$/.test(value) && !/^\d+\.\d+$/.test(value);
 }
 
@@ -62,11 +79,17 @@ const WORD = /^[A-Za-z]+(?:[-_.][A-Za-z]+)*$/;
 export function isGloballyUnique(value: string): boolean {
   const length = value.length;
   if (length < 6) return false;
-  if (INTEGER.test(value)) return length >= 13;
-  if (WORD.test(value)) return length >= 22 || (length >= 12 && /[a-z][A-Z]/.test(value) && !/[-_.]/.test(value));
-  const hasDigit = /\d/.test(value);
-  const hasLetter = /[A-Za-z]/.test(value);
-  return (hasDigit && hasLetter && length >= 7) || value.includes('@');
+  let digits = 0;
+  let letters = 0;
+  for (let i = 0; i < length; i++) {
+    const code = value.charCodeAt(i);
+    if (code >= 48 && code <= 57) digits++;
+    else if ((code | 32) >= 97 && (code | 32) <= 122) letters++;
+    else if (code === 64) return true;
+  }
+  if (digits + (value.charCodeAt(0) === 45 ? 1 : 0) === length && digits > 0) return length >= 13;
+  if (digits > 0) return letters > 0 && length >= 7;
+  return WORD.test(value) && (length >= 22 || (length >= 12 && letters === length && /[a-z][A-Z]/.test(value)));
 }
 
 /** True when a literal path segment is surely a value: integers, UUIDs, long mixed texts. Words, `v1` and `2fa` stay static. */
@@ -87,7 +110,9 @@ export function shapeOf(value: string): string {
 
 /** The id inside a reference that is written as a link or URN: `/users/42`, `https://h/users/42`, `urn:x:user:42` → `42`; others unchanged. */
 export function unlink(value: string): string {
-  if (value.length > 300) return value;
+  const first = value.charCodeAt(0);
+  // Links begin with `/`, `http`, `urn:` or `gid:`.
+  if ((first !== 47 && first !== 104 && first !== 117 && first !== 103) || value.length > 300) return value;
   if (value.startsWith('/') || /^https?:\/\//.test(value)) {
     const path = value.split(/[?#]/, 1)[0].replace(/\/+$/, '');
     const last = path.slice(path.lastIndexOf('/') + 1);

@@ -1,6 +1,7 @@
 /**
  * The small half of what was learned: per route and resource, not per object. Plain JSON, so that it travels to gateways and into checkpoints.
  */
+import { ruledPath } from './paths.js';
 
 /** Relations that a slot may deny or allow, from the weakest claim to none. */
 export const CLASSES = ['granted', 'listed', 'group', 'unlisted', 'foreign'] as const;
@@ -23,8 +24,7 @@ export interface SlotRule {
   /** Principals and accesses that the stances rest on, for explanations. */
   readonly principals: number;
   readonly accesses: number;
-  /** Shape classes of values seen here, and JSON wrappings. */
-  readonly shapes: string;
+  /** JSON wrappings of values seen here. */
   readonly wrappings: readonly string[];
   /** Share of requests that repeat the parameter with other values. */
   readonly repeats: number;
@@ -46,36 +46,70 @@ export interface ResourceRule {
   readonly fields: readonly FieldRule[];
 }
 
+/** A resource's rule as it is looked up: with numbers for the paths, and what is asked of it often. */
+export interface KnownRule extends ResourceRule {
+  readonly owners: readonly KnownField[];
+  readonly groups: readonly KnownField[];
+  /** Kinds under which the id itself may be one of the caller's names (`/users/{me}`). */
+  readonly selfKinds: readonly number[];
+  /** Kind of the first field that names a group; -1 without one. */
+  readonly groupKind: number;
+  readonly hasOwner: boolean;
+}
+
+export interface KnownField {
+  readonly number: number;
+  readonly kind: number;
+}
+
+function known(rule: ResourceRule): KnownRule {
+  const numbered = (role: FieldRule['role']): KnownField[] =>
+    rule.fields
+      .filter((field) => field.role === role && field.path !== '@')
+      .map((field) => ({ number: ruledPath(field.path), kind: field.kind }));
+  return {
+    fields: rule.fields,
+    owners: numbered('owner'),
+    groups: numbered('group'),
+    selfKinds: rule.fields.filter((field) => field.path === '@').map((field) => field.kind),
+    groupKind: rule.fields.find((field) => field.role === 'group')?.kind ?? -1,
+    hasOwner: rule.fields.some((field) => field.role === 'owner'),
+  };
+}
+
 export type SheetChange =
   | { readonly route: string; readonly rule: RouteRule | null }
   | { readonly resource: string; readonly rule: ResourceRule | null };
 
-/** All rules, by `service␟route` and `service␟resource`. */
+/** All rules. */
 export class Sheet {
+  /** By `service␟route` and `service␟resource`. */
   readonly routes = new Map<string, RouteRule>();
   readonly resources = new Map<string, ResourceRule>();
+  /** Grows with every change of a resource. */
+  version = 0;
 
-  /** Service → resource → rule: asked several times an access, without making a joined name each time. */
-  readonly #byService = new Map<string, Map<string, ResourceRule>>();
+  /** The same by service and then by name: asked several times an access, without making a joined name each time. */
+  readonly #routes = new Map<string, Map<string, RouteRule>>();
+  readonly #resources = new Map<string, Map<string, KnownRule>>();
 
   apply(change: SheetChange): void {
     if ('route' in change) {
       put(this.routes, change.route, change.rule);
+      putScoped(this.#routes, change.route, change.rule);
       return;
     }
+    this.version++;
     put(this.resources, change.resource, change.rule);
-    const cut = change.resource.indexOf('\u001f');
-    const service = change.resource.slice(0, cut);
-    let rules = this.#byService.get(service);
-    if (rules === undefined) {
-      rules = new Map();
-      this.#byService.set(service, rules);
-    }
-    put(rules, change.resource.slice(cut + 1), change.rule);
+    putScoped(this.#resources, change.resource, change.rule === null ? null : known(change.rule));
   }
 
-  resource(service: string, name: string): ResourceRule | undefined {
-    return this.#byService.get(service)?.get(name);
+  route(service: string, name: string): RouteRule | undefined {
+    return this.#routes.get(service)?.get(name);
+  }
+
+  resource(service: string, name: string): KnownRule | undefined {
+    return this.#resources.get(service)?.get(name);
   }
 
   changes(): SheetChange[] {
@@ -84,6 +118,17 @@ export class Sheet {
       ...[...this.resources].map(([resource, rule]) => ({ resource, rule })),
     ];
   }
+}
+
+function putScoped<V>(map: Map<string, Map<string, V>>, key: string, value: V | null): void {
+  const cut = key.indexOf('\u001f');
+  const service = key.slice(0, cut);
+  let inner = map.get(service);
+  if (inner === undefined) {
+    inner = new Map();
+    map.set(service, inner);
+  }
+  put(inner, key.slice(cut + 1), value);
 }
 
 function put<V>(map: Map<string, V>, key: string, value: V | null): void {

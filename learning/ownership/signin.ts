@@ -1,11 +1,16 @@
 import { type HeaderList, headerAll, type Principal, PrincipalReader } from '../../exchange/index.js';
-import type { Field } from './answer.js';
 
 /** Something an answer said about the person it handed a credential to. */
 export interface Told {
   readonly source: string;
   readonly path: string;
   readonly text: string;
+}
+
+/** A scalar of an answer. */
+export interface Field {
+  readonly path: string;
+  readonly value: string;
 }
 
 interface Pending {

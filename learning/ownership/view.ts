@@ -6,7 +6,6 @@ import { Knowledge, SPACE } from './knowledge.js';
 import { namedKind } from './people.js';
 import { type RequestFacts, type RouteReading, readRequest } from './references.js';
 import { foldRoute } from './routes.js';
-import { scoped } from './sheet.js';
 import { applyDelta } from './wire.js';
 
 /** A request as the gateway sees it. `template` null: the path is not in the inventory (yet). */
@@ -81,14 +80,15 @@ export class OwnershipView {
   /** What {@link judgeRequest} and {@link judgeResponse} want to see of this route; both false for routes without learned slots. */
   needs(service: string, method: string, template: string | null): { requestBody: boolean; responseBody: boolean } {
     if (template === null) return { requestBody: false, responseBody: false };
-    const rule = this.#known.sheet.routes.get(scoped(service, foldRoute(method, template)));
+    const rule = this.#known.sheet.route(service, foldRoute(method, template));
     if (rule === undefined) return { requestBody: false, responseBody: false };
     const slots = Object.entries(rule.slots);
     return {
       requestBody: slots.some(([slot]) => slot.startsWith('body:')),
       responseBody: slots.some(
         ([, slot]) =>
-          Object.values(slot.stances).some((stance) => stance.is === 'deny') && this.#known.resource(service, slot.resource) !== undefined,
+          Object.values(slot.stances).some((stance) => stance.is === 'deny') &&
+          this.#known.sheet.resource(service, slot.resource) !== undefined,
       ),
     };
   }
@@ -118,7 +118,7 @@ export class OwnershipView {
     };
     const reading = readRequest(facts, request.carrier ?? '');
     const known = this.#known;
-    if (!known.sheet.routes.has(scoped(request.service, reading.route))) {
+    if (known.sheet.route(request.service, reading.route) === undefined) {
       if (answer === null) this.#note(request, reading);
       return null;
     }

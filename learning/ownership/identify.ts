@@ -1,0 +1,110 @@
+import type { Principal } from '../../exchange/index.js';
+import type { AnswerObject } from './answer.js';
+import { PERSON } from './knowledge.js';
+import { pathName } from './paths.js';
+import type { People, Person } from './people.js';
+import type { Reading } from './reading.js';
+import type { Roles } from './roles.js';
+import type { Field, SignIns, Told } from './signin.js';
+
+/** Claims that never name anybody; roles are shared by many and may change. */
+const PLAIN_CLAIM = /^(?:exp|iat|nbf|jti|alg|sid|iss|aud)$/;
+const ROLE_CLAIM = /role|permission|scope|scp|authorit/i;
+const MAX_FIELDS = 60;
+
+/** Who a caller is: what claims, sign-ins and `/me`-like answers say goes to {@link People}. */
+export class Identify {
+  constructor(
+    private readonly people: People,
+    private readonly signIns: SignIns,
+    private readonly roles: Roles,
+  ) {}
+
+  /** The person behind a principal, with what its token says. */
+  personOf(principal: Principal, nowMs: number, service: string): Person {
+    const known = this.people.find(principal.key);
+    const person = known ?? this.#welcome(principal, nowMs, service);
+    if (principal.claims !== undefined && person.role === '') this.roles.note(service, person, principal.claims);
+    person.lastSeenMs = nowMs;
+    person.requests++;
+    return person;
+  }
+
+  #welcome(principal: Principal, nowMs: number, service: string): Person {
+    const pending = this.signIns.claim(principal.key);
+    const by = pending === undefined || pending.by === 0 ? undefined : this.people.get(pending.by);
+    if (by !== undefined) this.people.bind(principal.key, by);
+    let person = by ?? this.people.add(principal.key, nowMs);
+    if (pending !== undefined) {
+      for (const told of pending.told) person = this.people.tell(told.source, told.path, person, told.text, true);
+      if (pending.registered) this.people.setFlags(person, PERSON.established);
+    }
+    if (principal.claims !== undefined) return this.#readClaims(principal.claims, person, service);
+    const isName = principal.label !== '' && principal.kind !== 'jwt' && !principal.label.includes('…');
+    return isName ? this.people.tell(`name:${principal.kind}`, 'username', person, principal.label, true) : person;
+  }
+
+  #readClaims(claims: NonNullable<Principal['claims']>, person: Person, service: string): Person {
+    let at = person;
+    for (const [name, claim] of Object.entries(claims)) {
+      if (PLAIN_CLAIM.test(name) || ROLE_CLAIM.test(name)) continue;
+      if (typeof claim === 'string' || typeof claim === 'number')
+        at = this.people.tell(`claim:${service}:${name}`, name.toLowerCase(), at, String(claim), true);
+    }
+    return at;
+  }
+
+  /** Credentials that the answer hands out, and what a `/me`-like answer says of the caller. */
+  learn(read: Reading): void {
+    const { exchange } = read.observation;
+    const { response } = exchange;
+    if (response === null) return;
+    const outer = read.objects.filter((object) => !object.inList);
+    const fields = fieldsOf(outer);
+    const handed = this.signIns.credentials(exchange.request.method, response.headers, fields);
+    if (handed.length > 0) this.#expect(read, handed, fields);
+    if (read.person !== null && read.reading.method === 'GET' && outer.length === read.objects.length) this.#readMe(read, read.person);
+  }
+
+  #expect(read: Reading, handed: readonly Principal[], fields: readonly Field[]): void {
+    const { service, reading } = read;
+    const told: Told[] = [];
+    const tell = (place: string, path: string, text: string): void => {
+      if (text.length <= 100 && !/token|key|secret|pass|expire|type$/i.test(path))
+        told.push({ source: `${place}:${service}:${reading.route}:${path}`, path, text });
+    };
+    for (const field of fields) if (!field.path.startsWith('^')) tell('answer', field.path, field.value);
+    for (const reference of reading.references)
+      if (reference.place === 'body') tell('asked', reference.name.toLowerCase(), reference.value);
+    for (const principal of handed) {
+      if (read.observation.exchange.principal?.key === principal.key || this.people.find(principal.key) !== undefined) continue;
+      this.signIns.expect(principal.key, {
+        told,
+        by: read.person?.id ?? 0,
+        registered: /regist|sign-?up|join|enrol|create-?account|\/(?:users|accounts|members|customers)$/.test(reading.route),
+      });
+    }
+  }
+
+  #readMe(read: Reading, caller: Person): void {
+    const { service, reading } = read;
+    // With anything to choose or page by, it is a search and not `/me`.
+    if (read.observation.exchange.request.target.includes('?') || reading.references.some((one) => one.place === 'path')) return;
+    const roots = read.objects.filter((object) => object.isRoot);
+    if (roots.length !== 1) return;
+    let person = caller;
+    for (const [index, number] of roots[0].paths.entries()) {
+      const path = pathName(number);
+      if (path.includes('[]') || path.startsWith('^') || path.split('.').length > 2) continue;
+      person = this.people.tell(`me:${service}:${reading.route}:${path}`, path, person, roots[0].values[index], true);
+    }
+  }
+}
+
+function fieldsOf(objects: readonly AnswerObject[]): Field[] {
+  const fields: Field[] = [];
+  for (const object of objects)
+    for (let i = 0; i < object.paths.length && fields.length < MAX_FIELDS; i++)
+      fields.push({ path: pathName(object.paths[i]), value: object.values[i] });
+  return fields;
+}

@@ -1,0 +1,239 @@
+import type { AccessVerdict } from '../../exchange/index.js';
+import type { AnswerObject } from './answer.js';
+import { addSamples, type Sample } from './contexts.js';
+import type { Identify } from './identify.js';
+import { relationAt } from './judge.js';
+import { GRANT, type Knowledge, PERSON, type Relation, SPACE } from './knowledge.js';
+import type { Handing, Lists } from './lists.js';
+import type { Objects } from './objects.js';
+import { namedKind, type People, type Person } from './people.js';
+import type { Places } from './places.js';
+import { fieldsOf, isCreation, isNamed, type Reading, SAFE, subjectOf } from './reading.js';
+import type { Reference } from './references.js';
+import type { Roles } from './roles.js';
+import { isGloballyUnique } from './shape.js';
+import type { AccessClass } from './sheet.js';
+
+const MAX_WAITING_GRANTS = 20_000;
+/** Samples that one answer may give of what a list shows. */
+const MAX_OF_LIST = 12;
+
+export interface GuessLimits {
+  /** Misses in a row (decaying) from which unknown ids are refused. */
+  readonly guessesToBlock: number;
+}
+
+/** What one exchange teaches: of the caller, of the place it reached, of the objects that the answer shows, of what was given to whom. */
+export class Learning {
+  readonly #waitingGrants = new Map<number, number[]>();
+  #scratch = new Uint32Array(4096);
+
+  constructor(
+    private readonly known: Knowledge,
+    private readonly people: People,
+    private readonly objects: Objects,
+    private readonly places: Places,
+    private readonly lists: Lists,
+    private readonly roles: Roles,
+    private readonly identify: Identify,
+    private readonly limits: GuessLimits,
+  ) {
+    people.onIdentity = (person, value) => {
+      const waiting = this.#waitingGrants.get(value) ?? [];
+      this.#waitingGrants.delete(value);
+      for (let i = 0; i < waiting.length; i += 3) people.addGrant(person, waiting[i], waiting[i + 1], waiting[i + 2]);
+    };
+  }
+
+  /** Hashes the fields of an answer's objects, each once; they stay good until the next call. */
+  hash(objects: readonly AnswerObject[]): void {
+    let length = 0;
+    for (const object of objects) length += object.hashedLength;
+    if (length > this.#scratch.length) this.#scratch = new Uint32Array(length * 2);
+    let at = 0;
+    for (const object of objects) {
+      object.hashFields(this.known.hash, SPACE.value, this.#scratch, at);
+      at += object.hashedLength;
+    }
+  }
+
+  learn(read: Reading, verdict: AccessVerdict | null): void {
+    const { outcome } = read.observation.exchange;
+    if (outcome.action === 'blocked' && outcome.phase === 'request') {
+      if (read.person !== null && (read.person.flags & PERSON.privileged) === 0)
+        this.#learnAccesses({ ...read, objects: [] }, read.person, true);
+      return;
+    }
+    if (read.person !== null) this.#learnMisses(read, read.person);
+    if (read.status < 200 || (read.status >= 300 && read.status !== 304)) return;
+    const denied = verdict !== null && verdict.relation !== 'own' && verdict.confidence >= 0.5;
+    if (!denied) this.identify.learn(read);
+    const person = read.person === null ? null : (this.people.get(read.person.id) ?? read.person);
+    if (person !== null && (person.flags & PERSON.privileged) !== 0) this.#learnStaff(read, person);
+    // What a proven regime denies is no example of what is normal, or an attack would argue for itself.
+    else if (person !== null) this.#learnAccesses(read, person, verdict?.enforceable === true);
+    this.#learnObjects(read, person, denied);
+    if (person !== null && !SAFE.has(read.reading.method) && !denied) this.#learnGrants(read, person);
+  }
+
+  /** Ids that do not exist: one by one a mistake, several in a row a search. Each success takes some of the suspicion back. */
+  #learnMisses(read: Reading, person: Person): void {
+    const { service, status, reading } = read;
+    const isMiss = status === 404 || status === 403 || status === 410 || status === 422;
+    if (!isMiss && person.misses === 0) return;
+    const route = this.known.sheet.route(service, reading.route);
+    if (route === undefined) return;
+    if (!isMiss) {
+      if (status >= 200 && status < 300) person.misses *= 0.85;
+    } else {
+      for (const reference of reading.references) {
+        const rule = route.slots[reference.slot];
+        if (rule === undefined) continue;
+        this.known.objectKey(this.known.resource(service, rule.resource), reference.value);
+        const { hi, lo } = this.known.hash;
+        if (this.known.table.get(hi, lo) || this.objects.details.has(hi, lo)) continue;
+        person.misses += 1;
+        break;
+      }
+    }
+    if (person.misses >= this.limits.guessesToBlock) this.people.setFlags(person, PERSON.guessing);
+    else if (person.misses < 1.5) this.people.clearFlags(person, PERSON.guessing);
+  }
+
+  #learnAccesses(read: Reading, person: Person, denied: boolean): void {
+    const mutates = !SAFE.has(read.reading.method);
+    for (const reference of read.reading.references) this.#learnAccess(read, reference, person, mutates, denied);
+    this.#learnList(read, person, mutates, denied);
+  }
+
+  #learnAccess(read: Reading, reference: Reference, person: Person, mutates: boolean, denied: boolean): void {
+    const { service } = read;
+    const context = this.places.at(service, read.reading, reference, mutates);
+    if (context === null) return;
+    context.uses++;
+    if (reference.repeated) context.repeated++;
+    if (context.wrappings.size < 8) context.wrappings.set(reference.wrapping, (context.wrappings.get(reference.wrapping) ?? 0) + 1);
+    const resource = this.known.resource(service, context.resource);
+    this.known.objectKey(resource, reference.value);
+    const { hi, lo } = this.known.hash;
+    const about = subjectOf(read.objects, reference);
+    const held = mutates || about === null ? this.objects.details.of(hi, lo) : null;
+    const sample: Sample = {
+      person: person.id,
+      hi,
+      lo,
+      value: this.known.valueHash(reference.value),
+      fields: held ?? (about === null ? null : fieldsOf(about)),
+      denied: false,
+    };
+    const relation = this.places.relate(context, sample, person.id);
+    // Whose access it was may come out later: somebody without a name is held against the regime as a stranger would be.
+    const stance = context.rule?.stances[relation === 'unidentified' || relation === 'ungrouped' ? 'foreign' : (relation as AccessClass)];
+    addSamples(context, [denied || (stance?.is === 'deny' && stance.proven) ? { ...sample, denied: true } : sample]);
+    if (relation === 'foreign' && read.status < 300) this.roles.reached(person, this.places.ownersIn(context, sample)[0] ?? 0);
+    if (relation === 'own') this.lists.owns(person, resource.rule);
+    else if (relation === 'unidentified' && (context.rule?.stances.foreign.is === 'deny' || mutates))
+      this.people.voteByOpening(person, this.places.ownersIn(context, sample));
+    this.places.reviewIfDue(context);
+  }
+
+  /** What a route without ids answered, or created. */
+  #learnList(read: Reading, person: Person, mutates: boolean, denied: boolean): void {
+    const { service, reading } = read;
+    if (read.objects.length === 0 || (read.status !== 201 && reading.references.some((one) => one.place === 'path'))) return;
+    const listed = read.objects.filter((object) => object.id !== null && (object.inList || object.isRoot) && !isNamed(reading, object));
+    if (listed.length === 0) return;
+    const created = isCreation(read);
+    if (mutates && !created) return;
+    const resource = this.known.resource(service, listed[0].resource);
+    const context = this.places.make(service, reading.route, created ? 'answer!' : reading.answerSlot, resource.name, mutates);
+    context.uses++;
+    const samples: Sample[] = [];
+    for (const object of listed.slice(0, MAX_OF_LIST)) {
+      if (object.resource !== resource.name) continue;
+      this.known.objectKey(resource, object.id as string);
+      const { hi, lo } = this.known.hash;
+      samples.push({ person: person.id, hi, lo, value: 0, fields: fieldsOf(object), denied });
+    }
+    addSamples(context, samples);
+    this.places.reviewIfDue(context);
+  }
+
+  #learnStaff(read: Reading, person: Person): void {
+    for (const reference of read.reading.references) {
+      const context = this.places.at(read.service, read.reading, reference, !SAFE.has(read.reading.method));
+      if (context === null) continue;
+      context.staffUses++;
+      context.people.delete(person.id);
+      if (context.staff.size < 100) context.staff.add(person.id);
+      if (context.staffUses % 8 === 0) this.places.refresh(context);
+    }
+  }
+
+  #learnObjects(read: Reading, person: Person | null, denied: boolean): void {
+    if (read.objects.length === 0) return;
+    const { service, reading } = read;
+    const pathReference =
+      reading.references.findLast((one) => one.place === 'path') ??
+      reading.references.find((one) => one.place === 'query' || one.place === 'header' || one.place === 'body');
+    const idFree = !reading.references.some((one) => one.place === 'path');
+    if (person !== null && (idFree || read.status === 201) && !denied) this.lists.voteByList(read, person);
+    const handing = person !== null && idFree ? this.lists.handing(read, person) : null;
+    this.objects.details.nextAnswer();
+    for (const object of read.objects) {
+      if (object.id !== null) this.#learnObject(read, object, object.id, handing, denied);
+      if (object.isRoot && pathReference !== undefined && object.id !== pathReference.value) {
+        const context = this.places.get(service, reading.route, pathReference.slot);
+        if (context !== undefined && (pathReference.place === 'path' || object.id === null)) {
+          const resource = this.known.resource(service, context.resource);
+          this.known.objectKey(resource, pathReference.value);
+          const { hi, lo } = this.known.hash;
+          this.objects.learn(hi, lo, resource, object.hashed as Uint32Array, object.hashedFrom, object.hashedLength);
+        }
+      }
+    }
+  }
+
+  #learnObject(read: Reading, object: AnswerObject, id: string, handing: Handing | null, denied: boolean): void {
+    const resource = this.known.resource(read.service, object.resource);
+    this.known.objectKey(resource, id);
+    const { hi, lo } = this.known.hash;
+    // Lists repeat what they embed (the same owner in every element): once is enough.
+    if (!this.objects.learn(hi, lo, resource, object.hashed as Uint32Array, object.hashedFrom, object.hashedLength)) return;
+    this.places.noteId(this.known.valueHash(id), resource);
+    if (handing === null || !(object.inList || object.isRoot) || isNamed(read.reading, object)) return;
+    if (!denied) this.lists.handOut(handing, resource, id, hi, lo);
+    else if (handing.person.owned === 0) this.lists.broad(handing, hi, lo);
+  }
+
+  #learnGrants(read: Reading, person: Person): void {
+    const { service, reading } = read;
+    const route = this.known.sheet.route(service, reading.route);
+    const subject = reading.references.findLast((one) => one.place === 'path' || one.place === 'query' || one.place === 'header');
+    if (subject === undefined) return;
+    const rule = route?.slots[subject.slot];
+    const resource = this.known.resource(service, rule?.resource ?? subject.hint);
+    this.known.objectKey(resource, subject.value);
+    const { hi, lo } = this.known.hash;
+    const relation: Relation =
+      rule === undefined ? 'unknown' : relationAt(this.known, person.id, subject, resource, reading, { status: read.status, objects: [] });
+    if (relation === 'foreign') return;
+    for (const reference of reading.references) {
+      if (reference.place !== 'body' || reference.value === subject.value) continue;
+      const value = this.known.valueHash(reference.value);
+      const strength = relation === 'own' ? GRANT.granted : GRANT.weak;
+      const holder = this.people.holder(value, namedKind(reference.value));
+      if (holder !== undefined) this.people.addGrant(holder, hi, lo, strength);
+      else if (isGloballyUnique(reference.value) || /user|member|recipient|grantee|assignee|email|owner/i.test(reference.name)) {
+        this.await(value, hi, lo, strength);
+      }
+    }
+  }
+
+  /** Keeps a grant for somebody whose identity has not been seen yet. */
+  await(value: number, hi: number, lo: number, grant: number): void {
+    const waiting = this.#waitingGrants.get(value) ?? [];
+    for (let i = 0; i < waiting.length; i += 3) if (waiting[i] === hi && waiting[i + 1] === lo) return;
+    if (this.#waitingGrants.size < MAX_WAITING_GRANTS) this.#waitingGrants.set(value, [...waiting.slice(-297), hi, lo, grant]);
+  }
+}

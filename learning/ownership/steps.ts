@@ -1,0 +1,121 @@
+import { pathNumber } from './paths.js';
+import { foldName, isEnvelope } from './shape.js';
+
+/**
+ * What the keys of JSON answers mean, worked out once for each key and each path of keys: the objects of a list all have the same ones, so that
+ * reading one is a look-up a key.
+ */
+
+const ID_KEYS = ['id', '_id', 'uuid', 'guid', 'uid', 'ID', 'Id', '@id'];
+const SECOND_ID_KEYS = ['slug', 'key', 'code', 'number', 'ref', 'reference', 'handle'];
+/** Rank of a key whose values are no ids. */
+export const NO_ID_RANK = 98;
+const UNASKED = -2;
+const MEMBER_NAME = /^(?:_?id|uuid|uid|.*[a-z](?:_id|Id|-id)|user|member|username|email|login|handle)$/;
+const ID_SUFFIX = /^(?:id|uuid|guid|key|ref|no|number|code|)$/;
+/** Together with those below them; beyond, everything is forgotten and worked out again. */
+const MAX_STEPS = 40_000;
+
+/** One spelling of a key. */
+export class Key {
+  readonly folded: string;
+  readonly isEnvelope: boolean;
+  /** How good an id a value under it makes: the less the better, up to 7 always, {@link NO_ID_RANK} never. */
+  readonly idRank: number;
+  /** It holds fields of the object itself, not another object. */
+  readonly isOwnPart: boolean;
+  #resource = '';
+  #isIdOfIt = false;
+
+  constructor(spelling: string) {
+    this.folded = foldName(spelling);
+    this.isEnvelope = isEnvelope(spelling);
+    const first = ID_KEYS.indexOf(spelling);
+    const second = SECOND_ID_KEYS.indexOf(spelling);
+    this.idRank = first >= 0 ? first : second >= 0 ? ID_KEYS.length + second : NO_ID_RANK;
+    this.isOwnPart = spelling === 'attributes' || spelling === 'relationships' || spelling === '_links' || spelling.startsWith('$');
+  }
+
+  /** `orderNo` is an id of an order, and so is `order` when it is a scalar. */
+  isIdOf(resource: string): boolean {
+    if (resource !== this.#resource) {
+      this.#resource = resource;
+      this.#isIdOfIt = this.folded.startsWith(resource) && ID_SUFFIX.test(this.folded.slice(resource.length));
+    }
+    return this.#isIdOfIt;
+  }
+}
+
+/** A way from the top of an object down to a field. */
+export class Step {
+  readonly #children = new Map<string, Step>();
+  #members: Map<string, number> | null = null;
+  #path = UNASKED;
+  #listPath = UNASKED;
+
+  constructor(
+    readonly key: Key,
+    private readonly at: string,
+  ) {}
+
+  /** Number of the path of a scalar here; -1 when there are too many paths. */
+  get path(): number {
+    if (this.#path === UNASKED) this.#path = pathNumber(this.at === '' ? this.key.folded : this.at);
+    return this.#path;
+  }
+
+  /** The same for the scalars of a list. */
+  get listPath(): number {
+    if (this.#listPath === UNASKED) this.#listPath = pathNumber(`${this.at}[]`);
+    return this.#listPath;
+  }
+
+  /** The step below; envelopes below the top do not show in the path. */
+  child(spelling: string, depth: number): Step {
+    let step = this.#children.get(spelling);
+    if (step === undefined) {
+      const key = keyOf(spelling);
+      const at = key.isEnvelope && depth > 0 ? this.at : this.at === '' ? key.folded : `${this.at}.${key.folded}`;
+      step = new Step(key, at);
+      this.#children.set(spelling, step);
+      made++;
+    }
+    return step;
+  }
+
+  /** Number of the path of a field of the objects in a list here; -1 for fields that say nothing about people. */
+  memberPath(spelling: string): number {
+    this.#members ??= new Map();
+    let path = this.#members.get(spelling);
+    if (path === undefined) {
+      path = MEMBER_NAME.test(spelling) ? pathNumber(`${this.at}[].${foldName(spelling)}`) : -1;
+      this.#members.set(spelling, path);
+      made++;
+    }
+    return path;
+  }
+}
+
+let keys = new Map<string, Key>();
+let made = 0;
+let top: Step | null = null;
+
+export function keyOf(spelling: string): Key {
+  let key = keys.get(spelling);
+  if (key === undefined) {
+    key = new Key(spelling);
+    keys.set(spelling, key);
+    made++;
+  }
+  return key;
+}
+
+/** The top of every object. */
+export function stepsBelow(): Step {
+  if (top === null || made > MAX_STEPS) {
+    keys = new Map();
+    made = 0;
+    top = new Step(keyOf(''), '');
+  }
+  return top;
+}
