@@ -21,6 +21,10 @@ export interface DecodedBody {
   readonly problem: null | 'truncated' | 'too-big' | 'bad-encoding' | 'unsupported-encoding';
 }
 
+/** zlib takes no less, and more at once helps nobody. */
+const MIN_ROOM_BYTES = 64;
+const MAX_ROOM_BYTES = 262_144;
+
 type Inflate = (bytes: Uint8Array, options: zlib.ZlibOptions) => Buffer;
 const zstd = (zlib as { zstdDecompressSync?: Inflate }).zstdDecompressSync;
 
@@ -67,7 +71,7 @@ function inflate(coding: string, bytes: Uint8Array, maxBytes: number, truncated:
   switch (coding) {
     case 'gzip':
     case 'x-gzip':
-      return run(zlib.gunzipSync, options);
+      return run(zlib.gunzipSync, { ...options, chunkSize: outputBytesOf(bytes, maxBytes) });
     case 'deflate': {
       const wrapped = run(zlib.inflateSync, options);
       return wrapped.problem === 'bad-encoding' ? run(zlib.inflateRawSync, options) : wrapped;
@@ -82,6 +86,18 @@ function inflate(coding: string, bytes: Uint8Array, maxBytes: number, truncated:
     default:
       return { bytes, problem: 'unsupported-encoding' };
   }
+}
+
+/**
+ * Room for what a gzip member inflates to, by the length at its end (RFC 1952 §2.3.1): one buffer that fits costs half of what the usual 16 KiB does. It is a
+ * guess, more room is made when it was too small.
+ */
+function outputBytesOf(bytes: Uint8Array, maxBytes: number): number {
+  const end = bytes.length;
+  if (end < 18) return MIN_ROOM_BYTES;
+  const told = bytes[end - 4] | (bytes[end - 3] << 8) | (bytes[end - 2] << 16) | (bytes[end - 1] * 0x1000000);
+  const believed = told < 0 || told > end * 64 ? end * 8 : told;
+  return Math.max(MIN_ROOM_BYTES, Math.min(believed + 1, maxBytes, MAX_ROOM_BYTES));
 }
 
 /** The first bytes of a body that inflates past the cap: decodes ever smaller prefixes of the input until the output fits. */

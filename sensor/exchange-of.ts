@@ -1,4 +1,13 @@
-import { type Exchange, emptyBody, header, newId, type Observer, type RequestMessage, type ResponseMessage } from '../exchange/index.js';
+import {
+  type Body,
+  type Exchange,
+  emptyBody,
+  header,
+  newId,
+  type Observer,
+  type RequestMessage,
+  type ResponseMessage,
+} from '../exchange/index.js';
 import type { Message, Pair } from './http/message.js';
 import type { FlowEnds } from './reassembly/flows.js';
 import type { Side } from './reassembly/handler.js';
@@ -45,6 +54,20 @@ export function exchangeOf(pair: Pair, seen: Seen, observer: Observer, ports: Ex
     outcome: { action: 'passed', mode: 'mirror', phase: null, acts: [] },
     tags: [...(pair.tags ?? []), ...operationTags(message), ...(vni === null ? [] : [`vni:${vni}`])],
   };
+}
+
+/** The exchange with bytes of its own, for whoever keeps it longer than the call that handed it over. */
+export function owned(exchange: Exchange): Exchange {
+  const { request, response } = exchange;
+  return {
+    ...exchange,
+    request: { ...request, body: ownedBody(request.body) },
+    response: response === null ? null : { ...response, body: ownedBody(response.body) },
+  };
+}
+
+function ownedBody(body: Body): Body {
+  return body.bytes.length === 0 ? body : { ...body, bytes: Buffer.from(body.bytes) };
 }
 
 /** As a gateway would take it over or hand it on; in front of a gateway that named the request only the answer has the name. */

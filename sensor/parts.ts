@@ -1,8 +1,8 @@
-import type { Readable } from 'node:stream';
 import { WeirError } from '../exchange/index.js';
 import { newCounters } from './counters.js';
 import { Decoder } from './decode/decoder.js';
 import { hashOf } from './reassembly/flows.js';
+import type { CaptureBytes } from './sources/capture-bytes.js';
 import { PcapSource } from './sources/pcap-file.js';
 import { DEFAULT_LIMITS, type Packet } from './types.js';
 
@@ -25,7 +25,7 @@ const SNAP_BYTES = 262_144;
  *
  * @throws WeirError SENSOR_NOT_A_CAPTURE or SENSOR_FILE_UNREADABLE when nothing could be read at all
  */
-export async function captureParts(name: string, open: () => Readable, parts: number): Promise<AsyncGenerator<CapturePart> | null> {
+export async function captureParts(name: string, open: () => CaptureBytes, parts: number): Promise<AsyncGenerator<CapturePart> | null> {
   const first = await partOf(name, open, 0, parts);
   if (first.fragments > 0) return null;
   return (async function* () {
@@ -36,7 +36,7 @@ export async function captureParts(name: string, open: () => Readable, parts: nu
   })();
 }
 
-async function partOf(name: string, open: () => Readable, index: number, parts: number) {
+async function partOf(name: string, open: () => CaptureBytes, index: number, parts: number) {
   const counters = newCounters();
   const decoder = new Decoder(counters, { tunnelDepth: DEFAULT_LIMITS.tunnelDepth, verifyChecksums: false });
   /** A pcap file has one link type; a pcapng file may have several. */

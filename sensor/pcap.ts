@@ -1,18 +1,20 @@
-import { createReadStream, statSync } from 'node:fs';
-import type { Readable } from 'node:stream';
+import { statSync } from 'node:fs';
 import { type Exchange, type Observer, WeirError } from '../exchange/index.js';
 import type { Counters } from './counters.js';
 import { LINK_TYPES } from './decode/link.js';
 import { sensorError } from './errors.js';
-import { assigned, type ExchangePorts, exchangeOf } from './exchange-of.js';
+import { assigned, type ExchangePorts, exchangeOf, owned } from './exchange-of.js';
 import { type OnSeenPair, Pipeline, type PipelineOptions } from './pipeline.js';
 import { Shards } from './shards.js';
+import { type CaptureBytes, fileBytes } from './sources/capture-bytes.js';
 import { PcapSource } from './sources/pcap-file.js';
 
 export interface ReadPcapOptions extends PipelineOptions, Partial<ExchangePorts> {
   /** For messages: the file's name; default `stdin`. */
   readonly name?: string;
   readonly observer?: Observer;
+  /** Bytes of bodies are valid only during the call that hands an exchange over. Cheaper, for callers that encode or count at once; else each has bytes of its own. */
+  readonly borrowed?: boolean;
   readonly onProgress?: (readBytes: number, packets: number) => void;
   readonly signal?: AbortSignal;
   /** Threads, this one included; up to 1 (the default) all is done on this thread. With more, exchanges of different connections come in another order. */
@@ -35,7 +37,7 @@ export interface PcapSummary {
  * @throws WeirError SENSOR_NOT_A_CAPTURE or SENSOR_FILE_UNREADABLE when nothing could be read at all
  */
 export async function readPcap(
-  input: Readable,
+  input: CaptureBytes,
   onExchange: (exchange: Exchange) => void,
   options: ReadPcapOptions = {},
 ): Promise<PcapSummary> {
@@ -44,7 +46,7 @@ export async function readPcap(
   let exchanges = 0;
   const give = (exchange: Exchange): void => {
     exchanges++;
-    onExchange(exchange);
+    onExchange(options.borrowed === true ? exchange : owned(exchange));
   };
   const onPair: OnSeenPair = (pair, seen) => {
     const exchange = exchangeOf(pair, seen, observer, ports);
@@ -60,11 +62,11 @@ export async function readPcap(
 }
 
 /** As `readPcap`, with pairs as they stood on the wire: unpaired answers too, targets unchanged. On this thread. */
-export function readPairs(input: Readable, onPair: OnSeenPair, options: ReadPcapOptions): Promise<Omit<PcapSummary, 'exchanges'>> {
+export function readPairs(input: CaptureBytes, onPair: OnSeenPair, options: ReadPcapOptions): Promise<Omit<PcapSummary, 'exchanges'>> {
   return readInto(new Pipeline(options, onPair), input, options);
 }
 
-async function readInto(into: Pipeline | Shards, input: Readable, options: ReadPcapOptions): Promise<Omit<PcapSummary, 'exchanges'>> {
+async function readInto(into: Pipeline | Shards, input: CaptureBytes, options: ReadPcapOptions): Promise<Omit<PcapSummary, 'exchanges'>> {
   const source = new PcapSource(
     options.name ?? 'stdin',
     () => input,
@@ -100,7 +102,7 @@ async function readInto(into: Pipeline | Shards, input: Readable, options: ReadP
 }
 
 /** Opens a file for `readPcap`; `-` is stdin. @throws WeirError SENSOR_FILE_UNREADABLE */
-export function openCapture(path: string): Readable {
+export function openCapture(path: string): CaptureBytes {
   if (path === '-') return process.stdin;
   try {
     if (statSync(path).isDirectory()) throw sensorError('SENSOR_FILE_UNREADABLE', `cannot read ${path}: it is a directory`);
@@ -109,5 +111,5 @@ export function openCapture(path: string): Readable {
     const { code, message } = error as NodeJS.ErrnoException;
     throw sensorError('SENSOR_FILE_UNREADABLE', `cannot read ${path}: ${code === 'ENOENT' ? 'there is no such file' : message}`, error);
   }
-  return createReadStream(path, { highWaterMark: 1 << 20 });
+  return fileBytes(path);
 }

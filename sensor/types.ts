@@ -52,7 +52,7 @@ export interface CaptureSource {
 
 /** What the sensor needs from the rest of weir. */
 export interface SensorPorts {
-  /** Takes a finished exchange. Must not wait and must not throw. */
+  /** Takes a finished exchange. Must not wait and must not throw. The bytes of its bodies are borrowed for the call: whoever keeps them copies. */
   emit(exchange: Exchange): void;
   /** Service that a host belongs to. `vni` is the mirror's network id or null. */
   serviceOf(host: string, vni: number | null, server: { readonly ip: string; readonly port: number }): string;

@@ -1,3 +1,4 @@
+import { copyOf } from '../copy-of.js';
 import type { Counters } from '../counters.js';
 
 interface Datagram {
@@ -64,11 +65,11 @@ export class Defragmenter {
     while (from < end) {
       const part = datagram.parts[index];
       if (part === undefined || part.at >= end) {
-        this.#keep(datagram, index, from, bytes.slice(from - at));
+        this.#keep(datagram, index, from, copyOf(bytes, from - at));
         return;
       }
       if (part.at > from) {
-        this.#keep(datagram, index, from, bytes.slice(from - at, part.at - at));
+        this.#keep(datagram, index, from, copyOf(bytes, from - at, part.at - at));
         index++;
       }
       from = Math.max(from, part.at + part.bytes.length);

@@ -1,32 +1,25 @@
 import { type Body, emptyBody, type Gap } from '../../exchange/index.js';
-
-/** Bytes that unfinished messages hold, over all connections of a shard. */
-export interface Held {
-  bytes: number;
-}
-
-/** Below half of Node's buffer pool, so that small bodies share slabs. */
-const FIRST_BYTES = 3_968;
+import type { Rooms } from './rooms.js';
 
 /**
- * Collects a body: keeps bytes up to a cap, counts the rest, remembers holes. What it keeps is copied, so no packet buffer is pinned, and counted
- * in `held` until `finish` or `drop`.
+ * Collects a body: keeps bytes up to a cap, counts the rest, remembers holes. What it keeps is copied into a room, so no packet buffer is pinned; the body that
+ * it gives is a view of that room until `drop`.
  */
 export class BodyBuilder {
   readonly #cap: number;
-  readonly #held: Held;
-  #expected: number;
-  #bytes: Buffer | null = null;
+  readonly #rooms: Rooms;
+  readonly #expected: number;
+  #room: Buffer | null = null;
   #kept = 0;
   #missing: Gap[] | null = null;
   /** Length so far on the wire, with holes. */
   totalLength = 0;
 
   /** `expected` is the announced length, or 0: what is announced is not believed, only used to avoid growing in steps. */
-  constructor(cap: number, expected: number, held: Held) {
+  constructor(cap: number, expected: number, rooms: Rooms) {
     this.#cap = cap;
     this.#expected = Math.min(expected, cap, 65_536);
-    this.#held = held;
+    this.#rooms = rooms;
   }
 
   get capped(): boolean {
@@ -36,9 +29,7 @@ export class BodyBuilder {
   append(bytes: Uint8Array, start: number, end: number): void {
     const take = Math.min(end - start, this.#cap - this.#kept);
     if (take > 0) {
-      const room = this.#reserve(this.#kept + take);
-      if (Buffer.isBuffer(bytes)) bytes.copy(room, this.#kept, start, start + take);
-      else room.set(bytes.subarray(start, start + take), this.#kept);
+      this.#reserve(this.#kept + take).set(bytes.subarray(start, start + take), this.#kept);
       this.#kept += take;
     }
     if (take < end - start) this.#miss(this.totalLength + take, end - start - take);
@@ -52,20 +43,17 @@ export class BodyBuilder {
     this.totalLength += length;
   }
 
-  /** The message ended `length` bytes before it should have. */
+  /** What was collected. Its bytes are valid until `drop`. */
   finish(): Body {
-    const bytes = this.#bytes;
-    this.drop();
-    if (bytes === null)
-      return this.#missing === null ? emptyBody : { bytes: emptyBody.bytes, totalLength: this.totalLength, missing: this.#missing };
-    // A buffer that is mostly air would outlive the message in memory.
-    const kept = bytes.length > this.#kept * 2 ? Buffer.from(bytes.subarray(0, this.#kept)) : bytes.subarray(0, this.#kept);
-    return { bytes: kept, totalLength: this.totalLength, missing: this.#missing ?? [] };
+    if (this.#room === null && this.#missing === null) return emptyBody;
+    const bytes = this.#room === null ? emptyBody.bytes : this.#room.subarray(0, this.#kept);
+    return { bytes, totalLength: this.totalLength, missing: this.#missing ?? NOTHING_MISSING };
   }
 
+  /** Gives the room back. */
   drop(): void {
-    if (this.#bytes !== null) this.#held.bytes -= this.#bytes.length;
-    this.#bytes = null;
+    if (this.#room !== null) this.#rooms.giveBack(this.#room);
+    this.#room = null;
   }
 
   #miss(offset: number, length: number): void {
@@ -77,16 +65,18 @@ export class BodyBuilder {
   }
 
   #reserve(needed: number): Buffer {
-    const bytes = this.#bytes;
-    if (bytes !== null && bytes.length >= needed) return bytes;
-    const size = bytes === null ? Math.max(needed, this.#expected || FIRST_BYTES) : Math.min(this.#cap, Math.max(needed, bytes.length * 2));
-    const grown = Buffer.allocUnsafe(Math.max(size, needed));
-    if (bytes !== null) {
-      bytes.copy(grown, 0, 0, this.#kept);
-      this.#held.bytes -= bytes.length;
+    const room = this.#room;
+    if (room !== null && room.length >= needed) return room;
+    const larger = this.#rooms.take(
+      room === null ? Math.max(needed, this.#expected) : Math.min(Math.max(this.#cap, needed), Math.max(needed, room.length * 2)),
+    );
+    if (room !== null) {
+      larger.set(room.subarray(0, this.#kept));
+      this.#rooms.giveBack(room);
     }
-    this.#held.bytes += grown.length;
-    this.#bytes = grown;
-    return grown;
+    this.#room = larger;
+    return larger;
   }
 }
+
+const NOTHING_MISSING: readonly Gap[] = Object.freeze([]);

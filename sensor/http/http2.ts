@@ -75,7 +75,9 @@ export class Http2 implements Protocol {
     const midstream = start.midstream ?? false;
     this.#directions = [direction(true, midstream), direction(false, midstream)];
     if (start.upgraded !== undefined) {
-      const message = { ...start.upgraded, done: true };
+      // The pair that asked for the upgrade is handed over before the answer is there, and takes its bytes along.
+      const { body } = start.upgraded;
+      const message = { ...start.upgraded, body: { ...body, bytes: Uint8Array.from(body.bytes) }, keeps: null, done: true };
       context.counters.requests++;
       this.#streams.set(1, {
         request: { message, body: null, ended: true },
@@ -145,7 +147,7 @@ export class Http2 implements Protocol {
     const half = this.#half(side, side.streamId);
     if (half?.message == null || until === from) return;
     half.message.endedMs = tsMs;
-    half.body ??= new BodyBuilder(this.#context.limits.bodyBytes, 0, this.#context.held);
+    half.body ??= new BodyBuilder(this.#context.limits.bodyBytes, 0, this.#context.rooms);
     half.body.append(bytes, from, until);
   }
 
@@ -246,12 +248,16 @@ export class Http2 implements Protocol {
     half.ended = true;
     const { message, body } = half;
     half.body = null;
-    if (message === null) return;
+    if (message === null) {
+      body?.drop();
+      return;
+    }
     message.whole = whole;
     message.done = true;
     if (body === null) return;
     if (body.capped) this.#context.counters.bodiesCapped++;
     message.body = body.finish();
+    message.keeps = body;
   }
 
   #reset(id: number): void {
@@ -284,7 +290,7 @@ export class Http2 implements Protocol {
     if (!side.lost && side.type === DATA && left >= length && ((side.flags & PADDED) === 0 || side.padding >= 0)) {
       const half = this.#half(side, side.streamId);
       if (half?.message != null) {
-        half.body ??= new BodyBuilder(this.#context.limits.bodyBytes, 0, this.#context.held);
+        half.body ??= new BodyBuilder(this.#context.limits.bodyBytes, 0, this.#context.rooms);
         half.body.gap(Math.max(0, length - Math.max(0, Math.max(0, side.padding) - (left - length))));
       }
       side.remaining -= length;
@@ -353,7 +359,7 @@ function messageOf(fields: Fields, status: number, tsMs: number): Message {
   if (authority !== '' && !hasHost) headers.unshift('host', plain(authority));
   const head = { method: plain(pseudo(fields, ':method')), target: plain(pseudo(fields, ':path')), version: '2' as const, status, headers };
   if (head.method === 'CONNECT' && head.target === '') head.target = authority;
-  return { head, startedMs: tsMs, endedMs: tsMs, body: emptyBody, trailers: [], whole: false, done: false };
+  return { head, startedMs: tsMs, endedMs: tsMs, body: emptyBody, keeps: null, trailers: [], whole: false, done: false };
 }
 
 /** Do bytes look like a row of frames? Length, type, stream and their combination must fit (RFC 9113 §6), to the end of what is there. */

@@ -1,4 +1,5 @@
 import type { Body, HeaderList } from '../../exchange/index.js';
+import type { BodyBuilder } from './body-builder.js';
 import type { Head } from './head.js';
 
 /** One message, finished or as far as it was seen. */
@@ -6,7 +7,10 @@ export interface Message {
   readonly head: Omit<Head, 'version'> & { readonly version: Head['version'] | '2' };
   readonly startedMs: number;
   endedMs: number;
+  /** Its bytes are borrowed: whoever takes a pair copies what it keeps. */
   body: Body;
+  /** Where the bytes of the body lie; null when there are none. */
+  keeps: BodyBuilder | null;
   trailers: HeaderList;
   /** False when its end was not seen: a gap, a reset, the end of the capture. */
   whole: boolean;
@@ -22,4 +26,10 @@ export interface Pair {
   readonly kind?: 'http' | 'websocket';
   /** Marks for the exchange: gRPC method, GraphQL operation, SOAP action. */
   readonly tags?: readonly string[];
+}
+
+/** A pair was handed over: what its bodies lay in may be used again. */
+export function release({ request, response }: Pair): void {
+  request?.keeps?.drop();
+  response?.keeps?.drop();
 }

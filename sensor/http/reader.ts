@@ -1,10 +1,11 @@
-import { emptyBody } from '../../exchange/index.js';
+import { emptyBody, type HeaderList } from '../../exchange/index.js';
 import type { Counters } from '../counters.js';
 import type { Limits } from '../types.js';
-import { BodyBuilder, type Held } from './body-builder.js';
+import { BodyBuilder } from './body-builder.js';
 import { ByteBuilder, latin1 } from './bytes.js';
 import { certainRequestLine, type Framing, fieldLines, type Head, requestLine, statusLine } from './head.js';
 import type { Message } from './message.js';
+import type { Rooms } from './rooms.js';
 
 /** What a reader tells about the messages of its direction, and asks. */
 export interface ReaderOwner {
@@ -22,11 +23,12 @@ export interface ReaderOwner {
 export interface ReaderContext {
   readonly counters: Counters;
   readonly limits: Limits;
-  readonly held: Held;
+  readonly rooms: Rooms;
 }
 
 type State = 'start' | 'length' | 'close' | 'chunk-size' | 'chunk-data' | 'chunk-end' | 'trailers' | 'lost';
 
+const NO_TRAILERS: HeaderList = Object.freeze([]);
 const LF = 10;
 const CR = 13;
 const SPACE = 32;
@@ -120,16 +122,13 @@ export class MessageReader {
       if (at === end) return end;
       this.#startedMs = tsMs;
       this.#scanned = 0;
-      const text = latin1(bytes, at, end);
-      const length = endOfHead(text);
-      if (length > 0) return this.#head(text.slice(0, length), tsMs) ? at + length : this.#noMessage(bytes, at, end);
+      const headEnd = endOfHead(bytes, at, end);
+      if (headEnd > 0) return this.#head(latin1(bytes, at, headEnd), tsMs) ? headEnd : this.#noMessage(bytes, at, end);
     }
     const had = pending.length;
     pending.append(bytes, at, end);
-    const from = Math.max(0, this.#scanned - 3);
-    const tail = endOfHead(latin1(pending.bytes, from, pending.length));
-    if (tail > 0) {
-      const headEnd = from + tail;
+    const headEnd = endOfHead(pending.bytes, Math.max(0, this.#scanned - 3), pending.length);
+    if (headEnd > 0) {
       const text = latin1(pending.bytes, 0, headEnd);
       pending.clear();
       if (this.#head(text, tsMs)) return at + headEnd - had;
@@ -178,7 +177,16 @@ export class MessageReader {
   }
 
   #begin(head: Head, tsMs: number): void {
-    const message: Message = { head, startedMs: this.#startedMs, endedMs: tsMs, body: emptyBody, trailers: [], whole: false, done: false };
+    const message: Message = {
+      head,
+      startedMs: this.#startedMs,
+      endedMs: tsMs,
+      body: emptyBody,
+      keeps: null,
+      trailers: NO_TRAILERS,
+      whole: false,
+      done: false,
+    };
     this.#message = message;
     if (this.#kind === 'request') this.#context.counters.requests++;
     else this.#context.counters.responses++;
@@ -194,16 +202,16 @@ export class MessageReader {
         return;
       case 'length':
         this.#remaining = framing.length;
-        this.#body = new BodyBuilder(this.#context.limits.bodyBytes, framing.length, this.#context.held);
+        this.#body = new BodyBuilder(this.#context.limits.bodyBytes, framing.length, this.#context.rooms);
         this.#state = 'length';
         return;
       case 'chunked':
-        this.#body = new BodyBuilder(this.#context.limits.bodyBytes, 0, this.#context.held);
+        this.#body = new BodyBuilder(this.#context.limits.bodyBytes, 0, this.#context.rooms);
         this.#state = 'chunk-size';
         this.#firstChunk = true;
         return;
       case 'close':
-        this.#body = new BodyBuilder(this.#context.limits.bodyBytes, 0, this.#context.held);
+        this.#body = new BodyBuilder(this.#context.limits.bodyBytes, 0, this.#context.rooms);
         this.#state = 'close';
     }
   }
@@ -424,6 +432,7 @@ export class MessageReader {
     if (body !== null) {
       if (body.capped) this.#context.counters.bodiesCapped++;
       message.body = body.finish();
+      message.keeps = body;
     }
     this.#owner.onDone(message);
   }
@@ -458,9 +467,11 @@ function withoutCr(line: string): string {
 }
 
 /** Index behind the empty line that ends a head, -1 when it is not there. A line that is alone up to the end of an HTTP/0.9 request has none. */
-function endOfHead(text: string): number {
-  const usual = text.indexOf('\n\r\n');
-  const bare = text.indexOf('\n\n');
-  if (bare >= 0 && (usual < 0 || bare < usual)) return bare + 2;
-  return usual < 0 ? -1 : usual + 3;
+function endOfHead(bytes: Uint8Array, start: number, end: number): number {
+  for (let at = start; at + 1 < end; at++) {
+    if (bytes[at] !== LF) continue;
+    if (bytes[at + 1] === LF) return at + 2;
+    if (bytes[at + 1] === CR && at + 2 < end && bytes[at + 2] === LF) return at + 3;
+  }
+  return -1;
 }

@@ -109,7 +109,7 @@ export class WebSocket implements Protocol {
     }
     if (side.opcode === CONTINUATION || side.opcode > 2) return;
     side.body?.drop();
-    side.body = new BodyBuilder(this.#context.limits.bodyBytes, side.remaining, this.#context.held);
+    side.body = new BodyBuilder(this.#context.limits.bodyBytes, side.remaining, this.#context.rooms);
     side.text = side.opcode === TEXT;
     side.compressed = (head[0] & 0x40) !== 0;
     side.startedMs = tsMs;
@@ -134,9 +134,10 @@ export class WebSocket implements Protocol {
   #frameEnd(side: Direction, tsMs: number): void {
     side.remaining = -1;
     if (!side.final || side.opcode >= 8 || side.body === null) return;
-    const body = side.body.finish();
+    const keeps = side.body;
     side.body = null;
-    this.#message(side, side.compressed ? this.#inflate(side, body) : body, tsMs);
+    const body = keeps.finish();
+    this.#message(side, side.compressed ? this.#inflate(side, body) : body, keeps, tsMs);
   }
 
   #inflate(side: Direction, body: Body): Body {
@@ -161,12 +162,12 @@ export class WebSocket implements Protocol {
     }
   }
 
-  #message(side: Direction, body: Body, tsMs: number): void {
+  #message(side: Direction, body: Body, keeps: BodyBuilder, tsMs: number): void {
     this.#context.counters.webSocketMessages++;
     const { head } = this.#handshake;
-    const base = { startedMs: side.startedMs, endedMs: tsMs, trailers: [], whole: body.missing.length === 0, done: true };
+    const base = { startedMs: side.startedMs, endedMs: tsMs, keeps: null, trailers: [], whole: body.missing.length === 0, done: true };
     const type = ['content-type', side.text ? 'text/plain; charset=utf-8' : 'application/octet-stream'];
-    const request: Message = { ...base, head, body: side.client ? body : emptyBody };
+    const request: Message = { ...base, head, body: side.client ? body : emptyBody, keeps };
     const response: Message | null = side.client
       ? null
       : { ...base, head: { method: '', target: '', version: '1.1', status: 101, headers: type }, body };

@@ -155,8 +155,12 @@ export class Flows {
   }
 
   accept(segment: Segment): void {
+    this.acceptHashed(segment, hashOf(segment, this.#keyByVni));
+  }
+
+  /** `accept` for who knows the segment's hash already. */
+  acceptHashed(segment: Segment, hash: number): void {
     if (segment.tsMs > this.#nowMs) this.#advance(segment.tsMs);
-    const hash = hashOf(segment, this.#keyByVni);
     let entry = this.#find(hash, segment);
     const flags = segment.flags;
     if (entry !== null && this.#reuses(entry, segment)) {

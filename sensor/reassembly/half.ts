@@ -1,3 +1,4 @@
+import { copyOf } from '../copy-of.js';
 import type { Counters } from '../counters.js';
 import type { Limits } from '../types.js';
 
@@ -76,7 +77,7 @@ export class Half {
       const piece = queue[index];
       const free = piece === undefined ? end : Math.min(piece.at, end);
       if (free > from) {
-        const part = bytes === null ? null : bytes.slice(from - at, free - at);
+        const part = bytes === null ? null : copyOf(bytes, from - at, free - at);
         queue.splice(index++, 0, { at: from, end: free, bytes: part, tsMs, acknowledges });
         if (part !== null) taken += part.length;
         from = free;
@@ -84,7 +85,7 @@ export class Half {
       }
       const until = Math.min(piece.end, end);
       if (bytes !== null && piece.bytes === null) {
-        index += this.#fill(piece, index, from, bytes.slice(from - at, until - at), acknowledges);
+        index += this.#fill(piece, index, from, copyOf(bytes, from - at, until - at), acknowledges);
         taken += until - from;
       } else {
         if (bytes !== null) counters.conflictingBytes += differences(piece, from, until, bytes, at);

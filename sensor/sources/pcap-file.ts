@@ -1,33 +1,37 @@
-import { createReadStream } from 'node:fs';
-import type { Readable } from 'node:stream';
-import { createGunzip } from 'node:zlib';
+import { createGunzip, type Gunzip } from 'node:zlib';
 import { WeirError } from '../../exchange/index.js';
 import { sensorError } from '../errors.js';
 import type { CaptureSource, OnPacket, SourceStats } from '../types.js';
+import { type CaptureBytes, fileBytes } from './capture-bytes.js';
 import { PcapReader } from './pcap-format.js';
 
 /** Told after each piece that was read: bytes of the file (compressed, if it is), packets so far. Reading goes on when it resolves. */
 export type OnProgress = (readBytes: number, packets: number) => void | Promise<void>;
 
+/** The piece was taken in: its bytes may be used for the next one. */
+function fed(gunzip: Gunzip, piece: Buffer): Promise<void> {
+  return new Promise((resolve, reject) => gunzip.write(piece, (error) => (error ? reject(error) : resolve())));
+}
+
 /** A capture file or stream: pcap or pcapng, plain or gzip. */
 export class PcapSource implements CaptureSource {
   readonly kind = 'pcap';
   readonly name: string;
-  readonly #open: () => Readable;
+  readonly #open: () => CaptureBytes;
   readonly #onProgress: OnProgress;
   #packets = 0;
   #bytes = 0;
   #readBytes = 0;
 
   /** `open` gives the bytes of the capture; called once per run. */
-  constructor(name: string, open: () => Readable, onProgress: OnProgress = () => {}) {
+  constructor(name: string, open: () => CaptureBytes, onProgress: OnProgress = () => {}) {
     this.name = name;
     this.#open = open;
     this.#onProgress = onProgress;
   }
 
   static file(path: string, onProgress?: OnProgress): PcapSource {
-    return new PcapSource(path, () => createReadStream(path, { highWaterMark: 1 << 20 }), onProgress);
+    return new PcapSource(path, () => fileBytes(path), onProgress);
   }
 
   stats(): SourceStats {
@@ -60,7 +64,7 @@ export class PcapSource implements CaptureSource {
     }
   }
 
-  async *#plain(input: Readable): AsyncGenerator<Buffer> {
+  async *#plain(input: CaptureBytes): AsyncGenerator<Buffer> {
     let first = true;
     let gunzip: ReturnType<typeof createGunzip> | null = null;
     const counted = this.#counted(input);
@@ -71,8 +75,8 @@ export class PcapSource implements CaptureSource {
           gunzip = createGunzip({ chunkSize: 1 << 18 });
           const inflated = gunzip;
           const feed = (async () => {
-            inflated.write(piece);
-            for await (const more of counted) if (!inflated.write(more)) await new Promise((resume) => inflated.once('drain', resume));
+            await fed(inflated, piece);
+            for await (const more of counted) await fed(inflated, more);
             inflated.end();
           })();
           feed.catch((error: Error) => inflated.destroy(error));
@@ -84,10 +88,10 @@ export class PcapSource implements CaptureSource {
     }
   }
 
-  async *#counted(input: Readable): AsyncGenerator<Buffer> {
+  async *#counted(input: CaptureBytes): AsyncGenerator<Buffer> {
     for await (const piece of input) {
-      this.#readBytes += (piece as Buffer).length;
-      yield piece as Buffer;
+      this.#readBytes += piece.length;
+      yield piece;
     }
   }
 

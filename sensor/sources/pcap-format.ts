@@ -1,4 +1,5 @@
 import type { WeirError } from '../../exchange/index.js';
+import { copyOf } from '../copy-of.js';
 import { sensorError } from '../errors.js';
 import type { OnPacket, Packet } from '../types.js';
 
@@ -64,7 +65,7 @@ export class PcapReader {
       const used = this.#read(joined);
       if (used < before) {
         from += joined.length - before;
-        this.#rest = used === 0 ? joined : joined.slice(used);
+        this.#rest = used === 0 ? joined : copyOf(joined, used);
       } else {
         from += used - before;
         this.#rest = NOTHING;
@@ -73,7 +74,7 @@ export class PcapReader {
     if (from === piece.length) return;
     const bytes = from === 0 ? piece : piece.subarray(from);
     const used = this.#read(bytes);
-    this.#rest = used === bytes.length ? NOTHING : bytes.slice(used);
+    this.#rest = used === bytes.length ? NOTHING : copyOf(bytes, used);
   }
 
   /** Reads whole records; returns the bytes they took. */

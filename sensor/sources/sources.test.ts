@@ -11,9 +11,11 @@ import fc from 'fast-check';
 import t from 'tap';
 import { type Exchange, WeirError } from '../../exchange/index.js';
 import { captureParts, createSensor, openCapture, readPcap, runPcapCommand, type SensorPorts, type SourceOptions } from '../index.js';
+import { CAPTURES } from '../testing/captures.js';
 import { ethernet, fragments4, geneve, pcapFile, pcapngFile, vxlan } from '../testing/packets.js';
 import { Talk } from '../testing/talk.js';
 import { CapSource } from './cap.js';
+import type { CaptureBytes } from './capture-bytes.js';
 import { sourceContract } from './contract.js';
 import { PcapSource } from './pcap-file.js';
 import { PcapReader } from './pcap-format.js';
@@ -38,6 +40,39 @@ async function linesOf(bytes: Buffer): Promise<string[]> {
   );
   return lines;
 }
+
+/** Every piece in the same memory, as a file is read. */
+function inOneBuffer(bytes: Buffer, size: number): CaptureBytes {
+  return {
+    async *[Symbol.asyncIterator]() {
+      const memory = Buffer.alloc(size);
+      for (let at = 0; at < bytes.length; at += size) {
+        yield memory.subarray(0, bytes.copy(memory, 0, at, at + size));
+        memory.fill(0xee);
+      }
+    },
+    destroy() {},
+  };
+}
+
+t.test('what is kept of a piece is a copy: the next one comes in the same memory', async (t) => {
+  const whole = (bodies: Exchange[]) =>
+    bodies.map(({ request, response }) =>
+      [request.target, request.body, response?.status, response?.body].map((one) => JSON.stringify(one)),
+    );
+  for (const [name, { packets: some, linkType }] of Object.entries(CAPTURES)) {
+    const bytes = pcapFile(some, linkType);
+    const expected: Exchange[] = [];
+    await readPcap(Readable.from([bytes]), (exchange) => expected.push(exchange));
+    for (const size of [97, 1_000, 5_000]) {
+      for (const capture of [bytes, gzipSync(bytes)]) {
+        const found: Exchange[] = [];
+        await readPcap(inOneBuffer(capture, size), (exchange) => found.push(exchange));
+        t.same(whole(found), whole(expected), `${name}, ${size} bytes at a time`);
+      }
+    }
+  }
+});
 
 t.test('capture formats', async (t) => {
   for (const nano of [false, true]) {

@@ -10,12 +10,16 @@ export interface Replayed {
   readonly counters: Counters;
 }
 
+function kept(message: Message | null): Message | null {
+  return message === null ? null : { ...message, body: { ...message.body, bytes: Buffer.from(message.body.bytes) } };
+}
+
 /** Runs packets through a pipeline, to the end of the capture. */
 export function replay(packets: readonly Timed[], options: PipelineOptions & { readonly linkType?: number } = {}): Replayed {
   const pairs: Pair[] = [];
   const seen: Seen[] = [];
   const pipeline = new Pipeline(options, (pair, where) => {
-    pairs.push(pair);
+    pairs.push({ ...pair, request: kept(pair.request), response: kept(pair.response) });
     seen.push(where);
   });
   for (const { tsMs, bytes, cut = 0 } of packets) {
