@@ -101,6 +101,12 @@ const routes = [
     validateSearch: filters('verdict'),
     component: lazyRouteComponent(() => import('./pages/ScanRun.tsx'), 'ScanRun'),
   }),
+  createRoute({
+    ...page,
+    path: '/reports',
+    validateSearch: filters('service', 'from', 'to'),
+    component: lazyRouteComponent(() => import('./pages/Reports.tsx'), 'Reports'),
+  }),
   createRoute({ ...page, path: '/sources', component: lazyRouteComponent(() => import('./pages/Sources.tsx'), 'Sources') }),
   createRoute({
     ...page,

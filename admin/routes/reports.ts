@@ -155,7 +155,8 @@ const changeRow = (one: EndpointChange): readonly Cell[] => [day(one.atMs), one.
 function page(service: string, fromMs: number, toMs: number, sections: readonly string[]): string {
   return `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>${escaped(service)} — API security report</title>
 <link rel="stylesheet" href="/api/v1/reports/style.css"></head><body>
-<header><h1>${escaped(service)}</h1><p>API security report, ${day(fromMs)} to ${day(toMs)} UTC</p></header>
+<header><h1>${escaped(service)}</h1><p>API security report, ${day(fromMs)} to ${day(toMs)} UTC</p>
+<p class="screen">Print this page (Ctrl P) to keep it as PDF.</p></header>
 ${sections.join('\n')}</body></html>`;
 }
 
@@ -163,5 +164,5 @@ const STYLE = `body{font:14px/1.5 system-ui,sans-serif;color:#1a1a1a;max-width:6
 h1{margin:0}h2{border-bottom:1px solid #ccc;margin-top:2rem}table{border-collapse:collapse;width:100%}
 th,td{text-align:left;padding:.3rem .5rem;border-bottom:1px solid #e5e5e5;vertical-align:top;overflow-wrap:anywhere}
 dl{display:flex;flex-wrap:wrap;gap:1rem 2rem;margin:0}dt{color:#555}dd{margin:0;font-size:1.4rem}
-@media print{body{margin:0;max-width:none}section{break-inside:avoid-page}tr{break-inside:avoid}}
+@media print{.screen{display:none}body{margin:0;max-width:none}section{break-inside:avoid-page}tr{break-inside:avoid}}
 `;

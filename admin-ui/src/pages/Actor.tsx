@@ -6,8 +6,9 @@ import { answer, api, type Schemas } from '../api.ts';
 import { Await, Empty } from '../parts/Await.tsx';
 import { type BlockChoice, BlockForm } from '../parts/BlockForm.tsx';
 import { ExchangeList } from '../parts/ExchangeList.tsx';
-import { Mark, Place, Score, Severity, Status } from '../parts/Marks.tsx';
-import { Card, Facts, Page } from '../parts/Page.tsx';
+import { Bar, Mark, Place, Score, Severity, Status } from '../parts/Marks.tsx';
+import { Card, Export, Facts, Page } from '../parts/Page.tsx';
+import { PlainTable } from '../parts/PlainTable.tsx';
 import { Time } from '../parts/Time.tsx';
 import { useWrite } from '../queries.ts';
 import { useMay } from '../session.ts';
@@ -86,7 +87,8 @@ export function Actor() {
                 {(actor.detail.endpoints ?? []).length === 0 && <Empty title="None recorded" />}
                 <ul className="plain-list">
                   {(actor.detail.endpoints ?? []).slice(0, 12).map((one) => (
-                    <li key={one.endpointId}>
+                    <li key={one.endpointId} className="with-bar">
+                      <Bar part={one.count} of={Math.max(...(actor.detail.endpoints ?? []).map((each) => each.count))} />
                       <Link to="/inventory/$id" params={{ id: one.endpointId }} className="cut">
                         <Place method={one.method} template={one.template} />
                       </Link>
@@ -216,7 +218,7 @@ function Timeline({ id }: { readonly id: string }) {
     queryFn: () => answer(api.GET('/api/v1/actors/{id}/timeline', { params: { path: { id }, query: { limit: 100, sort: '-at' } } })),
   });
   return (
-    <Card title="Timeline">
+    <Card title="Timeline" aside={<Export path={`/actors/${encodeURIComponent(id)}/timeline`} query={{}} />}>
       <Await query={query}>
         {({ items }) =>
           items.length === 0 ? (
@@ -261,7 +263,7 @@ function Findings({ id }: { readonly id: string }) {
     queryFn: () => answer(api.GET('/api/v1/actors/{id}/findings', { params: { path: { id }, query: { limit: 50, sort: '-at' } } })),
   });
   return (
-    <Card title="Findings">
+    <Card title="Findings" aside={<Export path={`/actors/${encodeURIComponent(id)}/findings`} query={{}} />}>
       <Await query={query}>
         {({ items }) =>
           items.length === 0 ? (
@@ -292,30 +294,21 @@ function Links({ actor, links }: { readonly actor: Schemas['Actor']; readonly li
       {links.length === 0 ? (
         <Empty title="None seen together" />
       ) : (
-        <Table>
-          <Table.Thead>
-            <Table.Tr>
-              <Table.Th>{other === 'address' ? 'Address' : 'Principal'}</Table.Th>
-              <Table.Th>Requests</Table.Th>
-              <Table.Th>Last seen</Table.Th>
+        <PlainTable label="Seen together" head={[other === 'address' ? 'Address' : 'Principal', 'Requests', 'Last seen']} minWidth={360}>
+          {links.slice(0, 20).map((link) => (
+            <Table.Tr key={link[other]}>
+              <Table.Td className="mono">
+                <Link to="/actors/$id" params={{ id: `${other}:${link[other]}` }}>
+                  {link[other].length > 40 ? `${link[other].slice(0, 38)}…` : link[other]}
+                </Link>
+              </Table.Td>
+              <Table.Td className="num">{count(link.count)}</Table.Td>
+              <Table.Td>
+                <Time ms={link.lastSeenMs} />
+              </Table.Td>
             </Table.Tr>
-          </Table.Thead>
-          <Table.Tbody>
-            {links.slice(0, 20).map((link) => (
-              <Table.Tr key={link[other]}>
-                <Table.Td className="mono">
-                  <Link to="/actors/$id" params={{ id: `${other}:${link[other]}` }}>
-                    {link[other].length > 40 ? `${link[other].slice(0, 38)}…` : link[other]}
-                  </Link>
-                </Table.Td>
-                <Table.Td className="num">{count(link.count)}</Table.Td>
-                <Table.Td>
-                  <Time ms={link.lastSeenMs} />
-                </Table.Td>
-              </Table.Tr>
-            ))}
-          </Table.Tbody>
-        </Table>
+          ))}
+        </PlainTable>
       )}
     </Card>
   );

@@ -9,7 +9,9 @@ import { type BlockChoice, BlockForm } from '../parts/BlockForm.tsx';
 import { SearchFilter, SelectFilter, useFilters } from '../parts/filters.tsx';
 import { Mark } from '../parts/Marks.tsx';
 import { Card, Export, Page } from '../parts/Page.tsx';
+import { PlainTable } from '../parts/PlainTable.tsx';
 import { type Column, Rows, useRows } from '../parts/Rows.tsx';
+import { Sure } from '../parts/Sure.tsx';
 import { Time } from '../parts/Time.tsx';
 import { useWrite } from '../queries.ts';
 import { useMay } from '../session.ts';
@@ -34,7 +36,9 @@ export function Blocklist() {
       about="Who is refused, who never is, and why."
       actions={
         <>
-          <Export path="/blocks" query={{ search: filters.search, origin: filters.origin, kind: filters.kind }} />
+          {(filters.tab ?? 'blocks') === 'blocks' && (
+            <Export path="/blocks" query={{ search: filters.search, origin: filters.origin, kind: filters.kind }} />
+          )}
           <Button disabled={!may} leftSection={<IconPlus size={16} aria-hidden />} onClick={() => setAdding(true)}>
             Block
           </Button>
@@ -190,6 +194,7 @@ function Allowlist() {
           <Button type="submit" disabled={!may} loading={add.isPending}>
             Always allow
           </Button>
+          <Export path="/allowlist" query={{}} />
         </Group>
       </form>
       <Await query={query}>
@@ -199,34 +204,25 @@ function Allowlist() {
               Entries here win over every block, whoever made it: monitoring, your office, a partner.
             </Empty>
           ) : (
-            <Table>
-              <Table.Thead>
-                <Table.Tr>
-                  {['Who', 'Kind', 'Reason', 'By', 'Since', 'Feed', 'Remove'].map((name) => (
-                    <Table.Th key={name}>{name}</Table.Th>
-                  ))}
+            <PlainTable label="Allowlist" head={['Who', 'Kind', 'Reason', 'By', 'Since', 'Feed', 'Remove']}>
+              {items.map((entry) => (
+                <Table.Tr key={entry.id}>
+                  <Table.Td className="mono">{entry.scope.value}</Table.Td>
+                  <Table.Td>{entry.scope.kind}</Table.Td>
+                  <Table.Td>{entry.reason}</Table.Td>
+                  <Table.Td>{entry.createdBy}</Table.Td>
+                  <Table.Td>
+                    <Time ms={entry.createdAtMs} />
+                  </Table.Td>
+                  <Table.Td>{entry.feed ?? ''}</Table.Td>
+                  <Table.Td>
+                    <Button size="compact-xs" variant="default" disabled={!may} onClick={() => remove.mutate(entry.id)}>
+                      Remove
+                    </Button>
+                  </Table.Td>
                 </Table.Tr>
-              </Table.Thead>
-              <Table.Tbody>
-                {items.map((entry) => (
-                  <Table.Tr key={entry.id}>
-                    <Table.Td className="mono">{entry.scope.value}</Table.Td>
-                    <Table.Td>{entry.scope.kind}</Table.Td>
-                    <Table.Td>{entry.reason}</Table.Td>
-                    <Table.Td>{entry.createdBy}</Table.Td>
-                    <Table.Td>
-                      <Time ms={entry.createdAtMs} />
-                    </Table.Td>
-                    <Table.Td>{entry.feed ?? ''}</Table.Td>
-                    <Table.Td>
-                      <Button size="compact-xs" variant="default" disabled={!may} onClick={() => remove.mutate(entry.id)}>
-                        Remove
-                      </Button>
-                    </Table.Td>
-                  </Table.Tr>
-                ))}
-              </Table.Tbody>
-            </Table>
+              ))}
+            </PlainTable>
           )
         }
       </Await>
@@ -273,9 +269,14 @@ function Feeds() {
                       <Button size="compact-xs" variant="default" disabled={!may} onClick={() => refresh.mutate(feed.id)}>
                         Read again
                       </Button>
-                      <Button size="compact-xs" variant="default" disabled={!may} onClick={() => remove.mutate(feed.id)}>
-                        Remove
-                      </Button>
+                      <Sure
+                        verb="Remove"
+                        what={feed.name}
+                        text="The addresses that only this feed names are let in again at once."
+                        disabled={!may}
+                        busy={remove.isPending}
+                        run={() => remove.mutate(feed.id)}
+                      />
                     </Group>
                   }
                 >
@@ -299,6 +300,7 @@ function Feeds() {
         <Button variant="default" disabled={!may} onClick={() => setAdding(true)}>
           Add a feed
         </Button>
+        <Export path="/feeds" query={{}} />
       </Group>
       <Modal opened={isAdding} onClose={() => setAdding(false)} title="Add a feed" closeButtonProps={{ 'aria-label': 'Close' }}>
         <Stack>

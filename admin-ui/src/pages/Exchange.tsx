@@ -1,4 +1,4 @@
-import { Alert, Button, Group, Modal, Stack, TextInput } from '@mantine/core';
+import { Alert, Button, Group, Modal, Stack, Text, TextInput } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { useQuery } from '@tanstack/react-query';
 import { Link, useParams } from '@tanstack/react-router';
@@ -24,7 +24,7 @@ export function Exchange() {
     <Page
       title="Exchange"
       about={`One request and its answer, as weir kept it. Sensitive values ${raw === null ? 'are masked' : 'are shown'}.`}
-      actions={<Unmask id={id} show={setRaw} />}
+      actions={query.data !== undefined && raw === null && <Unmask id={id} kept={query.data.unmaskable} show={setRaw} />}
     >
       <Await query={query}>
         {(masked) => {
@@ -46,7 +46,7 @@ export function Exchange() {
                   ['Mode', <Status key="m" value={one.outcome.mode} />],
                   [
                     'Outcome',
-                    <Mark key="o" color={one.outcome.action === 'allow' ? 'teal' : 'red'}>
+                    <Mark key="o" color={one.outcome.action === 'passed' ? 'teal' : 'red'}>
                       {one.outcome.action}
                     </Mark>,
                   ],
@@ -104,21 +104,30 @@ export function Exchange() {
   );
 }
 
-function Unmask({ id, show }: { readonly id: string; readonly show: (exchange: Kept) => void }) {
+function Unmask({ id, kept, show }: { readonly id: string; readonly kept: boolean; readonly show: (exchange: Kept) => void }) {
   const [isOpen, { open, close }] = useDisclosure(false);
   const [reason, setReason] = useState('');
   const may = useMay('admin');
   const unmask = useWrite({
-    refresh: [],
+    refresh: ['settings'],
     write: () => answer(api.POST('/api/v1/exchanges/{id}/unmask', { params: { path: { id } }, body: { reason } })),
     after: (exchange) => {
       show(exchange);
       close();
     },
   });
+  if (!kept)
+    return (
+      <Text size="sm" c="dimmed">
+        Its real values are not kept.{' '}
+        <Link to="/settings" search={{ tab: 'redaction' }}>
+          Redaction
+        </Link>
+      </Text>
+    );
   return (
     <>
-      <Button variant="default" disabled={!may} onClick={open}>
+      <Button variant="default" disabled={!may} title={may ? undefined : 'Only an admin may see them'} onClick={open}>
         Show real values
       </Button>
       <Modal opened={isOpen} onClose={close} title="Show the real values" closeButtonProps={{ 'aria-label': 'Close' }}>

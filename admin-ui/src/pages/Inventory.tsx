@@ -1,21 +1,25 @@
 import { Group } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
 import { Link, useNavigate } from '@tanstack/react-router';
 import { answer, api, type Schemas } from '../api.ts';
 import { Empty } from '../parts/Await.tsx';
 import { Spark } from '../parts/Chart.tsx';
 import { numeric, SearchFilter, SelectFilter, ServiceFilter, useFilters, useServices } from '../parts/filters.tsx';
-import { Marks, Place, Score } from '../parts/Marks.tsx';
+import { Mark, Marks, Place, Score } from '../parts/Marks.tsx';
 import { Export, Page } from '../parts/Page.tsx';
 import { type Column, Rows, useRows } from '../parts/Rows.tsx';
+import { SavedViews } from '../parts/SavedViews.tsx';
 import { Time } from '../parts/Time.tsx';
 import { short } from '../words.ts';
 
 type Row = Schemas['EndpointSummary'];
 
+const ACCESS_COLOR = { public: 'orange', partner: 'blue', private: 'gray', unknown: 'gray' } as const;
+
 const COLUMNS: readonly Column<Row>[] = [
   {
     name: 'Endpoint',
-    width: 'minmax(240px, 3fr)',
+    width: 'minmax(220px, 3fr)',
     sort: 'template',
     cell: (row) => (
       <Link to="/inventory/$id" params={{ id: row.id }} title={`${row.method} ${row.template}`}>
@@ -23,7 +27,7 @@ const COLUMNS: readonly Column<Row>[] = [
       </Link>
     ),
   },
-  { name: 'Service', width: 'minmax(80px, 1fr)', cell: (row) => <span title={row.service}>{row.service}</span> },
+  { name: 'Service', width: 'minmax(80px, 1fr)', fromPx: 1150, cell: (row) => <span title={row.service}>{row.service}</span> },
   {
     name: 'Risk',
     width: '108px',
@@ -35,15 +39,27 @@ const COLUMNS: readonly Column<Row>[] = [
     ),
   },
   {
+    name: 'Access',
+    width: '84px',
+    cell: (row) =>
+      row.access === 'unknown' ? (
+        <span className="dimmed small" title="Too little traffic so far to tell who may use it">
+          not known
+        </span>
+      ) : (
+        <Mark color={ACCESS_COLOR[row.access]}>{row.access}</Mark>
+      ),
+  },
+  {
     name: 'Auth',
     width: '112px',
-    cell: (row) =>
-      row.authRequired === false ? <Marks values={['none needed']} color="orange" /> : <Marks values={row.auth.slice(0, 1)} />,
+    cell: (row) => (row.authRequired === false ? <Mark color="orange">not needed</Mark> : <Marks values={row.auth} most={1} />),
   },
-  { name: 'Data types', width: 'minmax(140px, 1.2fr)', cell: (row) => <Marks values={row.dataTypes} color="grape" most={1} /> },
-  { name: 'Tags', width: 'minmax(140px, 1.2fr)', cell: (row) => <Marks values={row.tags} most={1} /> },
-  { name: 'Requests', width: '84px', sort: 'requests', cell: (row) => <span className="num">{short(row.counts.requests)}</span> },
-  { name: 'Last day', width: '84px', cell: (row) => <Spark points={row.sparkline} /> },
+  { name: 'Data types', width: 'minmax(150px, 1.4fr)', cell: (row) => <Marks values={row.dataTypes} color="grape" most={1} /> },
+  { name: 'Tags', width: 'minmax(150px, 1.4fr)', fromPx: 900, cell: (row) => <Marks values={row.tags} most={1} /> },
+  { name: 'Requests', width: '86px', sort: 'requests', cell: (row) => <span className="num">{short(row.counts.requests)}</span> },
+  { name: 'Last day', width: '110px', fromPx: 1000, cell: (row) => <Spark points={row.sparkline} /> },
+  { name: 'First seen', width: '106px', sort: 'firstSeen', fromPx: 1300, cell: (row) => <Time ms={row.firstSeenMs} /> },
   { name: 'Last seen', width: '106px', sort: 'lastSeen', cell: (row) => <Time ms={row.lastSeenMs} /> },
 ];
 
@@ -51,6 +67,14 @@ export function Inventory() {
   const [filters, setFilters] = useFilters();
   const navigate = useNavigate();
   const services = useServices();
+  const types = useQuery({ queryKey: ['settings', 'data-types'], queryFn: () => answer(api.GET('/api/v1/data-types')) });
+  const typeOptions = [
+    ...(types.data?.items.map((type) => ({ value: type.id, label: type.title })) ?? []),
+    // A type that was removed since may still be asked for by an old link.
+    ...(filters.dataType !== undefined && !types.data?.items.some((type) => type.id === filters.dataType)
+      ? [{ value: filters.dataType, label: filters.dataType }]
+      : []),
+  ];
   // One service needs no column.
   const columns = services.data?.items.length === 1 ? COLUMNS.filter((column) => column.name !== 'Service') : COLUMNS;
   const sort = filters.sort ?? '-lastSeen';
@@ -75,20 +99,32 @@ export function Inventory() {
     <Page
       title="Inventory"
       about="Every endpoint that traffic showed, learned as it flows."
-      actions={<Export path="/endpoints" query={filters} />}
+      actions={
+        <>
+          <SavedViews page="inventory" />
+          <Export path="/endpoints" query={filters} />
+        </>
+      }
     >
       <Group gap="xs">
         <SearchFilter placeholder="Search method, path or service" />
         <SearchFilter name="field" placeholder="Field name" narrow />
-        <ServiceFilter />
-        <SelectFilter name="method" label="Method" options={['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS']} width={104} />
+        {services.data?.items.length !== 1 && <ServiceFilter />}
+        <SelectFilter name="method" label="Method" options={['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS']} width={112} />
+        <SelectFilter name="dataType" label="Data type" options={typeOptions} width={140} />
         <SelectFilter
           name="tag"
           label="Tag"
           options={['shadow', 'zombie', 'unauthenticated', 'sensitive', 'deprecated', 'documented']}
-          width={116}
+          width={130}
         />
-        <SelectFilter name="access" label="Access" options={['public', 'partner', 'private', 'unknown']} width={104} />
+        <SelectFilter name="access" label="Access" options={['public', 'partner', 'private', 'unknown']} width={112} />
+        <SelectFilter
+          name="auth"
+          label="Auth"
+          options={['jwt', 'bearer', 'api-key', 'session-cookie', 'basic', 'mtls', 'hmac']}
+          width={124}
+        />
         <SelectFilter
           name="minRisk"
           label="Risk"
@@ -96,9 +132,8 @@ export function Inventory() {
             { value: '40', label: 'risk ≥ 40' },
             { value: '75', label: 'risk ≥ 75' },
           ]}
-          width={104}
+          width={112}
         />
-        {filters.dataType !== undefined && <SelectFilter name="dataType" label="Data type" options={[filters.dataType]} />}
       </Group>
       <Rows
         label="Endpoints"

@@ -3,6 +3,7 @@ import { useQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useParams } from '@tanstack/react-router';
 import { useState } from 'react';
 import { answer, api, type Schemas } from '../api.ts';
+import { OWASP, owaspAddress } from '../owasp.ts';
 import { Await, Empty, Failed, Waiting } from '../parts/Await.tsx';
 import { BlockActor } from '../parts/BlockActor.tsx';
 import { DecideForm, type Decision } from '../parts/DecideForm.tsx';
@@ -23,6 +24,7 @@ export function Issue() {
     queryKey: ['issues', 'one', id],
     queryFn: () => answer(api.GET('/api/v1/issues/{id}', { params: { path: { id } } })),
   });
+  const owasp = OWASP[query.data?.owasp ?? ''];
   return (
     <Page
       title={query.data?.title ?? 'Issue'}
@@ -54,11 +56,20 @@ export function Issue() {
                       [
                         'Actor',
                         <Link key="a" to="/actors/$id" params={{ id: issue.actorId }}>
-                          Open
+                          {issue.evidence.find((proof) => proof.actor !== null)?.actor?.label ?? 'Open'}
                         </Link>,
                       ] as const,
                     ]),
-                ['OWASP', issue.owasp || '–'],
+                [
+                  'OWASP',
+                  owasp === undefined ? (
+                    issue.owasp || '–'
+                  ) : (
+                    <a key="o" href={owaspAddress(owasp.page)} target="_blank" rel="noreferrer" title={owasp.name}>
+                      {issue.owasp}
+                    </a>
+                  ),
+                ],
                 ...(issue.cwe === ''
                   ? []
                   : [
@@ -93,6 +104,11 @@ export function Issue() {
             <div className="two">
               <Card title="What happened">
                 <Text className="keep-lines">{issue.explanation}</Text>
+                {owasp !== undefined && (
+                  <Text size="sm" c="dimmed" mt="xs">
+                    <b>Why it matters:</b> {owasp.why} ({owasp.name})
+                  </Text>
+                )}
               </Card>
               <Card title="What to do">
                 <Text className="keep-lines">{issue.remediation || 'No advice is recorded for this kind of issue.'}</Text>
@@ -236,7 +252,7 @@ function Proof({ id, evidence }: { readonly id: string; readonly evidence: reado
       <Text size="xs" c="dimmed">
         Sensitive values are masked.{' '}
         <Link to="/exchanges/$id" params={{ id }}>
-          Open this exchange
+          {query.data.unmaskable ? 'Open this exchange; its real values are kept' : 'Open this exchange'}
         </Link>
       </Text>
     </Stack>

@@ -1,11 +1,12 @@
-import { Button, Checkbox, Group, MultiSelect } from '@mantine/core';
+import { Button, Checkbox, Group, MultiSelect, Select } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { Link, useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
 import { answer, api, type Schemas } from '../api.ts';
+import { OWASP } from '../owasp.ts';
 import { Empty } from '../parts/Await.tsx';
 import { DecideForm, type Decision } from '../parts/DecideForm.tsx';
-import { SearchFilter, SelectFilter, ServiceFilter, useFilters } from '../parts/filters.tsx';
+import { SearchFilter, SelectFilter, ServiceFilter, useFilters, useServices } from '../parts/filters.tsx';
 import { Place, Severity, Status } from '../parts/Marks.tsx';
 import { Export, Page } from '../parts/Page.tsx';
 import { type Column, Rows, useRows } from '../parts/Rows.tsx';
@@ -16,6 +17,9 @@ import { useMay } from '../session.ts';
 import { plural, short } from '../words.ts';
 
 type Row = Schemas['IssueSummary'];
+
+/** The API changes so many at once. */
+const MOST_AT_ONCE = 1_000;
 
 export function Issues() {
   const [filters, setFilters] = useFilters();
@@ -37,6 +41,7 @@ export function Issues() {
     sort: sort as '-priority',
   };
   const rows = useRows(['issues', query], (page) => answer(api.GET('/api/v1/issues', { params: { query: { ...query, ...page } } })));
+  const services = useServices();
   const names = useQuery({ queryKey: ['settings', 'user-names'], queryFn: () => answer(api.GET('/api/v1/user-names')) });
   const bulk = useWrite({
     refresh: ['issues', 'overview'],
@@ -54,6 +59,7 @@ export function Issues() {
     done: (result) => `${plural(result.changed, 'issue')} assigned.`,
     after: () => setChosen(new Set()),
   });
+  const loaded = rows.data?.pages.flatMap((page) => page.items) ?? [];
   const toggle = (id: string) => {
     const next = new Set(chosen);
     if (!next.delete(id)) next.add(id);
@@ -62,10 +68,18 @@ export function Issues() {
   const columns: readonly Column<Row>[] = [
     {
       name: 'Choose',
-      width: '64px',
+      width: '48px',
+      head: (
+        <Checkbox
+          aria-label="Choose all that are loaded"
+          checked={loaded.length > 0 && loaded.every((row) => chosen.has(row.id))}
+          indeterminate={chosen.size > 0 && !loaded.every((row) => chosen.has(row.id))}
+          onChange={(event) => setChosen(new Set(event.currentTarget.checked ? loaded.slice(0, MOST_AT_ONCE).map((row) => row.id) : []))}
+        />
+      ),
       cell: (row) => <Checkbox aria-label={`Choose ${row.title}`} checked={chosen.has(row.id)} onChange={() => toggle(row.id)} />,
     },
-    { name: 'Severity', width: '92px', sort: 'severity', cell: (row) => <Severity value={row.severity} /> },
+    { name: 'Severity', width: '88px', sort: 'severity', cell: (row) => <Severity value={row.severity} /> },
     {
       name: 'Issue',
       width: 'minmax(240px, 3fr)',
@@ -75,24 +89,38 @@ export function Issues() {
         </Link>
       ),
     },
-    { name: 'Where', width: 'minmax(180px, 2fr)', cell: (row) => <Place method={row.method} template={row.template} /> },
-    { name: 'Service', width: '100px', cell: (row) => row.service },
+    { name: 'Where', width: 'minmax(170px, 2fr)', cell: (row) => <Place method={row.method} template={row.template} /> },
+    ...(services.data?.items.length === 1 ? [] : [{ name: 'Service', width: '110px', fromPx: 1100, cell: (row: Row) => row.service }]),
     { name: 'Status', width: '96px', cell: (row) => <Status value={row.status} /> },
-    { name: 'OWASP', width: '92px', cell: (row) => row.owasp },
-    { name: 'Assigned', width: '96px', cell: (row) => row.assignee },
+    { name: 'OWASP', width: '96px', fromPx: 1000, cell: (row) => <span title={OWASP[row.owasp]?.name}>{row.owasp}</span> },
+    { name: 'Assigned', width: '100px', fromPx: 900, cell: (row) => row.assignee },
     { name: 'Times', width: '74px', sort: 'occurrences', cell: (row) => <span className="num">{short(row.occurrences)}</span> },
     { name: 'Last seen', width: '108px', sort: 'lastSeen', cell: (row) => <Time ms={row.lastSeenMs} /> },
   ];
   const isFiltered = Object.keys(filters).some((name) => name !== 'sort');
   return (
-    <Page title="Issues" about="Findings with one cause, as one issue." actions={<Export path="/issues" query={filters} />}>
+    <Page
+      title="Issues"
+      about="What policies, detectors and scans found. Findings with one cause are one issue; the worst and surest come first."
+      actions={
+        <>
+          <SavedViews page="issues" />
+          <Export path="/issues" query={filters} />
+        </>
+      }
+    >
       <Group gap="xs">
         <SearchFilter placeholder="Search issues" />
         <SeveralFilter name="status" label="Status" options={['open', 'reopened', 'accepted', 'fixed']} />
         <SeveralFilter name="severity" label="Severity" options={['critical', 'high', 'medium', 'low', 'info']} />
-        <ServiceFilter />
-        <SelectFilter name="owasp" label="OWASP" options={Array.from({ length: 10 }, (_, at) => `API${at + 1}:2023`)} width={130} />
-        <SavedViews page="issues" />
+        {services.data?.items.length !== 1 && <ServiceFilter />}
+        <SelectFilter
+          name="owasp"
+          label="OWASP"
+          options={Object.entries(OWASP).map(([value, { name }]) => ({ value, label: `${value.replace(':2023', '')} ${name}` }))}
+          width={150}
+        />
+        <SelectFilter name="assignee" label="Assigned to" options={names.data?.items ?? []} width={130} />
       </Group>
       {chosen.size > 0 && (
         <Group gap="xs" role="toolbar" aria-label="Chosen issues">
@@ -103,14 +131,19 @@ export function Issues() {
           <Button size="xs" variant="default" disabled={!may} onClick={() => setDeciding('accepted')}>
             Accept
           </Button>
-          <Button size="xs" variant="default" disabled={!may} onClick={() => bulk.mutate({ status: 'open', reason: '' })}>
+          <Button size="xs" variant="default" disabled={!may} onClick={() => setDeciding('open')}>
             Open again
           </Button>
-          {(names.data?.items ?? []).slice(0, 6).map((name) => (
-            <Button key={name} size="xs" variant="default" disabled={!may} onClick={() => assign.mutate(name)}>
-              Assign to {name}
-            </Button>
-          ))}
+          <Select
+            size="xs"
+            w={150}
+            aria-label="Assign the chosen issues"
+            placeholder="Assign to …"
+            disabled={!may}
+            value={null}
+            onChange={(name) => name !== null && assign.mutate(name)}
+            data={names.data?.items ?? []}
+          />
           <Button size="xs" variant="subtle" onClick={() => setChosen(new Set())}>
             Choose none
           </Button>
@@ -126,7 +159,7 @@ export function Issues() {
         onOpen={(row) => void navigate({ to: '/issues/$id', params: { id: row.id } })}
         empty={
           isFiltered ? (
-            <Empty title="No issue fits these filters" />
+            <Empty title="No issue fits these filters">Take a filter away, or search for another word.</Empty>
           ) : (
             <Empty title="No issue yet">
               Issues come from policies, from detectors that watch the traffic, and from <Link to="/scans/new">scans</Link>.
@@ -151,7 +184,8 @@ function SeveralFilter({ name, label, options }: { readonly name: string; readon
       data={[...options]}
       value={value}
       onChange={(next) => setFilters({ [name]: next.join(',') })}
-      miw={140}
+      miw={130}
+      maw={260}
       clearable
     />
   );

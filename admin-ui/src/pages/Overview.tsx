@@ -1,6 +1,6 @@
-import { Alert, SegmentedControl, Stack, Text } from '@mantine/core';
+import { Alert, Button, SegmentedControl, Stack, Text } from '@mantine/core';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
-import { Link } from '@tanstack/react-router';
+import { Link, useNavigate } from '@tanstack/react-router';
 import { answer, api, type Schemas } from '../api.ts';
 import { Await, Empty } from '../parts/Await.tsx';
 import { TrafficChart } from '../parts/Chart.tsx';
@@ -15,6 +15,7 @@ const SPANS: Readonly<Record<string, number>> = { '1h': 3_600_000, '24h': 86_400
 
 export function Overview() {
   const [filters, setFilters] = useFilters();
+  const navigate = useNavigate();
   const span = filters.span ?? '1h';
   const overview = useQuery({
     queryKey: ['overview', span],
@@ -26,16 +27,21 @@ export function Overview() {
     <Page
       title="Overview"
       actions={
-        <SegmentedControl
-          aria-label="Time span"
-          value={span}
-          onChange={(value) => setFilters({ span: value })}
-          data={[
-            { value: '1h', label: 'Last hour' },
-            { value: '24h', label: '24 hours' },
-            { value: '7d', label: '7 days' },
-          ]}
-        />
+        <>
+          <Button variant="default" onClick={() => void navigate({ to: '/reports' })}>
+            Report
+          </Button>
+          <SegmentedControl
+            aria-label="Time span"
+            value={span}
+            onChange={(value) => setFilters({ span: value })}
+            data={[
+              { value: '1h', label: 'Last hour' },
+              { value: '24h', label: '24 hours' },
+              { value: '7d', label: '7 days' },
+            ]}
+          />
+        </>
       }
     >
       <Await query={overview}>{(data) => <Numbers data={data} />}</Await>
@@ -45,16 +51,13 @@ export function Overview() {
 
 function Numbers({ data }: { readonly data: Schemas['Overview'] }) {
   const open = data.openIssues.reduce((sum, one) => sum + one.count, 0);
+  const suspicious = data.topActors.filter((actor) => actor.score > 0);
   const urgent = data.openIssues
     .filter((one) => one.severity === 'critical' || one.severity === 'high')
     .reduce((sum, one) => sum + one.count, 0);
   return (
     <Stack gap="md">
-      {data.health.state !== 'ok' && (
-        <Alert color="orange" title="weir needs a look">
-          {data.health.text} <Link to="/sources">Open Sources</Link>
-        </Alert>
-      )}
+      <Health health={data.health} />
       <div className="tiles">
         <Link to="/inventory" search={{ sort: '-requests' }} className="tile">
           <b>{short(data.totals.requests)}</b>
@@ -76,7 +79,7 @@ function Numbers({ data }: { readonly data: Schemas['Overview'] }) {
           <b>{count(open)}</b>
           <span>open issues, {count(urgent)} critical or high</span>
         </Link>
-        <Link to="/sources" className="tile">
+        <Link to="/sources" className="tile" title={`${count(data.coverage.unmatched)} requests matched none`}>
           <b>{data.coverage.percent === null ? '–' : `${Math.round(data.coverage.percent)} %`}</b>
           <span>of traffic matched a known endpoint</span>
         </Link>
@@ -90,7 +93,7 @@ function Numbers({ data }: { readonly data: Schemas['Overview'] }) {
           </Empty>
         </Card>
       ) : (
-        <Card title="Requests over time" aside={<Health data={data.health} />}>
+        <Card title="Requests over time">
           <TrafficChart points={data.traffic} fromMs={data.fromMs} toMs={data.toMs} stepMs={data.stepMs} />
         </Card>
       )}
@@ -107,7 +110,10 @@ function Numbers({ data }: { readonly data: Schemas['Overview'] }) {
                     {service.name}
                   </Link>
                   <Text size="xs" c="dimmed">
-                    {plural(service.requests, 'request')}, {count(service.blocked)} blocked, {plural(service.openIssues, 'open issue')}
+                    {plural(service.requests, 'request')}, {count(service.blocked)} blocked,{' '}
+                    <Link to="/issues" search={{ service: service.name, status: 'open,reopened' }}>
+                      {plural(service.openIssues, 'open issue')}
+                    </Link>
                   </Text>
                 </div>
                 <ModeSwitch service={service.name} mode={service.mode} />
@@ -135,11 +141,11 @@ function Numbers({ data }: { readonly data: Schemas['Overview'] }) {
           )}
         </Card>
         <Card title="Actors to look at" aside={<Link to="/actors">All</Link>}>
-          {data.topActors.length === 0 && (
+          {suspicious.length === 0 && (
             <Empty title="Nobody stands out">Whoever attacks or behaves oddly gets a score, with its reasons.</Empty>
           )}
           <ul className="plain-list">
-            {data.topActors.map((actor) => (
+            {suspicious.map((actor) => (
               <li key={actor.id}>
                 <Link to="/actors/$id" params={{ id: actor.id }} className="cut grow">
                   {actor.label}
@@ -181,7 +187,7 @@ function Numbers({ data }: { readonly data: Schemas['Overview'] }) {
                   {one.type}
                 </Link>
                 <span className="dimmed">in {one.phase}s</span>
-                <span className="num">{count(one.count)}</span>
+                <span className="num">{plural(one.count, 'value')}</span>
               </li>
             ))}
           </ul>
@@ -194,10 +200,24 @@ function Numbers({ data }: { readonly data: Schemas['Overview'] }) {
 const ORDER = ['critical', 'high', 'medium', 'low', 'info'];
 const bySeverity = (a: { severity: string }, b: { severity: string }) => ORDER.indexOf(a.severity) - ORDER.indexOf(b.severity);
 
-function Health({ data }: { readonly data: Schemas['Overview']['health'] }) {
+/** Whether what this page shows can be relied on. */
+function Health({ health }: { readonly health: Schemas['Overview']['health'] }) {
+  const numbers = `${health.dropped === 0 ? 'nothing dropped' : `${count(health.dropped)} dropped`}, stream lag ${duration(health.lagMs)}`;
+  if (health.state === 'ok')
+    return (
+      <Link to="/sources" className="health">
+        {health.sources === 0 ? 'Nothing has reported yet' : `All ${plural(health.sources, 'part')} of weir work: ${numbers}.`}
+      </Link>
+    );
   return (
-    <Link to="/sources" className="small dimmed">
-      {data.dropped === 0 ? 'nothing dropped' : `${count(data.dropped)} dropped`}, stream lag {duration(data.lagMs)}
-    </Link>
+    <Alert color="orange" title="weir needs a look">
+      <ul className="keep-list">
+        {health.reasons.slice(0, 4).map((reason) => (
+          <li key={reason}>{reason}</li>
+        ))}
+      </ul>
+      {numbers[0]!.toUpperCase()}
+      {numbers.slice(1)}. <Link to="/sources">Open Sources</Link>
+    </Alert>
   );
 }

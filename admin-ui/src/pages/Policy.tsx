@@ -11,6 +11,7 @@ import { Await, Empty } from '../parts/Await.tsx';
 import { useServices } from '../parts/filters.tsx';
 import { Mark, Method, Status } from '../parts/Marks.tsx';
 import { Card, Page } from '../parts/Page.tsx';
+import { PlainTable } from '../parts/PlainTable.tsx';
 import { Time } from '../parts/Time.tsx';
 import { textOf, useWrite } from '../queries.ts';
 import { useMay } from '../session.ts';
@@ -354,28 +355,19 @@ function Remove({ name }: { readonly name: string }) {
 
 function Rules({ policy }: { readonly policy: Schemas['Policy'] }) {
   return (
-    <Table>
-      <Table.Thead>
-        <Table.Tr>
-          {['Rule', 'Evaluated', 'Hits', 'Acted', 'Would act', 'Errors', 'Mean time'].map((name) => (
-            <Table.Th key={name}>{name}</Table.Th>
+    <PlainTable label="Rules" head={['Rule', 'Evaluated', 'Hits', 'Acted', 'Would act', 'Errors', 'Mean time']}>
+      {policy.rules.map((rule) => (
+        <Table.Tr key={rule.rule}>
+          <Table.Td>{rule.rule}</Table.Td>
+          {(['evaluations', 'hits', 'acted', 'wouldAct', 'errors'] as const).map((name) => (
+            <Table.Td key={name} className="num">
+              {count(rule[name])}
+            </Table.Td>
           ))}
+          <Table.Td className="num">{rule.evaluations === 0 ? '–' : `${Math.round(rule.meanNs)} ns`}</Table.Td>
         </Table.Tr>
-      </Table.Thead>
-      <Table.Tbody>
-        {policy.rules.map((rule) => (
-          <Table.Tr key={rule.rule}>
-            <Table.Td>{rule.rule}</Table.Td>
-            {(['evaluations', 'hits', 'acted', 'wouldAct', 'errors'] as const).map((name) => (
-              <Table.Td key={name} className="num">
-                {count(rule[name])}
-              </Table.Td>
-            ))}
-            <Table.Td className="num">{rule.evaluations === 0 ? '–' : `${Math.round(rule.meanNs)} ns`}</Table.Td>
-          </Table.Tr>
-        ))}
-      </Table.Tbody>
-    </Table>
+      ))}
+    </PlainTable>
   );
 }
 

@@ -3,10 +3,11 @@ import { useQuery } from '@tanstack/react-query';
 import { Link, useParams } from '@tanstack/react-router';
 import { useState } from 'react';
 import { answer, api, type Schemas } from '../api.ts';
-import { Await, Empty } from '../parts/Await.tsx';
+import { Await, Empty, Failed } from '../parts/Await.tsx';
 import { SelectFilter, useFilters } from '../parts/filters.tsx';
-import { Place, Severity, Status, Yaml } from '../parts/Marks.tsx';
+import { Mark, Place, Severity, Status, Yaml } from '../parts/Marks.tsx';
 import { Card, Export, Facts, Page } from '../parts/Page.tsx';
+import { PlainTable } from '../parts/PlainTable.tsx';
 import { Time } from '../parts/Time.tsx';
 import { useWrite } from '../queries.ts';
 import { useMay } from '../session.ts';
@@ -128,25 +129,16 @@ function Results({ run }: { readonly run: Run }) {
                 : 'Results appear here as they come.'}
             </Empty>
           ) : (
-            <Table>
-              <Table.Thead>
-                <Table.Tr>
-                  {['Verdict', 'Severity', 'Test', 'Endpoint', 'Issue', 'Proof'].map((name) => (
-                    <Table.Th key={name}>{name}</Table.Th>
-                  ))}
-                </Table.Tr>
-              </Table.Thead>
-              <Table.Tbody>
-                {items.map((result) => (
-                  <Result
-                    key={result.id}
-                    result={result}
-                    isShown={shown === result.id}
-                    toggle={() => setShown(shown === result.id ? null : result.id)}
-                  />
-                ))}
-              </Table.Tbody>
-            </Table>
+            <PlainTable label="Results" head={['Verdict', 'Severity', 'Test', 'Endpoint', 'Issue', 'Proof']}>
+              {items.map((result) => (
+                <Result
+                  key={result.id}
+                  result={result}
+                  isShown={shown === result.id}
+                  toggle={() => setShown(shown === result.id ? null : result.id)}
+                />
+              ))}
+            </PlainTable>
           )
         }
       </Await>
@@ -205,33 +197,38 @@ function Result({
 }
 
 function Compare({ run }: { readonly run: Run }) {
-  const [other, setOther] = useState<string | null>(null);
+  const [chosen, setChosen] = useState<string | null>(null);
   const runs = useQuery({
     queryKey: ['scans', 'runs-of', run.scanId],
     enabled: run.scanId !== '',
     queryFn: () => answer(api.GET('/api/v1/scan-runs', { params: { query: { scanId: run.scanId, limit: 20 } } })),
   });
-  const others = (runs.data?.items ?? []).filter((one) => one.id !== run.id);
+  const others = (runs.data?.items ?? []).filter((one) => one.id !== run.id && isOver(one));
+  const previous = others.find((one) => one.startedMs < run.startedMs);
+  const other = chosen ?? previous?.id ?? null;
   const comparison = useQuery({
     queryKey: ['scans', 'compare', run.id, other],
-    enabled: other !== null,
+    enabled: other !== null && isOver(run),
     queryFn: () => answer(api.GET('/api/v1/scan-runs/{id}/compare', { params: { path: { id: run.id }, query: { with: other ?? '' } } })),
   });
-  if (others.length === 0) return null;
+  if (others.length === 0 || !isOver(run)) return null;
   return (
-    <Card title="Compare with another run">
+    <Card title={other === previous?.id ? 'Compared with the run before' : 'Compared with another run'}>
       <Select
         aria-label="Other run"
         placeholder="Choose a run"
+        maw={380}
         value={other}
-        onChange={setOther}
+        onChange={setChosen}
         data={others.map((one) => ({ value: one.id, label: `${new Date(one.startedMs).toLocaleString('en-GB')} (${one.state})` }))}
       />
+      {comparison.error !== null && <Failed error={comparison.error} retry={() => void comparison.refetch()} />}
       {comparison.data !== undefined && (
         <Stack mt="sm" gap="xs">
-          <Text>
-            {plural(comparison.data.added.length, 'finding')} more, {count(comparison.data.gone.length)} gone, {count(comparison.data.same)}{' '}
-            the same.
+          <Text role="status">
+            {comparison.data.added.length + comparison.data.gone.length === 0
+              ? `Nothing changed: ${plural(comparison.data.same, 'vulnerable result')} in both.`
+              : `${plural(comparison.data.added.length, 'vulnerable result')} new, ${count(comparison.data.gone.length)} gone, ${count(comparison.data.same)} the same.`}
           </Text>
           <ul className="plain-list">
             {[
@@ -239,7 +236,7 @@ function Compare({ run }: { readonly run: Run }) {
               ...comparison.data.gone.map((one) => ['gone', one] as const),
             ].map(([change, one]) => (
               <li key={`${change} ${one.id}`}>
-                <span>{change}</span>
+                <Mark color={change === 'added' ? 'red' : 'teal'}>{change === 'added' ? 'new' : 'gone'}</Mark>
                 <span className="grow">{one.testId}</span>
                 <Place method={one.method} template={one.template} />
               </li>

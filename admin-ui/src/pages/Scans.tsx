@@ -9,7 +9,9 @@ import { Await, Empty } from '../parts/Await.tsx';
 import { SearchFilter, SelectFilter, useFilters } from '../parts/filters.tsx';
 import { Mark, Severity, Status, Yaml } from '../parts/Marks.tsx';
 import { Export, Page } from '../parts/Page.tsx';
+import { PlainTable } from '../parts/PlainTable.tsx';
 import { type Column, Rows, useRows } from '../parts/Rows.tsx';
+import { Sure } from '../parts/Sure.tsx';
 import { Time } from '../parts/Time.tsx';
 import { useWrite } from '../queries.ts';
 import { useMay } from '../session.ts';
@@ -24,9 +26,13 @@ export function Scans() {
       title="Scans"
       about="Tests that weir runs against your APIs, by hand or on a schedule."
       actions={
-        <Button disabled={!may} leftSection={<IconPlus size={16} aria-hidden />} onClick={() => void navigate({ to: '/scans/new' })}>
-          New scan
-        </Button>
+        <>
+          {(filters.tab ?? 'scans') === 'scans' && <Export path="/scans" query={{}} />}
+          {filters.tab === 'runs' && <Export path="/scan-runs" query={{}} />}
+          <Button disabled={!may} leftSection={<IconPlus size={16} aria-hidden />} onClick={() => void navigate({ to: '/scans/new' })}>
+            New scan
+          </Button>
+        </>
       }
     >
       <Tabs value={filters.tab ?? 'scans'} onChange={(tab) => setFilters({ tab: tab ?? undefined })} keepMounted={false}>
@@ -83,66 +89,54 @@ function Definitions() {
             Choose a service, identities to test with, and tests; run it now or on a schedule.
           </Empty>
         ) : (
-          <Table.ScrollContainer minWidth={820}>
-            <Table>
-              <Table.Thead>
-                <Table.Tr>
-                  {['Scan', 'Service', 'Schedule', 'Next run', 'On', 'By', 'Do'].map((name) => (
-                    <Table.Th key={name}>{name}</Table.Th>
-                  ))}
-                </Table.Tr>
-              </Table.Thead>
-              <Table.Tbody>
-                {items.map((scan) => (
-                  <Table.Tr key={scan.id}>
-                    <Table.Td>{scan.name}</Table.Td>
-                    <Table.Td>{scan.service}</Table.Td>
-                    <Table.Td>
-                      {scan.cron === '' ? (
-                        'by hand'
-                      ) : (
-                        <>
-                          <span className="mono">{scan.cron}</span> <span className="dimmed small">{scan.zone}</span>
-                        </>
-                      )}
-                    </Table.Td>
-                    <Table.Td>{scan.nextRunMs === null ? '–' : <Time ms={scan.nextRunMs} relative={false} />}</Table.Td>
-                    <Table.Td>
-                      <Switch
-                        aria-label={`Schedule of ${scan.name}`}
-                        checked={scan.enabled}
-                        disabled={!may || scan.cron === ''}
-                        onChange={(event) => change.mutate({ ...scan, enabled: event.currentTarget.checked })}
-                      />
-                    </Table.Td>
-                    <Table.Td>{scan.createdBy}</Table.Td>
-                    <Table.Td>
-                      <Group gap={4} wrap="nowrap">
-                        <Button
-                          size="compact-xs"
-                          disabled={!may}
-                          loading={run.isPending}
-                          aria-label={`Run now: ${scan.name}`}
-                          onClick={() => run.mutate(scan.id)}
-                        >
-                          Run now
-                        </Button>
-                        <Button
-                          size="compact-xs"
-                          variant="default"
-                          disabled={!may}
-                          aria-label={`Remove ${scan.name}`}
-                          onClick={() => remove.mutate(scan.id)}
-                        >
-                          Remove
-                        </Button>
-                      </Group>
-                    </Table.Td>
-                  </Table.Tr>
-                ))}
-              </Table.Tbody>
-            </Table>
-          </Table.ScrollContainer>
+          <PlainTable label="Scans" head={['Scan', 'Service', 'Schedule', 'Next run', 'On', 'By', 'Do']} minWidth={820}>
+            {items.map((scan) => (
+              <Table.Tr key={scan.id}>
+                <Table.Td>{scan.name}</Table.Td>
+                <Table.Td>{scan.service}</Table.Td>
+                <Table.Td>
+                  {scan.cron === '' ? (
+                    'by hand'
+                  ) : (
+                    <>
+                      <span className="mono">{scan.cron}</span> <span className="dimmed small">{scan.zone}</span>
+                    </>
+                  )}
+                </Table.Td>
+                <Table.Td>{scan.nextRunMs === null ? '–' : <Time ms={scan.nextRunMs} relative={false} />}</Table.Td>
+                <Table.Td>
+                  <Switch
+                    aria-label={`Schedule of ${scan.name}`}
+                    checked={scan.enabled}
+                    disabled={!may || scan.cron === ''}
+                    onChange={(event) => change.mutate({ ...scan, enabled: event.currentTarget.checked })}
+                  />
+                </Table.Td>
+                <Table.Td>{scan.createdBy}</Table.Td>
+                <Table.Td>
+                  <Group gap={4} wrap="nowrap">
+                    <Button
+                      size="compact-xs"
+                      disabled={!may}
+                      loading={run.isPending}
+                      aria-label={`Run now: ${scan.name}`}
+                      onClick={() => run.mutate(scan.id)}
+                    >
+                      Run now
+                    </Button>
+                    <Sure
+                      verb="Remove"
+                      what={scan.name}
+                      text="Its schedule ends. The runs it made and what they found stay."
+                      disabled={!may}
+                      busy={remove.isPending}
+                      run={() => remove.mutate(scan.id)}
+                    />
+                  </Group>
+                </Table.Td>
+              </Table.Tr>
+            ))}
+          </PlainTable>
         )
       }
     </Await>

@@ -7,6 +7,7 @@ import { Account } from './settings/Account.tsx';
 import { Audit } from './settings/Audit.tsx';
 import { DataTypes } from './settings/DataTypes.tsx';
 import { Integrations } from './settings/Integrations.tsx';
+import { Redaction } from './settings/Redaction.tsx';
 import { Retention } from './settings/Retention.tsx';
 import { Tokens } from './settings/Tokens.tsx';
 import { Users } from './settings/Users.tsx';
@@ -18,6 +19,7 @@ const TABS = [
   { value: 'data-types', name: 'Data types', part: DataTypes, admin: false },
   { value: 'auth-contexts', name: 'Auth contexts', part: AuthContexts, admin: false },
   { value: 'integrations', name: 'Integrations', part: Integrations, admin: false },
+  { value: 'redaction', name: 'Redaction', part: Redaction, admin: false },
   { value: 'retention', name: 'Retention', part: Retention, admin: false },
   { value: 'audit', name: 'Audit log', part: Audit, admin: true },
 ] as const;

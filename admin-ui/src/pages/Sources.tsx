@@ -8,7 +8,8 @@ import { Await, Empty } from '../parts/Await.tsx';
 import { useServices } from '../parts/filters.tsx';
 import { Mark, Status } from '../parts/Marks.tsx';
 import { ModeSwitch } from '../parts/ModeSwitch.tsx';
-import { Card, Facts, Page } from '../parts/Page.tsx';
+import { Card, Export, Facts, Page } from '../parts/Page.tsx';
+import { PlainTable } from '../parts/PlainTable.tsx';
 import { Time } from '../parts/Time.tsx';
 import { textOf, useWrite } from '../queries.ts';
 import { useMay } from '../session.ts';
@@ -32,62 +33,55 @@ export function Sources() {
 function Services() {
   const services = useServices();
   return (
-    <Card title="Services and their mode">
+    <Card title="Services and their mode" aside={<Export path="/services" query={{}} />}>
       <Await query={services}>
         {({ items }) =>
           items.length === 0 ? (
             <Empty title="No service yet">Name one in weir.yaml, start weir with --upstream, or send the first request.</Empty>
           ) : (
-            <Table.ScrollContainer minWidth={760}>
-              <Table>
-                <Table.Thead>
-                  <Table.Tr>
-                    {[
-                      'Service',
-                      'Mode',
-                      'Upstreams',
-                      'Endpoints',
-                      'Open issues',
-                      'Requests, last hour',
-                      'Blocked',
-                      'Would block',
-                      'Report',
-                    ].map((name) => (
-                      <Table.Th key={name}>{name}</Table.Th>
-                    ))}
-                  </Table.Tr>
-                </Table.Thead>
-                <Table.Tbody>
-                  {items.map((service) => (
-                    <Table.Tr key={service.name}>
-                      <Table.Td>
-                        <Link to="/inventory" search={{ service: service.name }}>
-                          {service.name}
-                        </Link>
-                      </Table.Td>
-                      <Table.Td>
-                        <ModeSwitch service={service.name} mode={service.mode} />
-                      </Table.Td>
-                      <Table.Td className="mono">{service.upstreams.join(', ')}</Table.Td>
-                      <Table.Td className="num">{count(service.endpoints)}</Table.Td>
-                      <Table.Td className="num">{count(service.openIssues)}</Table.Td>
-                      <Table.Td className="num">{count(service.requestsLastHour)}</Table.Td>
-                      <Table.Td className="num">{count(service.blockedLastHour)}</Table.Td>
-                      <Table.Td className="num">{count(service.wouldBlockLastHour)}</Table.Td>
-                      <Table.Td>
-                        <a href={`/api/v1/reports/services/${encodeURIComponent(service.name)}`} target="_blank" rel="noreferrer">
-                          Open
-                        </a>
-                        {' · '}
-                        <a href={`/api/v1/services/${encodeURIComponent(service.name)}/openapi`} download>
-                          OpenAPI
-                        </a>
-                      </Table.Td>
-                    </Table.Tr>
-                  ))}
-                </Table.Tbody>
-              </Table>
-            </Table.ScrollContainer>
+            <PlainTable
+              label="Services"
+              head={[
+                'Service',
+                'Mode',
+                'Upstreams',
+                'Endpoints',
+                'Open issues',
+                'Requests, last hour',
+                'Blocked',
+                'Would block',
+                'Documents',
+              ]}
+              minWidth={760}
+            >
+              {items.map((service) => (
+                <Table.Tr key={service.name}>
+                  <Table.Td>
+                    <Link to="/inventory" search={{ service: service.name }}>
+                      {service.name}
+                    </Link>
+                  </Table.Td>
+                  <Table.Td>
+                    <ModeSwitch service={service.name} mode={service.mode} />
+                  </Table.Td>
+                  <Table.Td className="mono">{service.upstreams.join(', ')}</Table.Td>
+                  <Table.Td className="num">{count(service.endpoints)}</Table.Td>
+                  <Table.Td className="num">{count(service.openIssues)}</Table.Td>
+                  <Table.Td className="num">{count(service.requestsLastHour)}</Table.Td>
+                  <Table.Td className="num">{count(service.blockedLastHour)}</Table.Td>
+                  <Table.Td className="num">{count(service.wouldBlockLastHour)}</Table.Td>
+                  <Table.Td>
+                    <Link to="/reports" search={{ service: service.name }}>
+                      Report
+                    </Link>
+                    {' · '}
+                    <a href={`/api/v1/services/${encodeURIComponent(service.name)}/openapi`} download>
+                      OpenAPI
+                    </a>
+                  </Table.Td>
+                </Table.Tr>
+              ))}
+            </PlainTable>
           )
         }
       </Await>
@@ -98,7 +92,7 @@ function Services() {
 function Running() {
   const sources = useQuery({ queryKey: ['sources'], queryFn: () => answer(api.GET('/api/v1/sources')), refetchInterval: 3_000 });
   return (
-    <Card title="Gateways, sensors and engines">
+    <Card title="Gateways, sensors and engines" aside={<Export path="/sources" query={{}} />}>
       <Await query={sources}>
         {({ items }) =>
           items.length === 0 ? (

@@ -7,6 +7,9 @@ import { useMay } from '../session.ts';
 import { Await, Empty } from './Await.tsx';
 import { useServices } from './filters.tsx';
 import { Status } from './Marks.tsx';
+import { Export } from './Page.tsx';
+import { PlainTable } from './PlainTable.tsx';
+import { Sure } from './Sure.tsx';
 import { Time } from './Time.tsx';
 
 type Kind = Schemas['AuthContext']['kind'];
@@ -58,53 +61,43 @@ export function AuthContexts() {
               Tests of object and function access need two users with different rights. Secrets are kept encrypted.
             </Empty>
           ) : (
-            <Table>
-              <Table.Thead>
-                <Table.Tr>
-                  {['Name', 'Service', 'Role', 'Kind', 'State', 'Checked', 'Do'].map((name) => (
-                    <Table.Th key={name}>{name}</Table.Th>
-                  ))}
+            <PlainTable label="Auth contexts" head={['Name', 'Service', 'Role', 'Kind', 'State', 'Checked', 'Do']}>
+              {items.map((context) => (
+                <Table.Tr key={context.id}>
+                  <Table.Td>{context.name}</Table.Td>
+                  <Table.Td>{context.service}</Table.Td>
+                  <Table.Td>{context.role}</Table.Td>
+                  <Table.Td>{context.kind}</Table.Td>
+                  <Table.Td title={context.problem ?? ''}>
+                    <Status value={context.state} />
+                  </Table.Td>
+                  <Table.Td>
+                    <Time ms={context.checkedAtMs} />
+                  </Table.Td>
+                  <Table.Td>
+                    <Group gap={4}>
+                      <Button
+                        size="compact-xs"
+                        variant="default"
+                        disabled={!may}
+                        aria-label={`Check ${context.name}`}
+                        onClick={() => check.mutate(context.id)}
+                      >
+                        Check
+                      </Button>
+                      <Sure
+                        verb="Forget"
+                        what={context.name}
+                        text="Its secrets are gone for good, and scans that use it go on without it."
+                        disabled={!may}
+                        busy={remove.isPending}
+                        run={() => remove.mutate(context.id)}
+                      />
+                    </Group>
+                  </Table.Td>
                 </Table.Tr>
-              </Table.Thead>
-              <Table.Tbody>
-                {items.map((context) => (
-                  <Table.Tr key={context.id}>
-                    <Table.Td>{context.name}</Table.Td>
-                    <Table.Td>{context.service}</Table.Td>
-                    <Table.Td>{context.role}</Table.Td>
-                    <Table.Td>{context.kind}</Table.Td>
-                    <Table.Td title={context.problem ?? ''}>
-                      <Status value={context.state} />
-                    </Table.Td>
-                    <Table.Td>
-                      <Time ms={context.checkedAtMs} />
-                    </Table.Td>
-                    <Table.Td>
-                      <Group gap={4}>
-                        <Button
-                          size="compact-xs"
-                          variant="default"
-                          disabled={!may}
-                          aria-label={`Check ${context.name}`}
-                          onClick={() => check.mutate(context.id)}
-                        >
-                          Check
-                        </Button>
-                        <Button
-                          size="compact-xs"
-                          variant="default"
-                          disabled={!may}
-                          aria-label={`Forget ${context.name}`}
-                          onClick={() => remove.mutate(context.id)}
-                        >
-                          Forget
-                        </Button>
-                      </Group>
-                    </Table.Td>
-                  </Table.Tr>
-                ))}
-              </Table.Tbody>
-            </Table>
+              ))}
+            </PlainTable>
           )
         }
       </Await>
@@ -112,6 +105,7 @@ export function AuthContexts() {
         <Button variant="default" disabled={!may} onClick={() => setAdding(true)}>
           Add an auth context
         </Button>
+        <Export path="/auth-contexts" query={{}} />
       </Group>
       {isAdding && <AuthContextForm close={() => setAdding(false)} />}
     </Stack>

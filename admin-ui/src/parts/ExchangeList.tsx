@@ -30,7 +30,7 @@ export function ExchangeList({
                   <Method value={one.method} /> <span className="mono">{one.target}</span>
                 </Link>
                 {one.evidence && <Mark color="orange">evidence</Mark>}
-                {one.action !== 'allow' && <Mark color="red">{one.action}</Mark>}
+                {one.action !== 'passed' && <Mark color="red">{one.action}</Mark>}
                 <span className="num">{one.status}</span>
                 <Time ms={one.atMs} />
               </li>

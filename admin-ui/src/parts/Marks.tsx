@@ -124,6 +124,11 @@ export function Score({ value }: { readonly value: number }) {
   );
 }
 
+/** How much of the most this line is, as a bar behind its text. */
+export function Bar({ part, of }: { readonly part: number; readonly of: number }) {
+  return <span className="bar" aria-hidden style={{ width: `${of === 0 ? 0 : Math.max(1, (100 * part) / of)}%` }} />;
+}
+
 export function Yaml({ text }: { readonly text: string }) {
   return (
     <Code block tabIndex={0}>

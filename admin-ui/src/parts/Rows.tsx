@@ -1,4 +1,5 @@
 import { Button, Group, Text } from '@mantine/core';
+import { useElementSize } from '@mantine/hooks';
 import { IconArrowDown, IconArrowUp } from '@tabler/icons-react';
 import { type InfiniteData, type QueryKey, useInfiniteQuery } from '@tanstack/react-query';
 import { useVirtualizer } from '@tanstack/react-virtual';
@@ -29,10 +30,14 @@ export function useRows<Row>(
 
 export interface Column<Row> {
   readonly name: string;
+  /** In the head instead of the name. */
+  readonly head?: ReactNode;
   /** Width as a CSS grid track: `120px`, `2fr`. */
   readonly width: string;
   /** Name that the API sorts by. */
   readonly sort?: string;
+  /** Left out where the table is narrower than this, in pixels. */
+  readonly fromPx?: number;
   readonly cell: (row: Row) => ReactNode;
 }
 
@@ -49,10 +54,13 @@ interface RowsProps<Row> {
 }
 
 const ROW_PX = 42;
+/** Navigation and margins, until the table has been measured. */
+const BESIDE_PX = 224;
 
 /** A table that draws only the rows in sight. Arrow keys, Home and End move between rows; Enter opens one. */
-export function Rows<Row>({ label, query, columns, rowKey, empty, sort, onSort, onOpen, height }: RowsProps<Row>) {
+export function Rows<Row>({ label, query, columns: all, rowKey, empty, sort, onSort, onOpen, height }: RowsProps<Row>) {
   const scroller = useRef<HTMLDivElement>(null);
+  const { ref: frame, width } = useElementSize<HTMLDivElement>();
   const rows = useMemo(() => query.data?.pages.flatMap((page) => page.items) ?? [], [query.data]);
   const virtual = useVirtualizer({
     count: rows.length,
@@ -71,6 +79,7 @@ export function Rows<Row>({ label, query, columns, rowKey, empty, sort, onSort, 
     return query.error === null ? <Waiting /> : <Failed error={query.error} busy={query.isFetching} retry={() => void query.refetch()} />;
   }
   if (rows.length === 0) return <>{empty}</>;
+  const columns = all.filter((column) => column.fromPx === undefined || column.fromPx <= (width || window.innerWidth - BESIDE_PX));
   const template = columns.map((column) => column.width).join(' ');
   const move = (event: KeyboardEvent<HTMLDivElement>, index: number) => {
     const target = { ArrowDown: index + 1, ArrowUp: index - 1, Home: 0, End: rows.length - 1, PageDown: index + 12, PageUp: index - 12 }[
@@ -84,7 +93,14 @@ export function Rows<Row>({ label, query, columns, rowKey, empty, sort, onSort, 
     requestAnimationFrame(() => scroller.current?.querySelector<HTMLElement>(`[data-index="${next}"]`)?.focus());
   };
   return (
-    <div className="rows" role="table" aria-label={label} aria-rowcount={hasNextPage ? -1 : rows.length + 1} aria-busy={query.isFetching}>
+    <div
+      ref={frame}
+      className="rows"
+      role="table"
+      aria-label={label}
+      aria-rowcount={hasNextPage ? -1 : rows.length + 1}
+      aria-busy={query.isFetching}
+    >
       <div className="rows-head" role="row" style={{ gridTemplateColumns: template }}>
         {columns.map((column) => (
           <HeadCell key={column.name} column={column} sort={sort} onSort={onSort} />
@@ -149,8 +165,8 @@ function HeadCell<Row>({
   const name = column.sort;
   if (name === undefined || onSort === undefined) {
     return (
-      <div role="columnheader" className="cell">
-        {column.name}
+      <div role="columnheader" className="cell" aria-label={column.head === undefined ? undefined : column.name}>
+        {column.head ?? column.name}
       </div>
     );
   }

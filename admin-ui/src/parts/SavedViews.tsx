@@ -1,15 +1,20 @@
-import { Button, Menu, TextInput } from '@mantine/core';
+import { ActionIcon, Button, Checkbox, Group, Menu, Text, TextInput } from '@mantine/core';
+import { IconTrash } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
 import { answer, api } from '../api.ts';
 import { useWrite } from '../queries.ts';
+import { useSession } from '../session.ts';
 import { useFilters } from './filters.tsx';
 
-/** Filters under a name, kept for the person. */
+/** Filters and sort order of a list under a name: one's own, and those that others share. */
 export function SavedViews({ page }: { readonly page: string }) {
   const [filters] = useFilters();
+  const session = useSession();
+  const [isOpen, setOpen] = useState(false);
   const [name, setName] = useState('');
+  const [shared, setShared] = useState(false);
   const navigate = useNavigate();
   const query = useQuery({
     queryKey: ['settings', 'views', page],
@@ -17,22 +22,41 @@ export function SavedViews({ page }: { readonly page: string }) {
   });
   const save = useWrite({
     refresh: ['settings'],
-    write: () => answer(api.POST('/api/v1/saved-views', { body: { page, name, query: JSON.stringify(filters) } })),
+    write: () => answer(api.POST('/api/v1/saved-views', { body: { page, name, shared, query: JSON.stringify(filters) } })),
     done: (view) => `View “${view.name}” is saved.`,
     after: () => setName(''),
   });
+  const remove = useWrite({
+    refresh: ['settings'],
+    write: (id: string) => answer(api.DELETE('/api/v1/saved-views/{id}', { params: { path: { id } } })),
+    done: () => 'The view is forgotten.',
+  });
   const views = query.data?.items ?? [];
+  const isOwn = (owner: string) => owner.replace(/^(?:user|token):/, '') === session?.name;
   return (
-    <Menu position="bottom-end" closeOnItemClick>
+    <Menu position="bottom-end" width={290} opened={isOpen} onChange={setOpen}>
       <Menu.Target>
         <Button variant="default">Views</Button>
       </Menu.Target>
       <Menu.Dropdown>
+        {views.length === 0 && (
+          <Text size="sm" c="dimmed" px="sm" py={4}>
+            A view keeps the filters and the order of this list under a name.
+          </Text>
+        )}
         {views.map((view) => (
-          <Menu.Item key={view.id} onClick={() => void navigate({ to: '.', search: JSON.parse(view.query) as Record<string, string> })}>
-            {view.name}
-          </Menu.Item>
+          <Group key={view.id} gap={2} wrap="nowrap">
+            <Menu.Item onClick={() => void navigate({ to: '.', search: JSON.parse(view.query) as Record<string, string> })}>
+              {view.name} {!isOwn(view.owner) && <span className="dimmed small">of {view.owner.replace(/^user:/, '')}</span>}
+            </Menu.Item>
+            {isOwn(view.owner) && (
+              <ActionIcon variant="subtle" color="gray" aria-label={`Forget the view ${view.name}`} onClick={() => remove.mutate(view.id)}>
+                <IconTrash size={15} aria-hidden />
+              </ActionIcon>
+            )}
+          </Group>
         ))}
+        <Menu.Divider />
         <form
           onSubmit={(event) => {
             event.preventDefault();
@@ -40,13 +64,20 @@ export function SavedViews({ page }: { readonly page: string }) {
           }}
         >
           <TextInput
-            m="xs"
+            mx="sm"
+            my={6}
             size="xs"
             aria-label="Name for the present filters"
             placeholder="Save the present filters as …"
             value={name}
             onChange={(event) => setName(event.currentTarget.value)}
           />
+          <Group mx="sm" mb={6} justify="space-between">
+            <Checkbox size="xs" label="for everybody" checked={shared} onChange={(event) => setShared(event.currentTarget.checked)} />
+            <Button type="submit" size="compact-xs" disabled={name.trim() === ''} loading={save.isPending}>
+              Save
+            </Button>
+          </Group>
         </form>
       </Menu.Dropdown>
     </Menu>

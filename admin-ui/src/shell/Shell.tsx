@@ -27,7 +27,7 @@ import {
   IconUsers,
 } from '@tabler/icons-react';
 import { useQueryClient } from '@tanstack/react-query';
-import { Link, Outlet, useNavigate } from '@tanstack/react-router';
+import { Link, Outlet, useNavigate, useRouterState } from '@tanstack/react-router';
 import { Suspense, useEffect } from 'react';
 import { answer, api } from '../api.ts';
 import { listen, useLiveState } from '../live.ts';
@@ -54,6 +54,7 @@ export function Shell({ session }: { readonly session: Session }) {
   const client = useQueryClient();
   const [isOpen, { toggle, close }] = useDisclosure(false);
   const live = useLiveState();
+  const isOverview = useRouterState({ select: (state) => state.location.pathname === '/' });
   useEffect(() => listen(client), [client]);
   return (
     <AppShell header={{ height: 52 }} navbar={{ width: 190, breakpoint: 'sm', collapsed: { mobile: !isOpen } }} padding="md">
@@ -97,7 +98,7 @@ export function Shell({ session }: { readonly session: Session }) {
             This page does not get an answer at the moment and shows what it knew last. It goes on by itself as soon as weir is back.
           </Alert>
         )}
-        {!session.passwordSet && session.kind === 'user' && (
+        {isOverview && !session.passwordSet && session.kind === 'user' && (
           <Alert color="blue" mb="md" variant="light" py="xs">
             You are signed in by a link that works once.{' '}
             <Link to="/settings" search={{ tab: 'account' }}>

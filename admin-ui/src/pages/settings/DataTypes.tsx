@@ -5,7 +5,9 @@ import { useState } from 'react';
 import { answer, api, type Schemas } from '../../api.ts';
 import { Await, Empty } from '../../parts/Await.tsx';
 import { Mark } from '../../parts/Marks.tsx';
-import { Card } from '../../parts/Page.tsx';
+import { Card, Export } from '../../parts/Page.tsx';
+import { PlainTable } from '../../parts/PlainTable.tsx';
+import { Sure } from '../../parts/Sure.tsx';
 import { textOf, useWrite } from '../../queries.ts';
 import { useMay } from '../../session.ts';
 
@@ -25,58 +27,52 @@ export function DataTypes() {
   return (
     <Stack>
       <OwnType />
+      <Group justify="space-between">
+        <Text size="sm" c="dimmed">
+          What weir recognises in requests and responses. A type that is off is neither reported nor masked.
+        </Text>
+        <Export path="/data-types" query={{}} />
+      </Group>
       <Await query={query}>
         {({ items }) => (
-          <Table.ScrollContainer minWidth={760}>
-            <Table>
-              <Table.Thead>
-                <Table.Tr>
-                  {['Data type', 'Id', 'Sensitivity', 'Field names', 'Example', 'On', 'Do'].map((name) => (
-                    <Table.Th key={name}>{name}</Table.Th>
-                  ))}
-                </Table.Tr>
-              </Table.Thead>
-              <Table.Tbody>
-                {items.map((type) => (
-                  <Table.Tr key={type.id}>
-                    <Table.Td>{type.title}</Table.Td>
-                    <Table.Td className="mono">{type.id}</Table.Td>
-                    <Table.Td>
-                      <Mark color={type.sensitivity === 'high' ? 'red' : type.sensitivity === 'medium' ? 'orange' : 'gray'}>
-                        {type.sensitivity}
-                      </Mark>
-                    </Table.Td>
-                    <Table.Td title={type.fieldNames.join(', ')}>
-                      {type.fieldNames.slice(0, 3).join(', ')}
-                      {type.fieldNames.length > 3 && ' …'}
-                    </Table.Td>
-                    <Table.Td className="mono">{type.examples.match[0]?.slice(0, 40) ?? ''}</Table.Td>
-                    <Table.Td>
-                      <Switch
-                        aria-label={`Look for ${type.title}`}
-                        checked={type.enabled}
-                        disabled={!may}
-                        onChange={(event) => turn.mutate({ id: type.id, enabled: event.currentTarget.checked })}
-                      />
-                    </Table.Td>
-                    <Table.Td>
-                      {!type.builtIn && (
-                        <Button
-                          size="compact-xs"
-                          variant="default"
-                          disabled={!may}
-                          aria-label={`Remove ${type.title}`}
-                          onClick={() => remove.mutate(type.id)}
-                        >
-                          Remove
-                        </Button>
-                      )}
-                    </Table.Td>
-                  </Table.Tr>
-                ))}
-              </Table.Tbody>
-            </Table>
-          </Table.ScrollContainer>
+          <PlainTable label="Data types" head={['Data type', 'Id', 'Sensitivity', 'Field names', 'Example', 'On', 'Do']} minWidth={760}>
+            {items.map((type) => (
+              <Table.Tr key={type.id}>
+                <Table.Td>{type.title}</Table.Td>
+                <Table.Td className="mono">{type.id}</Table.Td>
+                <Table.Td>
+                  <Mark color={type.sensitivity === 'high' ? 'red' : type.sensitivity === 'medium' ? 'orange' : 'gray'}>
+                    {type.sensitivity}
+                  </Mark>
+                </Table.Td>
+                <Table.Td title={type.fieldNames.join(', ')}>
+                  {type.fieldNames.slice(0, 3).join(', ')}
+                  {type.fieldNames.length > 3 && ' …'}
+                </Table.Td>
+                <Table.Td className="mono">{type.examples.match[0]?.slice(0, 40) ?? ''}</Table.Td>
+                <Table.Td>
+                  <Switch
+                    aria-label={`Look for ${type.title}`}
+                    checked={type.enabled}
+                    disabled={!may}
+                    onChange={(event) => turn.mutate({ id: type.id, enabled: event.currentTarget.checked })}
+                  />
+                </Table.Td>
+                <Table.Td>
+                  {!type.builtIn && (
+                    <Sure
+                      verb="Remove"
+                      what={type.title}
+                      text="weir no longer recognises it. What was found so far stays."
+                      disabled={!may}
+                      busy={remove.isPending}
+                      run={() => remove.mutate(type.id)}
+                    />
+                  )}
+                </Table.Td>
+              </Table.Tr>
+            ))}
+          </PlainTable>
         )}
       </Await>
     </Stack>
@@ -153,7 +149,7 @@ function OwnType() {
           />
           <Group>
             <Button
-              disabled={!may || own === undefined || title === ''}
+              disabled={!may || own === undefined || title === '' || pattern === ''}
               loading={save.isPending}
               onClick={() => own !== undefined && save.mutate(own)}
             >

@@ -6,8 +6,9 @@ import { answer, api, type Schemas } from '../../api.ts';
 import { Await, Empty } from '../../parts/Await.tsx';
 import { useServices } from '../../parts/filters.tsx';
 import { Mark, Severity, Status } from '../../parts/Marks.tsx';
-import { Card } from '../../parts/Page.tsx';
+import { Card, Export } from '../../parts/Page.tsx';
 import { type ObjectSchema, SchemaForm } from '../../parts/SchemaForm.tsx';
+import { Sure } from '../../parts/Sure.tsx';
 import { Time } from '../../parts/Time.tsx';
 import { textOf, useWrite } from '../../queries.ts';
 import { useMay } from '../../session.ts';
@@ -65,9 +66,14 @@ export function Integrations() {
                       >
                         Change
                       </Button>
-                      <Button size="compact-xs" variant="default" disabled={!may} onClick={() => remove.mutate(one.id)}>
-                        Remove
-                      </Button>
+                      <Sure
+                        verb="Remove"
+                        what={one.name}
+                        text="It is told nothing any more, and its secrets are forgotten."
+                        disabled={!may}
+                        busy={remove.isPending}
+                        run={() => remove.mutate(one.id)}
+                      />
                     </Group>
                   }
                 >
@@ -85,6 +91,9 @@ export function Integrations() {
           )
         }
       </Await>
+      <Group justify="flex-end">
+        <Export path="/integrations" query={{}} />
+      </Group>
       <Card title="Add an integration">
         <Await query={kinds}>
           {({ items }) =>

@@ -15,6 +15,7 @@ const FIELDS: readonly { readonly name: keyof Kept; readonly label: string; read
   { name: 'counterDays', label: 'Counters by the hour', unit: 'days' },
   { name: 'findingDays', label: 'Findings', unit: 'days' },
   { name: 'evidenceDays', label: 'Evidence', unit: 'days' },
+  { name: 'realValueDays', label: 'Real values of evidence', unit: 'days, where they are kept' },
   { name: 'sampleDays', label: 'Samples of traffic', unit: 'days' },
   { name: 'actorEventDays', label: 'Timelines of actors', unit: 'days' },
   { name: 'actorDays', label: 'Actors not seen since', unit: 'days' },
@@ -35,7 +36,7 @@ export function Retention() {
           <Text>
             The store takes {bytes(usedBytes)} of {bytes(retention.diskCapBytes)}.{' '}
             {Object.values(swept).some((value) => value > 0) &&
-              `Last swept: ${Object.entries(swept)
+              `Forgotten so far: ${Object.entries(swept)
                 .filter(([, value]) => value > 0)
                 .map(([name, value]) => `${count(value)} ${name}`)
                 .join(', ')}.`}

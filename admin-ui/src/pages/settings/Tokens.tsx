@@ -3,6 +3,9 @@ import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { answer, api, type Schemas } from '../../api.ts';
 import { Await, Empty } from '../../parts/Await.tsx';
+import { Export } from '../../parts/Page.tsx';
+import { PlainTable } from '../../parts/PlainTable.tsx';
+import { Sure } from '../../parts/Sure.tsx';
 import { Time } from '../../parts/Time.tsx';
 import { useWrite } from '../../queries.ts';
 import { Secret } from './Users.tsx';
@@ -44,42 +47,32 @@ export function Tokens() {
           items.length === 0 ? (
             <Empty title="No token yet">Scripts, CI and the command line on other machines use tokens: --admin URL --token …</Empty>
           ) : (
-            <Table>
-              <Table.Thead>
-                <Table.Tr>
-                  {['Name', 'Role', 'Scopes', 'Owner', 'Made', 'Last used', 'Ends', 'Do'].map((head) => (
-                    <Table.Th key={head}>{head}</Table.Th>
-                  ))}
+            <PlainTable label="Tokens" head={['Name', 'Role', 'Scopes', 'Owner', 'Made', 'Last used', 'Ends', 'Do']}>
+              {items.map((token) => (
+                <Table.Tr key={token.id}>
+                  <Table.Td>{token.name}</Table.Td>
+                  <Table.Td>{token.role}</Table.Td>
+                  <Table.Td>{token.scopes.join(', ') || 'all of its role'}</Table.Td>
+                  <Table.Td>{token.owner ?? ''}</Table.Td>
+                  <Table.Td>
+                    <Time ms={token.createdMs} />
+                  </Table.Td>
+                  <Table.Td>
+                    <Time ms={token.lastUsedMs} />
+                  </Table.Td>
+                  <Table.Td>{token.expiresMs === null ? 'never' : <Time ms={token.expiresMs} />}</Table.Td>
+                  <Table.Td>
+                    <Sure
+                      verb="Revoke"
+                      what={token.name}
+                      text="Whatever uses this token is refused from the next request on."
+                      busy={remove.isPending}
+                      run={() => remove.mutate(token.id)}
+                    />
+                  </Table.Td>
                 </Table.Tr>
-              </Table.Thead>
-              <Table.Tbody>
-                {items.map((token) => (
-                  <Table.Tr key={token.id}>
-                    <Table.Td>{token.name}</Table.Td>
-                    <Table.Td>{token.role}</Table.Td>
-                    <Table.Td>{token.scopes.join(', ') || 'all of its role'}</Table.Td>
-                    <Table.Td>{token.owner ?? ''}</Table.Td>
-                    <Table.Td>
-                      <Time ms={token.createdMs} />
-                    </Table.Td>
-                    <Table.Td>
-                      <Time ms={token.lastUsedMs} />
-                    </Table.Td>
-                    <Table.Td>{token.expiresMs === null ? 'never' : <Time ms={token.expiresMs} />}</Table.Td>
-                    <Table.Td>
-                      <Button
-                        size="compact-xs"
-                        variant="default"
-                        aria-label={`Revoke ${token.name}`}
-                        onClick={() => remove.mutate(token.id)}
-                      >
-                        Revoke
-                      </Button>
-                    </Table.Td>
-                  </Table.Tr>
-                ))}
-              </Table.Tbody>
-            </Table>
+              ))}
+            </PlainTable>
           )
         }
       </Await>
@@ -115,6 +108,7 @@ export function Tokens() {
           <Button type="submit" variant="default" loading={add.isPending}>
             Make a token
           </Button>
+          <Export path="/tokens" query={{}} />
         </Group>
       </form>
     </Stack>

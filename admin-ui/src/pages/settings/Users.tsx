@@ -4,6 +4,9 @@ import { useState } from 'react';
 import { answer, api, type Schemas } from '../../api.ts';
 import { Await } from '../../parts/Await.tsx';
 import { Mark } from '../../parts/Marks.tsx';
+import { Export } from '../../parts/Page.tsx';
+import { PlainTable } from '../../parts/PlainTable.tsx';
+import { Sure } from '../../parts/Sure.tsx';
 import { Time } from '../../parts/Time.tsx';
 import { textOf, useWrite } from '../../queries.ts';
 
@@ -32,81 +35,70 @@ export function Users() {
     <Stack>
       <Await query={query}>
         {({ items }) => (
-          <Table.ScrollContainer minWidth={760}>
-            <Table>
-              <Table.Thead>
-                <Table.Tr>
-                  {['Name', 'E-mail', 'Role', 'Signs in by', 'Last sign-in', 'May sign in', 'Do'].map((name) => (
-                    <Table.Th key={name}>{name}</Table.Th>
-                  ))}
-                </Table.Tr>
-              </Table.Thead>
-              <Table.Tbody>
-                {items.map((user) => (
-                  <Table.Tr key={user.id}>
-                    <Table.Td>{user.name}</Table.Td>
-                    <Table.Td>{user.email}</Table.Td>
-                    <Table.Td>
-                      <Select
-                        size="xs"
-                        w={110}
-                        aria-label={`Role of ${user.name}`}
-                        allowDeselect={false}
-                        value={user.role}
-                        data={ROLES}
-                        onChange={(role) => role !== null && change.mutate({ id: user.id, role: role as Schemas['Role'] })}
-                      />
-                    </Table.Td>
-                    <Table.Td>
-                      {[user.hasPassword ? 'password' : '', user.singleSignOn ? 'single sign-on' : ''].filter(Boolean).join(', ') ||
-                        'link only'}
-                    </Table.Td>
-                    <Table.Td>
-                      <Time ms={user.lastLoginMs} />
-                    </Table.Td>
-                    <Table.Td>
-                      <Switch
-                        aria-label={`${user.name} may sign in`}
-                        checked={!user.disabled}
-                        onChange={(event) => change.mutate({ id: user.id, disabled: !event.currentTarget.checked })}
-                      />
-                    </Table.Td>
-                    <Table.Td>
-                      <Group gap={4} wrap="nowrap">
-                        {user.lockedUntilMs > Date.now() && (
-                          <Button size="compact-xs" variant="default" onClick={() => change.mutate({ id: user.id, unlock: true })}>
-                            Unlock
-                          </Button>
-                        )}
-                        <Button
-                          size="compact-xs"
-                          variant="default"
-                          aria-label={`Sign-in link for ${user.name}`}
-                          onClick={() => makeLink.mutate(user)}
-                        >
-                          Sign-in link
-                        </Button>
-                        <Button
-                          size="compact-xs"
-                          variant="default"
-                          aria-label={`Remove ${user.name}`}
-                          onClick={() => remove.mutate(user.id)}
-                        >
-                          Remove
-                        </Button>
-                      </Group>
-                    </Table.Td>
-                  </Table.Tr>
-                ))}
-              </Table.Tbody>
-            </Table>
-          </Table.ScrollContainer>
+          <PlainTable label="Users" head={['Name', 'E-mail', 'Role', 'Signs in by', 'Last sign-in', 'May sign in', 'Do']} minWidth={760}>
+            {items.map((user) => (
+              <Table.Tr key={user.id}>
+                <Table.Td>{user.name}</Table.Td>
+                <Table.Td>{user.email}</Table.Td>
+                <Table.Td>
+                  <Select
+                    size="xs"
+                    w={110}
+                    aria-label={`Role of ${user.name}`}
+                    allowDeselect={false}
+                    value={user.role}
+                    data={ROLES}
+                    onChange={(role) => role !== null && change.mutate({ id: user.id, role: role as Schemas['Role'] })}
+                  />
+                </Table.Td>
+                <Table.Td>
+                  {[user.hasPassword ? 'password' : '', user.singleSignOn ? 'single sign-on' : ''].filter(Boolean).join(', ') ||
+                    'link only'}
+                </Table.Td>
+                <Table.Td>
+                  <Time ms={user.lastLoginMs} />
+                </Table.Td>
+                <Table.Td>
+                  <Switch
+                    aria-label={`${user.name} may sign in`}
+                    checked={!user.disabled}
+                    onChange={(event) => change.mutate({ id: user.id, disabled: !event.currentTarget.checked })}
+                  />
+                </Table.Td>
+                <Table.Td>
+                  <Group gap={4} wrap="nowrap">
+                    {user.lockedUntilMs > Date.now() && (
+                      <Button size="compact-xs" variant="default" onClick={() => change.mutate({ id: user.id, unlock: true })}>
+                        Unlock
+                      </Button>
+                    )}
+                    <Button
+                      size="compact-xs"
+                      variant="default"
+                      aria-label={`Sign-in link for ${user.name}`}
+                      onClick={() => makeLink.mutate(user)}
+                    >
+                      Sign-in link
+                    </Button>
+                    <Sure
+                      verb="Remove"
+                      what={user.name}
+                      text="Their sessions and tokens end at once. What they did stays in the audit log."
+                      busy={remove.isPending}
+                      run={() => remove.mutate(user.id)}
+                    />
+                  </Group>
+                </Table.Td>
+              </Table.Tr>
+            ))}
+          </PlainTable>
         )}
       </Await>
       <Group>
         <Button variant="default" onClick={() => setAdding(true)}>
           Add a user
         </Button>
+        <Export path="/users" query={{}} />
       </Group>
       {isAdding && <NewUser close={() => setAdding(false)} />}
       {link !== null && (
