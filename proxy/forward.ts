@@ -19,6 +19,7 @@ import { changed, type Service } from './services.js';
 import { tarpit } from './tarpit.js';
 import { trailerList } from './trailers.js';
 import { Tunnel } from './tunnel.js';
+import type { WireHandler } from './upstream-wire.js';
 import type { Upstream } from './upstreams.js';
 
 /** An unread rest of a request body up to this size is read to its end so that the connection can be used again. */
@@ -34,7 +35,7 @@ const UNCOMPRESSED: Mutation = { removeHeaders: ['sec-websocket-extensions'] };
  * The steps stand in the order in which they run: start → gathered → decide → send → onHeaders → onData → onComplete → finish. Each may end early
  * in `refuse`, `fail` or `cut`. `GatewayCore.enter` makes it; it ends with exactly one record.
  */
-export class Forward implements Dispatcher.DispatchHandler, AnswerOwner {
+export class Forward implements Dispatcher.DispatchHandler, WireHandler, AnswerOwner {
   readonly passage: Passage;
   readonly service: Service;
   readonly res: ServerResponse;
@@ -207,12 +208,21 @@ export class Forward implements Dispatcher.DispatchHandler, AnswerOwner {
       this.uploading = true;
       body = this.body.upload();
     }
+    const path = service.onwardPath(upstream.basePath, passage.target);
+    const headers = this.onwardHeaders(upstream);
+    if (upstream.wire !== null && !this.uploading && this.upgradeHead === null) {
+      // What neither came over HTTP/1.1 nor is the gateway's own is looked at again: it must not end its line.
+      const isFieldText = !this.http2 && this.mutation === null && service.requestHeaders === null;
+      const whole = this.mutation?.body ?? this.payload;
+      upstream.wire.dispatch({ method: passage.method, path, headers, body: whole, isFieldText }, this);
+      return;
+    }
     // Without `servername` undici would take the name for TLS from the Host header: the client's choice, and a new connection with each change of it.
     const options: Dispatcher.DispatchOptions & { readonly servername: string } = {
       origin: upstream.origin,
-      path: service.onwardPath(upstream.basePath, passage.target),
+      path,
       method: passage.method as Dispatcher.HttpMethod,
-      headers: this.onwardHeaders(upstream),
+      headers,
       body,
       servername: upstream.hostname,
       upgrade: this.upgradeHead === null ? null : this.head.upgrade,
@@ -253,7 +263,7 @@ export class Forward implements Dispatcher.DispatchHandler, AnswerOwner {
     else this.abort = abort;
   }
 
-  onHeaders(status: number, raw: Buffer[], resume: () => void): boolean {
+  onHeaders(status: number, raw: readonly (Buffer | string)[], resume: () => void): boolean {
     if (this.answered || this.ended) return true;
     if (status < 200) {
       this.inform(status, raw);
@@ -271,7 +281,7 @@ export class Forward implements Dispatcher.DispatchHandler, AnswerOwner {
   }
 
   /** Interim answers: 102 and 103 go on (RFC 9110 §15.2, RFC 8297); 100 was given by this gateway. */
-  private inform(status: number, raw: Buffer[]): void {
+  private inform(status: number, raw: readonly (Buffer | string)[]): void {
     if (status === 102) this.res.writeProcessing();
     if (status !== 103) return;
     const link: string[] = [];

@@ -1,6 +1,6 @@
 /** Trailer fields as undici gives them (HTTP/1.1: flat; HTTP/2: by name), flat. */
 export function trailerList(raw: string[] | Buffer[] | Record<string, string> | null): string[] {
-  if (raw === null) return [];
+  if (raw === null || (Array.isArray(raw) && raw.length === 0)) return [];
   if (Array.isArray(raw)) return raw.map((one) => one.toString('latin1'));
   return Object.entries(raw)
     .filter(([name]) => !name.startsWith(':'))

@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import { buildConnector, Client, type Dispatcher, H2CClient, Pool } from 'undici';
 import { gatewayErrors } from './errors.js';
 import type { ServiceConfig } from './options.js';
+import { UpstreamWire } from './upstream-wire.js';
 
 /** One instance behind a service: its connection pool and what is known about its health. */
 export interface Upstream {
@@ -13,7 +14,10 @@ export interface Upstream {
   readonly hostname: string;
   /** Path of the base URL without a trailing slash. */
   readonly basePath: string;
+  /** For everything: uploads that stream, upgrades, HTTP/2, health checks. */
   readonly dispatcher: Dispatcher;
+  /** For requests that are whole in memory; null: the upstream speaks HTTP/2. */
+  readonly wire: UpstreamWire | null;
   inflight: number;
   healthy: boolean;
   /** Failures in a row, of traffic and of checks. */
@@ -48,7 +52,7 @@ export class UpstreamSet {
         host: origin.host,
         hostname: origin.hostname,
         basePath: origin.pathname.replace(/\/$/, ''),
-        dispatcher: poolFor(origin, config, tls),
+        ...connectionsTo(origin, config, tls),
         inflight: 0,
         healthy: true,
         failures: 0,
@@ -131,13 +135,13 @@ export class UpstreamSet {
   /** Lets running exchanges finish, then closes the connections. */
   async close(): Promise<void> {
     if (this.timer !== null) clearInterval(this.timer);
-    await Promise.all(this.upstreams.map((upstream) => upstream.dispatcher.close()));
+    await Promise.all(this.upstreams.flatMap(({ dispatcher, wire }) => [dispatcher.close(), wire?.close()]));
   }
 
   /** Cuts the connections now. */
   async destroy(): Promise<void> {
     if (this.timer !== null) clearInterval(this.timer);
-    await Promise.all(this.upstreams.map((upstream) => upstream.dispatcher.destroy()));
+    await Promise.all(this.upstreams.flatMap(({ dispatcher, wire }) => [dispatcher.destroy(), wire?.destroy()]));
   }
 }
 
@@ -145,24 +149,30 @@ function usable(upstream: Upstream, nowMs: number): boolean {
   return upstream.healthy && upstream.ejectedUntilMs <= nowMs;
 }
 
-function poolFor(origin: URL, config: ServiceConfig, tls: TlsOptions): Dispatcher {
-  const { timeouts } = config;
-  const h2c = config.http2 && origin.protocol === 'http:';
-  const connect = buildConnector({ ...tls, timeout: timeouts.connectMs, allowH2: config.http2, ...(h2c ? { useH2c: true } : {}) });
+function connectionsTo(origin: URL, config: ServiceConfig, tls: TlsOptions): Pick<Upstream, 'dispatcher' | 'wire'> {
+  const { connections, http2, timeouts } = config;
+  const { connectMs, headersMs, bodyMs, idleMs } = timeouts;
+  const h2c = http2 && origin.protocol === 'http:';
+  const connectWith = buildConnector({ ...tls, timeout: connectMs, allowH2: http2, ...(h2c ? { useH2c: true } : {}) });
   const host = origin.hostname.replace(/^\[|\]$/g, '');
   const servername = config.tls.servername ?? (isIP(host) === 0 ? host : '');
+  const connect = ((options, done) => connectWith({ ...options, servername }, done)) as buildConnector.connector;
   const common = {
-    connect: ((options, done) => connect({ ...options, servername }, done)) as buildConnector.connector,
-    headersTimeout: timeouts.headersMs,
-    bodyTimeout: timeouts.bodyMs,
-    keepAliveTimeout: timeouts.idleMs,
-    keepAliveMaxTimeout: Math.max(timeouts.idleMs, 600_000),
+    connect,
+    headersTimeout: headersMs,
+    bodyTimeout: bodyMs,
+    keepAliveTimeout: idleMs,
+    keepAliveMaxTimeout: Math.max(idleMs, 600_000),
     // Only one request at a time on a connection: with more, a slow answer would hold up others and a reset would hit them all.
     pipelining: 1,
   };
-  if (h2c) return new H2CClient(origin.origin, { ...common, pipelining: 128, maxConcurrentStreams: 128 });
-  if (config.http2) return new Client(origin.origin, { ...common, allowH2: true, pipelining: 128, maxConcurrentStreams: 128 });
-  return new Pool(origin.origin, { ...common, connections: config.connections, allowH2: false });
+  if (h2c) return { dispatcher: new H2CClient(origin.origin, { ...common, pipelining: 128, maxConcurrentStreams: 128 }), wire: null };
+  if (http2)
+    return { dispatcher: new Client(origin.origin, { ...common, allowH2: true, pipelining: 128, maxConcurrentStreams: 128 }), wire: null };
+  return {
+    dispatcher: new Pool(origin.origin, { ...common, connections, allowH2: false }),
+    wire: new UpstreamWire({ origin, connect, connections, connectMs, headersMs, bodyMs, idleMs }),
+  };
 }
 
 interface TlsOptions {
