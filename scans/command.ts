@@ -4,7 +4,8 @@ import { ScanError } from './errors.js';
 import type { TestDefinition } from './language/types.js';
 import { type LibraryEntry, readLibrary } from './library.js';
 import { findingKey, placeOf, REPORT_FORMATS, type ReportFormat, writeReport } from './report.js';
-import { endpointsOfHar, endpointsOfOpenApi, type KnownEndpoint } from './run/endpoints.js';
+import { endpointsOfOpenApi, type KnownEndpoint } from './run/endpoints.js';
+import { endpointsOfHar } from './run/har.js';
 import type { AuthContext } from './run/identities.js';
 import { DEFAULT_LIMITS, performScan } from './run/scan.js';
 

@@ -1,11 +1,15 @@
 import t, { type Test } from 'tap';
 import { readLibrary } from './library.js';
-import { endpointsOfOpenApi } from './run/endpoints.js';
+import { endpointsOfOpenApi, type KnownEndpoint } from './run/endpoints.js';
+import { endpointsOfHar } from './run/har.js';
 import type { AuthContext } from './run/identities.js';
 import { DEFAULT_LIMITS, performScan } from './run/scan.js';
+import { BOARD_DOCUMENT, BOARD_PEOPLE, startBoard } from './testing/board.js';
 import { BOOKS_DOCUMENT, startBooks } from './testing/books.js';
 import { CLINIC_DOCUMENT, startClinic } from './testing/clinic.js';
+import { DINER_DOCUMENT, DINER_PEOPLE, startDiner } from './testing/diner.js';
 import { GARAGE_DOCUMENT, startGarage } from './testing/garage.js';
+import { LEDGER_HAR, LEDGER_PEOPLE, startLedger } from './testing/ledger.js';
 import type { Application } from './testing/server.js';
 
 /** Test ids that may find it, and the endpoint where; no endpoint: anywhere. */
@@ -13,7 +17,8 @@ type Flaw = readonly [what: string, tests: RegExp, endpoint?: string];
 
 interface World {
   readonly start: (options: { readonly secure: boolean }) => Promise<Application>;
-  readonly document: object;
+  /** What a stranger has: a document, or what a browser recorded. */
+  readonly endpoints: (url: string) => readonly KnownEndpoint[] | Promise<readonly KnownEndpoint[]>;
   readonly people: readonly AuthContext[];
   readonly flaws: readonly Flaw[];
 }
@@ -25,11 +30,14 @@ const login = (name: string, path: string, body: object, role = 'user'): AuthCon
   config: { path, body: JSON.stringify(body) },
 });
 
+const described = (document: object) => () => endpointsOfOpenApi(JSON.stringify(document), 'world');
+
+const only = process.env.WORLD;
 const WORLDS: { readonly [name: string]: World } = {
   books: {
     // Tokens that end in the middle of the scan, as those of small services do.
     start: (options) => startBooks({ ...options, tokenSeconds: 6 }),
-    document: BOOKS_DOCUMENT,
+    endpoints: described(BOOKS_DOCUMENT),
     people: ['name1', 'name2'].map((username, index) => login(username, '/users/v1/login', { username, password: `pass${index + 1}` })),
     flaws: [
       ["another reader's secret", /^bola-read-object$/, 'GET /books/v1/{book_title}'],
@@ -49,7 +57,7 @@ const WORLDS: { readonly [name: string]: World } = {
   },
   garage: {
     start: startGarage,
-    document: GARAGE_DOCUMENT,
+    endpoints: described(GARAGE_DOCUMENT),
     people: [
       ...['adam', 'pogba'].map((name) =>
         login(name, '/identity/api/auth/login', { email: `${name}@example.com`, password: `${name}-Pass1!` }),
@@ -82,7 +90,7 @@ const WORLDS: { readonly [name: string]: World } = {
   },
   clinic: {
     start: startClinic,
-    document: CLINIC_DOCUMENT,
+    endpoints: described(CLINIC_DOCUMENT),
     people: ['vera', 'walt'].map((name) => ({
       name,
       role: 'user',
@@ -105,9 +113,83 @@ const WORLDS: { readonly [name: string]: World } = {
       ['the version of the server', /^header-version-disclosed$/],
     ],
   },
+  diner: {
+    start: startDiner,
+    endpoints: described(DINER_DOCUMENT),
+    people: DINER_PEOPLE,
+    flaws: [
+      ["another's order", /^bola-read-object$/, 'GET /orders/{order_id}'],
+      ['the public key is a secret too', /^jwt-key-confusion$/],
+      ['passwords can be tried', /^auth-guess-passwords$/, 'POST /token'],
+      ['a login that tells who exists', /^auth-user-enumeration$/, 'POST /token'],
+      ['a recovery that tells who exists', /^auth-user-enumeration-recovery$/, 'POST /reset-password'],
+      ['codes of a recovery can be tried', /^auth-guess-codes$/, 'POST /reset-password/new-password'],
+      ['a delete without credentials', /^auth-(delete-reachable|change)-without-credentials$/, 'DELETE /menu/{item_id}'],
+      ['a role set by oneself', /^mass-assignment-role$/, 'PATCH /profile'],
+      ["anybody's role is set", /^(mass-assignment-role|bola-object-in-body)$/, 'PUT /users/update_role'],
+      ['a function for staff', /^bfla-admin-path-as-user$/, 'GET /admin/stats/disk'],
+      ['commands in a parameter', /^command-query$/, 'GET /admin/stats/disk'],
+      ['SQL, without a word in the error', /^sql-boolean-query$/, 'GET /search'],
+      ['files by any path', /^path-traversal-path$/, 'GET /files/{file_name}'],
+      ['any address is fetched', /^ssrf-body$/, 'PUT /menu'],
+      ['files by XML', /^xxe-file$/, 'POST /import'],
+      ['negative quantities in a list', /^flow-negative-amount$/, 'POST /orders'],
+      ['the answer as a script', /^jsonp-callback$/, 'GET /whoami'],
+      ['the version of the server', /^header-version-disclosed$/],
+    ],
+  },
+  board: {
+    start: startBoard,
+    endpoints: described(BOARD_DOCUMENT),
+    people: BOARD_PEOPLE,
+    flaws: [
+      ["another's project", /^bola-read-object$/, 'GET /api/v2/projects/{project_id}'],
+      ["another's invoice, known by its link alone", /^bola-read-object$/, 'GET /api/v2/invoices/{invoice}'],
+      ["another's report, by a name of a file", /^bola-read-object$/, 'GET /api/v2/exports/report-{report_number}.csv'],
+      ["another's task is changed", /^bola-change-object$/, 'PATCH /api/v2/projects/{project_id}/tasks/{task_id}'],
+      ["another's project is deleted", /^bola-delete-object$/, 'DELETE /api/v2/projects/{project_id}'],
+      ["another's tasks, in a list of ids", /^bola-object-in-body$/, 'POST /api/v2/tasks/bulk-archive'],
+      ["another's projects, by a filter", /^bola-(list-by-user-parameter|read-object)$/, 'GET /api/v2/search'],
+      ['the old version asks nobody', /^inventory-old-v1$/, 'GET /api/v2/projects/{project_id}'],
+      ['a header gives a role', /^bfla-role-in-header$/, 'GET /api/v2/admin/stats'],
+      ['hashes of passwords in a list', /^data-secrets-in-answer$/, 'GET /api/v2/members'],
+      ['a password without the present one', /^auth-password-change-without-present$/, 'PUT /api/v2/members/me/password'],
+      ['passwords can be tried', /^auth-guess-passwords$/, 'POST /api/v2/sessions'],
+      ['any address is called, without an answer', /^ssrf-body$/, 'POST /api/v2/webhooks'],
+      ['templates in a parameter', /^template-query$/, 'GET /api/v2/greeting'],
+      ['errors with traces', /^error-stack-/],
+      ['the version of the server', /^header-version-disclosed$/],
+    ],
+  },
+  ledger: {
+    start: startLedger,
+    endpoints: async (url) => endpointsOfHar(JSON.stringify(await LEDGER_HAR(url)), 'world'),
+    people: LEDGER_PEOPLE,
+    flaws: [
+      ["another's account, by a short hash", /^bola-read-object$/, 'GET /api/accounts/{ref}'],
+      ['… and its label', /^bola-change-object$/, 'PATCH /api/accounts/{ref}'],
+      ["another's statement below an own account", /^bola-nested-object$/, 'GET /api/accounts/{ref}/statements/{id}'],
+      ["another's paper, by a token", /^bola-read-object$/, 'GET /api/papers/view'],
+      ["another company's settings, by a header", /^bola-object-in-header$/, 'GET /api/company/settings'],
+      ["another's money, by a cookie", /^bola-id-in-cookie$/, 'GET /api/dashboard'],
+      ["a transfer from another's account", /^bola-object-in-body$/, 'POST /api/transfers'],
+      ['a negative transfer', /^flow-negative-amount$/, 'POST /api/transfers'],
+      ["another's payee is deleted", /^bola-delete-object$/, 'DELETE /api/payees/{id}'],
+      ['a limit set by oneself', /^mass-assignment-numbers$/, 'PUT /api/me/preferences'],
+      ['a function for administrators', /^bfla-admin-path-as-user$/, 'GET /api/admin/audit'],
+      ['passwords can be tried', /^auth-guess-passwords$/, 'POST /api/auth/session'],
+      ['a login that tells who exists, and repeats the name', /^auth-user-enumeration$/, 'POST /api/auth/session'],
+      ['a session that outlives the logout', /^auth-token-after-logout$/],
+      ['cookies for scripts', /^cookie-without-protection$/],
+      ['any origin', /^cors-any-origin$/],
+      ['stack traces', /^error-stack-/],
+      ['the environment', /^files-actuator$/],
+      ['the version of the server', /^header-version-disclosed$/],
+    ],
+  },
 };
 
-async function findings(t: Test, { start, document, people }: World, secure: boolean) {
+async function findings(t: Test, { start, endpoints, people }: World, secure: boolean) {
   const application = await start({ secure });
   t.teardown(() => application.close());
   const tests = (await readLibrary()).flatMap(({ definition }) => (definition === null ? [] : [definition]));
@@ -115,7 +197,7 @@ async function findings(t: Test, { start, document, people }: World, secure: boo
     targetUrl: application.url,
     service: 'world',
     allowHosts: [],
-    endpoints: endpointsOfOpenApi(JSON.stringify(document), 'world'),
+    endpoints: await endpoints(application.url),
     authContexts: people,
     tests,
     intrusive: true,
@@ -129,6 +211,7 @@ async function findings(t: Test, { start, document, people }: World, secure: boo
 }
 
 for (const [name, world] of Object.entries(WORLDS)) {
+  if (only && !only.split(',').includes(name)) continue;
   t.test(`${name}: every flaw is found`, async (t) => {
     const found = await findings(t, world, false);
     for (const [what, tests, endpoint] of world.flaws)

@@ -17,6 +17,8 @@ const cases = z.array(
     sample: z.strictObject({
       method: z.string(),
       url: z.string(),
+      /** With parameters in braces; default: the address as it is. */
+      template: z.string().optional(),
       identity: z.string().nullable().default(null),
       ownValues: z.array(z.string()).default([]),
       pathValues: z.array(z.strictObject({ name: z.string(), value: z.string() })).default([]),
@@ -27,6 +29,9 @@ const cases = z.array(
     }),
     /** Further endpoints that the scan knows, beside the sample's. */
     others: z.array(z.strictObject({ method: z.string(), url: z.string() })).default([]),
+    /** What the other identity would put into parameters, by name. */
+    otherValues: z.record(z.string(), z.string()).default({}),
+    otherHeaders: z.record(z.string(), z.string()).default({ authorization: 'Bearer d.e.f' }),
     /** In the order of the requests; the last is repeated. */
     answers: z.array(answer).default([]),
     /** Whether the callback listener was called. */
@@ -48,11 +53,11 @@ const responseOf = (one: z.output<typeof answer>): ScanResponse => ({ ...one, he
 
 /** Runs the cases of a test (`x.cases.yaml`) with fake answers. No network. @throws SourceError for a case file that cannot be read */
 export function runCases(definition: TestDefinition, text: string, file: string): readonly CaseResult[] {
-  return readYaml(text, file, cases).value.map(({ name, expect, sample: given, others, answers, callback }) => {
+  return readYaml(text, file, cases).value.map(({ name, expect, sample: given, others, otherValues, otherHeaders, answers, callback }) => {
     const sample: Sample = {
       endpointId: 'e1',
       service: 'shop',
-      template: given.url,
+      template: given.template ?? given.url,
       identity: given.identity,
       ownValues: given.ownValues,
       pathValues: given.pathValues,
@@ -64,7 +69,7 @@ export function runCases(definition: TestDefinition, text: string, file: string)
     const context: TestContext = {
       identities: [
         { name: 'alice', role: 'user', headers: { authorization: 'Bearer a.b.c' }, values: {} },
-        { name: 'bob', role: 'member', headers: { authorization: 'Bearer d.e.f' }, values: {} },
+        { name: 'bob', role: 'member', headers: otherHeaders, values: otherValues },
       ],
       samples: [
         sample,

@@ -174,25 +174,27 @@ function readDynamicSeverity(source: Source, node: unknown): TestDefinition['dyn
   });
 }
 
+const listOf = (value: Value): readonly Value[] => (Array.isArray(value) ? value : value === null ? [] : [value]);
+
 function readWordLists(source: Source, node: unknown): readonly WordList[] {
   if (node === null || source.value(node) === null) return [];
   return source.entries(node, 'wordLists').map(([name, _at, value]) => {
     const list = { name, values: [] as readonly Value[], sampled: null, forAll: null };
     if (!source.isMap(value)) {
-      const plain = source.value(value);
-      return { ...list, values: Array.isArray(plain) ? plain : plain === null ? [] : [plain] };
+      return { ...list, values: listOf(source.value(value)) };
     }
-    const form = section(source, value, `wordLists.${name}`, ['source', 'key', 'location', 'all_apis', 'for_all']);
+    const form = section(source, value, `wordLists.${name}`, ['source', 'key', 'location', 'all_apis', 'also', 'for_all']);
     if (form.has('for_all')) return { ...list, forAll: source.value(form.get('for_all')) };
     const from = source.value(form.get('source'));
     if (from !== null && !['sample_data', 'roles', 'roles_access_context'].includes(String(from)))
       source.unknown('source', String(from), form.get('source'), ['sample_data', 'roles']);
     const location = source.value(form.get('location'));
-    const locations = ['header', 'payload', 'query_param', 'url', 'endpoint', 'terminal_keys'];
+    const locations = ['header', 'payload', 'query_param', 'url', 'endpoint', 'cookie_names', 'terminal_keys'];
     if (location !== null && !locations.includes(String(location)))
       source.unknown('location', String(location), form.get('location'), locations);
     return {
       ...list,
+      values: listOf(source.value(form.get('also'))),
       sampled: {
         key: source.value(form.get('key')),
         location: location === null ? '' : String(location),

@@ -59,6 +59,8 @@ function readWord(source: Source, word: string, at: unknown, node: unknown, dept
     const value = source.value(node);
     if (word === 'compare_greater' && (!Array.isArray(value) || value.length !== 2))
       source.fail('compare_greater needs two values', node ?? at);
+    if (word.endsWith('_answer') && !/^x\d+$/.test(String(value)))
+      source.fail(`"${word}" needs the request whose answer is meant, such as x1`, node ?? at);
     return { kind: 'compare', operator: word, value };
   }
   if (oneOf(OPERATORS, word)) return { kind: 'test', operator: word, value: readOperand(source, word, at, node) };

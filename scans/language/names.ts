@@ -97,7 +97,7 @@ export const CONTEXTS = [
   'exclude_roles_access',
   'api_access_type',
 ] as const;
-export const COMPARISONS = ['compare_greater', 'ssrf_url_hit'] as const;
+export const COMPARISONS = ['compare_greater', 'ssrf_url_hit', 'same_answer', 'other_answer'] as const;
 export const STRUCTURE = ['and', 'or', 'for_one', 'for_all', 'key', 'value', 'extract', 'extractMultiple'] as const;
 export const CONDITION_WORDS: readonly string[] = [...TERMS, ...OPERATORS, ...MEASURES, ...CONTEXTS, ...COMPARISONS, ...STRUCTURE];
 
@@ -130,6 +130,9 @@ export const OPERATIONS: { readonly [name: string]: Shape } = {
   add_unique_graphql_field: 'any',
   modify_graphql_field: 'any',
   delete_graphql_field: 'any',
+  replace_parent_ids: 'boolean',
+  modify_cookie: 'map',
+  modify_own_id: 'scalar',
   conversations_list: 'any',
   test_name: 'text',
   label: 'text',

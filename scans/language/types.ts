@@ -35,7 +35,11 @@ export type Condition =
   | { readonly kind: 'bind'; readonly variable: string; readonly many: boolean }
   /** Roles, private variables, parameters seen elsewhere, access type. */
   | { readonly kind: 'context'; readonly context: string; readonly where: Condition }
-  | { readonly kind: 'compare'; readonly operator: 'compare_greater' | 'ssrf_url_hit'; readonly value: Value };
+  | {
+      readonly kind: 'compare';
+      readonly operator: 'compare_greater' | 'ssrf_url_hit' | 'same_answer' | 'other_answer';
+      readonly value: Value;
+    };
 
 /** One change to a request. `argument` is as written; its shape was checked. */
 export interface Mutation {
@@ -62,6 +66,7 @@ export interface SampledList {
 
 export interface WordList {
   readonly name: string;
+  /** Beside those that are sampled, where any are. */
   readonly values: readonly Value[];
   readonly sampled: SampledList | null;
   /** Values with `${iteratorKey}`, made once for each value of another list. */

@@ -90,6 +90,10 @@ export function holds(condition: Condition, sight: Sight, operand: Operand | nul
       return true;
     case 'compare':
       if (condition.operator === 'ssrf_url_hit') return sight.callbackHit;
+      if (condition.operator === 'same_answer' || condition.operator === 'other_answer') {
+        const before = sight.scope.get(`${String(condition.value)}.response.told`);
+        return before !== undefined && (before === toldBy(sight.exchange)) === (condition.operator === 'same_answer');
+      }
       return compareGreater(condition.value, sight);
     case 'context':
       return holdsInContext(condition.context, condition.where, sight);
@@ -151,6 +155,22 @@ function measure(name: string, sight: Sight, operand: Operand | null): number {
   return name === 'percentage_match' ? percentageMatch(before, text) : schemaMatch(before, text);
 }
 
+/**
+ * What an answer tells beside what the request itself said: status and text, without values of the request, instants and ids of the moment. So two answers
+ * that differ only in the name that was asked for tell the same.
+ */
+export function toldBy({ request, response }: ScanExchange): string {
+  const given = [...fieldsOf(parseBody(request.body)).map(({ value }) => String(value)), ...new URL(request.url).searchParams.values()];
+  const told = [...new Set(given)]
+    .filter((value) => value.length >= 3)
+    .sort((a, b) => b.length - a.length)
+    .reduce((text, value) => text.replaceAll(value, '…'), response.body);
+  return `${response.status} ${told.replace(MOMENTARY, '…')}`;
+}
+
+const MOMENTARY =
+  /\d{4}-\d\d-\d\d[T ][\d:.,]+(?:Z|[+-]\d\d:?\d\d)?|\b1[6-9]\d{8}(?:\d{3})?\b|\b[0-9a-f]{8}-[0-9a-f-]{27}\b|\b[0-9a-f]{16,64}\b/gi;
+
 function compareGreater(value: Value, { scope }: Sight): boolean {
   const [left, right] = value as readonly [Value, Value];
   return scope.number(left) > scope.number(right);
@@ -162,15 +182,24 @@ function holdsInContext(context: string, where: Condition, sight: Sight): boolea
     case 'private_variable_context': {
       const pairs = original.ownValues.map((value) => ({ key: value, value }));
       const variable = bindings(where)[0];
-      if (variable !== undefined && pairs[0] !== undefined) scope.set(variable, { key: inAddress(pairs[0].value), value: pairs[0].value });
+      if (variable !== undefined && pairs[0] !== undefined) {
+        const { value } = pairs[0];
+        scope.set(variable, { key: inAddress(value), value, other: nothingLike(value) });
+      }
       return holds(withoutBindings(where), sight, { ...plain(original.ownValues.length), pairs });
     }
     case 'param_context': {
       const parameter = scope.name(String(operandValue(where, 'param') ?? ''));
-      const value = known.identities.map((one) => one.values[parameter]).find((one) => one !== undefined);
+      const pattern = compilePattern(`(?i)${parameter}`);
+      // What somebody else would put there is worth more than what one puts there oneself.
+      const all = known.identities.flatMap((one) =>
+        Object.entries(one.values).map(([key, value]) => ({ key, value, isOther: one.name !== original.identity })),
+      );
+      const fits = all.filter(({ key }) => key === parameter || (!key.includes('/') && typeof pattern !== 'string' && pattern.test(key)));
+      const { key, value } = fits.find((one) => one.isOther) ?? fits[0] ?? {};
       const variable = bindings(where)[0];
-      if (value === undefined) return false;
-      if (variable !== undefined) scope.set(variable, { key: parameter, value });
+      if (key === undefined || value === undefined) return false;
+      if (variable !== undefined) scope.set(variable, { key, value });
       return true;
     }
     case 'include_roles_access':
@@ -186,6 +215,22 @@ function holdsInContext(context: string, where: Condition, sight: Sight): boolea
     default:
       return false;
   }
+}
+
+/** A value of the same form that nothing has, so that a refusal is one of the object, not of the form. */
+function nothingLike(value: string): string {
+  if (/^\d+$/.test(value)) return value.length > 8 ? '9'.repeat(value.length) : '99999999';
+  if (/^[^@\s]+@[^@\s]+$/.test(value)) return 'weir-nobody-7319@example.com';
+  if (/^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/i.test(value)) return `${value.slice(0, -12)}7319beef7319`;
+  // Digits stay digits and letters letters; what is a hex digit stays one.
+  const isHex = /^[0-9a-f-]{12,}$/i.test(value);
+  return value.replace(/[a-z0-9]/gi, (character, at: number) => {
+    if (/[_-]/.test(value.slice(at)) && !isHex) return character;
+    if (/\d/.test(character)) return String((Number(character) + 3 + at) % 10);
+    const [first, count] = isHex ? ['a', 6] : ['a', 26];
+    const next = String.fromCharCode(first.charCodeAt(0) + ((character.toLowerCase().charCodeAt(0) - 97 + 2 + at) % count));
+    return character === character.toUpperCase() ? next.toUpperCase() : next;
+  });
 }
 
 /** A pattern that finds a value where it stands in an address. */

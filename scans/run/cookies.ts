@@ -33,3 +33,10 @@ export class CookieJar {
     return null;
   }
 }
+
+/** Names and values of a Cookie header. */
+export const cookiesIn = (header: string): readonly (readonly [name: string, value: string])[] =>
+  header.split(/; */).flatMap((one) => {
+    const equals = one.indexOf('=');
+    return equals <= 0 ? [] : [[one.slice(0, equals), one.slice(equals + 1)] as const];
+  });

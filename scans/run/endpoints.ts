@@ -1,5 +1,5 @@
 import { parse } from 'yaml';
-import { shortHash, splitTarget } from '../../exchange/index.js';
+import { shortHash } from '../../exchange/index.js';
 import { ScanError } from '../errors.js';
 import type { Json } from './fields.js';
 
@@ -16,6 +16,8 @@ export interface KnownEndpoint {
   readonly contentType: string;
   /** Headers that the endpoint asks for, without credentials. */
   readonly headers?: readonly { readonly name: string; readonly example: string }[];
+  /** Parameters (of query and body) whose recorded value named an object in some answer. */
+  readonly references?: readonly string[];
   /** The document says that credentials are needed; undefined: it says nothing. */
   readonly isSecured?: boolean;
 }
@@ -170,65 +172,8 @@ const firstOf = (examples: unknown): Json | undefined => {
   return (Object.values(examples)[0] as { readonly value?: Json } | undefined)?.value;
 };
 
-const ID_SEGMENT = /^(\d+|[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{24}|[0-9A-HJKMNP-TV-Z]{26})$/i;
-
-/** Endpoints of a HAR file; ids in paths become parameters. @throws ScanError SCAN_OPTIONS */
-export function endpointsOfHar(text: string, service: string): readonly KnownEndpoint[] {
-  const entries = (
-    readDocument(text) as {
-      log?: {
-        entries?: {
-          request: {
-            method: string;
-            url: string;
-            headers?: { name: string; value: string }[];
-            postData?: { text?: string; mimeType?: string };
-          };
-        }[];
-      };
-    }
-  )?.log?.entries;
-  if (!Array.isArray(entries)) throw new ScanError('SCAN_OPTIONS', 'the document has no "log.entries": it is no HAR file');
-  const found = new Map<string, KnownEndpoint>();
-  for (const { request } of entries) {
-    const url = new URL(request.url);
-    const path: { [name: string]: string } = {};
-    const template = splitTarget(url.pathname)
-      .path.split('/')
-      .map((segment) => {
-        if (!ID_SEGMENT.test(segment)) return segment;
-        const name = Object.keys(path).length === 0 ? 'id' : `id${Object.keys(path).length + 1}`;
-        path[name] = segment;
-        return `{${name}}`;
-      })
-      .join('/');
-    const key = `${request.method} ${template}`;
-    if (found.has(key)) continue;
-    found.set(key, {
-      id: shortHash(service, request.method, template),
-      method: request.method,
-      template,
-      query: [...url.searchParams].map(([name, example]) => ({ name, example })),
-      path,
-      body: request.postData?.text === undefined ? null : safeJson(request.postData.text),
-      contentType: request.postData?.mimeType ?? '',
-      headers: (request.headers ?? [])
-        .filter(({ name }) => /^x-/i.test(name) && !/token|key|auth|forwarded|requested-with|secret|weir/i.test(name))
-        .map(({ name, value }) => ({ name: name.toLowerCase(), example: value })),
-    });
-  }
-  return [...found.values()];
-}
-
-function safeJson(text: string): Json | null {
-  try {
-    return JSON.parse(text) as Json;
-  } catch {
-    return Object.fromEntries(new URLSearchParams(text));
-  }
-}
-
-function readDocument(text: string): unknown {
+/** JSON or YAML. @throws ScanError SCAN_OPTIONS */
+export function readDocument(text: string): unknown {
   try {
     return parse(text, { maxAliasCount: 1000 });
   } catch (cause) {

@@ -1,8 +1,9 @@
 import { compilePattern } from '../language/pattern.js';
 import type { Condition, Mutation, Step, TestDefinition, Value, WordList } from '../language/types.js';
-import { holds, type Sight } from './conditions.js';
+import { holds, type Sight, toldBy } from './conditions.js';
+import { cookiesIn } from './cookies.js';
 import { fieldsOf, parseBody } from './fields.js';
-import { credentialNames, mutate } from './mutate.js';
+import { attackerOf, credentialNames, mutate } from './mutate.js';
 import { Scope } from './scope.js';
 import type { Probe, ProbeResult, Sample, ScanExchange, ScanRequest, ScanResponse, ScanTest, TestContext, Verdict } from './types.js';
 
@@ -65,6 +66,11 @@ function dynamicValue(name: string, sample: Sample, context: TestContext): Value
       return new URL(sample.request.url).host;
     default:
   }
+  // What the other identity would put into a parameter.
+  const parameter = /^other_context\.(.+)$/.exec(name)?.[1];
+  if (parameter !== undefined) return attackerOf({ sample, context })?.values[parameter];
+  const cookie = /^sample_cookie\.(.+)$/.exec(name)?.[1];
+  if (cookie !== undefined) return cookiesIn(sample.request.headers.cookie ?? '').find(([one]) => one === cookie)?.[1];
   const part = /^(?:sample|test)_(request|response)_(payload|headers)(?:\.(.+))?$/.exec(name);
   if (part !== null) {
     const [, side, place, field] = part;
@@ -78,7 +84,7 @@ function dynamicValue(name: string, sample: Sample, context: TestContext): Value
 
 /** Lists taken from samples and from other lists. */
 function bindWordLists(lists: readonly WordList[], sample: Sample, scope: Scope, context: TestContext): void {
-  for (const { name, sampled, forAll } of lists) {
+  for (const { name, values: given, sampled, forAll } of lists) {
     if (sampled !== null) {
       const key =
         sampled.key !== null && typeof sampled.key === 'object' && !Array.isArray(sampled.key)
@@ -91,7 +97,7 @@ function bindWordLists(lists: readonly WordList[], sample: Sample, scope: Scope,
         for (const [field, value] of fieldsAt(one, sampled.location))
           if (typeof pattern !== 'string' && pattern.test(field) && (found.size < SAMPLED_LIMIT || sampled.location === 'terminal_keys'))
             found.add(sampled.location === 'terminal_keys' ? field : value);
-      scope.set(name, [...found]);
+      scope.set(name, [...found, ...given]);
     }
     if (forAll !== null) {
       const values =
@@ -107,13 +113,16 @@ function bindWordLists(lists: readonly WordList[], sample: Sample, scope: Scope,
   }
 }
 
+const NOT_BODIES: ReadonlySet<string> = new Set(['header', 'query_param', 'url', 'endpoint', 'cookie_names']);
+
 function* fieldsAt(sample: Sample, location: string): Iterable<readonly [string, Value]> {
   const { request, response } = sample;
   if (location === '' || location === 'header') for (const headers of [request.headers, response.headers]) yield* Object.entries(headers);
   if (location === 'endpoint') yield [`${request.method} ${new URL(request.url).pathname}`, request.url];
+  if (location === 'cookie_names') for (const [name] of cookiesIn(request.headers.cookie ?? '')) yield [name, name];
   if (location === 'url') for (const { name, value } of sample.pathValues) yield [name, value];
   if (location === '' || location === 'query_param') yield* new URL(request.url).searchParams;
-  if (location !== 'header' && location !== 'query_param' && location !== 'url' && location !== 'endpoint')
+  if (!NOT_BODIES.has(location))
     for (const body of [request.body, response.body])
       for (const field of fieldsOf(parseBody(body))) if (typeof field.value !== 'object') yield [field.name, field.value as Value];
 }
@@ -235,6 +244,7 @@ class Run {
     const exchange = { request, response };
     this.#exchanges.push({ ...exchange, note: `x${number}` });
     bindResponses(scope, number, result.responses);
+    scope.set(`x${number}.response.told`, toldBy(exchange));
     return exchange;
   }
 

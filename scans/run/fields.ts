@@ -65,6 +65,38 @@ export function changeFields(value: Json, name: string, change: (before: Json) =
   return count;
 }
 
+/** Leaves that are `before` become `after`, a number where it was one and `after` is one. @returns how many were changed */
+export function changeLeaves(value: Json, before: string, after: string): number {
+  if (value === null || typeof value !== 'object') return 0;
+  let count = 0;
+  const entries: readonly (readonly [string | number, Json])[] = Array.isArray(value) ? [...value.entries()] : Object.entries(value);
+  for (const [key, item] of entries) {
+    if (item !== null && typeof item === 'object') {
+      count += changeLeaves(item, before, after);
+      continue;
+    }
+    if (typeof item === 'boolean' || item === null || String(item) !== before) continue;
+    const next = typeof item === 'number' && Number.isFinite(Number(after)) ? Number(after) : after;
+    (value as { [key: string | number]: Json })[key] = next;
+    count++;
+  }
+  return count;
+}
+
+/** A date with a time, or seconds or milliseconds since 1970. */
+const instantOf = (text: string): number | null => {
+  if (/^\d{4}-\d\d-\d\d[T ]\d\d:\d\d/.test(text)) return Date.parse(text);
+  if (/^1[6-9]\d{8}(\.\d+)?$/.test(text)) return Number(text) * 1000;
+  return /^1[6-9]\d{11}$/.test(text) ? Number(text) : null;
+};
+const SAME_HOUR_MS = 3_600_000;
+/** Times of the moment (`updatedAt`, `timestamp`) differ between two answers that say the same. */
+function isSameMoment(left: Set<string>, right: Set<string>): boolean {
+  if (left.size !== 1 || right.size !== 1) return false;
+  const [a, b] = [instantOf([...left][0]!), instantOf([...right][0]!)];
+  return a !== null && b !== null && Math.abs(a - b) < SAME_HOUR_MS;
+}
+
 const byPath = (value: unknown, mark: (value: unknown) => string): Map<string, Set<string>> => {
   const map = new Map<string, Set<string>>();
   for (const field of fieldsOf(value)) {
@@ -75,7 +107,7 @@ const byPath = (value: unknown, mark: (value: unknown) => string): Map<string, S
   return map;
 };
 
-/** Share in percent of the flattened keys whose set of values is the same in both; without JSON: 100 if equal, else the share of equal lines. */
+/** Share in percent of the flattened keys whose set of values is the same in both (or one time of the same hour in each); without JSON: 100 if equal, else the share of equal lines. */
 export function percentageMatch(original: string, other: string): number {
   if (original === other) return 100;
   if (original === '' || other === '') return 0;
@@ -102,7 +134,8 @@ function share(a: Map<string, Set<string>>, b: Map<string, Set<string>>): number
   let same = 0;
   for (const key of keys) {
     const [left, right] = [a.get(key), b.get(key)];
-    if (left !== undefined && right !== undefined && left.size === right.size && [...left].every((value) => right.has(value))) same++;
+    if (left === undefined || right === undefined) continue;
+    if ((left.size === right.size && [...left].every((value) => right.has(value))) || isSameMoment(left, right)) same++;
   }
   return Math.floor((100 * same) / keys.size);
 }

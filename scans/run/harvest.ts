@@ -12,8 +12,11 @@ export const nobody = (): Self => ({ ids: new Set(), names: new Set(), emails: n
 /** How sure it is that a value is of one identity alone. `exclusive`: only its own lists hold it; `claimed`: a field beside it, or a reference, says so. */
 export type Ownership = 'exclusive' | 'claimed';
 
-const ID = /^_?(id|uuid|guid|_id|pk)$/i;
+const ID = /^_?(id|uuid|guid|_id|pk|uid|oid|ref)$/i;
 const REFERENCE = /^(.+?)[-_]?(?:id|uuid|guid)$/i;
+/** What may stand at the end of a name that says which one is meant, and before it: `fromAccount`, `order_number`. */
+const LAST_WORD = /^(id|uuid|guid|ref|reference|number|no|code|key|slug|token|hash)$/;
+const FIRST_WORD = /^(from|to|source|target|src|dst|destination|parent|my|own|related|current|linked|default|primary|other)$/;
 const NAMED = /^(.*[-_])?(number|code|slug|reference|ref|title|name|user_?name|login|handle|key|e?mail|vin)$/i;
 const OWNER =
   /^(user|owner|author|creator|customer|patient|member|account|seller|driver|username|email|created_?by|belongs_?to)(_?(id|name|email|username))?$/i;
@@ -39,15 +42,33 @@ export const collectionsOf = (path: string): readonly string[] =>
     .filter((part) => part !== '' && !part.includes('{') && !isVersion(part))
     .reverse();
 
+const wordsOf = (name: string): readonly string[] =>
+  name
+    .replace(/([a-z\d])([A-Z])/g, '$1 $2')
+    .toLowerCase()
+    .split(/[\s._-]+/)
+    .filter((word) => word !== '');
+
+/** The thing that a name speaks of, without what only says which one or what for: `from_account_no` of an account. */
+export function thingOf(name: string): string | null {
+  const words = [...wordsOf(name)];
+  while (words.length > 1 && LAST_WORD.test(words.at(-1)!)) words.pop();
+  while (words.length > 1 && FIRST_WORD.test(words[0]!)) words.shift();
+  return words.length === 0 || LAST_WORD.test(words[0]!) ? null : singular(words.join(''));
+}
+
 /** The resource that a parameter names (of `{orderId}` the order), and then those of the path before it. */
 export function resourcesOf(name: string, pathBefore: string): readonly string[] {
   const named = REFERENCE.exec(name)?.[1];
   const plain = ID.test(name) ? [] : [named ?? name];
-  return [...plain, ...collectionsOf(pathBefore).slice(0, 1)].map(singular);
+  const thing = thingOf(name);
+  return [...new Set([...plain.map(singular), ...(thing === null ? [] : [thing]), ...collectionsOf(pathBefore).slice(0, 1).map(singular)])];
 }
 
 export const isUserWord = (word: string): boolean =>
   /^(user|account|member|customer|profile|owner|person|patient|driver|reader|username|login|me)$/.test(word);
+
+const MAY_BE_OWNED = /^(account|member|profile|person|patient|driver|reader)$/;
 
 interface Sighting {
   readonly value: string;
@@ -58,7 +79,30 @@ interface Sighting {
   readonly isPrimary: boolean;
   /** A field beside it names the identity. */
   readonly isClaimed: boolean;
+  /** Given where the request itself named the identity: that only one saw it says less. */
+  readonly isAskedFor: boolean;
+  /** It stood in the request: the answer only repeats it. */
+  readonly isEcho: boolean;
+  /** Values in the path of the request that gave it: what it lies below. */
+  readonly under: readonly string[];
 }
+
+/** What is known of a request whose answer is read. */
+export interface Asked {
+  /** Values in its path. */
+  readonly under: readonly string[];
+  /** All values that it holds. */
+  readonly values: Iterable<string>;
+}
+const NOT_KNOWN: Asked = { under: [], values: [] };
+
+/** Where a value was found. */
+interface From {
+  readonly isAskedFor: boolean;
+  readonly sent: ReadonlySet<string>;
+  readonly under: readonly string[];
+}
+const NOWHERE: From = { isAskedFor: false, sent: new Set(), under: [] };
 
 interface Seen {
   readonly sightings: Map<string, Sighting>;
@@ -74,8 +118,20 @@ export class Harvest {
   /** Names of parameters anywhere: fields of these names are worth keeping. */
   readonly #wanted: ReadonlySet<string>;
 
-  constructor(parameterNames: Iterable<string>) {
+  readonly #routes: readonly {
+    readonly pattern: RegExp;
+    readonly parameters: readonly { readonly name: string; readonly before: string }[];
+  }[];
+
+  /** `parameterNames`: of anything that requests are made of. `templates`: paths with parameters in braces. */
+  constructor(parameterNames: Iterable<string>, templates: Iterable<string> = []) {
     this.#wanted = new Set([...parameterNames].map(singular));
+    this.#routes = [...new Set(templates)]
+      .filter((template) => template.includes('{'))
+      .map((template) => ({
+        pattern: patternOf(template),
+        parameters: [...template.matchAll(/\{([^}]+)\}/g)].map(({ 1: name, index }) => ({ name: name!, before: template.slice(0, index) })),
+      }));
   }
 
   #of(identity: string): Seen {
@@ -85,12 +141,15 @@ export class Harvest {
   }
 
   /** Reads the answer of one identity to `path` (a template). */
-  gather(identity: string, self: Self, path: string, body: string): void {
+  gather(identity: string, self: Self, path: string, body: string, asked: Asked = NOT_KNOWN): void {
     const parsed = parseBody(body);
     if (parsed === null) return;
     const seen = this.#of(identity);
     const collection = collectionsOf(path)[0] ?? '';
     const isForFew = FOR_FEW.test(path);
+    const sent = new Set(asked.values);
+    const isAskedFor = [...sent].some((value) => isSelf(self, value));
+    const from = { isAskedFor, sent, under: asked.under };
     const visit = (value: unknown, resource: string, parent: string | null): void => {
       if (Array.isArray(value)) {
         for (const item of value) visit(item, resource, parent);
@@ -98,12 +157,17 @@ export class Harvest {
       }
       if (value === null || typeof value !== 'object') return;
       const leaves = Object.entries(value).filter(([, item]) => item !== null && typeof item !== 'object' && typeof item !== 'boolean');
-      const isClaimed = leaves.some(([name, item]) => OWNER.test(name) && !ID.test(name) && isSelf(self, String(item)));
+      const isClaimed =
+        leaves.some(([name, item]) => OWNER.test(name) && !ID.test(name) && isSelf(self, String(item))) || isOwnedBy(self, value);
+      // JSON:API says of what kind an object is.
+      const { type } = value as { readonly type?: unknown };
+      if (typeof type === 'string' && /^[a-z][\w-]+$/i.test(type))
+        for (const [name, item] of leaves) if (ID.test(name)) this.#sight(seen, type, name, String(item), isClaimed, from);
       for (const [name, item] of leaves) {
         const text = String(item);
         if (text === '' || text.length > 128) continue;
         if (!isForFew) seen.leaves.add(`${singular(name)} ${text}`);
-        this.#sight(seen, resource, name, text, isClaimed);
+        this.#sight(seen, resource, name, text, isClaimed, from);
       }
       for (const [name, item] of Object.entries(value))
         if (item !== null && typeof item === 'object')
@@ -116,7 +180,30 @@ export class Harvest {
     visit(parsed, collection, null);
   }
 
-  #sight(seen: Seen, resourceName: string, name: string, value: string, isClaimed: boolean): void {
+  /** Takes what stands in the place of a parameter in addresses that an answer holds: links (HAL, HTML), `Location`. */
+  gatherLinks(identity: string, self: Self, links: Iterable<string>): void {
+    const seen = this.#of(identity);
+    for (const link of links)
+      for (const { pattern, parameters } of this.#routes) {
+        const values = pattern.exec(link)?.slice(1);
+        if (values === undefined) continue;
+        // The last is what the link is of; those before it are on the way.
+        const { name, before } = parameters.at(-1)!;
+        const value = decodedOr(values.at(-1)!);
+        const resource = resourcesOf(name, before)[0] ?? singular(name);
+        if (!/[{}:*]/.test(value) && !isSelf(self, value))
+          this.#sight(seen, resource, 'id', value, false, { ...NOWHERE, under: values.slice(0, -1).map(decodedOr) });
+      }
+  }
+
+  #sight(
+    seen: Seen,
+    resourceName: string,
+    name: string,
+    value: string,
+    isClaimed: boolean,
+    { isAskedFor, sent, under }: From = NOWHERE,
+  ): void {
     const resource = singular(resourceName);
     const field = singular(name);
     const referred = REFERENCE.exec(name)?.[1];
@@ -131,6 +218,9 @@ export class Harvest {
         field,
         isPrimary: isPrimary || before?.isPrimary === true,
         isClaimed: (isClaimed && isPrimary) || before?.isClaimed === true,
+        isAskedFor: isAskedFor && before?.isAskedFor !== false,
+        isEcho: sent.has(value) && before?.isEcho !== false,
+        under: under.length > 0 ? under : (before?.under ?? []),
       });
     };
     if (ID.test(name)) put(resource, true);
@@ -147,9 +237,12 @@ export class Harvest {
 
   /** Values that fit a parameter for one identity, best first: its own, then what it may claim, then whatever it saw. */
   candidates(identity: string, self: Self, name: string, pathBefore: string): readonly string[] {
-    const resources = resourcesOf(name, pathBefore);
-    const field = singular(name);
     const sightings = [...this.#of(identity).sightings.values()].reverse();
+    const near = resourcesOf(name, pathBefore);
+    // `POST /tasks/bulk-archive` with `ids`: where nothing is called after the last word of the path, the one before it is meant.
+    const further = ID.test(name) ? collectionsOf(pathBefore).slice(1, 2).map(singular) : [];
+    const resources = sightings.some((one) => near.includes(one.resource)) ? near : [...near, ...further];
+    const field = singular(name);
     const exactly = sightings.filter((one) => one.field === field && !ID.test(name) && field !== 'id');
     const ofResource = resources.flatMap((resource) => sightings.filter((one) => one.resource === resource));
     const hasId = (one: Sighting) => ID.test(one.field) || REFERENCE.test(one.field);
@@ -168,8 +261,11 @@ export class Harvest {
     const given = (this.#given.get(identity) ?? [])
       .filter(({ word }) => resources.some((resource) => resource.startsWith(word)))
       .map(({ value }) => value);
-    const own = [...selfFor(self, name, resources), ...(best(sorted).length > 0 ? [] : given)];
-    return [...new Set([...own, ...best(sorted), ...sorted.map(({ one }) => one.value)])];
+    const itself = selfFor(self, name, resources);
+    const own = best(sorted);
+    // A customer may have accounts of its own: where such were seen, they are meant, and not the customer.
+    const first = resources.some((word) => MAY_BE_OWNED.test(word)) ? [...own, ...itself] : [...itself, ...own];
+    return [...new Set([...first, ...(own.length > 0 ? [] : given), ...sorted.map(({ one }) => one.value)])];
   }
 
   /** Whose a value is; null: nobody's in particular. */
@@ -178,9 +274,24 @@ export class Harvest {
     const mine = of(this.#of(identity));
     const others = [...this.#seen].filter(([name]) => name !== identity).flatMap(([, seen]) => of(seen));
     const isPrimaryTo = (all: readonly Sighting[], resource: string) => all.some((one) => one.isPrimary && one.resource === resource);
-    if (mine.some((one) => one.isPrimary && !isPrimaryTo(others, one.resource)) && !isSelf(self, value)) return 'exclusive';
-    if (isSelf(self, value) || mine.some((one) => one.isClaimed) || (mine.length > 0 && others.length === 0)) return 'claimed';
+    if (mine.some((one) => one.isPrimary && !one.isAskedFor && !one.isEcho && !isPrimaryTo(others, one.resource)) && !isSelf(self, value))
+      return 'exclusive';
+    if (isSelf(self, value) || mine.some((one) => one.isClaimed) || (mine.some((one) => !one.isEcho) && others.length === 0))
+      return 'claimed';
     return null;
+  }
+
+  /** Does an answer hold ids that are of this identity alone? */
+  holdsOwn(identity: string, self: Self, body: string): boolean {
+    return fieldsOf(parseBody(body)).some(
+      ({ name, value }) => ID.test(name) && typeof value !== 'object' && this.ownership(identity, self, String(value)) === 'exclusive',
+    );
+  }
+
+  /** What the request was for that gave this value: ids that it lies below. Empty: not known. */
+  under(identity: string, value: string): readonly string[] {
+    const { byValue, sightings } = this.#of(identity);
+    return [...(byValue.get(value) ?? [])].map((key) => sightings.get(key)!.under).find((one) => one.length > 0) ?? [];
   }
 
   /** Did any other identity see a leaf of that name and value? */
@@ -189,6 +300,51 @@ export class Harvest {
     return [...this.#seen].some(([name, { leaves }]) => name !== identity && leaves.has(leaf));
   }
 }
+
+/** An object that holds another, named owner or user, which is the identity itself. */
+function isOwnedBy(self: Self, value: object, depth = 0): boolean {
+  return Object.entries(value).some(([name, item]) => {
+    if (item === null || typeof item !== 'object' || Array.isArray(item)) return false;
+    if (name === 'relationships' && depth === 0) return isOwnedBy(self, item, 1);
+    if (!OWNER.test(name)) return false;
+    const inner: object = 'data' in item && item.data !== null && typeof item.data === 'object' ? item.data : item;
+    return Object.entries(inner).some(
+      ([field, one]) => (ID.test(field) || /^(user_?name|e?mail|login)$/i.test(field)) && isSelf(self, String(one)),
+    );
+  });
+}
+
+/** A path that the template describes, alone or at the end of an address. */
+function patternOf(template: string): RegExp {
+  const source = template
+    .split(/\{[^}]+\}/)
+    .map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
+    .join('([^/?#]+?)');
+  return new RegExp(`^(?:https?://[^/]+)?${source}/?(?:[?#].*)?$`);
+}
+
+function decodedOr(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/** Addresses in an answer: texts of JSON that are paths or URLs, and what elements of a page point to. */
+export function linksIn(body: string, location: string | undefined): readonly string[] {
+  const found = location === undefined ? [] : [location];
+  const parsed = parseBody(body);
+  if (parsed !== null)
+    for (const { value } of fieldsOf(parsed))
+      if (typeof value === 'string' && /^(\/|https?:\/\/)[^\s]{1,300}$/.test(value)) found.push(value);
+  if (/^\s*</.test(body))
+    for (const { 1: link } of body.slice(0, PAGE_LIMIT).matchAll(/\b(?:href|action|data-url)\s*=\s*["']([^"'\s]{1,300})["']/gi))
+      found.push(link!);
+  return found;
+}
+
+const PAGE_LIMIT = 500_000;
 
 export const isSelf = (self: Self, value: string): boolean => self.ids.has(value) || self.names.has(value) || self.emails.has(value);
 

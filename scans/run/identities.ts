@@ -37,7 +37,7 @@ export interface LoginRequest {
 export class LoggedIn implements Identity {
   readonly name: string;
   readonly role: string;
-  readonly values: { readonly [parameter: string]: string } = {};
+  readonly values: { [parameter: string]: string } = {};
   readonly self: Self = nobody();
   readonly loginRequest: LoginRequest | null;
   /** Secret of the user, as the login uses it; empty when there is none. */

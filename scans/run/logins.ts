@@ -105,7 +105,8 @@ async function jsonLogin(context: AuthContext, targetUrl: string, send: Send, te
     return { headers: { cookie: jar.header, ...csrfHeaders(jar, answer.body) }, answer: answer.body, refreshToken: null };
   }
   const token = text('extract') === '' ? tokenIn(answer)! : extractedFrom(context, answer, text('extract'));
-  const header = text('header', 'authorization').toLowerCase();
+  const asked = text('extract') === '' ? (headerToken(answer)?.name ?? 'authorization') : 'authorization';
+  const header = text('header', asked).toLowerCase();
   const prefix = text('prefix', header === 'authorization' ? 'Bearer ' : '');
   return { headers: { [header]: token.startsWith(prefix) ? token : `${prefix}${token}` }, answer: answer.body, refreshToken: null };
 }
@@ -206,8 +207,26 @@ const refused = (context: AuthContext, request: ScanRequest, answer: ScanRespons
 
 const TOKEN_FIELD = /^(access_?token|auth_?token|id_?token|jwt|token|bearer|api_?token|session_?token)$/i;
 
+/** A header of the answer that carries a token, and so names the header of requests. */
+function headerToken({ headers }: ScanResponse): { readonly name: string; readonly token: string } | null {
+  const name = TOKEN_HEADERS.find((one) => (headers[one] ?? '') !== '');
+  return name === undefined ? null : { name, token: headers[name]! };
+}
+const TOKEN_HEADERS = [
+  'x-auth-token',
+  'x-access-token',
+  'x-session-token',
+  'x-api-token',
+  'x-token',
+  'access-token',
+  'auth-token',
+  'token',
+];
+
 /** The token of a login answer when nobody said where it is. */
 function tokenIn(answer: ScanResponse): string | null {
+  const carried = headerToken(answer);
+  if (carried !== null) return carried.token;
   const found = fieldsOf(parseBody(answer.body)).find(
     ({ name, value }) => TOKEN_FIELD.test(name) && typeof value === 'string' && value !== '',
   );

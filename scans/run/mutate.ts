@@ -1,6 +1,7 @@
 import { compilePattern } from '../language/pattern.js';
 import type { Mutation, Value } from '../language/types.js';
-import { changeFields, fieldsOf, isJsonBody, type Json, parseBody } from './fields.js';
+import { cookiesIn } from './cookies.js';
+import { changeFields, changeLeaves, fieldsOf, isJsonBody, type Json, parseBody } from './fields.js';
 import { changeGraphql } from './graphql.js';
 import { JWT_FORMS, jwtIn, replaceJwt, withClaims } from './jwt.js';
 import type { Scope } from './scope.js';
@@ -85,6 +86,14 @@ export function mutate(request: ScanRequest, mutation: Mutation, run: Mutable): 
       const text = textOf(argument, scope);
       return text === null ? null : attachFile(request, text, run.context.newId());
     }
+    case 'replace_parent_ids':
+      return String(argument) === 'true' ? replaceParents(request, run) : request;
+    case 'modify_own_id': {
+      const text = textOf(argument, scope);
+      return text === null ? null : changeOwnId(request, text, run);
+    }
+    case 'modify_cookie':
+      return changeCookies(request, pairs());
     case 'send_ssrf_req':
       return request;
     case 'conversations_list':
@@ -175,7 +184,7 @@ export const rankOf = (role: string): number => {
 };
 
 /** Who tries what the sample's identity may do: somebody else with no more rights, else what is found proves nothing. The nearest rank first. */
-function attackerOf({ sample, context }: Mutable): Identity | null {
+export function attackerOf({ sample, context }: Pick<Mutable, 'sample' | 'context'>): Identity | null {
   const owner = context.identities.find((one) => one.name === sample.identity);
   const limit = owner === undefined ? Number.POSITIVE_INFINITY : rankOf(owner.role);
   const able = context.identities.filter(
@@ -309,6 +318,78 @@ function changeToken(url: string, form: { replace_with?: Value; location?: Value
   return `${target.origin}/${tokens.join('/')}${target.search}`;
 }
 
+/** Ids on the way to the object become those of the attacker; the object itself, the last of them, stays. */
+function replaceParents(request: ScanRequest, run: Mutable): ScanRequest | null {
+  const { pathValues, template } = run.sample;
+  const other = attackerOf(run);
+  const url = new URL(request.url);
+  let changes = 0;
+  for (const { name, value } of pathValues.slice(0, -1)) {
+    const own = other?.values[template.slice(0, template.indexOf(`{${name}}`) + name.length + 2)] ?? other?.values[name];
+    if (own === undefined || own === value) continue;
+    const before = url.pathname;
+    url.pathname = before.replace(`/${encodeURIComponent(value)}/`, `/${encodeURIComponent(own)}/`);
+    changes += Number(url.pathname !== before);
+  }
+  return changes === 0 ? null : { ...request, url: url.href };
+}
+
+/** Another value in place of the first own value, wherever the request holds it: path, query, headers, body. */
+function changeOwnId(request: ScanRequest, by: string, { sample, context }: Mutable): ScanRequest | null {
+  const [own] = sample.ownValues;
+  if (own === undefined) return null;
+  const url = new URL(request.url);
+  let changes = 0;
+  const inPath = sample.pathValues.map(({ value }) => (value === own ? by : value));
+  if (inPath.some((value, index) => value !== sample.pathValues[index]!.value)) {
+    const { pathname } = url;
+    const prefix = pathname.slice(
+      0,
+      Math.max(
+        0,
+        pathname.length -
+          pathOf(
+            sample,
+            sample.pathValues.map(({ value }) => value),
+          ).length,
+      ),
+    );
+    const next = `${prefix}${pathOf(sample, inPath)}`;
+    changes += Number(next !== pathname);
+    url.pathname = next;
+  }
+  for (const [name, value] of [...url.searchParams])
+    if (value === own) {
+      url.searchParams.set(name, by);
+      changes++;
+    }
+  const credentials = credentialNames({ context });
+  const headers = Object.fromEntries(
+    Object.entries(request.headers).map(([name, value]) => [name, value === own && !credentials.includes(name) ? by : value]),
+  );
+  changes += Object.entries(headers).filter(([name, value]) => request.headers[name] !== value).length;
+  const body = parseBody(request.body);
+  const inBody = body === null ? 0 : changeLeaves(body, own, by);
+  const changed = { ...request, url: url.href, headers };
+  if (changes + inBody === 0) return null;
+  return inBody === 0 ? changed : writeBody(changed, body);
+}
+
+/** The path of a sample's template with these values in the place of its parameters. */
+function pathOf({ template }: Sample, values: readonly string[]): string {
+  let index = 0;
+  return template.replace(/\{[^}]+\}/g, () => encodeURIComponent(values[index++] ?? ''));
+}
+
+/** Cookies that the request has, with other values. */
+function changeCookies(request: ScanRequest, pairs: readonly (readonly [string, Value])[] | null): ScanRequest | null {
+  const cookies = new Map(cookiesIn(request.headers.cookie ?? ''));
+  const known = (pairs ?? []).filter(([name]) => cookies.has(name));
+  for (const [name, value] of known) cookies.set(name, String(value));
+  const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join('; ');
+  return known.length === 0 ? null : { ...request, headers: { ...request.headers, cookie } };
+}
+
 function changeJwt(request: ScanRequest, change: (token: string) => string | null): ScanRequest | null {
   for (const [name, value] of Object.entries(request.headers)) {
     const token = jwtIn(value);
@@ -328,7 +409,14 @@ function replaceAuth(request: ScanRequest, argument: Value, run: Mutable): ScanR
   const form = /^\$\{auth_context\.(\w+)\}$/.exec(word)?.[1];
   const make = form === undefined ? undefined : JWT_FORMS[form];
   if (make !== undefined)
-    return changeJwt(request, (token) => make(token, run.context.callbackUrl('jku') ?? 'https://jku.invalid/', run.context.nowMs()));
+    return changeJwt(request, (token) =>
+      make(
+        token,
+        run.context.callbackUrl('jku') ?? 'https://jku.invalid/',
+        run.context.nowMs(),
+        String(run.scope.get('x1.response.body') ?? ''),
+      ),
+    );
   const role = ROLE.exec(word)?.[1];
   if (role !== undefined) return changeHeaders(request, false, { [word]: 1 }, run);
   const text = textOf(argument, run.scope);

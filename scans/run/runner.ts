@@ -74,7 +74,7 @@ interface Work {
 }
 
 function* work({ tests, samples: all, only, intrusive, done }: RunOptions, context: TestContext): Generator<Work> {
-  const samples = only === null ? all : all.filter((sample) => sample.endpointId === only);
+  const samples = all.filter((sample) => !sample.isUnsent && (only === null || sample.endpointId === only));
   const allowed = tests.filter((test) => intrusive || !test.intrusive);
   const fits = (test: TestDefinition, sample: Sample) =>
     ((sample.request.method !== 'DELETE' && !sample.setsLogin) || AS_IT_IS.has(test.category)) && scanTest(test).applies(sample, context);

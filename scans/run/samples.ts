@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { KnownEndpoint } from './endpoints.js';
 import { fieldsOf, type Json, parseBody } from './fields.js';
-import { Harvest, nobody, personalLeaves, resourcesOf, type Self } from './harvest.js';
+import { collectionsOf, Harvest, linksIn, nobody, personalLeaves, resourcesOf, type Self, singular, thingOf } from './harvest.js';
 import type { LoggedIn } from './identities.js';
 import type { Sample, ScanRequest, ScanResponse } from './types.js';
 
@@ -19,6 +19,7 @@ export interface SampleOptions {
   readonly concurrency?: number;
 }
 
+const OTHER_VALUES_TRIED = 2;
 /** Requests that end a session would end the scan's own. */
 const ENDS_SESSION = /log-?out|sign-?out|revoke|deactivate|unregister/i;
 export const LOGS_IN = /(log-?in|sign-?in|authenticate|sessions?|token|auth)\/?$/i;
@@ -41,6 +42,8 @@ interface Tried {
   readonly person: Person;
   readonly request: ScanRequest;
   readonly response: ScanResponse;
+  /** Id of an object that the person made for this request. */
+  readonly made?: string;
 }
 
 const parametersOf = (template: string): readonly string[] => [...template.matchAll(/\{([^}]+)\}/g)].map((match) => match[1]!);
@@ -60,11 +63,20 @@ export async function makeSamples(
 ): Promise<readonly Sample[]> {
   const anonymous: Person = { name: '', headers: {}, self: nobody(), password: '' };
   const people: readonly Person[] = identities.length > 0 ? identities : [anonymous];
-  const harvest = new Harvest(endpoints.flatMap(namesOf));
+  const harvest = new Harvest(
+    endpoints.flatMap((one) => [...namesOf(one), ...(one.references ?? [])]),
+    endpoints.map(({ template }) => template),
+  );
   for (const one of identities) for (const [word, value] of one.givenIds) harvest.give(one.name, word, value);
   const pathNames = new Set(endpoints.flatMap(({ template }) => parametersOf(template)));
+  const collections = new Set(endpoints.flatMap(({ template }) => collectionsOf(template)).map(singular));
+  const referred = new Set(endpoints.flatMap(({ references = [] }) => references));
+  /** Named after a collection (`fromAccount`), or seen to name an object where traffic was recorded. */
+  const refers = (name: string): boolean =>
+    referred.has(name) || (!SAYS_HOW.test(name) && collections.has(thingOf(name) ?? '') && thingOf(name) !== '');
   /** Does a parameter of this name say which object is meant? */
-  const identifies = (name: string): boolean => NAMES_OBJECT.test(name) || pathNames.has(name) || queryNames.has(name);
+  const identifies = (name: string): boolean =>
+    NAMES_OBJECT.test(bare(name)) || pathNames.has(name) || queryNames.has(name) || refers(bare(name)) || referred.has(name);
   const queryNames = new Set(endpoints.flatMap(({ query }) => query.map(({ name }) => name)).filter((name) => NAMES_ONE.test(name)));
   const depthOf = ({ template, query, headers = [] }: KnownEndpoint): number =>
     parametersOf(template).length +
@@ -83,12 +95,29 @@ export async function makeSamples(
     try {
       const response = await send(request);
       const one = { endpoint, person, request, response };
-      if (response.status < 300) harvest.gather(person.name, person.self, endpoint.template, response.body);
+      if (response.status < 300) {
+        harvest.gather(person.name, person.self, endpoint.template, response.body, askedBy(endpoint, request));
+        harvest.gatherLinks(person.name, person.self, linksIn(response.body, response.headers.location));
+      }
       return one;
     } catch (cause) {
       options.onProblem(endpoint, cause instanceof Error ? cause.message : String(cause));
       return null;
     }
+  };
+  /** As `attempt`; where nothing is found, other values that would fit are tried too. */
+  const persistent = async (endpoint: KnownEndpoint, person: Person): Promise<Tried | null> => {
+    const first = await attempt(endpoint, person);
+    if (first === null || (first.response.status !== 404 && first.response.status !== 400)) return first;
+    const name = parametersOf(endpoint.template).at(-1) ?? endpoint.query.find((one) => identifies(one.name))?.name;
+    if (name === undefined) return first;
+    const before = pathBefore(endpoint.template, name) || endpoint.template;
+    const others = [...harvest.candidates(person.name, person.self, name, before).slice(1), endpoint.path[name] ?? ''];
+    for (const value of others.filter((one) => one !== '').slice(0, OTHER_VALUES_TRIED)) {
+      const one = await attempt(endpoint, person, { [name]: value });
+      if (one !== null && worked(one)) return one;
+    }
+    return first;
   };
   const keep = (one: Tried | null): void => {
     if (one !== null) tried.set(one.endpoint.id, [...(tried.get(one.endpoint.id) ?? []), one]);
@@ -105,7 +134,7 @@ export async function makeSamples(
     for (const part of [profiles, level.filter((one) => !profiles.includes(one))])
       await inTurn(part, async (endpoint) => {
         for (const person of people) {
-          const one = await attempt(endpoint, person);
+          const one = await persistent(endpoint, person);
           keep(one);
           if (one !== null && worked(one) && PROFILE.test(endpoint.template)) learnSelf(person, one.response.body);
         }
@@ -134,6 +163,7 @@ export async function makeSamples(
     for (const endpoint of usable.filter((one) => one.method === 'DELETE' && isWanted(one))) keep(await deletable(endpoint));
   }
   const samples = [...tried.values()].map(best).map(sampleOf);
+  for (const identity of identities) learnValues(identity);
   // Requests that change something may have changed what was read before them: the usual answer is the one of now.
   if (options.intrusive)
     for (const [index, sample] of samples.entries())
@@ -141,7 +171,30 @@ export async function makeSamples(
         const response = await send(sample.request).catch(() => null);
         if (response !== null) samples[index] = { ...sample, response };
       }
-  return samples;
+  return [...samples, ...endpoints.filter((endpoint) => !usable.includes(endpoint)).map(unsent)];
+
+  function unsent(endpoint: KnownEndpoint): Sample {
+    const request = requestOf(endpoint, options.targetUrl, people[0]!, {});
+    const response = { status: 0, headers: {}, body: '', durationMs: 0 };
+    const person = people[0]!;
+    return { ...sampleOf({ endpoint, person, request, response }), ownValues: [], isUnsent: true };
+  }
+
+  /** What an identity would put into each parameter: by name, and by path up to it, where one name stands for several things. */
+  function learnValues(identity: LoggedIn): void {
+    for (const { template } of endpoints)
+      for (const name of parametersOf(template)) {
+        const before = pathBefore(template, name);
+        const value = valueFor(identity, name, before);
+        if (value === null) continue;
+        identity.values[name] ??= value;
+        identity.values[`${before}{${name}}`] ??= value;
+      }
+    for (const name of [...queryNames, ...referred]) {
+      const value = valueFor(identity, name, '');
+      if (value !== null) identity.values[name] ??= value;
+    }
+  }
 
   /** What worked on an object of one's own is worth most. */
   function best(all: readonly Tried[]): Tried {
@@ -166,7 +219,7 @@ export async function makeSamples(
   }
 
   /** Values in the request that belong to its identity and to nobody else. A claim needs something personal in the answer that no other saw. */
-  function ownValuesOf({ person, request, response, endpoint }: Tried): readonly string[] {
+  function ownValuesOf({ person, request, response, endpoint, made }: Tried): readonly string[] {
     if (person.name === '' || people.length < 2) return [];
     const url = new URL(request.url);
     const used = new Set([
@@ -174,16 +227,19 @@ export async function makeSamples(
       ...[...url.searchParams].filter(([name]) => identifies(name)).map(([, value]) => value),
       ...Object.entries(request.headers).flatMap(([name, value]) => (name in person.headers || !identifies(name) ? [] : [value])),
       ...fieldsOf(parseBody(request.body))
-        .filter(({ name }) => identifies(name))
+        .filter(({ name }) => identifies(name.replace(/ds$/, 'd')))
         .map((field) => String(field.value)),
     ]);
     let isPersonal: boolean | null = null;
     const found = [...used].filter((value) => {
       if (value === '') return false;
+      if (value === made) return true;
       const ownership = harvest.ownership(person.name, person.self, value);
       if (ownership !== 'claimed') return ownership === 'exclusive';
       if (!isSafe(endpoint)) return !LOGS_IN.test(endpoint.template) && !REGISTERS.test(endpoint.template);
-      isPersonal ??= personalLeaves(response.body).some((leaf) => !harvest.othersSaw(person.name, leaf.name, leaf.value));
+      isPersonal ??=
+        harvest.holdsOwn(person.name, person.self, response.body) ||
+        personalLeaves(response.body).some((leaf) => !harvest.othersSaw(person.name, leaf.name, leaf.value));
       return isPersonal;
     });
     // Ids in the path before those elsewhere: tests look at the first.
@@ -202,24 +258,33 @@ export async function makeSamples(
   }
 
   function valueFor(person: Person, name: string, before: string): string | null {
-    return harvest.candidates(person.name, person.self, name, before)[0] ?? null;
+    return harvest.candidates(person.name, person.self, bare(name), before)[0] ?? null;
   }
 
   function requestOf(endpoint: KnownEndpoint, targetUrl: string, person: Person, fixed: { readonly [name: string]: string }): ScanRequest {
     const { template } = endpoint;
+    const names = parametersOf(template);
+    // What the last one lies below comes with it: a child of another parent is not found.
+    const last = names.at(-1);
+    const child = names.length < 2 || last === undefined ? null : (fixed[last] ?? valueFor(person, last, pathBefore(template, last)));
+    const chain = child === null ? [] : harvest.under(person.name, child);
+    const above = (name: string) => (chain.length === names.length - 1 && name !== last ? chain[names.indexOf(name)] : undefined);
     const path = template.replace(/\{([^}]+)\}/g, (_, name: string) =>
-      encodeURIComponent(fixed[name] ?? valueFor(person, name, pathBefore(template, name)) ?? endpoint.path[name] ?? '1'),
+      encodeURIComponent(fixed[name] ?? above(name) ?? valueFor(person, name, pathBefore(template, name)) ?? endpoint.path[name] ?? '1'),
     );
     const url = new URL(`${targetUrl.replace(/\/$/, '')}${path}`);
     const collection = (name: string) => (IS_ID.test(name) ? template : '');
-    const known = (name: string, example: string) => (identifies(name) ? (valueFor(person, name, collection(name)) ?? example) : example);
-    for (const { name, example } of endpoint.query) url.searchParams.set(name, known(name, example));
+    const known = (name: string, example: string) => {
+      const value = identifies(name) ? valueFor(person, name, collection(name)) : null;
+      return value === null || !mayStandFor(value, example) ? example : value;
+    };
+    for (const { name, example } of endpoint.query) url.searchParams.set(name, fixed[name] ?? known(name, example));
     const extra = Object.fromEntries((endpoint.headers ?? []).map(({ name, example }) => [name, known(name.replace(/^x-/i, ''), example)]));
     const login = LOGS_IN.test(template) || REGISTERS.test(template) ? null : undefined;
     const asLogin = login === null ? loginOf(endpoint) : null;
     const hasBody = endpoint.body !== null && endpoint.method !== 'GET' && endpoint.method !== 'HEAD';
-    const isForm =
-      asLogin === null ? endpoint.contentType.includes('x-www-form-urlencoded') : asLogin.contentType.includes('x-www-form-urlencoded');
+    const contentType = asLogin?.contentType ?? endpoint.contentType;
+    const isForm = /x-www-form-urlencoded|multipart\/form-data/.test(contentType);
     const filled = hasBody ? filledBody(endpoint, person) : null;
     const body = asLogin !== null ? asLogin.body : !hasBody ? '' : isForm ? formOf(filled) : JSON.stringify(filled);
     return {
@@ -227,7 +292,15 @@ export async function makeSamples(
       url: url.href,
       headers: {
         accept: 'application/json, */*',
-        ...(body === '' ? {} : { 'content-type': isForm ? 'application/x-www-form-urlencoded' : 'application/json' }),
+        ...(body === ''
+          ? {}
+          : {
+              'content-type': isForm
+                ? 'application/x-www-form-urlencoded'
+                : contentType.includes('json')
+                  ? contentType
+                  : 'application/json',
+            }),
         ...extra,
         // A login is asked for by those who have not logged in yet.
         ...(login === null ? {} : person.headers),
@@ -253,7 +326,7 @@ export async function makeSamples(
     const isNew = REGISTERS.test(template);
     const fresh = `weir${randomBytes(4).toString('hex')}`;
     const fill = (value: Json, name: string): Json => {
-      if (Array.isArray(value)) return value.map((item) => fill(item, name));
+      if (Array.isArray(value)) return value.map((item) => fill(item, name.replace(/(?<=^|[-_a-z])(id|Id|ID|uuid|Uuid)s$/, '$1')));
       if (value !== null && typeof value === 'object')
         return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, fill(item, key)]));
       if (isNew && typeof value === 'string') {
@@ -268,7 +341,7 @@ export async function makeSamples(
       // A new object must not take the name of one that exists.
       if (pathNames.has(name) && !NAMES_OBJECT.test(name) && depthOf(endpoint) === 0) return `${String(value)}-${fresh}`;
       const own = valueFor(person, name, collection(name));
-      if (own === null) return value;
+      if (own === null || !mayStandFor(own, String(value))) return value;
       return typeof value === 'number' && Number.isFinite(Number(own)) ? Number(own) : own;
     };
     return fill(body, '');
@@ -290,21 +363,37 @@ export async function makeSamples(
         (field) =>
           /^_?(id|uuid|guid)$/i.test(field.name) || resources.some((one) => field.name.toLowerCase().replace(/[-_]/g, '') === `${one}id`),
       );
-      if (answered === undefined || typeof answered.value === 'object') break;
-      ids.push(String(answered.value));
+      const at = made.response.headers.location
+        ?.replace(/[?#].*$/, '')
+        .replace(/\/$/, '')
+        .split('/')
+        .at(-1);
+      const id = answered !== undefined && typeof answered.value !== 'object' ? String(answered.value) : at;
+      if (id === undefined || id === '') break;
+      ids.push(id);
     }
     if (ids.length < 2) return attempt(endpoint, person, { [name]: NO_SUCH_ID });
     const done = await attempt(endpoint, person, { [name]: ids[0]! });
-    return done === null ? null : { ...done, request: requestOf(endpoint, options.targetUrl, person, { [name]: ids[1]! }) };
+    return done === null ? null : { ...done, request: requestOf(endpoint, options.targetUrl, person, { [name]: ids[1]! }), made: ids[1]! };
   }
 }
+
+/** Names of collections that say in a query how, not which. */
+const SAYS_HOW =
+  /^(order|sort|group|type|status|state|category|view|role|name|title|page|filter|fields?|include|expand|search|query|action|format|lang|locale)(_?by)?$/i;
 
 /** A number and a text at once, that nothing has. */
 export const NO_SUCH_ID = '99999999';
 
 const IS_ID = /^_?(id|uuid|guid)$/i;
+/** `filter[owner]` and `filter.owner` are of an owner. */
+const bare = (name: string): string => /\[([^\]]+)\]$/.exec(name)?.[1] ?? name.replace(/^.*\./, '');
+/** A word such as "asc" does not stand where a number is meant. */
+const mayStandFor = (value: string, example: string): boolean =>
+  !(/^\d+$/.test(value) && /^[a-z][a-z_-]+$/i.test(example) && example !== 'weir');
 /** Ids, and what names a user. */
-const NAMES_OBJECT = /(^|[-_])(id|uuid|guid|user|username|user_name|email|login)$|[a-z](Id|Uuid|UUID|ID|Email|UserName)$/;
+const NAMES_OBJECT =
+  /(^|[-_])(id|uuid|guid|user|username|user_name|email|login|owner|customer|member|patient|tenant)$|[a-z](Id|Uuid|UUID|ID|Email|UserName)$/;
 /** What else may say which one is meant, in a query. */
 const NAMES_ONE = /(^|[-_])(number|no|code|slug|reference|ref|key|vin|iban)$|[a-z](Number|No|Code|Ref|Key)$/i;
 
@@ -315,6 +404,13 @@ function namesOf({ template, query, headers = [], body }: KnownEndpoint): readon
     ...headers.map(({ name }) => name.replace(/^x-/i, '')),
     ...fieldsOf(body).map(({ name }) => name),
   ].filter((name) => NAMES_OBJECT.test(name) || NAMES_ONE.test(name) || parametersOf(template).includes(name));
+}
+
+/** Values of a request as it was sent, those of its path apart. */
+function askedBy(endpoint: KnownEndpoint, request: ScanRequest): { readonly under: readonly string[]; readonly values: readonly string[] } {
+  const under = pathValuesOf({ request, endpoint }).map(({ value }) => value);
+  const inBody = fieldsOf(parseBody(request.body)).map(({ value }) => String(value));
+  return { under, values: [...under, ...new URL(request.url).searchParams.values(), ...inBody] };
 }
 
 /** Parameter names of the path with the values that a request has there. */

@@ -139,7 +139,13 @@ export async function performScan(options: ScanRequestOptions): Promise<ScanOutc
     });
     if (budget.isOver) problems.push(`the time of ${limits.maxMinutes} minutes is over`);
     if (wire.sent >= limits.maxRequests) problems.push(`the budget of ${limits.maxRequests} requests is spent`);
-    return { results, samples: samples.length, requests: wire.sent, problems, complete: !signal.aborted && wire.sent < limits.maxRequests };
+    return {
+      results,
+      samples: samples.filter(({ isUnsent }) => !isUnsent).length,
+      requests: wire.sent,
+      problems,
+      complete: !signal.aborted && wire.sent < limits.maxRequests,
+    };
   } finally {
     budget.clear();
     await callbacks?.close();

@@ -23,7 +23,7 @@ export class Scope {
   get(name: string): Value | undefined {
     const direct = this.#values.get(name);
     if (direct !== undefined) return direct;
-    const member = /^(.+)\.(key|value)$/.exec(name);
+    const member = /^(.+)\.(key|value|other)$/.exec(name);
     const pair = member === null ? undefined : this.#values.get(member[1]!);
     if (pair !== null && typeof pair === 'object' && !Array.isArray(pair)) return (pair as { [key: string]: Value })[member![2]!];
     return this.#dynamic(name);

@@ -28,7 +28,7 @@ export class SignedIn {
    */
   async prove(samples: readonly Sample[]): Promise<void> {
     const reads = samples
-      .filter(({ request }) => request.method === 'GET')
+      .filter(({ request, isUnsent }) => request.method === 'GET' && !isUnsent)
       .sort((a, b) => a.pathValues.length - b.pathValues.length || Number(b.response.status < 300) - Number(a.response.status < 300));
     const without = new Map<string, ScanResponse>();
     for (const identity of this.identities) {

@@ -36,6 +36,8 @@ export interface Sample extends ScanExchange {
   readonly isSecured: boolean | null;
   /** The request sets what its identity logs in with: another value in it would lock the identity out. */
   readonly setsLogin: boolean;
+  /** It would end the session, so it was not sent: tests only read where it is. */
+  readonly isUnsent?: boolean;
 }
 
 /** Who a scan can be. `headers` are the credentials, fresh. */

@@ -101,6 +101,7 @@ const cookiesOf = (header: string): ReadonlyMap<string, string> =>
 
 function bodyOf(text: string, contentType: string): { readonly [name: string]: unknown } {
   if (text === '') return {};
+  if (contentType.includes('xml')) return {};
   if (contentType.includes('form-urlencoded')) return Object.fromEntries(new URLSearchParams(text));
   return JSON.parse(text) as { readonly [name: string]: unknown };
 }
