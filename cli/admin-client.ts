@@ -58,7 +58,12 @@ export class AdminClient {
     return this.call<T>('GET', search.size === 0 ? path : `${path}?${search}`);
   }
 
-  /** Walks the pages of a list, at most `limit` rows. */
+  /** A short list, which comes whole. */
+  async all<T>(path: string): Promise<readonly T[]> {
+    return (await this.get<{ readonly items: readonly T[] }>(path)).items;
+  }
+
+  /** Walks the pages of a long list, at most `limit` rows. */
   async list<T>(
     path: string,
     query: Readonly<Record<string, string | number | boolean | undefined>> = {},

@@ -42,7 +42,7 @@ export function registerFeeds(block: Command, context: CommandContext): void {
       ),
     );
   withAdminOptions(feed.command('ls').description('the feeds: size, age, hits, overrides')).action(async (flags: AdminFlags) => {
-    const rows = await adminOf(flags).list<FeedRow>('/feeds');
+    const rows = await adminOf(flags).all<FeedRow>('/feeds');
     if (flags.json) output.write(`${JSON.stringify(rows)}\n`);
     else if (rows.length === 0) output.write('no feed is followed\n');
     else

@@ -130,7 +130,7 @@ export function registerBlock(program: Command, context: CommandContext): void {
   withAdminOptions(block.command('disallow').description('take something off the allowlist').argument('<value>')).action(
     async (value: string, flags: AdminFlags) => {
       const admin = adminOf(flags);
-      const found = (await admin.list<AllowRow>('/allowlist')).filter((row) => row.scope.value === value || row.id === value);
+      const found = (await admin.all<AllowRow>('/allowlist')).filter((row) => row.scope.value === value || row.id === value);
       for (const { id } of found) await admin.call('DELETE', `/allowlist/${encodeURIComponent(id)}`);
       if (found.length > 0) print(flags, found, `${value} is no longer on the allowlist`);
       else {
@@ -140,7 +140,7 @@ export function registerBlock(program: Command, context: CommandContext): void {
     },
   );
   withAdminOptions(block.command('allowed').description('the allowlist')).action(async (flags: AdminFlags) => {
-    const rows = await adminOf(flags).list<AllowRow>('/allowlist');
+    const rows = await adminOf(flags).all<AllowRow>('/allowlist');
     if (flags.json) output.write(`${JSON.stringify(rows)}\n`);
     else if (rows.length === 0) output.write('nothing is on the allowlist\n');
     else

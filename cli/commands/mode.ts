@@ -57,7 +57,7 @@ export function registerMode(program: Command, context: CommandContext): void {
     .option('--geneve <port>', 'with mirror: receive a Geneve mirror on this UDP port')
     .action(async (mode: string | undefined, flags: ModeFlags) => {
       const admin = adminOf(flags);
-      const services = (await admin.list<ServiceRow>('/services')).filter(
+      const services = (await admin.all<ServiceRow>('/services')).filter(
         (row) => flags.service === undefined || row.name === flags.service,
       );
       if (services.length === 0)

@@ -79,6 +79,6 @@ t.test('a detector and a policy that see one flaw make one finding', async (t) =
     [detected, ...acted],
     [...acted, detected],
   ])
-    t.match(onePerCause(order), [{ explanation: 'because', effect: 'acted', fingerprint: detected.fingerprint }]);
+    t.match(onePerCause(order), [{ explanation: 'Because', effect: 'acted', fingerprint: detected.fingerprint }]);
   t.equal(onePerCause([...acted, ...findingsOfActs([act({})], exchange, endpoint)]).length, 2, 'other causes stay apart');
 });
