@@ -26,7 +26,7 @@ function scenario(total: number, endpoints: number, principals: number): void {
     work();
     spent[part] += cpuUs() - before;
   };
-  const warm = Math.max(10_000, endpoints * 12);
+  const warm = Math.max(10_000, endpoints * 3);
   let measured = 0;
   for (let done = 0; done < warm + total; done += STEP) {
     const made: { exchange: Exchange; bodies: ExchangeBodies }[] = exchanges(endpoints, principals, STEP, done).map((one, index) => {

@@ -8,12 +8,12 @@ export function followPins(maps: SharedMaps, inventory: Inventory, log: (message
     const document = setting.document === null ? '' : JSON.stringify(setting.document);
     if (document !== '' && applied.get(`${service}\0document`) !== document && setting.document !== null) {
       applied.set(`${service}\0document`, document);
-      inventory.useDocument(service, await readApiDocument(setting.document.text, setting.document.name), Date.now());
+      inventory.edits.useDocument(service, await readApiDocument(setting.document.text, setting.document.name), Date.now());
     }
     const pins = JSON.stringify(setting.pins);
     if (applied.get(service) === pins || (pins === '[]' && !applied.has(service))) return;
     applied.set(service, pins);
-    inventory.usePins(service, setting.pins, Date.now());
+    inventory.edits.usePins(service, setting.pins, Date.now());
   };
   const follow = () => {
     for (const { key, value } of maps.pins.entries())

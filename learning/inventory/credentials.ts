@@ -1,69 +1,87 @@
-import { cookies, type Exchange, header, queryPairs, readJwt, splitTarget } from '../../exchange/index.js';
+import { cookies, type Exchange, header, type Principal, queryPairs, readJwt } from '../../exchange/index.js';
 
 /** One way in which a request proved who it is: kind and carrier, e.g. `jwt header:authorization`. */
-export interface Credential {
-  readonly kind: 'basic' | 'bearer' | 'jwt' | 'oauth2' | 'api-key' | 'session-cookie' | 'mtls' | 'hmac' | 'digest' | 'negotiate';
-  readonly carrier: string;
-}
+export type Credential = `${Kind} ${string}`;
+type Kind = 'basic' | 'bearer' | 'jwt' | 'oauth2' | 'api-key' | 'session-cookie' | 'mtls' | 'hmac' | 'digest' | 'negotiate';
 
 const KEY_NAME =
   /^(?:x-)?(?:api-?key|apikey|auth-?token|access-?token|session-?token|api-?token|auth-?key|client-?token|subscription-key)$|^(?:private-token|ocp-apim-subscription-key|x-functions-key|x-goog-api-key|x-amz-security-token)$/;
 const KEY_PARAMETER = /^(?:api[_-]?key|apikey|access[_-]?token|auth[_-]?token|token|key|sid)$/i;
+/** Whether it is worth splitting a query. Names may be percent-encoded: those that are go the long way. */
+const KEY_ANYWHERE = /key|token|sid|%/i;
 const SESSION_COOKIE = /sess|^sid$|\.sid$|auth|token|jwt|remember|login|identity/i;
 const NOT_SESSION = /csrf|xsrf|consent/i;
 const SIGNED = /^(?:x-)?(?:(?:hub|amz|api|request|webhook)-)?signature(?:-256|-ed25519)?$|^x-amz-content-sha256$/;
 
-/** All credentials of a request, at most eight; empty for an anonymous one. */
-export function credentialsOf(exchange: Exchange): Credential[] {
-  const found: Credential[] = [];
-  const { headers, target } = exchange.request;
-  if (exchange.principal?.kind === 'mtls') found.push({ kind: 'mtls', carrier: 'tls' });
-  let cookieSeen = false;
-  for (let index = 0; index < headers.length && found.length < 8; index += 2) {
-    const raw = headers[index];
-    // Most fields are none of these: length and first letter rule them out without making a new string.
-    if (raw.length < 6) continue;
+type HeaderRole = 'authorization' | 'cookie' | 'key' | 'signature' | 'none';
+/** Header names as they came, and what they mean here: the same few come with every request. */
+const roles = new Map<string, HeaderRole>();
+const MOST_NAMES = 2_000;
+const MOST_CREDENTIALS = 8;
+
+function roleOf(raw: string): HeaderRole {
+  let role = roles.get(raw);
+  if (role === undefined) {
     const name = raw.toLowerCase();
-    if (name === 'authorization' && headers[index + 1] !== '') found.push(fromAuthorization(headers[index + 1]));
-    else if (name === 'cookie') cookieSeen = true;
-    else if (KEY_NAME.test(name) && headers[index + 1].length >= 4)
-      found.push({ kind: readJwt(headers[index + 1]) === null ? 'api-key' : 'jwt', carrier: `header:${name}` });
-    else if (SIGNED.test(name)) found.push({ kind: 'hmac', carrier: `header:${name}` });
+    if (name === 'authorization' || name === 'cookie') role = name;
+    else role = KEY_NAME.test(name) ? 'key' : SIGNED.test(name) ? 'signature' : 'none';
+    if (roles.size < MOST_NAMES) roles.set(raw, role);
+  }
+  return role;
+}
+
+/** All credentials of a request, at most eight; empty for an anonymous one. `query` is raw. */
+export function credentialsOf(exchange: Exchange, query: string): Credential[] {
+  const found: Credential[] = [];
+  const { headers } = exchange.request;
+  if (exchange.principal?.kind === 'mtls') found.push('mtls tls');
+  let cookieSeen = false;
+  for (let index = 0; index < headers.length && found.length < MOST_CREDENTIALS; index += 2) {
+    const role = roleOf(headers[index]);
+    if (role === 'none') continue;
+    const value = headers[index + 1];
+    if (role === 'cookie') cookieSeen = true;
+    else if (role === 'authorization') {
+      if (value !== '') found.push(`${kindOfAuthorization(value, exchange.principal)} header:authorization`);
+    } else if (role === 'signature') found.push(`hmac header:${headers[index].toLowerCase()}`);
+    else if (value.length >= 4) found.push(`${readJwt(value) === null ? 'api-key' : 'jwt'} header:${headers[index].toLowerCase()}`);
   }
   if (cookieSeen) {
     for (const [name, value] of cookies(headers)) {
-      if (found.length >= 8) break;
+      if (found.length >= MOST_CREDENTIALS) break;
       if (value.length >= 8 && SESSION_COOKIE.test(name) && !NOT_SESSION.test(name))
-        found.push({ kind: 'session-cookie', carrier: `cookie:${name.slice(0, 64)}` });
+        found.push(`session-cookie cookie:${name.slice(0, 64)}`);
     }
   }
-  if (target.includes('?')) {
-    for (const [name, value] of queryPairs(splitTarget(target).query, 50)) {
-      if (value.length >= 8 && KEY_PARAMETER.test(name)) found.push({ kind: 'api-key', carrier: `query:${name}` });
-    }
+  if (query !== '' && KEY_ANYWHERE.test(query)) {
+    for (const [name, value] of queryPairs(query, 50))
+      if (value.length >= 8 && KEY_PARAMETER.test(name)) found.push(`api-key query:${name}`);
   }
-  if (found.length === 0 && exchange.principal !== null) found.push(ofPrincipal(exchange));
+  if (found.length === 0 && exchange.principal !== null) found.push(ofPrincipal(exchange.principal));
   return found;
 }
 
-function ofPrincipal(exchange: Exchange): Credential {
-  const { kind, carrier } = exchange.principal!;
-  return { kind: kind === 'other' ? 'api-key' : kind, carrier };
+function ofPrincipal({ kind, carrier }: Principal): Credential {
+  return `${kind === 'other' ? 'api-key' : kind} ${carrier}`;
 }
 
-function fromAuthorization(value: string): Credential {
-  const carrier = 'header:authorization';
+function kindOfAuthorization(value: string, principal: Principal | null): Kind {
+  // The reader of principals has read the token already, where it stood here.
+  if (principal?.carrier === 'header:authorization' && principal.claims !== undefined) return kindOfToken(principal.claims);
   const space = value.indexOf(' ');
   const scheme = (space < 0 ? value : value.slice(0, space)).toLowerCase();
-  if (scheme === 'basic') return { kind: 'basic', carrier };
-  if (scheme === 'digest') return { kind: 'digest', carrier };
-  if (scheme === 'negotiate' || scheme === 'ntlm') return { kind: 'negotiate', carrier };
+  if (scheme === 'basic') return 'basic';
+  if (scheme === 'digest') return 'digest';
+  if (scheme === 'negotiate' || scheme === 'ntlm') return 'negotiate';
   if (scheme.startsWith('aws4-') || scheme === 'hmac' || scheme === 'signature' || scheme === 'hawk' || scheme.startsWith('hmac-'))
-    return { kind: 'hmac', carrier };
+    return 'hmac';
   const jwt = readJwt(space < 0 ? value : value.slice(space + 1).trim());
-  if (jwt === null) return { kind: space < 0 ? 'api-key' : 'bearer', carrier };
-  return { kind: jwt.claims.scope !== undefined || jwt.claims.scp !== undefined ? 'oauth2' : 'jwt', carrier };
+  if (jwt === null) return space < 0 ? 'api-key' : 'bearer';
+  return kindOfToken(jwt.claims);
 }
+
+const kindOfToken = (claims: Readonly<Record<string, unknown>>): Kind =>
+  claims.scope !== undefined || claims.scp !== undefined ? 'oauth2' : 'jwt';
 
 /** Role names in the principal's claims (`role`, `roles`, `groups`, `realm_access.roles`, `authorities`), at most eight. */
 export function rolesOf(exchange: Exchange): string[] {

@@ -1,4 +1,4 @@
-import type { EndpointRef } from '../../exchange/index.js';
+import { type EndpointRef, templateParameters } from '../../exchange/index.js';
 import { type BodySchema, mergeBodies } from './schema.js';
 import { type Distinct, type Distribution, mergeDistinct, mergeDistribution, newDistinct, newDistribution } from './sketch.js';
 import { mergeValues, newValueFacts, type ValueFacts } from './values.js';
@@ -32,6 +32,8 @@ export interface Counts {
 /** Everything that is known of one endpoint. Plain values, Maps and Sets: `pack` writes it as it is. */
 export interface EndpointState {
   readonly ref: EndpointRef;
+  /** Names of the template's parameters in order. */
+  readonly parameterNames: readonly string[];
   readonly host: string;
   firstSeenMs: number;
   /** A path that led here: after a later decision it leads to where this endpoint went. */
@@ -69,6 +71,8 @@ export const MAX_PARAMETERS = 200;
 export const MAX_SIGHTS = 300;
 const MAX_NAMES = 40;
 
+export const parameterNamesOf = ({ template }: EndpointRef): readonly string[] => templateParameters(template);
+
 export function newCounts(nowMs: number): Counts {
   return { requests: 0, lastSeenMs: nowMs, authenticatedOk: 0, anonymousOk: 0, anonymousRefused: 0, statuses: new Map() };
 }
@@ -76,6 +80,7 @@ export function newCounts(nowMs: number): Counts {
 export function newEndpoint(ref: EndpointRef, host: string, samplePath: string, nowMs: number): EndpointState {
   return {
     ref,
+    parameterNames: parameterNamesOf(ref),
     host,
     firstSeenMs: nowMs,
     samplePath,
@@ -115,6 +120,25 @@ export function sight(map: Map<string, Sight>, key: string, nowMs: number, count
   return true;
 }
 
+/** Names are the same few again and again: a key that was made before needs no new hash. */
+const keys: Readonly<Record<ParameterPlace, Map<string, string>>> = {
+  path: new Map(),
+  query: new Map(),
+  header: new Map(),
+  cookie: new Map(),
+  body: new Map(),
+};
+const MOST_KEYS = 5_000;
+
+function parameterKey(place: ParameterPlace, name: string): string {
+  let key = keys[place].get(name);
+  if (key === undefined) {
+    key = `${place}:${name}`;
+    if (keys[place].size < MOST_KEYS && name.length <= 64) keys[place].set(name, key);
+  }
+  return key;
+}
+
 /** The parameter's record; null when the endpoint has too many already. */
 export function parameterOf(
   state: EndpointState,
@@ -122,7 +146,7 @@ export function parameterOf(
   name: string,
   nowMs: number,
 ): { parameter: Parameter; fresh: boolean } | null {
-  const key = `${place}:${name}`;
+  const key = parameterKey(place, name);
   const known = state.parameters.get(key);
   if (known !== undefined) {
     known.count++;

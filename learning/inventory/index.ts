@@ -1,5 +1,6 @@
 /** What is known of every API, endpoint by endpoint, learned from its traffic. */
 export { answerKeys, bodiesOf, type ExchangeBodies } from './bodies.js';
+export { splitOperation } from './catalogue.js';
 export {
   type EndpointRules,
   type RequestFacts,
@@ -11,7 +12,8 @@ export {
 } from './conformance.js';
 export type { EndpointState, Parameter, ParameterPlace, Sight } from './endpoint.js';
 export type { InventoryCode } from './errors.js';
-export { Inventory, splitOperation } from './inventory.js';
+export { Inventory } from './inventory.js';
 export { compileSchema, firstMismatch, type MiniSchema, type Mismatch } from './mini-schema.js';
 export { scalarSchema, toJsonSchema } from './schema.js';
+export type { TemplateEdits } from './template-edits.js';
 export type { CheckpointEntry, InventoryDelta, InventoryOptions, InventoryStats, TemplateForGateway } from './types.js';

@@ -319,7 +319,7 @@ t.test('against an imported description: shadow, drift, orphan, deprecated', asy
     },
   });
   const inventory = new Inventory({ warmUpCalls: 2, warmUpMs: 0 });
-  inventory.useDocument('shop', await readApiDocument(text, 'shop.json'), START);
+  inventory.edits.useDocument('shop', await readApiDocument(text, 'shop.json'), START);
   const order = (more: Partial<Sketch>): void => {
     inventory.observe(exchange({ target: '/api/orders/summer-sale', answer: { id: 1, total: null }, ...more }));
   };
@@ -386,23 +386,23 @@ t.test('a later insight moves what was counted', async (t) => {
   t.same([...ids], [[state.ref.id, calls]], 'the store ends with one endpoint and every call');
   const matcher = TemplateMatcher.of(inventory.templates());
   t.equal(matcher.match('shop', 'GET', '/people/zoe/posts')?.endpoint.id, state.ref.id);
-  t.match(inventory.explain(state.ref.id)[1].text, /20 distinct values in 60 calls/);
+  t.match(inventory.edits.explain(state.ref.id)[1].text, /20 distinct values in 60 calls/);
 
   const pinned = inventory.endpoints().length;
-  inventory.split('shop', '/people/{peopleId}/posts', 1, 'ada', 'user:root');
+  inventory.edits.split('shop', '/people/{peopleId}/posts', 1, 'ada', 'user:root');
   inventory.observe(exchange({ target: '/people/ada/posts' }));
   t.equal(named(inventory, 'GET /people/ada/posts').counts.requests, 1);
-  t.equal(inventory.undo('shop').source, 'user:root');
+  t.equal(inventory.edits.undo('shop').source, 'user:root');
   inventory.settle();
   t.equal(inventory.endpoints().length, pinned, 'undone: the split endpoint is folded back');
   t.equal(named(inventory, 'GET /people/{peopleId}/posts').counts.requests, calls + 1);
-  t.throws(() => inventory.undo('shop'), { code: 'INVENTORY_NOTHING_TO_UNDO' });
-  t.throws(() => inventory.pin('shop', '/a/{x}/{x}', 'user:root'), { code: 'INVENTORY_BAD_TEMPLATE' });
-  t.throws(() => inventory.explain('nope'), { code: 'INVENTORY_NO_ENDPOINT' });
+  t.throws(() => inventory.edits.undo('shop'), { code: 'INVENTORY_NOTHING_TO_UNDO' });
+  t.throws(() => inventory.edits.pin('shop', '/a/{x}/{x}', 'user:root'), { code: 'INVENTORY_BAD_TEMPLATE' });
+  t.throws(() => inventory.edits.explain('nope'), { code: 'INVENTORY_NO_ENDPOINT' });
 
   inventory.observe(exchange({ target: '/reports/daily' }));
   inventory.observe(exchange({ target: '/reports/weekly' }));
-  t.equal(inventory.merge('shop', ['/reports/daily', '/reports/weekly'], 'user:root'), '/reports/{id}');
+  t.equal(inventory.edits.merge('shop', ['/reports/daily', '/reports/weekly'], 'user:root'), '/reports/{id}');
   t.equal(named(inventory, 'GET /reports/{id}').counts.requests, 2);
 });
 

@@ -42,10 +42,10 @@ export class ChangeJudge {
     const { counts } = state;
     const settled = warm && counts.requests > SETTLED_CALLS;
     const status = exchange.response?.status ?? 0;
-    if (news.anonymous && status >= 200 && status < 300 && !['OPTIONS', 'HEAD'].includes(exchange.request.method))
-      this.judgeAnonymous(state, exchange);
+    const { method } = exchange.request;
+    if (news.anonymous && status >= 200 && status < 300 && method !== 'OPTIONS' && method !== 'HEAD') this.judgeAnonymous(state, exchange);
     if (!good) return;
-    if (counts.requests > SETTLED_CALLS) {
+    if (counts.requests > SETTLED_CALLS && (news.overflow.length > 0 || news.parameters.length > 0)) {
       for (const name of [
         ...news.overflow,
         ...news.parameters.filter((one) => one.in === 'query' || one.in === 'body').map((one) => one.name),

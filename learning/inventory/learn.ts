@@ -1,6 +1,15 @@
-import { cookies, type DataHit, type Exchange, type Location, mediaType, queryPairs, splitTarget } from '../../exchange/index.js';
+import {
+  cookies,
+  type DataHit,
+  type Exchange,
+  type HeaderList,
+  header,
+  type Location,
+  mediaType,
+  queryPairs,
+} from '../../exchange/index.js';
 import type { ExchangeBodies } from './bodies.js';
-import { credentialsOf, rolesOf } from './credentials.js';
+import { type Credential, credentialsOf, rolesOf } from './credentials.js';
 import { type EndpointState, MAX_SIGHTS, type ParameterPlace, parameterOf, sight } from './endpoint.js';
 import { learnBody, newBodySchema } from './schema.js';
 import { addDistinct, record } from './sketch.js';
@@ -30,13 +39,28 @@ const COMMON_HEADERS = new Set(
 const HEADER_NAMES = 30;
 const COOKIE_NAMES = 30;
 
+/** Content types as they came → as they are known. */
+const types = new Map<string, string>();
+const MOST_TYPES = 1_000;
+
+function typeOf(headers: HeaderList): string {
+  const raw = header(headers, 'content-type');
+  if (raw === null || raw === '') return 'none';
+  let type = types.get(raw);
+  if (type === undefined) {
+    type = mediaType(headers) || 'none';
+    if (types.size < MOST_TYPES) types.set(raw, type);
+  }
+  return type;
+}
+
 /** Adds one exchange that the endpoint answered or refused. Counts are exact; bodies, headers and cookies are sampled once the endpoint is well known. */
 export function learnExchange(
   state: EndpointState,
   exchange: Exchange,
+  query: string,
   hits: readonly DataHit[],
   pathValues: readonly string[],
-  names: readonly string[],
   bodies: ExchangeBodies,
   rules: LearnRules,
 ): { news: News; learned: boolean } {
@@ -47,9 +71,8 @@ export function learnExchange(
   const ok = status >= 100 && status < 400 && !blocked;
   counts.requests++;
   if (nowMs > counts.lastSeenMs) counts.lastSeenMs = nowMs;
-  if (!counts.statuses.has(status)) state.revision++;
-  counts.statuses.set(status, (counts.statuses.get(status) ?? 0) + 1);
-  const credentials = credentialsOf(exchange);
+  if (count(counts.statuses, status)) state.revision++;
+  const credentials = credentialsOf(exchange, query);
   const anonymous = credentials.length === 0;
   const news: News = { parameters: [], data: [], overflow: [], anonymous };
   if (exchange.principal !== null) addDistinct(state.principals, exchange.principal.key);
@@ -59,22 +82,16 @@ export function learnExchange(
   if (exchange.response !== null) record(state.responseBytes, exchange.response.body.totalLength);
   if (blocked) return { news, learned: false };
 
-  learnAccess(
-    state,
-    exchange,
-    status,
-    credentials.map((one) => `${one.kind} ${one.carrier}`),
-  );
+  learnAccess(state, exchange, status, credentials);
   learnData(state, hits, nowMs, news);
   if (!ok) {
     const learned = status >= 400 && learnResponse(state, exchange, status, bodies, rules, nowMs);
     return { news, learned };
   }
-  pathValues.forEach((value, index) => {
-    const found = parameterOf(state, 'path', names[index] ?? `p${index}`, nowMs);
-    if (found !== null) learnText(found.parameter.values, value);
-  });
-  const { query } = splitTarget(exchange.request.target);
+  for (let index = 0; index < pathValues.length; index++) {
+    const found = parameterOf(state, 'path', state.parameterNames[index] ?? `p${index}`, nowMs);
+    if (found !== null) learnText(found.parameter.values, pathValues[index]);
+  }
   if (query !== '') learnPairs(state, 'query', queryPairs(query, 200), nowMs, news);
   const thorough = counts.requests <= rules.learnAll || counts.requests % rules.sampleEvery === 0;
   if (thorough) learnHeaders(state, exchange, nowMs, news);
@@ -83,7 +100,7 @@ export function learnExchange(
   return { news, learned };
 }
 
-function learnAccess(state: EndpointState, exchange: Exchange, status: number, credentials: readonly string[]): void {
+function learnAccess(state: EndpointState, exchange: Exchange, status: number, credentials: readonly Credential[]): void {
   const nowMs = exchange.startedAtMs;
   const { counts } = state;
   if (exchange.request.method === 'OPTIONS' || exchange.request.method === 'HEAD') return;
@@ -158,8 +175,8 @@ function learnRequestBody(
 ): void {
   const { request } = exchange;
   if (request.body.totalLength === 0) return;
-  const type = mediaType(request.headers);
-  if (state.requestTypes.size < 12 && count(state.requestTypes, type === '' ? 'none' : type)) state.revision++;
+  const type = typeOf(request.headers);
+  if (state.requestTypes.size < 12 && count(state.requestTypes, type)) state.revision++;
   if (type === 'application/x-www-form-urlencoded') {
     if (request.body.bytes.length <= 65_536)
       learnPairs(state, 'body', queryPairs(Buffer.from(request.body.bytes).toString('utf8'), 200), nowMs, news);
@@ -195,8 +212,7 @@ function learnResponse(
   }
   response.count++;
   if (exchange.response.body.totalLength === 0) return true;
-  const type = mediaType(exchange.response.headers);
-  if (response.types.size < 12 && count(response.types, type === '' ? 'none' : type)) state.revision++;
+  if (response.types.size < 12 && count(response.types, typeOf(exchange.response.headers))) state.revision++;
   if (response.learned >= rules.learnAll && response.count % rules.sampleEvery !== 0) return false;
   const value = bodies.response();
   if (value === undefined) return true;

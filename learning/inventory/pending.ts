@@ -1,53 +1,70 @@
 import type { EndpointRef, Exchange } from '../../exchange/index.js';
 import type { CounterWrite, EndpointChange, EndpointFold, SightingWrite } from '../../store/index.js';
 
-type Sums = { -readonly [K in keyof CounterWrite]: CounterWrite[K] };
+const MINUTE_MS = 60_000;
+
+type Sums = { -readonly [K in keyof CounterWrite]-?: NonNullable<CounterWrite[K]> | (K extends 'endpointId' ? null : never) };
+
+const minuteKey = ({ endpointId, service, atMs }: Sums): string => `${endpointId ?? service}|${atMs}`;
+
+const newSums = (endpointId: string | null, service: string, atMs: number): Sums => ({
+  endpointId,
+  service,
+  atMs,
+  requests: 0,
+  status2xx: 0,
+  status3xx: 0,
+  status4xx: 0,
+  status5xx: 0,
+  failed: 0,
+  blocked: 0,
+  wouldBlock: 0,
+  bytesIn: 0,
+  bytesOut: 0,
+  latencySumMs: 0,
+  latencyMaxMs: 0,
+});
 
 /** What waits to be stored: sums by minute, sightings, folds. When an endpoint goes on under another template, what waits goes with it. */
 export class Pending {
-  counters = new Map<string, Sums>();
+  /** Of the last minute that was counted, by endpoint and, for what belongs to none, by service. */
+  private readonly now = new Map<string, Sums>();
+  private readonly nowhere = new Map<string, Sums>();
+  /** Of other minutes, by endpoint or service, and minute. */
+  private readonly earlier = new Map<string, Sums>();
   sightings = new Map<string, { -readonly [K in keyof SightingWrite]: SightingWrite[K] }>();
   folds: EndpointFold[] = [];
   renamed: { from: EndpointRef; to: EndpointRef }[] = [];
   history: Omit<EndpointChange, 'id'>[] = [];
 
   count(exchange: Exchange, endpointId: string | null): void {
-    const minute = Math.floor(exchange.startedAtMs / 60_000) * 60_000;
-    const key = `${endpointId ?? exchange.service}|${minute}`;
-    let sums = this.counters.get(key);
-    if (sums === undefined) {
-      sums = {
-        endpointId,
-        service: exchange.service,
-        atMs: minute,
-        requests: 0,
-        status2xx: 0,
-        status3xx: 0,
-        status4xx: 0,
-        status5xx: 0,
-        failed: 0,
-        blocked: 0,
-        wouldBlock: 0,
-        bytesIn: 0,
-        bytesOut: 0,
-        latencySumMs: 0,
-        latencyMaxMs: 0,
-      };
-      this.counters.set(key, sums);
+    const minute = exchange.startedAtMs - (exchange.startedAtMs % MINUTE_MS);
+    const open = endpointId === null ? this.nowhere : this.now;
+    const key = endpointId ?? exchange.service;
+    let sums = open.get(key);
+    if (sums === undefined || sums.atMs !== minute) {
+      if (sums !== undefined) this.earlier.set(minuteKey(sums), sums);
+      sums = this.earlier.get(`${key}|${minute}`) ?? newSums(endpointId, exchange.service, minute);
+      this.earlier.delete(`${key}|${minute}`);
+      open.set(key, sums);
     }
     const { response, outcome } = exchange;
-    sums.requests!++;
-    if (response === null) sums.failed!++;
-    else if (response.status < 300) sums.status2xx!++;
-    else if (response.status < 400) sums.status3xx!++;
-    else if (response.status < 500) sums.status4xx!++;
-    else sums.status5xx!++;
-    if (outcome.action === 'blocked') sums.blocked!++;
-    else if (outcome.mode !== 'enforce' && outcome.acts.some((act) => act.action === 'block' && !act.acted)) sums.wouldBlock!++;
-    sums.bytesIn! += exchange.request.body.totalLength;
-    sums.bytesOut! += response?.body.totalLength ?? 0;
-    sums.latencySumMs! += exchange.durationMs;
-    sums.latencyMaxMs = Math.max(sums.latencyMaxMs!, exchange.durationMs);
+    sums.requests++;
+    if (response === null) sums.failed++;
+    else if (response.status < 300) sums.status2xx++;
+    else if (response.status < 400) sums.status3xx++;
+    else if (response.status < 500) sums.status4xx++;
+    else sums.status5xx++;
+    if (outcome.action === 'blocked') sums.blocked++;
+    else if (outcome.mode !== 'enforce' && outcome.acts.some((act) => act.action === 'block' && !act.acted)) sums.wouldBlock++;
+    sums.bytesIn += exchange.request.body.totalLength;
+    sums.bytesOut += response?.body.totalLength ?? 0;
+    sums.latencySumMs += exchange.durationMs;
+    if (exchange.durationMs > sums.latencyMaxMs) sums.latencyMaxMs = exchange.durationMs;
+  }
+
+  counters(): Sums[] {
+    return [...this.now.values(), ...this.nowhere.values(), ...this.earlier.values()];
   }
 
   sighting(
@@ -77,15 +94,16 @@ export class Pending {
       .map((fold) => (fold.into === from.id ? { from: fold.from, into: to.id } : fold))
       .filter((fold) => fold.from !== fold.into && fold.from !== to.id);
     this.folds.push({ from: from.id, into: to.id });
-    const counters = new Map<string, Sums>();
-    for (const sums of this.counters.values()) {
-      if (sums.endpointId === from.id) sums.endpointId = to.id;
-      const key = `${sums.endpointId ?? sums.service}|${sums.atMs}`;
-      const known = counters.get(key);
-      if (known === undefined) counters.set(key, sums);
-      else add(known, sums);
+    for (const sums of this.counters()) {
+      if (sums.endpointId !== from.id) continue;
+      this.now.delete(from.id);
+      this.earlier.delete(minuteKey(sums));
+      const moved = { ...sums, endpointId: to.id };
+      const current = this.now.get(to.id);
+      const known = current?.atMs === moved.atMs ? current : this.earlier.get(minuteKey(moved));
+      if (known !== undefined) add(known, moved);
+      else this.earlier.set(minuteKey(moved), moved);
     }
-    this.counters = counters;
     const sightings = [...this.sightings.values()];
     this.sightings = new Map();
     for (const one of sightings) {
@@ -111,6 +129,6 @@ function add(to: Sums, from: Sums): void {
     'bytesOut',
     'latencySumMs',
   ] as const)
-    to[key] = (to[key] ?? 0) + (from[key] ?? 0);
-  to.latencyMaxMs = Math.max(to.latencyMaxMs ?? 0, from.latencyMaxMs ?? 0);
+    to[key] += from[key];
+  to.latencyMaxMs = Math.max(to.latencyMaxMs, from.latencyMaxMs);
 }

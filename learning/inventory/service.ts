@@ -15,9 +15,11 @@ export interface ServiceState {
   /** Pins in the order they were made; undo takes the last. */
   pins: Pin[];
   document: ApiDocument | null;
-  /** Leaves of the path tree as the last checkpoint wrote them: key to calls. */
-  readonly saved: Map<string, number>;
+  /** Ends of paths that checkpoints have written, by key. */
+  readonly saved: Set<string>;
   callsAtCheckpoint: number;
+  /** `lastSeenMs` as it was last handed out to be stored. */
+  writtenMs: number;
   dirty: boolean;
 }
 
@@ -32,8 +34,9 @@ export function newService(name: string, nowMs: number): ServiceState {
     calls: 0,
     pins: [],
     document: null,
-    saved: new Map(),
+    saved: new Set(),
     callsAtCheckpoint: 0,
+    writtenMs: 0,
     dirty: true,
   };
 }

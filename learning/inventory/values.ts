@@ -21,7 +21,9 @@ const ENUM_VALUES = 16;
 /** Formats are looked for in the first values, then in some: the expressions cost more than all the rest. */
 const FORMATS_ALL = 48;
 const FORMATS_EVERY = 16;
+const ENUM_NUMBER = /^\d{1,3}$/;
 const ENUM_WORD = /^[A-Za-z][A-Za-z0-9_.:-]{0,31}$/;
+const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?$/;
 const FORMAT_OF: Readonly<Record<string, string>> = {
   uuid: 'uuid',
   date: 'date',
@@ -68,7 +70,9 @@ export function learnValue(facts: ValueFacts, value: Scalar): boolean {
 
 /** Learns a value that travels as text (query, path, header, cookie): numbers and booleans are recognised by their spelling. */
 export function learnText(facts: ValueFacts, text: string): boolean {
-  if (text.length < 16 && /^-?(?:0|[1-9]\d*)(?:\.\d+)?$/.test(text)) return learnValue(facts, Number(text));
+  const first = text.charCodeAt(0);
+  const mayBeNumber = (first >= 48 && first <= 57) || first === 45;
+  if (mayBeNumber && text.length < 16 && NUMBER.test(text)) return learnValue(facts, Number(text));
   if (text === 'true' || text === 'false') return learnValue(facts, text === 'true');
   return learnValue(facts, text);
 }
@@ -77,7 +81,7 @@ function learnEnum(facts: ValueFacts, text: string): void {
   const values = facts.values!;
   const known = values.get(text);
   if (known !== undefined) values.set(text, known + 1);
-  else if (values.size >= ENUM_VALUES || !(ENUM_WORD.test(text) || /^\d{1,3}$/.test(text)) || (text.length >= 8 && shapeOf(text) !== null))
+  else if (values.size >= ENUM_VALUES || !(ENUM_WORD.test(text) || ENUM_NUMBER.test(text)) || (text.length >= 8 && shapeOf(text) !== null))
     facts.values = null;
   else values.set(text, 1);
 }
@@ -137,7 +141,7 @@ export function looksLikeId(name: string, facts: ValueFacts | null): boolean {
 }
 
 /** Adds one to a counter; true when it is new. */
-export function count(counters: Map<string, number>, key: string, by = 1): boolean {
+export function count<K>(counters: Map<K, number>, key: K, by = 1): boolean {
   const known = counters.get(key);
   counters.set(key, (known ?? 0) + by);
   return known === undefined;

@@ -23,6 +23,8 @@ export interface ResolvedNode {
   readonly patterns: { readonly literals: readonly string[]; readonly node: ResolvedNode }[];
   parameter: ResolvedNode | null;
   readonly methods: Map<string, number>;
+  /** `METHOD template` by method, made when asked for. */
+  readonly keys: Map<string, string>;
   /** Methods that a pin names here. */
   readonly pinned: Set<string>;
   readonly place: readonly TrieNode[];
@@ -94,6 +96,7 @@ function build(
     patterns: [],
     parameter: null,
     methods: new Map(),
+    keys: new Map(),
     pinned: new Set(pins.flatMap((pin) => [...pin.methods])),
     place,
     values,

@@ -74,6 +74,24 @@ export interface SegmentKey {
   readonly tail: string;
 }
 
+const bare = <S extends Shape>(shape: S): SegmentKey => ({ key: `<${shape}>`, shape, tail: '' });
+/** Keys of whole values: the same few, so that looking them up costs no new text. */
+const BARE: Readonly<Record<Shape, SegmentKey>> = {
+  int: bare('int'),
+  float: bare('float'),
+  uuid: bare('uuid'),
+  ulid: bare('ulid'),
+  hex: bare('hex'),
+  date: bare('date'),
+  datetime: bare('datetime'),
+  ip: bare('ip'),
+  email: bare('email'),
+  phone: bare('phone'),
+  prefixed: bare('prefixed'),
+  token: bare('token'),
+  long: bare('long'),
+  binary: bare('binary'),
+};
 const TAIL = /^(.+?)(\.[A-Za-z][A-Za-z0-9]{1,4}|:[A-Za-z][A-Za-z]*)$/;
 const QUOTED = /^('|%27).+\1$/;
 const CALL = /^([A-Za-z_][\w.]*)\((.+)\)$/;
@@ -81,7 +99,7 @@ const CALL = /^([A-Za-z_][\w.]*)\((.+)\)$/;
 /** The tree key of a raw segment: shapes are looked for in the decoded text, words stay as they stand on the wire. OData calls `Name('x')` become `Name({})`, matrix parameters (RFC 3986 §3.3) become `name;key={}`. */
 export function segmentKey(raw: string): SegmentKey {
   const shape = shapeOf(decodeSegment(raw));
-  if (shape !== null) return { key: `<${shape}>`, shape, tail: '' };
+  if (shape !== null) return BARE[shape];
   if (raw.includes(';') && raw.includes('=')) {
     const key = matrixKey(raw);
     if (key.includes('{}')) return { key, shape: null, tail: '' };

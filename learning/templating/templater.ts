@@ -9,6 +9,8 @@ import { type AnswerKeys, FOLDED, Trie, type TrieNode } from './trie.js';
 /** A path under the templates of the moment. */
 export interface Placed {
   readonly template: string;
+  /** `METHOD template`, the same text each time: looking it up costs no new hash. */
+  readonly key: string;
   /** Raw values of the parameters in order. */
   readonly parameters: string[];
 }
@@ -54,19 +56,19 @@ export class HostTemplates {
     if (known !== null) {
       if (!known.methods.has(method)) this.growth++;
       known.methods.set(method, (known.methods.get(method) ?? 0) + 1);
-      return { template: known.template, parameters };
+      return { template: known.template, key: keyOf(known, method), parameters };
     }
     parameters.length = 0;
     const node = extend(this.resolved, segments, parameters);
     node.methods.set(method, 1);
-    return { template: node.template, parameters };
+    return { template: node.template, key: keyOf(node, method), parameters };
   }
 
   /** Where a path belongs, without counting it; null when no template of this method takes it. */
   match(method: string, path: string): Placed | null {
     const parameters: string[] = [];
     const node = find(this.resolved, method, cleanSegments(path), 0, parameters);
-    return node === null ? null : { template: node.template, parameters };
+    return node === null ? null : { template: node.template, key: keyOf(node, method), parameters };
   }
 
   /** True when enough is new to decide again: the tree grew by a quarter, or the calls doubled while anything was new. */
@@ -131,6 +133,15 @@ export class HostTemplates {
     }
     return explanations;
   }
+}
+
+function keyOf(node: ResolvedNode, method: string): string {
+  let key = node.keys.get(method);
+  if (key === undefined) {
+    key = `${method} ${node.template}`;
+    node.keys.set(method, key);
+  }
+  return key;
 }
 
 /** Raw segments without empty ones: `/a//b/` is `/a/b`. */
@@ -241,6 +252,7 @@ function provisional(parent: ResolvedNode, segment: string): ResolvedNode {
     patterns: [],
     parameter: null,
     methods: new Map(),
+    keys: new Map(),
     pinned: new Set(),
     place: [],
     values: 0,

@@ -14,6 +14,8 @@ export interface Term {
   calls: number;
   /** Top-level keys of JSON answers, with counts; at most 16. */
   keys: Map<string, number> | null;
+  /** Calls from which a checkpoint writes it again. */
+  keepFrom: number;
 }
 
 /** One segment value (or shape of values) below its parent. */
@@ -66,6 +68,9 @@ export class Trie {
   nodes = 0;
   /** Distinct values that went straight into a folded child because a limit was reached. */
   collapsed = 0;
+  /** Ends of paths moved since `kept` was last called: what was kept of them has other keys now. */
+  moved = false;
+  private readonly due = new Map<Term, Leaf>();
 
   /** `fanOut`: most literal children of one node; `nodeLimit`: most nodes of the host. Past either, new words go to the folded child. */
   constructor(
@@ -85,7 +90,37 @@ export class Trie {
       if (this.nodes !== before) grew = true;
       node.calls++;
     }
-    return this.end(node, method, keys, 1) || grew;
+    const known = node.terms?.get(method);
+    const term = this.end(node, method, keys, 1);
+    if (term.calls >= term.keepFrom) this.due.set(term, { method, keys: this.keysOf(segments), term, node });
+    return known === undefined || grew;
+  }
+
+  /** Ends of paths that are new, or whose calls doubled since they were last kept. */
+  grown(): Iterable<Leaf> {
+    return this.due.values();
+  }
+
+  /** What `grown`, or `leaves`, said is kept. */
+  kept(): void {
+    for (const { term } of this.moved ? this.leaves() : this.due.values()) term.keepFrom = term.calls * 2;
+    this.due.clear();
+    this.moved = false;
+  }
+
+  private keysOf(segments: readonly string[]): string[] {
+    const keys: string[] = [];
+    let node = this.root;
+    for (const text of segments.slice(0, DEEPEST)) {
+      const { kids } = node;
+      if (kids === null) break;
+      const literal = kids.get(text);
+      const child = literal?.shape === null ? literal : (kids.get(segmentKey(text).key) ?? kids.get(FOLDED));
+      if (child === undefined) break;
+      keys.push(child.key);
+      node = child;
+    }
+    return keys;
   }
 
   private child(parent: TrieNode, text: string): TrieNode {
@@ -116,18 +151,17 @@ export class Trie {
     return child;
   }
 
-  private end(node: TrieNode, method: string, keys: AnswerKeys, calls: number): boolean {
+  private end(node: TrieNode, method: string, keys: AnswerKeys, calls: number): Term {
     node.terms ??= new Map();
     let term = node.terms.get(method);
-    const isNew = term === undefined;
     if (term === undefined) {
-      term = { calls: 0, keys: null };
+      term = { calls: 0, keys: null, keepFrom: 1 };
       node.terms.set(method, term);
     }
     term.calls += calls;
     const given = typeof keys === 'function' ? (term.calls <= KEYS_FROM_CALLS ? keys() : null) : keys;
     if (given !== null) for (const key of given) countKey(term, key, 1);
-    return isNew;
+    return term;
   }
 
   /** Every end of a path, for checkpoints. */
@@ -167,7 +201,8 @@ export class Trie {
       child.calls += calls;
       node = child;
     });
-    this.end(node, method, answerKeys, calls);
+    const term = this.end(node, method, answerKeys, calls);
+    term.keepFrom = term.calls * 2;
   }
 
   /** Moves literal children for good into the folded child of `parent`: counts, methods and subtrees are added. */
@@ -182,6 +217,7 @@ export class Trie {
       remember(target, key);
       target.folded++;
       this.absorb(target, literal);
+      this.moved = true;
       folded++;
     }
     return folded;
