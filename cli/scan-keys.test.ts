@@ -6,7 +6,7 @@ import { type Exchange, SCAN_MARK_HEADER } from '../exchange/index.js';
 import type { Plan } from '../policies/index.js';
 import { createGateway, noPolicies, trivialPorts } from '../proxy/index.js';
 import { createSharedState } from '../traffic/index.js';
-import { ensureScanKey, scanMarks } from './scan-keys.js';
+import { ensureScanKey, publishScanKey, scanMarker, scanMarks } from './scan-keys.js';
 import { openSharedMaps } from './shared-maps.js';
 
 const NOW = 1_800_000_000_000;
@@ -102,4 +102,16 @@ t.test('what a sensor hears of a scan is tagged by the same key', async (t) => {
   t.strictSame(marks.tagged(marked(marks.write('run-1', heard.request))).tags, ['scan']);
   t.strictSame(marks.tagged(marked('run-1')).tags, []);
   t.strictSame(marks.tagged(heard).tags, []);
+});
+
+t.test('a scan from the command line marks its requests with the key that the running weir left in its folder', async (t) => {
+  const maps = await openSharedMaps(createSharedState({ dir: null }));
+  await ensureScanKey(maps);
+  const folder = t.testdir();
+  t.equal(scanMarker(folder), null, 'no weir ran here');
+  publishScanKey(maps, folder);
+  const mark = scanMarker(folder, () => NOW)!('run-1', 'GET', '/orders?page=1');
+  const marks = scanMarks(maps, () => NOW);
+  t.equal(marks.read(mark, { method: 'GET', target: '/orders?page=1' }), 'run-1');
+  t.equal(marks.read(mark, { method: 'DELETE', target: '/orders/1' }), null, 'good for its own request alone');
 });

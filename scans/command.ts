@@ -46,6 +46,8 @@ export interface CommandOutput {
   note(text: string): void;
   readonly isTty: boolean;
   readonly signal?: AbortSignal;
+  /** Marks requests, so that gateways of this weir know them as a scan's. */
+  readonly mark?: (runId: string, method: string, target: string) => string;
 }
 
 export const EXIT = { clean: 0, findings: 1, usage: 2, incomplete: 3 } as const;
@@ -61,6 +63,7 @@ export async function runScanCommand(options: ScanCommandOptions, output: Comman
     const outcome = await performScan({
       ...settings,
       ...(output.signal === undefined ? {} : { signal: output.signal }),
+      ...(output.mark === undefined ? {} : { mark: output.mark }),
       onProgress: ({ done, requests, current }) => {
         if (output.isTty) output.note(`\r\u001b[2K${done} tests, ${requests} requests: ${current.slice(0, 70)}`);
       },

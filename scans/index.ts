@@ -2,7 +2,7 @@
  * F2: active scans. The test language, our library of tests, identities, the runner, the schedule and the gate for CI.
  */
 export * from './command.js';
-export { endpointsOfStore } from './endpoints-of-store.js';
+export { endpointOfLearned } from './endpoints-of-store.js';
 export * from './errors.js';
 export { type CaseResult, runCases } from './language/cases.js';
 export { checkTests, formatChecks, type TestCheck, testFiles } from './language/check.js';

@@ -89,7 +89,8 @@ export async function createScanner(options: ScannerOptions, ports: ScannerPorts
     for (const scan of await store.scans.due(nowMs)) {
       // One run for all times that were missed; none while the last is still going.
       const going = await unfinished(scan.id);
-      if (!going) await store.scans.startRun({ scanId: scan.id, service: scan.service, trigger: 'schedule', startedMs: nowMs });
+      if (!going && (await runs.hasWork(scan)))
+        await store.scans.startRun({ scanId: scan.id, service: scan.service, trigger: 'schedule', startedMs: nowMs });
       const nextRunMs = scan.cron === '' ? null : nextRun(scan.cron, scan.zone, nowMs);
       await store.scans.change(scan.id, { nextRunMs, updatedMs: nowMs });
     }

@@ -78,6 +78,8 @@ const authSchema = z.object({
 export interface StoredRuns {
   /** Does what is left of a run. @throws WeirError when it cannot be made */
   perform(run: ScanRun, abort: AbortController): Promise<void>;
+  /** False where a scan is about new and changed endpoints alone and there are none. */
+  hasWork(scan: Scan): Promise<boolean>;
   /** An identity with its secrets opened. @throws ScanError */
   authContext(id: string): Promise<AuthContext & { readonly service: string }>;
 }
@@ -114,18 +116,19 @@ export function storedRuns(ports: ScannerPorts, entries: () => readonly LibraryE
     return { ...found, definition: { ...definition, intrusive: definition.intrusive || isIntrusive } };
   };
 
+  /** The endpoints of a scan; those that are new or changed since its last run, where it is about these. */
+  const endpointsOf = async (scan: Scan, { endpoints: { changedOnly, ...choice } }: z.output<typeof definitionSchema>) => {
+    const before = changedOnly ? (await store.scans.runs({ scanId: scan.id, state: 'finished' }, { limit: 1 })).items[0] : undefined;
+    return endpointsOfStore(store, scan.service, { ...choice, ...(before === undefined ? {} : { sinceMs: before.startedMs }) });
+  };
+
   const perform = async (scan: Scan, run: ScanRun, abort: AbortController, only: Only | null) => {
     const definition = definitionSchema.parse(scan.definition);
     const gateway = only === null ? null : (ports.gatewayOf?.(scan.service) ?? null);
     const targetUrl = gateway?.url ?? definition.targetUrl ?? ports.upstreamOf(scan.service);
     if (targetUrl === null)
       throw new ScanError('SCAN_OPTIONS', `the service "${scan.service}" has no upstream here: give the scan a target URL`);
-    const { changedOnly, ...choice } = definition.endpoints;
-    const before = (await store.scans.runs({ scanId: scan.id, state: 'finished' }, { limit: 1 })).items[0];
-    const endpoints = await endpointsOfStore(store, scan.service, {
-      ...choice,
-      ...(changedOnly && before !== undefined ? { sinceMs: before.startedMs } : {}),
-    });
+    const { endpoints, chosen } = await endpointsOf(scan, definition);
     const tests = selectTests(entries(), definition.categories, definition.tests);
     const { done, summary } = await doneBefore(run.id);
     const pending: ResultWrite[] = [];
@@ -133,7 +136,7 @@ export function storedRuns(ports: ScannerPorts, entries: () => readonly LibraryE
     let progress = {
       ...(only === null ? {} : { only }),
       done: done.size,
-      total: tests.length * endpoints.length,
+      total: tests.length * (only === null ? (chosen?.size ?? endpoints.length) : 1),
       requests: 0,
       current: '',
     };
@@ -164,7 +167,7 @@ export function storedRuns(ports: ScannerPorts, entries: () => readonly LibraryE
         endpoints,
         authContexts: await contextsOf(definition.authContexts, scan.service),
         tests,
-        ...(only === null ? {} : { onlyEndpoint: only.endpointId }),
+        onlyEndpoints: only === null ? chosen : new Set([only.endpointId]),
         intrusive: definition.intrusive,
         limits: {
           ...DEFAULT_LIMITS,
@@ -288,6 +291,11 @@ export function storedRuns(ports: ScannerPorts, entries: () => readonly LibraryE
 
   return {
     authContext,
+    async hasWork(scan) {
+      const definition = definitionSchema.safeParse(scan.definition).data;
+      if (definition?.endpoints.changedOnly !== true) return true;
+      return (await endpointsOf(scan, definition)).chosen?.size !== 0;
+    },
     async perform(run, abort) {
       const only = onlySchema.safeParse(run.progress).data?.only ?? null;
       const scan = only === null ? await store.scans.get(run.scanId) : await scanBehind(run.service, only);

@@ -7,7 +7,7 @@ import { newId, Redactor, WeirError } from '../../exchange/index.js';
 import type { SharedState, TrafficPublisher } from '../../traffic/index.js';
 import type { Config } from '../config.js';
 import { configuredRetention, openConfiguredStore } from '../engine/run.js';
-import { ensureScanKey, scanMarks } from '../scan-keys.js';
+import { ensureScanKey, publishScanKey, scanMarks } from '../scan-keys.js';
 import { openSharedMaps, type ProcessStatus, STATUS_TTL_MS } from '../shared-maps.js';
 import { protectedAddresses } from '../wiring/gateway.js';
 import { lazyPolicyBook } from '../wiring/policies.js';
@@ -58,6 +58,7 @@ export async function runAdmin(run: AdminRun): Promise<RunningAdmin> {
   const services = servicesPort(config, maps);
   const seal = createSeal(secret);
   await ensureScanKey(maps);
+  publishScanKey(maps, config.data);
   const marks = scanMarks(maps);
   let announce: (runId: string) => void = () => undefined;
   const scanner = lateScanner(

@@ -1,17 +1,12 @@
+import path from 'node:path';
 import type { Command } from 'commander';
 import { WeirError } from '../../exchange/index.js';
-import type { ScanCommandOptions } from '../../scans/index.js';
+import type { endpointOfLearned, ScanCommandOptions } from '../../scans/index.js';
 import type { CommandContext } from '../main.js';
+import { scanMarker } from '../scan-keys.js';
 import { type AdminFlags, adminOf, positive, withAdminOptions } from './options.js';
 
-interface EndpointDetail {
-  readonly id: string;
-  readonly method: string;
-  readonly template: string;
-  readonly detail: {
-    readonly parameters?: readonly { readonly in: string; readonly name: string; readonly examples?: readonly string[] }[];
-  };
-}
+type LearnedEndpoint = Parameters<typeof endpointOfLearned>[0];
 
 const collect = (value: string, before: readonly string[] = []): string[] => [...before, value];
 
@@ -45,12 +40,19 @@ export function registerScan(program: Command, context: CommandContext): void {
     .option('--callback-dns-port <n>', 'UDP port of its name server; default 53', positive)
     .action(async (flags: ScanCommandOptions & AdminFlags) => {
       const { runScanCommand } = await import('../../scans/index.js');
+      const mark = scanMarker(path.resolve(flags.data));
       const stop = new AbortController();
       process.once('SIGINT', () => stop.abort());
       const endpoints = flags.service === undefined ? [] : await learnedEndpoints(flags, flags.service);
       context.exitCode = await runScanCommand(
         { ...flags, ...(flags.json ? { format: 'json' } : {}), endpoints },
-        { write: (text) => output.write(text), note: (text) => output.error(text), isTty: output.isTty, signal: stop.signal },
+        {
+          write: (text) => output.write(text),
+          note: (text) => output.error(text),
+          isTty: output.isTty,
+          signal: stop.signal,
+          ...(mark === null ? {} : { mark }),
+        },
       );
     });
 }
@@ -60,17 +62,7 @@ async function learnedEndpoints(flags: AdminFlags, service: string): Promise<Non
   const rows = await admin.list<{ id: string }>('/endpoints', { service });
   if (rows.length === 0)
     throw new WeirError('SCAN_NO_ENDPOINTS', `Nothing is learned of a service "${service}".`, { hint: 'weir inventory shows what is.' });
-  const details = await Promise.all(rows.map((row) => admin.get<EndpointDetail>(`/endpoints/${row.id}`)));
-  return details.map(({ id, method, template, detail }) => {
-    const of = (place: string) => (detail.parameters ?? []).filter((parameter) => parameter.in === place);
-    return {
-      id,
-      method,
-      template,
-      query: of('query').map(({ name, examples }) => ({ name, example: examples?.[0] ?? '1' })),
-      path: Object.fromEntries(of('path').map(({ name, examples }) => [name, examples?.[0] ?? '1'])),
-      body: of('body').length === 0 ? null : Object.fromEntries(of('body').map(({ name, examples }) => [name, examples?.[0] ?? 'x'])),
-      contentType: '',
-    };
-  });
+  const { endpointOfLearned: known } = await import('../../scans/index.js');
+  const details = await Promise.all(rows.map((row) => admin.get<LearnedEndpoint>(`/endpoints/${row.id}`)));
+  return details.map((one) => known({ ...one, authRequired: one.authRequired ?? null }));
 }

@@ -38,6 +38,10 @@ interface Schema {
   readonly anyOf?: readonly Schema[];
 }
 
+/** Headers of an application's own that say what is meant, not who asks. */
+export const isOwnHeader = (name: string): boolean =>
+  /^x-/i.test(name) && !/token|key|auth|forwarded|requested-with|secret|csrf|xsrf|real-ip|request-id|trace|b3|weir/i.test(name);
+
 const DEPTH_LIMIT = 8;
 
 /** A value that fits a JSON Schema: its example, default or first choice, else the plainest value of its type. */

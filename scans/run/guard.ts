@@ -57,7 +57,7 @@ export function guardFor(
   };
   const pinned = new Map<string, readonly LookupAddress[]>();
   const resolve = limits.resolve ?? systemResolve;
-  const agentWith = (tls: { readonly cert?: string; readonly key?: string; readonly ca?: string }) => {
+  const agentWith = (tls: { readonly cert?: string; readonly key?: string; readonly ca?: string[] }) => {
     const connect = buildConnector({
       timeout: limits.timeoutMs,
       ...tls,
@@ -81,11 +81,13 @@ export function guardFor(
     });
     return new Agent({ connect, connections: limits.connections, headersTimeout: limits.timeoutMs, bodyTimeout: limits.timeoutMs });
   };
-  const plain = agentWith({});
+  // Who signed the target's own certificate is known from whoever has a client certificate for it.
+  const authorities = (limits.certificates ?? []).map(({ authority }) => authority).filter((one) => one !== '');
+  const plain = agentWith(authorities.length === 0 ? {} : { ca: authorities });
   const agents = new Map(
     (limits.certificates ?? []).map(({ name, certificate, key, authority }) => [
       name,
-      agentWith({ cert: certificate, key, ...(authority === '' ? {} : { ca: authority }) }),
+      agentWith({ cert: certificate, key, ...(authority === '' ? {} : { ca: [authority] }) }),
     ]),
   );
   return {

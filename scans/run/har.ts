@@ -1,6 +1,6 @@
 import { shortHash } from '../../exchange/index.js';
 import { ScanError } from '../errors.js';
-import { type KnownEndpoint, readDocument } from './endpoints.js';
+import { isOwnHeader, type KnownEndpoint, readDocument } from './endpoints.js';
 import { fieldsOf, type Json, parseBody } from './fields.js';
 
 interface HarEntry {
@@ -62,7 +62,7 @@ export function endpointsOfHar(text: string, service: string): readonly KnownEnd
       body: read,
       contentType: request.postData?.mimeType ?? '',
       headers: (request.headers ?? [])
-        .filter(({ name }) => /^x-/i.test(name) && !/token|key|auth|forwarded|requested-with|secret|csrf|xsrf|weir/i.test(name))
+        .filter(({ name }) => isOwnHeader(name))
         .map(({ name, value }) => ({ name: name.toLowerCase(), example: value })),
       references: given.filter(({ value }) => names.has(value)).map(({ name }) => name),
     });

@@ -1,10 +1,16 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import type { TLSSocket } from 'node:tls';
 import t, { type Test } from 'tap';
+import { readLibrary } from '../library.js';
 import { guardFor } from './guard.js';
 import type { AuthContext } from './identities.js';
 import { logIn } from './logins.js';
-import { DEFAULT_LIMITS } from './scan.js';
+import { DEFAULT_LIMITS, performScan } from './scan.js';
 import { SignedIn } from './signed-in.js';
 import type { ScanRequest } from './types.js';
 import { createWire } from './wire.js';
@@ -187,4 +193,100 @@ t.test('tokens that end are renewed: by their expiry, by a refresh token, and af
 
   const dead = await logIn(context('header', { value: 'Bearer dead' }), url, send);
   await t.rejects(new SignedIn([dead], send, Date.now).prove([sampleOf(dead.headers)]), { message: /credentials of "alice" are refused/ });
+});
+
+/** A key and a certificate for a name, PEM, signed by `authority` or by itself. */
+function certified(dir: string, name: string, authority: string | null): { readonly certificate: string; readonly key: string } {
+  const at = (end: string) => join(dir, `${name}.${end}`);
+  const openssl = (...args: string[]) => execFileSync('openssl', args, { stdio: 'pipe' });
+  openssl('ecparam', '-name', 'prime256v1', '-genkey', '-noout', '-out', at('key'));
+  const subject = ['-subj', `/CN=${name}`];
+  if (authority === null)
+    openssl(
+      'req',
+      '-x509',
+      '-new',
+      '-key',
+      at('key'),
+      '-out',
+      at('pem'),
+      '-days',
+      '2',
+      ...subject,
+      '-addext',
+      'subjectAltName=IP:127.0.0.1',
+    );
+  else {
+    const signer = join(dir, authority);
+    openssl('req', '-new', '-key', at('key'), '-out', at('csr'), ...subject);
+    openssl(
+      'x509',
+      '-req',
+      '-in',
+      at('csr'),
+      '-CA',
+      `${signer}.pem`,
+      '-CAkey',
+      `${signer}.key`,
+      '-CAcreateserial',
+      '-days',
+      '2',
+      '-out',
+      at('pem'),
+    );
+  }
+  return { certificate: readFileSync(at('pem'), 'utf8'), key: readFileSync(at('key'), 'utf8') };
+}
+
+t.test('identities with client certificates: the target knows them by these, and one opens what is the other’s', async (t) => {
+  const dir = t.testdir();
+  const authority = certified(dir, '127.0.0.1', null);
+  const holders = ['ann', 'bert'].map((name) => ({ name, ...certified(dir, name, '127.0.0.1') }));
+  const orders: Record<string, string> = { 4101: 'ann', 4202: 'bert' };
+  for (const isSecure of [false, true]) {
+    const server = createSecureServer(
+      { key: authority.key, cert: authority.certificate, ca: authority.certificate, requestCert: true, rejectUnauthorized: true },
+      (request, response) => {
+        const { CN } = (request.socket as TLSSocket).getPeerCertificate().subject;
+        const id = /^\/orders\/(\d+)$/.exec(request.url ?? '')?.[1];
+        const owner = id === undefined ? undefined : orders[id];
+        const told =
+          request.url === '/orders'
+            ? Object.keys(orders)
+                .filter((one) => orders[one] === CN)
+                .map((one) => ({ id: Number(one) }))
+            : owner === undefined || (isSecure && owner !== CN)
+              ? null
+              : { id: Number(id), owner, address: `street of ${owner}` };
+        response.writeHead(told === null ? 404 : 200, { 'content-type': 'application/json', 'x-content-type-options': 'nosniff' });
+        response.end(JSON.stringify(told ?? { error: 'not found' }));
+      },
+    );
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    t.teardown(() => {
+      server.closeAllConnections();
+      server.close();
+    });
+    const endpoint = (template: string) => ({ id: template, method: 'GET', template, query: [], path: {}, body: null, contentType: '' });
+    const outcome = await performScan({
+      targetUrl: `https://127.0.0.1:${(server.address() as AddressInfo).port}`,
+      service: 'shop',
+      allowHosts: [],
+      endpoints: [endpoint('/orders'), endpoint('/orders/{id}')],
+      authContexts: holders.map(({ name, certificate, key }) => ({
+        name,
+        role: 'user',
+        kind: 'mtls',
+        config: { certificate, key, authority: authority.certificate },
+      })),
+      tests: (await readLibrary()).flatMap(({ definition }) => (definition?.category === 'BOLA' ? [definition] : [])),
+      intrusive: false,
+      limits: { ...DEFAULT_LIMITS, requestsPerSecond: 1_000 },
+      callback: null,
+    });
+    const found = outcome.results
+      .filter(({ verdict }) => verdict === 'vulnerable')
+      .map(({ test, sample }) => `${test.id} ${sample.template}`);
+    t.strictSame(found, isSecure ? [] : ['bola-read-object /orders/{id}'], isSecure ? 'each sees its own' : 'one opens the other’s');
+  }
 });

@@ -14,8 +14,8 @@ export interface TestResult extends Verdict {
 export interface RunOptions {
   readonly tests: readonly TestDefinition[];
   readonly samples: readonly Sample[];
-  /** Id of the one endpoint to test; null: all. */
-  readonly only: string | null;
+  /** Ids of the endpoints to test; null: all. */
+  readonly only: ReadonlySet<string> | null;
   readonly identities: readonly Identity[];
   readonly send: (request: ScanRequest) => Promise<ScanResponse>;
   /** The sample with credentials that are good now. */
@@ -58,10 +58,13 @@ export async function runTests(options: RunOptions): Promise<void> {
       await options.onResult(last, key);
     }
   };
-  const quick = work({ ...options, tests: options.tests.filter(({ slow }) => !slow) }, context);
+  const isAlone = ({ tags }: TestDefinition) => tags.includes('alone');
+  // What compares the state before and after must not meet others, nor what they left.
+  await worker(work({ ...options, tests: options.tests.filter(isAlone) }, context));
+  const quick = work({ ...options, tests: options.tests.filter((test) => !test.slow && !isAlone(test)) }, context);
   await Promise.all(Array.from({ length: options.concurrency }, () => worker(quick)));
   // What is decided by time must not wait behind others.
-  await worker(work({ ...options, tests: options.tests.filter(({ slow }) => slow) }, context));
+  await worker(work({ ...options, tests: options.tests.filter((test) => test.slow && !isAlone(test)) }, context));
 }
 
 /** Tests that change objects come after those that compare them; those that change what all rely on (a token, a role) come last. */
@@ -74,7 +77,7 @@ interface Work {
 }
 
 function* work({ tests, samples: all, only, intrusive, done }: RunOptions, context: TestContext): Generator<Work> {
-  const samples = all.filter((sample) => !sample.isUnsent && (only === null || sample.endpointId === only));
+  const samples = all.filter((sample) => !sample.isUnsent && (only === null || only.has(sample.endpointId)));
   const allowed = tests.filter((test) => intrusive || !test.intrusive);
   const fits = (test: TestDefinition, sample: Sample) =>
     ((sample.request.method !== 'DELETE' && !sample.setsLogin) || AS_IT_IS.has(test.category)) && scanTest(test).applies(sample, context);

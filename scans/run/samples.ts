@@ -12,8 +12,8 @@ export interface SampleOptions {
   readonly service: string;
   /** Also requests that change something; deletes only of objects that were made for it. */
   readonly intrusive: boolean;
-  /** Id of the one endpoint that will be tested: no other is written to. */
-  readonly only?: string | undefined;
+  /** Ids of the endpoints that will be tested: no other is written to. */
+  readonly only?: ReadonlySet<string> | undefined;
   readonly onProblem: (endpoint: KnownEndpoint, reason: string) => void;
   /** Sent with every other endpoint at once, at most. */
   readonly concurrency?: number;
@@ -82,7 +82,7 @@ export async function makeSamples(
     parametersOf(template).length +
     query.filter(({ name }) => identifies(name)).length +
     headers.filter(({ name }) => identifies(name)).length;
-  const isWanted = ({ id }: KnownEndpoint): boolean => options.only === undefined || options.only === id;
+  const isWanted = ({ id }: KnownEndpoint): boolean => options.only === undefined || options.only.has(id);
   const tried = new Map<string, Tried[]>();
   const usable = endpoints.filter((endpoint) => !ENDS_SESSION.test(endpoint.template));
 

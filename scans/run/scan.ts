@@ -5,7 +5,7 @@ import { type CallbackOptions, listenForCallbacks } from './callback.js';
 import { deadline } from './deadline.js';
 import type { KnownEndpoint } from './endpoints.js';
 import { type ClientCertificate, guardFor } from './guard.js';
-import type { AuthContext, LoggedIn } from './identities.js';
+import { type AuthContext, CERTIFICATE_HEADER, type LoggedIn } from './identities.js';
 import { logIn } from './logins.js';
 import { runTests, type TestResult } from './runner.js';
 import { makeSamples } from './samples.js';
@@ -35,8 +35,8 @@ export interface ScanRequestOptions {
   readonly targetUrl: string;
   /** Host header of every request; null: as in the address. */
   readonly hostHeader?: string | null;
-  /** Tests run on this endpoint alone; the others are still read, for ids. */
-  readonly onlyEndpoint?: string;
+  /** Ids of the endpoints that tests run on; the others are still read, for ids. */
+  readonly onlyEndpoints?: ReadonlySet<string> | undefined;
   readonly service: string;
   readonly allowHosts: readonly string[];
   readonly endpoints: readonly KnownEndpoint[];
@@ -91,8 +91,15 @@ export async function performScan(options: ScanRequestOptions): Promise<ScanOutc
   const callbacks = options.callback === null ? null : await listenForCallbacks(options.callback);
   const results: TestResult[] = [];
   try {
+    const first = { method: 'GET', url: new URL('/', targetUrl).href, headers: {}, body: '', followRedirects: false };
+    // A target that asks for a certificate ends the connection of whoever has none.
+    const holder = options.authContexts.find(({ kind }) => kind === 'mtls');
     await wire
-      .send({ method: 'GET', url: new URL('/', targetUrl).href, headers: {}, body: '', followRedirects: false })
+      .send(first)
+      .catch((cause: unknown) => {
+        if (holder === undefined || cause instanceof ScanError) throw cause;
+        return wire.send({ ...first, headers: { [CERTIFICATE_HEADER]: holder.name } });
+      })
       .catch((cause: unknown) => {
         if (cause instanceof ScanError) throw cause;
         throw new ScanError('SCAN_TARGET_DOWN', `${targetUrl} does not answer: ${cause instanceof Error ? cause.message : String(cause)}`, {
@@ -107,7 +114,7 @@ export async function performScan(options: ScanRequestOptions): Promise<ScanOutc
       targetUrl,
       service: options.service,
       intrusive: options.intrusive,
-      only: options.onlyEndpoint,
+      only: options.onlyEndpoints,
       concurrency: limits.concurrency,
       onProblem: (endpoint, reason) => problems.push(`${endpoint.method} ${endpoint.template}: ${reason}`),
     });
@@ -116,7 +123,7 @@ export async function performScan(options: ScanRequestOptions): Promise<ScanOutc
     await runTests({
       tests: options.tests,
       samples,
-      only: options.onlyEndpoint ?? null,
+      only: options.onlyEndpoints ?? null,
       identities,
       send,
       fresh: (sample) => signedIn.fresh(sample),
