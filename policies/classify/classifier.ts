@@ -218,6 +218,7 @@ export function inUnits<M extends Span>(matches: readonly M[], bytes: Uint8Array
 }
 
 function mediaTypeOf(contentType: string): string {
+  if (contentType === 'application/json') return contentType;
   const end = contentType.indexOf(';');
   return (end < 0 ? contentType : contentType.slice(0, end)).trim().toLowerCase();
 }

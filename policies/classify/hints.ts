@@ -1,5 +1,5 @@
 /** What a field name, or the words around a value, say about it. */
-import { CLASS, DIGIT, joinWords, LOWER, UPPER, WORD, wordStep } from './bytes.js';
+import { AT, CLASS, DIGIT, joinWords, LOWER, UPPER, WORD, wordStep } from './bytes.js';
 import type { Hint, Tables } from './tables.js';
 
 const MAX_WORDS = 8;
@@ -7,10 +7,26 @@ const MAX_WORDS = 8;
 const MAX_GRAM = 4;
 const MAX_KEY_BYTES = 96;
 const CACHE_SLOTS = 2048;
+/** Names that follow a name are remembered by the depth at which they stand, modulo this. */
+const DEPTHS = 4;
 
-interface CachedKey {
+/** Few words around a value are often the same (`Person 7`); longer text hardly ever is. */
+const MAX_WORDS_BYTES = 24;
+const WORD_SLOTS = 1024;
+
+interface KnownWords {
   readonly bytes: Uint8Array;
   readonly hint: Hint | null;
+}
+
+/** A field name that was seen before, and what it says. */
+export interface KnownKey {
+  readonly bytes: Uint8Array;
+  readonly hint: Hint | null;
+  /** The name itself may hold a value: it has digits or an `@`. */
+  readonly telling: boolean;
+  /** The names that came next, by depth: records of one kind repeat their names in one order. */
+  readonly next: (KnownKey | null)[];
 }
 
 /**
@@ -19,7 +35,8 @@ interface CachedKey {
  */
 export class HintReader {
   readonly #tables: Tables;
-  readonly #cache: (CachedKey | undefined)[] = new Array(CACHE_SLOTS).fill(undefined);
+  readonly #cache: (KnownKey | undefined)[] = new Array(CACHE_SLOTS).fill(undefined);
+  readonly #words: (KnownWords | undefined)[] = new Array(WORD_SLOTS).fill(undefined);
   readonly #hashes = new Int32Array(MAX_WORDS);
   readonly #lengths = new Int32Array(MAX_WORDS);
 
@@ -29,20 +46,50 @@ export class HintReader {
 
   /** The hint of a field name; null when it says nothing. */
   ofKey(bytes: Uint8Array, start: number, end: number): Hint | null {
+    return this.known(bytes, start, end)?.hint ?? null;
+  }
+
+  /** A field name as it is remembered; null when it is empty or too long for a name. */
+  known(bytes: Uint8Array, start: number, end: number): KnownKey | null {
     if (end - start > MAX_KEY_BYTES || end <= start) return null;
-    let hash = end - start;
-    for (let i = start; i < end; i++) hash = (Math.imul(hash, 0x01000193) ^ bytes[i]) | 0;
-    const slot = (hash ^ (hash >>> 13)) & (CACHE_SLOTS - 1);
+    const slot = slotOf(bytes, start, end, CACHE_SLOTS);
     const cached = this.#cache[slot];
-    if (cached !== undefined && same(cached.bytes, bytes, start, end)) return cached.hint;
-    const hint = this.#lookUp(bytes, start, end, true);
-    this.#cache[slot] = { bytes: bytes.slice(start, end), hint };
-    return hint;
+    if (cached !== undefined && cached.bytes.length === end - start && standsAt(cached.bytes, bytes, start)) return cached;
+    let mask = 0;
+    for (let i = start; i < end; i++) mask |= CLASS[bytes[i]];
+    const key: KnownKey = {
+      bytes: bytes.slice(start, end),
+      hint: this.#lookUp(bytes, start, end, true),
+      telling: end - start >= 7 && (mask & (DIGIT | AT)) !== 0,
+      next: new Array<KnownKey | null>(DEPTHS).fill(null),
+    };
+    this.#cache[slot] = key;
+    return key;
+  }
+
+  /** The name that came after `key` at this depth, if it stands at `start` again, with its closing quote and a colon behind it. */
+  follows(key: KnownKey, depth: number, bytes: Uint8Array, start: number, end: number): KnownKey | null {
+    const guess = key.next[depth & (DEPTHS - 1)];
+    if (guess === null) return null;
+    const to = start + guess.bytes.length;
+    return to + 1 < end && bytes[to] === 0x22 && bytes[to + 1] === 0x3a && standsAt(guess.bytes, bytes, start) ? guess : null;
+  }
+
+  /** Remembers what came after `key`. */
+  chain(key: KnownKey, depth: number, next: KnownKey): void {
+    key.next[depth & (DEPTHS - 1)] = next;
   }
 
   /** The hint of running text. `before` bounds are bytes that end at the value, so the nearest words are kept. */
   ofWords(bytes: Uint8Array, start: number, end: number): Hint | null {
-    return this.#lookUp(bytes, start, end, false);
+    if (end - start > MAX_WORDS_BYTES) return this.#lookUp(bytes, start, end, false);
+    if (end <= start) return null;
+    const slot = slotOf(bytes, start, end, WORD_SLOTS);
+    const cached = this.#words[slot];
+    if (cached !== undefined && cached.bytes.length === end - start && standsAt(cached.bytes, bytes, start)) return cached.hint;
+    const hint = this.#lookUp(bytes, start, end, false);
+    this.#words[slot] = { bytes: bytes.slice(start, end), hint };
+    return hint;
   }
 
   #lookUp(bytes: Uint8Array, start: number, end: number, isKey: boolean): Hint | null {
@@ -106,8 +153,14 @@ export class HintReader {
   }
 }
 
-function same(kept: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {
-  if (kept.length !== end - start) return false;
+/** `slots`: a power of two. */
+function slotOf(bytes: Uint8Array, start: number, end: number, slots: number): number {
+  let hash = end - start;
+  for (let i = start; i < end; i++) hash = (Math.imul(hash, 0x01000193) ^ bytes[i]) | 0;
+  return (hash ^ (hash >>> 13)) & (slots - 1);
+}
+
+function standsAt(kept: Uint8Array, bytes: Uint8Array, start: number): boolean {
   for (let i = 0; i < kept.length; i++) if (kept[i] !== bytes[start + i]) return false;
   return true;
 }

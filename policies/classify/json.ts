@@ -1,6 +1,7 @@
 /** A tolerant walk over JSON text: knows strings, names and nesting, never fails, and keeps no values. */
 import { ALNUM, AT, CLASS, DIGIT, GLUE, TRIGGER } from './bytes.js';
 import type { Collector, OffsetMap } from './collect.js';
+import type { KnownKey } from './hints.js';
 import type { Hint } from './tables.js';
 
 const MAX_PATH_PARTS = 64;
@@ -23,6 +24,7 @@ export function walkJson(collector: Collector, start: number, end: number, root:
   let nameStart = -1;
   let nameEnd = -1;
   let hint: Hint | null = null;
+  let lastKey: KnownKey | null = null;
 
   const path = (): string => {
     let text = root;
@@ -47,14 +49,28 @@ export function walkJson(collector: Collector, start: number, end: number, root:
     const byte = bytes[i];
     if (byte === 0x22) {
       const from = ++i;
+      const expected: KnownKey | null = lastKey !== null && !arrays[depth] ? scan.hints.follows(lastKey, depth, bytes, from, end) : null;
+      if (expected !== null) {
+        nameStart = from;
+        nameEnd = from + expected.bytes.length;
+        i = nameEnd + 2;
+        lastKey = expected;
+        hint = expected.hint;
+        if (hint?.generic && depth > 0) hint = inherited(arrays, hints, depth) ?? hint;
+        if (expected.telling) collector.value(from, nameEnd, null, false, path);
+        continue;
+      }
       let escaped = false;
       let mask = 0;
       for (; i < end; i++) {
         const character = bytes[i];
-        if (character === 0x22) break;
-        if (character === 0x5c) {
-          escaped = true;
-          i++;
+        // Both stops stand before the lower-case letters.
+        if (character <= 0x5c) {
+          if (character === 0x22) break;
+          if (character === 0x5c) {
+            escaped = true;
+            i++;
+          }
         }
         mask |= CLASS[character];
       }
@@ -65,7 +81,10 @@ export function walkJson(collector: Collector, start: number, end: number, root:
       if (after < end && bytes[after] === 0x3a && depth >= 0 && !arrays[depth]) {
         nameStart = from;
         nameEnd = to;
-        hint = scan.hints.ofKey(bytes, from, to);
+        const key = scan.hints.known(bytes, from, to);
+        hint = key?.hint ?? null;
+        if (lastKey !== null && key !== null) scan.hints.chain(lastKey, depth, key);
+        lastKey = key;
         if (hint?.generic && depth > 0) hint = inherited(arrays, hints, depth) ?? hint;
         if (to - from >= 7 && (mask & (DIGIT | AT)) !== 0) collector.value(from, to, null, false, path);
         i = after + 1;
@@ -74,7 +93,7 @@ export function walkJson(collector: Collector, start: number, end: number, root:
         if (escaped) {
           const copy = unescapeJson(bytes, from, to);
           collector.decoded(copy.bytes, key, path, copy.map);
-        } else if ((mask & TELLING) !== 0 || key !== null) collector.value(from, to, key, true, path);
+        } else if ((mask & TELLING) !== 0 || (key !== null && key.types.length > 0)) collector.value(from, to, key, true, path);
         if (collector.full) return;
       }
       continue;

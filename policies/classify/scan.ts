@@ -65,6 +65,16 @@ const LOOK_BACK = 12;
 /** Confidence that a value loses when the words around it say that it is merely a number. */
 const AGAINST_COST = 0.3;
 
+/** `2026-03-04T05:06`: zero for a digit. */
+const DATE_TIME = new Uint8Array(16);
+for (const [at, byte] of [
+  [4, 0x2d],
+  [7, 0x2d],
+  [10, 0x54],
+  [13, 0x3a],
+])
+  DATE_TIME[at] = byte; // prettier-ignore
+
 /** Buffer with the slice methods that Node's typings leave out; `toString` with a range costs three times as much on short ranges. */
 type SlicingBuffer = Buffer & { latin1Slice(start: number, end: number): string; utf8Slice(start: number, end: number): string };
 const slicing = (bytes: Uint8Array): SlicingBuffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength) as SlicingBuffer;
@@ -143,6 +153,7 @@ export class Scan {
         i = (kind & TRIGGER) !== 0 ? this.#trigger(first, i) : i + 1;
         continue;
       }
+      if (kind === DIGIT && i === start && isDateTime(bytes, i, end)) break;
       let mask = 0;
       let seen = 0;
       let trimmed = i;
@@ -214,14 +225,23 @@ export class Scan {
     if (end - start < 2 || end - start > MAX_KEYED) return;
     const text = this.buffer.utf8Slice(start, end);
     if (isPlaceholder(text)) return;
-    // What was recognised by its own form needs no name to be known by.
-    const recognised = this.matches.slice(-LOOK_BACK).some((match) => match.start <= start && match.end >= end && match.confidence >= 0.85);
+    const recognised = this.#isRecognised(start, end);
     for (const index of key.types) {
       const type = this.tables.types[index];
       if (recognised && this.tables.fieldOnly[index]) continue;
       if (type.validate === undefined ? this.tables.fieldOnly[index] : type.validate(text))
         this.push(index, start, end, type.hinted ?? 0.9);
     }
+  }
+
+  /** What was recognised by its own form needs no name to be known by. */
+  #isRecognised(start: number, end: number): boolean {
+    const { matches } = this;
+    for (let i = matches.length - 1; i >= 0 && i >= matches.length - LOOK_BACK; i--) {
+      const match = matches[i];
+      if (match.start <= start && match.end >= end && match.confidence >= 0.85) return true;
+    }
+    return false;
   }
 
   rule(name: ScannerName): Rule | undefined {
@@ -420,6 +440,29 @@ function outlineOf(bytes: Uint8Array, start: number, end: number): number {
   let hash = START;
   for (let at = start; at < end; at++) hash = step(hash, OUTLINE[bytes[at]]);
   return hash;
+}
+
+const isDigit = (byte: number): boolean => (CLASS[byte] & DIGIT) !== 0;
+
+/** The whole region is a point in time (RFC 3339: `2026-03-04T05:06:07.123Z`), in which nothing is found by its form. */
+function isDateTime(bytes: Uint8Array, start: number, end: number): boolean {
+  if (end - start < 16 || bytes[start + 10] !== 0x54) return false;
+  for (let i = 0; i < 16; i++) {
+    const wanted = DATE_TIME[i];
+    if (wanted === 0 ? !isDigit(bytes[start + i]) : bytes[start + i] !== wanted) return false;
+  }
+  let at = start + 16;
+  if (bytes[at] === 0x3a && isDigit(bytes[at + 1]) && isDigit(bytes[at + 2])) at += 3;
+  if (bytes[at] === 0x2e)
+    do at++;
+    while (at < end && isDigit(bytes[at]));
+  if (at < end && bytes[at] === 0x5a) at++;
+  else if (at < end && (bytes[at] === 0x2b || bytes[at] === 0x2d)) {
+    at += 3;
+    if (bytes[at] === 0x3a) at++;
+    at += 2;
+  }
+  return at === end;
 }
 
 function isHexRun(bytes: Uint8Array, start: number, end: number): boolean {

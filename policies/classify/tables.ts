@@ -41,9 +41,9 @@ export interface Hint {
 export interface Tables {
   readonly types: readonly DataType[];
   readonly index: ReadonlyMap<string, number>;
-  readonly shapes: Buckets;
+  readonly shapes: HashTable<Bucket>;
   /** Outlines that do not tell letters from digits. */
-  readonly coarse: Buckets;
+  readonly coarse: HashTable<Bucket>;
   /** By length. */
   readonly runs: readonly (readonly RunRule[])[];
   readonly groupedRuns: readonly RunRule[];
@@ -52,7 +52,7 @@ export interface Tables {
   readonly scanners: Readonly<Partial<Record<ScannerName, Rule>>>;
   /** Rules for a text that is read as one value. */
   readonly wholes: readonly Rule[];
-  readonly hints: ReadonlyMap<number, Hint>;
+  readonly hints: HashTable<Hint>;
   /** Per type: found by a field name alone, whatever the value looks like. */
   readonly fieldOnly: readonly boolean[];
 }
@@ -131,36 +131,36 @@ export function compileTables(types: readonly DataType[]): Tables {
   return {
     types,
     index: new Map(types.map((type, index) => [type.id, index])),
-    shapes: new Buckets(shapes),
-    coarse: new Buckets(coarse),
+    shapes: bucketsOf(shapes),
+    coarse: bucketsOf(coarse),
     runs,
     groupedRuns,
     prefixes,
     scanners,
     wholes,
-    hints,
+    hints: new HashTable(hints),
     fieldOnly: types.map((type) => type.find.every((find) => find.by === 'field')),
   };
 }
 
-/** Open-addressing table from outline hash to bucket: one typed-array read for a miss. */
-export class Buckets {
+/** Open-addressing table by 32-bit hash: one typed-array read for a miss. */
+export class HashTable<T> {
   readonly #keys: Int32Array;
   readonly #slots: Int32Array;
-  readonly #buckets: Bucket[] = [];
+  readonly #values: T[] = [];
   readonly #mask: number;
 
-  constructor(shapes: ReadonlyMap<number, readonly Rule[]>) {
+  constructor(entries: ReadonlyMap<number, T>) {
     let size = 64;
-    while (size < shapes.size * 4) size *= 2;
+    while (size < entries.size * 4) size *= 2;
     this.#mask = size - 1;
     this.#keys = new Int32Array(size);
     this.#slots = new Int32Array(size);
-    for (const [hash, rules] of shapes) {
+    for (const [hash, value] of entries) {
       let at = this.#place(hash);
       while (this.#slots[at] !== 0) at = (at + 1) & this.#mask;
       this.#keys[at] = hash;
-      this.#slots[at] = this.#buckets.push({ rules, alone: Math.max(...rules.map((rule) => rule.alone)) });
+      this.#slots[at] = this.#values.push(value);
     }
   }
 
@@ -168,12 +168,15 @@ export class Buckets {
     return (hash ^ (hash >>> 15)) & this.#mask;
   }
 
-  get(hash: number): Bucket | undefined {
+  get(hash: number): T | undefined {
     let at = this.#place(hash);
     for (let slot = this.#slots[at]; slot !== 0; slot = this.#slots[at]) {
-      if (this.#keys[at] === hash) return this.#buckets[slot - 1];
+      if (this.#keys[at] === hash) return this.#values[slot - 1];
       at = (at + 1) & this.#mask;
     }
     return undefined;
   }
 }
+
+const bucketsOf = (shapes: ReadonlyMap<number, readonly Rule[]>): HashTable<Bucket> =>
+  new HashTable(new Map([...shapes].map(([hash, rules]) => [hash, { rules, alone: Math.max(...rules.map((rule) => rule.alone)) }])));

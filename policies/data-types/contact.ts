@@ -41,6 +41,11 @@ const PLANS: readonly Plan[] = Object.values(metadata.countries).map((country) =
 const BY_CODE = new Map<string, Plan[]>();
 for (const plan of PLANS) BY_CODE.set(plan.code, [...(BY_CODE.get(plan.code) ?? []), plan]);
 
+/** Plans whose numbers, with or without trunk prefix, may have so many digits. */
+const BY_LENGTH: readonly (readonly Plan[])[] = Array.from({ length: 14 }, (_, length) =>
+  PLANS.filter(({ lengths, trunk }) => lengths.has(length) || (trunk !== '' && lengths.has(length - trunk.length))),
+);
+
 const fits = (plan: Plan, national: string): boolean => {
   if (plan.lengths.has(national.length) && plan.pattern.test(national)) return true;
   if (plan.trunk === '' || !national.startsWith(plan.trunk)) return false;
@@ -66,7 +71,7 @@ export function isPossibleInternational(digits: string): boolean {
 
 /** A national number of any country, with or without its trunk prefix. */
 export const isNational = (digits: string): boolean =>
-  digits.length >= 6 && digits.length <= 13 && PLANS.some((plan) => fits(plan, digits));
+  digits.length >= 6 && digits.length <= 13 && BY_LENGTH[digits.length].some((plan) => fits(plan, digits));
 
 /** North American number in one of its usual spellings: area and exchange do not begin with 0 or 1. */
 export function isNanp(text: string): boolean {

@@ -1,11 +1,22 @@
 /** API keys and tokens of vendors that give them a telling start. Lengths and alphabets as the vendors document them or issue them. */
 import { type Alphabet, type DataType, type Find, field, scanner } from './type.js';
 
+const seenAt = new Uint32Array(128);
+let looked = 0;
+
 /** Printed examples repeat one letter or a word; issued tokens do not. Distinct characters a token must have, by its length. */
 function looksIssued(text: string): boolean {
-  const tail = text.slice(Math.min(8, text.length >> 1));
-  const distinct = new Set(tail).size;
-  return distinct >= Math.min(8, Math.ceil(tail.length / 3)) && !/x{8}|X{8}|0{10}|\*{3}|example|EXAMPLE|your_|YOUR_|_HERE/.test(text);
+  const from = Math.min(8, text.length >> 1);
+  const wanted = Math.min(8, Math.ceil((text.length - from) / 3));
+  looked = (looked + 1) >>> 0 || 1;
+  let distinct = 0;
+  for (let at = from; at < text.length && distinct < wanted; at++) {
+    const slot = text.charCodeAt(at) & 127;
+    if (seenAt[slot] === looked) continue;
+    seenAt[slot] = looked;
+    distinct++;
+  }
+  return distinct >= wanted && !/x{8}|X{8}|0{10}|\*{3}|example|EXAMPLE|your_|YOUR_|_HERE/.test(text);
 }
 
 type Start = readonly [prefixes: string, min: number, max: number, alphabet?: Alphabet, alone?: number];

@@ -190,8 +190,13 @@ export function compilePath(pattern: string, scope: Scope): PathPattern {
     }
     return row[parts.length];
   };
+  const [first] = segments;
+  const last = segments.at(-1);
+  /** The ends alone refuse most paths. */
+  const endsFit = (parts: readonly string[]): boolean =>
+    (first?.kind !== 'text' || parts[0] === first.text) && (last?.kind !== 'text' || parts.at(-1) === last.text);
   return {
-    path: (parts) => compare(parts, (segment, part) => (segmentTakes(segment, part) ? 'yes' : 'no')) === 'yes',
+    path: (parts) => endsFit(parts) && compare(parts, (segment, part) => (segmentTakes(segment, part) ? 'yes' : 'no')) === 'yes',
     template: (parts) =>
       compare(parts, (segment, part) => {
         if (segment.kind === 'any') return 'yes';
