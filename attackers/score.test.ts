@@ -1,6 +1,7 @@
 import t from 'tap';
-import { type Exchange, emptyBody, endpointRef, type Finding, type Observation, type Principal, type Severity } from '../exchange/index.js';
+import { type Exchange, endpointRef, type Finding, type Observation, type Principal, type Severity } from '../exchange/index.js';
 import type { TokenLimit } from '../policies/index.js';
+import { exchangeOf } from '../test/support/exchange.js';
 import type { SharedCounters } from '../traffic/index.js';
 import { ActorBook, type ActorRecord, type ScoredFinding, scoreActor, Throttle } from './index.js';
 
@@ -69,30 +70,21 @@ function observation(
     action?: Exchange['outcome']['action'];
   } = {},
 ): Observation {
-  const message = { httpVersion: '1.1', headers: [], trailers: [], body: emptyBody } as const;
   const { principal = null, ip = '203.0.113.7', path = '/orders/{id}', status = 200, ssn = 0, action = 'passed' } = more;
   return {
     endpoint: endpointRef('shop', 'GET', path),
     pathParameters: [],
     dataHits:
       ssn === 0 ? [] : [{ type: 'us-ssn', confidence: 1, count: ssn, location: { phase: 'response', in: 'body', path: '[*].ssn' } }],
-    exchange: {
+    exchange: exchangeOf({
       id: `x${n}`,
-      requestId: `x${n}`,
-      kind: 'http',
-      observer: { kind: 'gateway', id: 'g' },
-      service: 'shop',
       client: { ip, port: 1 },
-      server: { ip: '192.0.2.1', port: 80 },
       startedAtMs: NOW + n,
-      durationMs: 1,
-      upstreamMs: 1,
-      request: { ...message, method: 'GET', scheme: 'http', host: 'shop', target: '/orders/1' },
-      response: { ...message, status },
+      request: { target: '/orders/1' },
+      response: { status },
       principal,
       outcome: { action, mode: 'observe', phase: null, acts: [] },
-      tags: [],
-    },
+    }),
   };
 }
 

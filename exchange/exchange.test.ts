@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto';
 import zlib from 'node:zlib';
 import t from 'tap';
+import { exchangeOf } from '../test/support/exchange.js';
 import * as x from './index.js';
 
 t.test('headers', async (t) => {
@@ -239,34 +240,7 @@ t.test('nearest', async (t) => {
 });
 
 t.test('findings', async (t) => {
-  const request = {
-    method: 'GET',
-    scheme: 'http' as const,
-    host: 'h',
-    target: '/o/1',
-    httpVersion: '1.1' as const,
-    headers: [],
-    body: x.emptyBody,
-    trailers: [],
-  };
-  const response = { status: 200, httpVersion: '1.1' as const, headers: [], body: x.emptyBody, trailers: [] };
-  const exchange: x.Exchange = {
-    id: x.newId(5),
-    requestId: 'r-1',
-    kind: 'http',
-    observer: { kind: 'gateway', id: 'g' },
-    service: 's',
-    client: { ip: '192.0.2.1', port: 1 },
-    server: { ip: '192.0.2.2', port: 2 },
-    startedAtMs: 5,
-    durationMs: 1,
-    upstreamMs: 1,
-    request,
-    response,
-    principal: null,
-    outcome: { action: 'passed', mode: 'observe', phase: null, acts: [] },
-    tags: [],
-  };
+  const exchange = exchangeOf({ requestId: 'r-1', client: { ip: '192.0.2.1', port: 1 }, request: { target: '/o/1' } });
   const make = (explanation: string) =>
     x.findingOf({
       kind: 'bola.foreign-object',
@@ -309,38 +283,16 @@ t.test('findings', async (t) => {
 t.test('a kept exchange holds nothing sensitive and remembers what was where', async (t) => {
   const redactor = new x.Redactor('secret');
   const body = JSON.stringify({ user: { ssn: '212-30-4100', name: 'Ada', notes: ['call 212-30-4100'] }, password: 'hunter2' });
-  const exchange: x.Exchange = {
-    id: 'i',
-    requestId: 'r',
-    kind: 'http',
-    observer: { kind: 'gateway', id: 'g' },
-    service: 's',
-    client: { ip: '192.0.2.1', port: 1 },
-    server: { ip: '192.0.2.2', port: 2 },
-    startedAtMs: 5,
-    durationMs: 1,
-    upstreamMs: 1,
-    principal: null,
+  const exchange = exchangeOf({
     tags: ['kept'],
-    outcome: { action: 'passed', mode: 'observe', phase: null, acts: [] },
     request: {
       method: 'POST',
-      scheme: 'http',
-      host: 'h',
       target: '/a?token=abcdefgh',
-      httpVersion: '1.1',
       headers: ['cookie', 'sid=s3cret', 'content-type', 'application/x-www-form-urlencoded'],
       body: x.bodyOf(Buffer.from('password=hunter2&page=1')),
-      trailers: [],
     },
-    response: {
-      status: 200,
-      httpVersion: '1.1',
-      headers: ['content-type', 'application/json', 'content-encoding', 'gzip'],
-      body: x.bodyOf(zlib.gzipSync(body)),
-      trailers: [],
-    },
-  };
+    response: { headers: ['content-type', 'application/json', 'content-encoding', 'gzip'], body: x.bodyOf(zlib.gzipSync(body)) },
+  });
   const hits: x.DataHit[] = ['user.ssn', 'user.notes[*]'].map((path) => ({
     type: 'us_ssn',
     location: { phase: 'response', in: 'body', path },

@@ -1,6 +1,7 @@
 import { MessageChannel, Worker } from 'node:worker_threads';
 import t from 'tap';
-import { bodyOf, type Exchange, emptyBody } from '../exchange/index.js';
+import { bodyOf, type Exchange } from '../exchange/index.js';
+import { exchangeOf } from '../test/support/exchange.js';
 import { type RedisServer, startRedis } from '../test/support/redis.js';
 import {
   type Batch,
@@ -14,24 +15,13 @@ import {
 } from './index.js';
 
 function exchange(number: number, bodyBytes = 20): Exchange {
-  const message = { httpVersion: '1.1', headers: ['Content-Type', 'text/plain'], trailers: [] } as const;
-  return {
+  const headers = ['Content-Type', 'text/plain'];
+  return exchangeOf({
     id: `x${number}`,
-    requestId: `x${number}`,
-    kind: 'http',
-    observer: { kind: 'gateway', id: 'g1' },
-    service: 'shop',
-    client: { ip: '192.0.2.1', port: 4000 },
-    server: { ip: '192.0.2.2', port: 80 },
     startedAtMs: 1_700_000_000_000 + number,
-    durationMs: 3,
-    upstreamMs: 2,
-    request: { ...message, method: 'GET', scheme: 'http', host: 'shop.test', target: `/orders/${number}`, body: emptyBody },
-    response: { ...message, status: 200, body: bodyOf(Buffer.alloc(bodyBytes, number % 251)) },
-    principal: null,
-    outcome: { action: 'passed', mode: 'observe', phase: null, acts: [] },
-    tags: [],
-  };
+    request: { target: `/orders/${number}`, headers },
+    response: { headers, body: bodyOf(Buffer.alloc(bodyBytes, number % 251)) },
+  });
 }
 
 async function until(what: string, condition: () => boolean, limitMs = 60_000): Promise<void> {

@@ -1,24 +1,9 @@
 import t from 'tap';
-import { type Act, type Exchange, emptyBody, endpointRef, findingOf } from '../../exchange/index.js';
+import { type Act, endpointRef, findingOf } from '../../exchange/index.js';
+import { exchangeOf } from '../../test/support/exchange.js';
 import { findingsOfActs, onePerCause } from './act-findings.js';
 
-const exchange: Exchange = {
-  id: 'e',
-  requestId: 'r',
-  kind: 'http',
-  observer: { kind: 'gateway', id: 'g' },
-  service: 's',
-  client: { ip: '192.0.2.1', port: 1 },
-  server: { ip: '192.0.2.2', port: 2 },
-  startedAtMs: 1,
-  durationMs: 1,
-  upstreamMs: 1,
-  principal: null,
-  tags: [],
-  outcome: { action: 'passed', mode: 'observe', phase: null, acts: [] },
-  request: { method: 'GET', scheme: 'http', host: 'h', target: '/o/1', httpVersion: '1.1', headers: [], body: emptyBody, trailers: [] },
-  response: { status: 200, httpVersion: '1.1', headers: [], body: emptyBody, trailers: [] },
-};
+const exchange = exchangeOf();
 const endpoint = endpointRef('s', 'GET', '/o/{id}');
 const act = (more: Partial<Act>): Act => ({
   policy: 'p',

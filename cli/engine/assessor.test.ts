@@ -1,10 +1,12 @@
 import t from 'tap';
-import { type Exchange, emptyBody, endpointRef, headersOf, type Observation } from '../../exchange/index.js';
+import { endpointRef, headersOf, type Observation } from '../../exchange/index.js';
 import { DetectorWatch } from '../../learning/index.js';
-import { compilePolicies, loadLibrary } from '../../policies/index.js';
+import { Classifier, compilePolicies, dataTypes, loadLibrary, readExchange } from '../../policies/index.js';
+import { exchangeOf } from '../../test/support/exchange.js';
 import { Assessor } from './assessor.js';
 
 const set = compilePolicies(loadLibrary());
+const classifier = Classifier.of(dataTypes);
 const assessor = (): Assessor =>
   new Assessor({
     detectors: new DetectorWatch(),
@@ -15,45 +17,26 @@ const assessor = (): Assessor =>
     geo: null,
   });
 
-function observation(
-  atMs: number,
-  given: { service?: string; target?: string; headers?: Record<string, string>; answer?: Record<string, string> },
-): Observation {
-  const { service = 's', target = '/o/1', headers = {}, answer = {} } = given;
-  const exchange: Exchange = {
-    id: `e${atMs}`,
-    requestId: `r${atMs}`,
-    kind: 'http',
-    observer: { kind: 'gateway', id: 'g' },
-    service,
-    client: { ip: '192.0.2.1', port: 1 },
-    server: { ip: '192.0.2.2', port: 2 },
-    startedAtMs: atMs,
-    durationMs: 1,
-    upstreamMs: 1,
-    principal: null,
-    tags: [],
-    outcome: { action: 'passed', mode: 'observe', phase: null, acts: [] },
-    request: {
-      method: 'GET',
-      scheme: 'http',
-      host: 'h',
-      target,
-      httpVersion: '1.1',
-      headers: headersOf({ host: 'h', ...headers }),
-      body: emptyBody,
-      trailers: [],
-    },
-    response: { status: 200, httpVersion: '1.1', headers: headersOf(answer), body: emptyBody, trailers: [] },
+interface Given {
+  readonly service?: string;
+  readonly target?: string;
+  readonly answer?: Record<string, string>;
+}
+
+function observation(atMs: number, { service = 's', target = '/o/1', answer = {} }: Given): Observation {
+  return {
+    exchange: exchangeOf({ service, startedAtMs: atMs, request: { target }, response: { headers: headersOf(answer) } }),
+    endpoint: endpointRef(service, 'GET', '/o/{id}'),
+    pathParameters: ['1'],
+    dataHits: [],
   };
-  return { exchange, endpoint: endpointRef(service, 'GET', '/o/{id}'), pathParameters: ['1'], dataHits: [] };
 }
 
 const POWERED = { answer: { 'x-powered-by': 'PHP/5.2.1' } };
 const INJECTED = { target: "/o/1?q=1'%20UNION%20SELECT%20password%20FROM%20users--" };
 
 t.test('what is true of every answer of a service is told once a minute, an attack each time', async (t) => {
-  const rows: [string, [number, Parameters<typeof observation>[1]][], number][] = [
+  const rows: [string, [number, Given][], number][] = [
     [
       'one header, three answers of a minute',
       [
@@ -92,7 +75,10 @@ t.test('what is true of every answer of a service is told once a minute, an atta
   ];
   for (const [name, exchanges, expected] of rows) {
     const one = assessor();
-    const found = exchanges.flatMap(([atMs, given]) => one.assess(observation(1.7e12 + atMs, given), null, null).findings);
+    const found = exchanges.flatMap(([atMs, given]) => {
+      const seen = observation(1.7e12 + atMs, given);
+      return one.assess(seen, null, null, readExchange(seen.exchange, classifier)).findings;
+    });
     t.equal(found.length, expected, `${name}: ${found.map(({ title }) => title).join(' | ')}`);
   }
 });

@@ -1,39 +1,20 @@
 import t from 'tap';
 import { createSeal, openedConfig } from '../../admin/index.js';
-import { type Exchange, emptyBody } from '../../exchange/index.js';
 import { openStore } from '../../store/index.js';
+import { type ExchangeSketch, exchangeOf } from '../../test/support/exchange.js';
 import { LearnedIdentities } from './learned-identities.js';
 
 const NOW = 1_800_000_000_000;
 const seal = createSeal('a secret of the data folder');
 
-const exchange = (user: string, target: string, change: Partial<Exchange> = {}): Exchange => ({
-  id: `${user}${target}`,
-  requestId: 'r',
-  kind: 'http',
-  observer: { kind: 'gateway', id: 'g' },
-  service: 'shop',
-  client: { ip: '10.0.0.1', port: 1 },
-  server: { ip: '10.0.0.2', port: 80 },
-  startedAtMs: NOW,
-  durationMs: 1,
-  upstreamMs: 1,
-  request: {
-    method: 'GET',
-    scheme: 'http',
-    host: 'shop',
-    target,
-    httpVersion: '1.1',
-    headers: ['Authorization', `Bearer token-of-${user}`],
-    body: emptyBody,
-    trailers: [],
-  },
-  response: { status: 200, httpVersion: '1.1', headers: [], body: emptyBody, trailers: [] },
-  principal: { key: `p_${user}`, kind: 'bearer', carrier: 'header:authorization', label: user },
-  outcome: { action: 'passed', mode: 'observe', phase: null, acts: [] },
-  tags: [],
-  ...change,
-});
+const exchange = (user: string, target: string, sketch: ExchangeSketch = {}) =>
+  exchangeOf({
+    id: `${user}${target}`,
+    startedAtMs: NOW,
+    principal: { key: `p_${user}`, kind: 'bearer', carrier: 'header:authorization', label: user },
+    ...sketch,
+    request: { target, headers: ['Authorization', `Bearer token-of-${user}`], ...sketch.request },
+  });
 
 t.test('principals with objects of their own are kept, encrypted; others are not', async (t) => {
   const store = await openStore({ sqlite: ':memory:' });

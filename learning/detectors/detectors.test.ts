@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs';
 import t from 'tap';
 import { type AccessVerdict, bodyOf, type Exchange, emptyBody, headersOf, PrincipalReader } from '../../exchange/index.js';
+import { exchangeOf } from '../../test/support/exchange.js';
 import { DETECTORS, watchAll } from './index.js';
 
 const reader = new PrincipalReader('test');
@@ -31,7 +32,7 @@ const foreign: AccessVerdict = {
   explanation: '',
 };
 
-function exchangeOf(shot: Shot): Exchange {
+function exchangeOfShot(shot: Shot): Exchange {
   serial++;
   const token =
     shot.claims === undefined
@@ -44,38 +45,15 @@ function exchangeOf(shot: Shot): Exchange {
   });
   const json = (value: unknown) => (value === undefined ? emptyBody : bodyOf(new TextEncoder().encode(JSON.stringify(value))));
   const answer = json(shot.answer);
-  return {
+  return exchangeOf({
     id: `e${serial}`,
     requestId: `r${serial}`,
-    kind: 'http',
-    observer: { kind: 'gateway', id: 'g' },
-    service: 's',
     client: { ip: shot.ip ?? '192.0.2.1', port: 1 },
-    server: { ip: '127.0.0.1', port: 1 },
     startedAtMs: 1e12 + (shot.atMs ?? serial * 100),
-    durationMs: 1,
-    upstreamMs: 1,
-    request: {
-      method: shot.method ?? 'GET',
-      scheme: 'http',
-      host: 'h',
-      target: '/x',
-      httpVersion: '1.1',
-      headers,
-      body: json(shot.send),
-      trailers: [],
-    },
-    response: {
-      status: shot.status ?? 200,
-      httpVersion: '1.1',
-      headers: [],
-      body: shot.padding === undefined ? answer : { ...answer, totalLength: shot.padding },
-      trailers: [],
-    },
+    request: { method: shot.method ?? 'GET', target: '/x', headers, body: json(shot.send) },
+    response: { status: shot.status ?? 200, body: shot.padding === undefined ? answer : { ...answer, totalLength: shot.padding } },
     principal: shot.user === null ? null : reader.read(headers, '/x'),
-    outcome: { action: 'passed', mode: 'observe', phase: null, acts: [] },
-    tags: [],
-  };
+  });
 }
 
 /** What fires. `restartEvery`: after so many shots a new watch goes on with what the old one kept. */
@@ -93,7 +71,7 @@ function shots(list: readonly Shot[], restartEvery = Number.POSITIVE_INFINITY): 
       watch.restore([...kept].map(([key, value]) => ({ key, value })));
       t.same(watch.checkpoint(), []);
     }
-    const exchange = exchangeOf(shot);
+    const exchange = exchangeOfShot(shot);
     const template = shot.template ?? '/orders/{id}';
     const found = watch.observe(
       {
@@ -196,7 +174,7 @@ t.test('a new path template takes what is remembered of the endpoint along', asy
   const watch = watchAll();
   const endpoint = (template: string) => ({ id: `GET ${template}`, service: 's', method: 'GET', template });
   const look = (template: string, user: string | null, status: number) =>
-    watch.observe({ exchange: exchangeOf({ user, status }), endpoint: endpoint(template), pathParameters: [], dataHits: [] }, null);
+    watch.observe({ exchange: exchangeOfShot({ user, status }), endpoint: endpoint(template), pathParameters: [], dataHits: [] }, null);
   for (let n = 0; n < 25; n++) look('/people/ada', `u${n}`, 200);
   look('/people/ada', null, 401);
   watch.rename(endpoint('/people/ada'), endpoint('/people/{name}'));
@@ -213,7 +191,7 @@ t.test('memory is bounded whoever comes: the least recently used is forgotten, c
   const watch = watchAll({}, 200);
   const kept = new Set<string>();
   for (let n = 0; n < 3000; n++) {
-    const exchange = exchangeOf({ user: `u${n}`, status: 404, ip: `10.0.${n >> 8}.${n & 255}` });
+    const exchange = exchangeOfShot({ user: `u${n}`, status: 404, ip: `10.0.${n >> 8}.${n & 255}` });
     watch.observe(
       {
         exchange,
