@@ -1,25 +1,35 @@
-import type { KeyedHash } from './hash.js';
+import type { Knowledge, Resource } from './knowledge.js';
 import { heirOf } from './paths.js';
 import { isIdentifier, unlink } from './shape.js';
-import { type Key, keyOf, NO_ID_RANK, type Step, stepsBelow } from './steps.js';
+import { keyOf, NO_ID_RANK, type Step, stepsBelow } from './steps.js';
 
-/** An object that an answer shows. */
+/**
+ * Scalars of all objects of an answer that may say whose they are, one behind the other. Paths are folded, envelopes are left out, arrays end in
+ * `[]`, fields of the parent begin with `^`.
+ */
+export interface Fields {
+  /** Numbers of the paths. */
+  readonly paths: number[];
+  readonly values: string[];
+  /** Pairs of path and value hash, once somebody needs all of them. */
+  hashed: Uint32Array | null;
+}
+
+/** An object that an answer shows. Its fields stand in `all`, from `from` up to `to`. */
 export class AnswerObject {
-  /** Value hashes of the fields, once {@link hashFields} was called: pairs of path number and hash, from `hashedFrom` on in `hashed`. */
-  hashed: Uint32Array | null = null;
-  hashedFrom = 0;
+  /** Key in the ownership table, once {@link key} was asked for. */
+  hi = 0;
+  lo = 0;
+  #isKeyed = false;
 
   constructor(
     /** Folded singular name of what it is, from its key, its `type`, or the route. */
     readonly resource: string,
     /** Null when it has none of the usual id fields. */
     readonly id: string | null,
-    /**
-     * Numbers of the paths of the scalars that may say whose it is. Paths are folded, envelopes are left out, arrays end in `[]`, fields of the
-     * parent begin with `^`.
-     */
-    readonly paths: readonly number[],
-    readonly values: readonly string[],
+    readonly all: Fields,
+    readonly from: number,
+    readonly to: number,
     /** Element of an array. */
     readonly inList: boolean,
     /** It is the whole answer (or what its envelope holds). */
@@ -27,24 +37,29 @@ export class AnswerObject {
   ) {}
 
   /** 32 bits of the field at `index`, as the tables hold them. */
-  valueAt(index: number, hash: KeyedHash, space: number): number {
-    return this.hashed === null ? hash.short(space, this.values[index]) : this.hashed[this.hashedFrom + 2 * index + 1];
+  valueAt(index: number, known: Knowledge): number {
+    return this.all.hashed === null ? known.valueHash(this.all.values[index]) : this.all.hashed[2 * index + 1];
   }
 
-  /** Words that {@link hashFields} writes. */
-  get hashedLength(): number {
-    return 2 * this.paths.length;
+  /** Leaves the object's key in {@link hi} and {@link lo}. `resource`: the one it is of. */
+  key(known: Knowledge, resource: Resource): void {
+    if (this.#isKeyed || this.id === null) return;
+    known.objectKey(resource, this.id);
+    this.hi = known.hash.hi;
+    this.lo = known.hash.lo;
+    this.#isKeyed = true;
   }
 
-  /** Hashes every field once, into a buffer that the caller keeps for as long as it looks at the object. */
-  hashFields(hash: KeyedHash, space: number, into: Uint32Array, from: number): void {
-    let at = from;
-    for (let i = 0; i < this.paths.length; i++) {
-      into[at++] = this.paths[i];
-      into[at++] = hash.short(space, this.values[i]);
-    }
-    this.hashed = into;
-    this.hashedFrom = from;
+  /** Value hash of its id. */
+  idHash(known: Knowledge): number {
+    const { values } = this.all;
+    for (let i = this.from; i < this.to; i++) if (values[i] === this.id) return this.valueAt(i, known);
+    return known.valueHash(this.id ?? '');
+  }
+
+  /** A copy of its hashed fields. */
+  hashedFields(): Uint32Array | null {
+    return this.all.hashed?.slice(2 * this.from, 2 * this.to) ?? null;
   }
 }
 
@@ -53,11 +68,12 @@ const MAX_FIELDS = 48;
 const MAX_INHERITED = 16;
 const MAX_NODES = 20_000;
 
-interface Fields {
-  readonly paths: number[];
-  readonly values: string[];
+/** Fields that what hangs below an object inherits from it. */
+interface Heritage {
+  readonly paths: readonly number[];
+  readonly values: readonly string[];
 }
-const NOTHING: Fields = { paths: [], values: [] };
+const NOTHING: Heritage = { paths: [], values: [] };
 
 /** Flattens a JSON answer into the objects it shows, outermost first. `collection` names the objects at the root. */
 export function readAnswer(value: unknown, collection: string): AnswerObject[] {
@@ -68,141 +84,163 @@ export function readAnswer(value: unknown, collection: string): AnswerObject[] {
 
 class AnswerReader {
   readonly objects: AnswerObject[] = [];
-  nodes = MAX_NODES;
+  readonly #all: Fields = { paths: [], values: [], hashed: null };
+  readonly #root = stepsBelow();
+  /** Keys and values of the objects that are being visited, outermost first, up to `#top`. */
+  readonly #steps: Step[] = [];
+  readonly #children: unknown[] = [];
+  #top = 0;
+  #limit = 0;
+  #nodes = MAX_NODES;
 
-  visit(node: unknown, name: string, inherited: Fields, inList: boolean, isRoot: boolean, depth: number): void {
-    if (typeof node !== 'object' || node === null || depth > 12 || this.objects.length >= MAX_OBJECTS || --this.nodes < 0) return;
+  visit(node: unknown, name: string, inherited: Heritage, inList: boolean, isRoot: boolean, depth: number): void {
+    if (typeof node !== 'object' || node === null || depth > 12 || this.objects.length >= MAX_OBJECTS || --this.#nodes < 0) return;
     if (Array.isArray(node)) {
       for (const one of node) this.visit(one, name, inherited, true, false, depth + 1);
       return;
     }
     const record = node as Record<string, unknown>;
-    const paths: number[] = [];
-    const values: string[] = [];
-    const root = stepsBelow();
-    let isFull = false;
+    const base = this.#top;
+    let end = base;
+    let step = this.#root;
     let holds = false;
     let hasEnvelope = false;
     let hasList = false;
-    let best: Key | null = null;
+    let bestRank = NO_ID_RANK;
     let bestId: string | null = null;
+    let hasType = false;
     for (const spelling in record) {
-      const value = record[spelling];
-      const step = root.child(spelling, 0);
+      let value = record[spelling];
+      step = this.#root.childAfter(step, spelling);
       const { key } = step;
       if (key.isEnvelope) hasEnvelope = true;
-      // `{ data: {…} }` and `{ orders: [...], page: 1 }` are wrappings, not objects: what they hold is judged, with their other fields inherited.
-      if (typeof value === 'object' && value !== null) {
-        holds = true;
+      if (key.isType) hasType = true;
+      if (typeof value === 'object') {
+        if (value !== null) holds = true;
         if (Array.isArray(value) && typeof value[0] === 'object') hasList = true;
-      } else if (key.idRank < (best?.idRank ?? NO_ID_RANK)) {
-        const id = scalar(value);
-        if (id !== null && (key.idRank < FIRST_ID_KEYS || isIdentifier(id))) {
-          best = key;
-          bestId = id;
+      } else {
+        // Each number becomes text once.
+        if (typeof value === 'number') value = Number.isSafeInteger(value) ? String(value) : null;
+        if (key.idRank < bestRank && isIdText(value) && (key.idRank < FIRST_ID_KEYS || isIdentifier(value))) {
+          bestRank = key.idRank;
+          bestId = value;
         }
       }
-      if (isFull) continue;
-      if (paths.length >= MAX_FIELDS || --this.nodes < 0) isFull = true;
-      else isFull = !this.#collect(step, value, paths, values, 0);
+      this.#steps[end] = step;
+      this.#children[end++] = value;
     }
-    const resource = typeOf(record) ?? name;
-    const id = bestId !== null && best !== null && best.idRank < FIRST_ID_KEYS ? unlink(bestId) : idOf(record, resource, root, bestId);
+    this.#top = end;
+    const resource = (hasType ? typeOf(record) : null) ?? name;
+    const id = bestId !== null && bestRank < FIRST_ID_KEYS ? unlink(bestId) : this.#idOf(record, resource, base, bestId);
+    // `{ data: {…} }` and `{ orders: [...], page: 1 }` are wrappings, not objects: what they hold is judged, with their other fields inherited.
     const wraps = id === null && holds && (hasEnvelope || hasList);
-    const own = paths.length;
-    if (!wraps && own > 0) this.#add(resource, id, paths, values, inherited, inList, isRoot);
-    if (!holds) return;
-    let handDown: Fields | null = null;
-    for (const spelling in record) {
-      const child = record[spelling];
+    const from = this.#all.paths.length;
+    this.#limit = from + MAX_FIELDS;
+    for (let i = base; i < end; i++) {
+      if (this.#all.paths.length >= this.#limit || --this.#nodes < 0) break;
+      if (!this.#collect(this.#steps[i], this.#children[i], 0, !wraps)) break;
+    }
+    const own = this.#all.paths.length;
+    let handDown: Heritage | null = null;
+    if (!wraps && own > from) this.#add(resource, id, from, inherited, inList, isRoot);
+    for (let i = base; i < end && holds; i++) {
+      const child = this.#children[i];
       if (typeof child !== 'object' || child === null) continue;
-      const { key } = root.child(spelling, 0);
+      const { key } = this.#steps[i];
       // These hold fields of the object itself, which are collected already.
       if (key.isOwnPart) continue;
       const isArray = Array.isArray(child);
-      if (isArray || wraps) handDown ??= heritage(paths, values, own);
+      if (isArray || wraps) handDown ??= this.#heritage(from, own);
       this.visit(
         child,
         key.isEnvelope ? resource : key.folded,
-        isArray || wraps ? (handDown as Fields) : NOTHING,
+        isArray || wraps ? (handDown ?? NOTHING) : NOTHING,
         inList && !isArray,
         wraps && isRoot && !isArray && key.isEnvelope,
         depth + 1,
       );
     }
+    this.#top = base;
   }
 
-  /** `inherited` goes behind the object's own fields; nobody looks at `paths` beyond these. */
-  #add(resource: string, id: string | null, paths: number[], values: string[], inherited: Fields, inList: boolean, isRoot: boolean): void {
+  #add(resource: string, id: string | null, from: number, inherited: Heritage, inList: boolean, isRoot: boolean): void {
+    const { paths, values } = this.#all;
     for (let i = 0; i < inherited.paths.length; i++) {
       paths.push(inherited.paths[i]);
       values.push(inherited.values[i]);
     }
-    this.objects.push(new AnswerObject(resource, id, paths, values, inList, isRoot));
+    this.objects.push(new AnswerObject(resource, id, this.#all, from, paths.length, inList, isRoot));
   }
 
   /**
    * Scalars of an object and of what hangs below it, at most four levels down; arrays of scalars and the ids of arrays of small objects as `name[]`.
    * False when there are enough.
    */
-  #collect(step: Step, value: unknown, paths: number[], values: string[], depth: number): boolean {
+  #collect(step: Step, value: unknown, depth: number, withLists: boolean): boolean {
     if (typeof value === 'string') {
-      if (step.path >= 0 && isIdentifier(value)) {
-        paths.push(step.path);
-        values.push(unlink(value));
-      }
+      if (isIdentifier(value)) this.#put(step.path, unlink(value));
     } else if (typeof value === 'number') {
-      if (step.path >= 0 && Number.isSafeInteger(value)) {
-        paths.push(step.path);
-        values.push(String(value));
-      }
+      if (Number.isSafeInteger(value)) this.#put(step.path, String(value));
     } else if (typeof value !== 'object' || value === null) return true;
-    else if (Array.isArray(value)) return value.length > 64 || this.#collectList(step, value, paths, values, depth);
+    else if (Array.isArray(value)) return !withLists || value.length > 64 || this.#collectList(step, value, depth);
     else if (depth < 4) {
       const record = value as Record<string, unknown>;
       for (const spelling in record) {
-        if (paths.length >= MAX_FIELDS || --this.nodes < 0) return false;
-        if (!this.#collect(step.child(spelling, depth + 1), record[spelling], paths, values, depth + 1)) return false;
+        if (this.#all.paths.length >= this.#limit || --this.#nodes < 0) return false;
+        if (!this.#collect(step.child(spelling, depth + 1), record[spelling], depth + 1, withLists)) return false;
       }
     }
     return true;
   }
 
-  #collectList(step: Step, list: readonly unknown[], paths: number[], values: string[], depth: number): boolean {
+  #collectList(step: Step, list: readonly unknown[], depth: number): boolean {
     for (const one of list) {
-      if (paths.length >= MAX_FIELDS) return false;
-      if (typeof one === 'string' && isIdentifier(one)) add(paths, values, step.listPath, unlink(one));
-      else if (typeof one === 'number' && Number.isSafeInteger(one)) add(paths, values, step.listPath, String(one));
+      if (this.#all.paths.length >= this.#limit) return false;
+      if (typeof one === 'string' && isIdentifier(one)) this.#put(step.listPath, unlink(one));
+      else if (typeof one === 'number' && Number.isSafeInteger(one)) this.#put(step.listPath, String(one));
       else if (depth < 2 && typeof one === 'object' && one !== null && !Array.isArray(one)) {
         const record = one as Record<string, unknown>;
         for (const spelling in record) {
           const path = step.memberPath(spelling);
           if (path < 0) continue;
           const value = record[spelling];
-          if ((typeof value === 'string' && isIdentifier(value)) || Number.isSafeInteger(value))
-            add(paths, values, path, unlink(String(value)));
-          if (paths.length >= MAX_FIELDS) return false;
+          if ((typeof value === 'string' && isIdentifier(value)) || Number.isSafeInteger(value)) this.#put(path, unlink(String(value)));
+          if (this.#all.paths.length >= this.#limit) return false;
         }
       }
     }
     return true;
   }
-}
 
-function add(paths: number[], values: string[], path: number, value: string): void {
-  if (path < 0) return;
-  paths.push(path);
-  values.push(value);
-}
-
-/** The fields that what hangs below an object inherits from it. */
-function heritage(paths: readonly number[], values: readonly string[], own: number): Fields {
-  const out: Fields = { paths: [], values: [] };
-  for (let i = 0; i < own && out.paths.length < MAX_INHERITED; i++) {
-    const path = heirOf(paths[i]);
-    if (path >= 0) add(out.paths, out.values, path, values[i]);
+  #put(path: number, value: string): void {
+    if (path < 0) return;
+    this.#all.paths.push(path);
+    this.#all.values.push(value);
   }
-  return out;
+
+  #heritage(from: number, to: number): Heritage {
+    const paths: number[] = [];
+    const values: string[] = [];
+    for (let i = from; i < to && paths.length < MAX_INHERITED; i++) {
+      const path = heirOf(this.#all.paths[i]);
+      if (path < 0) continue;
+      paths.push(path);
+      values.push(this.#all.values[i]);
+    }
+    return { paths, values };
+  }
+
+  /** The id of an object without one of the usual id fields: a field named after what it is, a second choice, or its own link. */
+  #idOf(record: Record<string, unknown>, resource: string, base: number, second: string | null): string | null {
+    for (let i = base; i < this.#top && resource !== ''; i++) {
+      if (!this.#steps[i].key.isIdOf(resource)) continue;
+      const value = this.#children[i];
+      if (isIdText(value)) return unlink(value);
+    }
+    if (second !== null) return second;
+    const self = (record._links as { self?: { href?: unknown } } | undefined)?.self?.href ?? record.href ?? record.self;
+    return typeof self === 'string' && self.startsWith('/') ? unlink(self) : null;
+  }
 }
 
 function typeOf(record: Record<string, unknown>): string | null {
@@ -213,21 +251,6 @@ function typeOf(record: Record<string, unknown>): string | null {
 /** Ranks below are of keys that always are ids; those from there on are second choice. */
 const FIRST_ID_KEYS = 8;
 
-/** The id of an object without one of the usual id fields: a field named after what it is, a second choice, or its own link. */
-function idOf(record: Record<string, unknown>, resource: string, root: Step, second: string | null): string | null {
-  if (resource !== '') {
-    for (const spelling in record) {
-      if (!root.child(spelling, 0).key.isIdOf(resource)) continue;
-      const value = scalar(record[spelling]);
-      if (value !== null) return unlink(value);
-    }
-  }
-  if (second !== null) return second;
-  const self = (record._links as { self?: { href?: unknown } } | undefined)?.self?.href ?? record.href ?? record.self;
-  return typeof self === 'string' && self.startsWith('/') ? unlink(self) : null;
-}
-
-function scalar(value: unknown): string | null {
-  if (typeof value === 'string' && value !== '' && value.length <= 200) return value;
-  return typeof value === 'number' && Number.isSafeInteger(value) ? String(value) : null;
+function isIdText(value: unknown): value is string {
+  return typeof value === 'string' && value !== '' && value.length <= 200;
 }

@@ -49,7 +49,8 @@ export class EntryLog {
   take(): Uint32Array {
     const entries = new Uint32Array((this.#length / 2) * 5);
     for (let from = 0, to = 0; from < this.#length; from += 2, to += 5) {
-      const [hi, lo] = [this.#keys[from], this.#keys[from + 1]];
+      const hi = this.#keys[from];
+      const lo = this.#keys[from + 1];
       entries[to] = hi;
       entries[to + 1] = lo;
       if (!this.table.peek(hi, lo)) continue;

@@ -93,18 +93,16 @@ export class Identify {
     const roots = read.objects.filter((object) => object.isRoot);
     if (roots.length !== 1) return;
     let person = caller;
-    for (const [index, number] of roots[0].paths.entries()) {
-      const path = pathName(number);
+    for (const { path, value } of fieldsOf(roots)) {
       if (path.includes('[]') || path.startsWith('^') || path.split('.').length > 2) continue;
-      person = this.people.tell(`me:${service}:${reading.route}:${path}`, path, person, roots[0].values[index], true);
+      person = this.people.tell(`me:${service}:${reading.route}:${path}`, path, person, value, true);
     }
   }
 }
 
 function fieldsOf(objects: readonly AnswerObject[]): Field[] {
   const fields: Field[] = [];
-  for (const object of objects)
-    for (let i = 0; i < object.paths.length && fields.length < MAX_FIELDS; i++)
-      fields.push({ path: pathName(object.paths[i]), value: object.values[i] });
+  for (const { all, from, to } of objects)
+    for (let i = from; i < to && fields.length < MAX_FIELDS; i++) fields.push({ path: pathName(all.paths[i]), value: all.values[i] });
   return fields;
 }

@@ -1,7 +1,6 @@
 import type { AccessVerdict, Location } from '../../exchange/index.js';
 import type { AnswerObject } from './answer.js';
 import { type Knowledge, PERSON, type Relation, type Resource } from './knowledge.js';
-import { ruledPath } from './paths.js';
 import type { Reference, RouteReading } from './references.js';
 import type { AccessClass, KnownRule, SlotRule } from './sheet.js';
 
@@ -97,12 +96,12 @@ export function relationAt(
 }
 
 function namesOwner(object: AnswerObject, rule: KnownRule, reading: RouteReading): boolean {
-  return rule.fields.some((field) => {
-    const number = ruledPath(field.path);
-    return object.paths.some(
-      (path, index) => path === number && reading.references.some((one) => one.place === 'body' && one.value === object.values[index]),
-    );
-  });
+  const { paths, values } = object.all;
+  for (let i = object.from; i < object.to; i++) {
+    const names = rule.owners.some((field) => field.number === paths[i]) || rule.groups.some((field) => field.number === paths[i]);
+    if (names && reading.references.some((one) => one.place === 'body' && one.value === values[i])) return true;
+  }
+  return false;
 }
 
 function ofRelation(
@@ -228,9 +227,8 @@ function ofAnswer(
     if (told === null) continue;
     total++;
     if (told !== 'foreign' && !(told === 'ungrouped' && rule.stances.group.is === 'deny')) continue;
-    known.objectKey(resource, object.id);
-    const { hi, lo } = known.hash;
-    const held = known.relation(caller.person, hi, lo, known.selfValue(fields, object.id), fields);
+    object.key(known, resource);
+    const held = known.relation(caller.person, object.hi, object.lo, known.selfValue(fields, object.id), fields);
     if (held === 'foreign' || held === 'ungrouped') foreign++;
   }
   if (foreign === 0 || foreign < total * 0.5) return null;

@@ -168,13 +168,14 @@ export class Knowledge {
 
   /** The same, from what an answer itself says. `null` when it names nobody. */
   relationOfAnswer(person: number, object: AnswerObject, rule: KnownRule): Relation | null {
+    const { paths } = object.all;
     let owner = 0;
     let kind = 0;
     let group = 0;
     for (const field of rule.owners) {
-      for (let i = 0; i < object.paths.length; i++) {
-        if (object.paths[i] !== field.number) continue;
-        const value = object.valueAt(i, this.hash, SPACE.value);
+      for (let i = object.from; i < object.to; i++) {
+        if (paths[i] !== field.number) continue;
+        const value = object.valueAt(i, this);
         if (this.holds(person, value, field.kind)) return 'own';
         if (owner === 0) {
           owner = value;
@@ -183,8 +184,7 @@ export class Knowledge {
       }
     }
     for (const field of rule.groups)
-      for (let i = 0; i < object.paths.length; i++)
-        if (object.paths[i] === field.number) group = object.valueAt(i, this.hash, SPACE.value) & GROUP_BITS;
+      for (let i = object.from; i < object.to; i++) if (paths[i] === field.number) group = object.valueAt(i, this) & GROUP_BITS;
     if (owner === 0 && group === 0) return null;
     return this.#stranger(person, owner, kind, group, rule);
   }

@@ -3,12 +3,12 @@ import type { AnswerObject } from './answer.js';
 import { addSamples, type Sample } from './contexts.js';
 import type { Identify } from './identify.js';
 import { relationAt } from './judge.js';
-import { GRANT, type Knowledge, PERSON, type Relation, SPACE } from './knowledge.js';
+import { GRANT, type Knowledge, PERSON, type Relation } from './knowledge.js';
 import type { Handing, Lists } from './lists.js';
 import type { Objects } from './objects.js';
 import { namedKind, type People, type Person } from './people.js';
 import type { Places } from './places.js';
-import { fieldsOf, isCreation, isNamed, type Reading, SAFE, subjectOf } from './reading.js';
+import { isCreation, isNamed, type Reading, SAFE, subjectOf } from './reading.js';
 import type { Reference } from './references.js';
 import type { Roles } from './roles.js';
 import { isGloballyUnique } from './shape.js';
@@ -16,7 +16,7 @@ import type { AccessClass } from './sheet.js';
 
 const MAX_WAITING_GRANTS = 20_000;
 /** Samples that one answer may give of what a list shows. */
-const MAX_OF_LIST = 12;
+const MAX_OF_LIST = 8;
 
 export interface GuessLimits {
   /** Misses in a row (decaying) from which unknown ids are refused. */
@@ -26,7 +26,9 @@ export interface GuessLimits {
 /** What one exchange teaches: of the caller, of the place it reached, of the objects that the answer shows, of what was given to whom. */
 export class Learning {
   readonly #waitingGrants = new Map<number, number[]>();
-  #scratch = new Uint32Array(4096);
+  #words = new Uint32Array(4096);
+  /** Path → where in the present answer it stood last; what is left of earlier answers is told by its path. */
+  readonly #lastAt: number[] = [];
 
   constructor(
     private readonly known: Knowledge,
@@ -45,16 +47,24 @@ export class Learning {
     };
   }
 
-  /** Hashes the fields of an answer's objects, each once; they stay good until the next call. */
+  /** Hashes the fields of an answer's objects; they stay good until the next call. */
   hash(objects: readonly AnswerObject[]): void {
-    let length = 0;
-    for (const object of objects) length += object.hashedLength;
-    if (length > this.#scratch.length) this.#scratch = new Uint32Array(length * 2);
-    let at = 0;
-    for (const object of objects) {
-      object.hashFields(this.known.hash, SPACE.value, this.#scratch, at);
-      at += object.hashedLength;
+    if (objects.length === 0) return;
+    const { all } = objects[0];
+    const { paths, values } = all;
+    if (2 * paths.length > this.#words.length) this.#words = new Uint32Array(4 * paths.length);
+    const words = this.#words;
+    for (let i = 0; i < paths.length; i++) {
+      const path = paths[i];
+      words[2 * i] = path;
+      // Elements of a list repeat what they inherit, and mostly who owns them.
+      const before = this.#lastAt[path];
+      if (before !== undefined && before < i && paths[before] === path && values[before] === values[i])
+        words[2 * i + 1] = words[2 * before + 1];
+      else words[2 * i + 1] = this.known.valueHash(values[i]);
+      this.#lastAt[path] = i;
     }
+    all.hashed = words;
   }
 
   learn(read: Reading, verdict: AccessVerdict | null): void {
@@ -123,7 +133,7 @@ export class Learning {
       hi,
       lo,
       value: this.known.valueHash(reference.value),
-      fields: held ?? (about === null ? null : fieldsOf(about)),
+      fields: held ?? about?.hashedFields() ?? null,
       denied: false,
     };
     const relation = this.places.relate(context, sample, person.id);
@@ -151,9 +161,8 @@ export class Learning {
     const samples: Sample[] = [];
     for (const object of listed.slice(0, MAX_OF_LIST)) {
       if (object.resource !== resource.name) continue;
-      this.known.objectKey(resource, object.id as string);
-      const { hi, lo } = this.known.hash;
-      samples.push({ person: person.id, hi, lo, value: 0, fields: fieldsOf(object), denied });
+      object.key(this.known, resource);
+      samples.push({ person: person.id, hi: object.hi, lo: object.lo, value: 0, fields: object.hashedFields(), denied });
     }
     addSamples(context, samples);
     this.places.reviewIfDue(context);
@@ -188,7 +197,7 @@ export class Learning {
           const resource = this.known.resource(service, context.resource);
           this.known.objectKey(resource, pathReference.value);
           const { hi, lo } = this.known.hash;
-          this.objects.learn(hi, lo, resource, object.hashed as Uint32Array, object.hashedFrom, object.hashedLength);
+          this.objects.learn(hi, lo, resource, object);
         }
       }
     }
@@ -196,11 +205,11 @@ export class Learning {
 
   #learnObject(read: Reading, object: AnswerObject, id: string, handing: Handing | null, denied: boolean): void {
     const resource = this.known.resource(read.service, object.resource);
-    this.known.objectKey(resource, id);
-    const { hi, lo } = this.known.hash;
+    object.key(this.known, resource);
+    const { hi, lo } = object;
     // Lists repeat what they embed (the same owner in every element): once is enough.
-    if (!this.objects.learn(hi, lo, resource, object.hashed as Uint32Array, object.hashedFrom, object.hashedLength)) return;
-    this.places.noteId(this.known.valueHash(id), resource);
+    if (!this.objects.learn(hi, lo, resource, object)) return;
+    this.places.noteId(object.idHash(this.known), resource);
     if (handing === null || !(object.inList || object.isRoot) || isNamed(read.reading, object)) return;
     if (!denied) this.lists.handOut(handing, resource, id, hi, lo);
     else if (handing.person.owned === 0) this.lists.broad(handing, hi, lo);

@@ -1,4 +1,4 @@
-import { GRANT, type Knowledge, PERSON, type Resource, SPACE } from './knowledge.js';
+import { GRANT, type Knowledge, PERSON, type Resource } from './knowledge.js';
 import type { Objects } from './objects.js';
 import type { People, Person } from './people.js';
 import type { Places } from './places.js';
@@ -102,9 +102,9 @@ export class Lists {
       if (object.id === null || object.resource !== context.resource || isNamed(reading, object)) continue;
       const seen = new Set<number>();
       for (const field of rule.owners) {
-        for (let i = 0; i < object.paths.length; i++) {
-          if (object.paths[i] !== field.number) continue;
-          const value = object.valueAt(i, this.#known.hash, SPACE.value);
+        for (let i = object.from; i < object.to; i++) {
+          if (object.all.paths[i] !== field.number) continue;
+          const value = object.valueAt(i, this.#known);
           if (seen.has(value)) continue;
           seen.add(value);
           named.set(value, [field.kind, (named.get(value)?.[1] ?? 0) + 1]);

@@ -1,3 +1,4 @@
+import type { AnswerObject } from './answer.js';
 import { Details } from './details.js';
 import type { Knowledge, Resource } from './knowledge.js';
 import type { KnownRule } from './sheet.js';
@@ -17,8 +18,12 @@ export class Objects {
     private readonly party: (hi: number, lo: number, value: number, kind: number) => void,
   ) {}
 
-  /** Notes what an answer said about the object with this key. False when the same answer said the same before. */
-  learn(hi: number, lo: number, resource: Resource, fields: Uint32Array, from: number, length: number): boolean {
+  /** Notes what an answer said about the object with this key; its fields must be hashed. False when the same answer said the same before. */
+  learn(hi: number, lo: number, resource: Resource, object: AnswerObject): boolean {
+    const fields = object.all.hashed;
+    if (fields === null) return false;
+    const from = 2 * object.from;
+    const length = 2 * (object.to - object.from);
     if (this.details.note(hi, lo, resource.number, fields, from, length)) return false;
     if (resource.rule !== undefined) this.#writeOwner(hi, lo, fields, from, length, resource.rule);
     return true;

@@ -169,12 +169,12 @@ t.test('objects of answers', async (t) => {
   t.same(objects({ _embedded: { orders: [{ order_id: 7 }] } }, ''), ['order:7 list']);
   const api = readAnswer({ data: { type: 'orders', id: '1', relationships: { owner: { data: { type: 'users', id: '9' } } } } }, 'order')[0];
   t.ok(
-    api.paths.some((path, index) => pathName(path).endsWith('owner.id') && api.values[index] === '9'),
+    api.all.paths.some((path, index) => pathName(path).endsWith('owner.id') && api.all.values[index] === '9'),
     'JSON:API relationship',
   );
   const hal = readAnswer({ id: 1, _links: { patient: { href: '/patients/9' } } }, 'x')[0];
   t.ok(
-    hal.paths.some((path, index) => pathName(path).includes('patient') && hal.values[index] === '9'),
+    hal.all.paths.some((path, index) => pathName(path).includes('patient') && hal.all.values[index] === '9'),
     'HAL link',
   );
   t.same(objects('text'), []);

@@ -39,8 +39,3 @@ export function subjectOf(objects: readonly AnswerObject[], reference: Reference
     for (const object of objects) if (object.isRoot && !object.inList) return object;
   return null;
 }
-
-/** A copy of an object's hashed fields. */
-export function fieldsOf(object: AnswerObject): Uint32Array | null {
-  return object.hashed?.slice(object.hashedFrom, object.hashedFrom + object.hashedLength) ?? null;
-}

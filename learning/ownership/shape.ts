@@ -57,16 +57,27 @@ export function isIdentifier(value: string): boolean {
   const length = value.length;
   if (length === 0 || length > 200) return false;
   let digits = 0;
-  let marks = 0;
+  let dots = 0;
   for (let i = 0; i < length; i++) {
     const code = value.charCodeAt(i);
-    if (code <= 32 || code === 34 || code === 60 || code === 62 || code === 123 || code === 125) return false;
+    if (code <= 32) return false;
     if (code >= 48 && code <= 57) digits++;
-    else if (code === 45 || code === 46) marks++;
+    else if (code === 46) dots++;
+    else if (code === 34 || code === 60 || code === 62 || code === 123 || code === 125) return false;
   }
-  // Only dates and decimal numbers are left out, and both begin with a digit.
-  if (marks === 0 || digits < 2 || value.charCodeAt(0) > 57) return true;
-  return !/^\d{4}-\d\d-\d\d(?:[T ].*)?$/.test(value) && !/^\d+\.\d+$/.test(value);
+  if (digits < 2) return true;
+  const isDecimal = dots === 1 && digits === length - 1 && value.charCodeAt(0) !== 46 && value.charCodeAt(length - 1) !== 46;
+  return !isDecimal && !isDate(value);
+}
+
+/** `2026-11-21`, with or without a time behind it. */
+function isDate(value: string): boolean {
+  if (value.length < 10 || value.charCodeAt(4) !== 45 || value.charCodeAt(7) !== 45) return false;
+  for (let i = 0; i < 10; i++) {
+    const code = value.charCodeAt(i);
+    if (i !== 4 && i !== 7 && (code < 48 || code > 57)) return false;
+  }
+  return value.length === 10 || value.charCodeAt(10) === 84;
 }
 
 const INTEGER = /^-?\d+$/;

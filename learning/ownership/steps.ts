@@ -24,6 +24,8 @@ export class Key {
   readonly idRank: number;
   /** It holds fields of the object itself, not another object. */
   readonly isOwnPart: boolean;
+  /** It may say what the object is. */
+  readonly isType: boolean;
   #resource = '';
   #isIdOfIt = false;
 
@@ -33,6 +35,7 @@ export class Key {
     const first = ID_KEYS.indexOf(spelling);
     const second = SECOND_ID_KEYS.indexOf(spelling);
     this.idRank = first >= 0 ? first : second >= 0 ? ID_KEYS.length + second : NO_ID_RANK;
+    this.isType = spelling === 'type' || spelling === '__typename';
     this.isOwnPart = spelling === 'attributes' || spelling === 'relationships' || spelling === '_links' || spelling.startsWith('$');
   }
 
@@ -48,6 +51,8 @@ export class Key {
 
 /** A way from the top of an object down to a field. */
 export class Step {
+  /** The step beside this one that came after it last. */
+  next: Step | null = null;
   readonly #children = new Map<string, Step>();
   #members: Map<string, number> | null = null;
   #path = UNASKED;
@@ -55,6 +60,7 @@ export class Step {
 
   constructor(
     readonly key: Key,
+    readonly spelling: string,
     private readonly at: string,
   ) {}
 
@@ -76,10 +82,19 @@ export class Step {
     if (step === undefined) {
       const key = keyOf(spelling);
       const at = key.isEnvelope && depth > 0 ? this.at : this.at === '' ? key.folded : `${this.at}.${key.folded}`;
-      step = new Step(key, at);
+      step = new Step(key, spelling, at);
       this.#children.set(spelling, step);
       made++;
     }
+    return step;
+  }
+
+  /** The same at the top, where objects of a list have the same keys in the same order: after `before` there mostly comes what came last time. */
+  childAfter(before: Step, spelling: string): Step {
+    const { next } = before;
+    if (next !== null && next.spelling === spelling) return next;
+    const step = this.child(spelling, 0);
+    before.next = step;
     return step;
   }
 
@@ -115,7 +130,7 @@ export function stepsBelow(): Step {
   if (top === null || made > MAX_STEPS) {
     keys = new Map();
     made = 0;
-    top = new Step(keyOf(''), '');
+    top = new Step(keyOf(''), '', '');
   }
   return top;
 }

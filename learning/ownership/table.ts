@@ -215,9 +215,10 @@ export class Table {
     let to = 0;
     for (let at = 0; at < segment.length; at += WORDS) {
       if (segment[at + 1] === 0) continue;
-      out.set(segment.subarray(at, at + WORDS), to);
-      if (!stamped) out[to] = ((index << STAMP_SHIFT) | (segment[at] & KEY_BITS)) >>> 0;
-      to += WORDS;
+      out[to++] = stamped ? segment[at] : (index << STAMP_SHIFT) | (segment[at] & KEY_BITS);
+      out[to++] = segment[at + 1];
+      out[to++] = segment[at + 2];
+      out[to++] = segment[at + 3];
     }
     return out;
   }
@@ -240,7 +241,11 @@ export class Table {
       if (old[at + 1] === 0) continue;
       let place = startOf(old[at + 1], places);
       while (grown[place * WORDS + 1] !== 0) if (++place === places) place = 0;
-      grown.set(old.subarray(at, at + WORDS), place * WORDS);
+      const to = place * WORDS;
+      grown[to] = old[at];
+      grown[to + 1] = old[at + 1];
+      grown[to + 2] = old[at + 2];
+      grown[to + 3] = old[at + 3];
     }
     this.#segments[index] = grown;
     return grown;
