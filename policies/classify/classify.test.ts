@@ -102,6 +102,38 @@ t.test('context decides where form cannot', async (t) => {
     );
 });
 
+t.test('a token of letters alone is found, a word that begins like one is not', async (t) => {
+  const typesOf = (value: string) => classifier.classifyBody(JSON_TYPE, Buffer.from(JSON.stringify({ title: value }))).map((match) => match.type);
+  t.same(typesOf(`AKIA${'QWERTYUIOPASDFGH'}`), ['aws_access_key']);
+  t.same(typesOf('AKIAQWERTY'), []);
+  t.same(typesOf('Akiajustalongword'), []);
+});
+
+t.test('names that come in another order, or with values missing, still speak for their values', async (t) => {
+  const items = [
+    { id: 1, ssn: '536-22-8714', createdAt: '2026-03-04T05:06:07.123+01:00', note: 'x' },
+    { id: 2, createdAt: '2026-03-04T05:06:07Z', ssn: '536-22-8715', note: 'y' },
+    { ssn: '536-22-8716' },
+    { id: 4, inner: { id: 5, ssn: '536-22-8717', 'ssn ': 1 }, note: 'z' },
+    { createdAt: '2026-03-04T05:06 +4915112345678' },
+  ];
+  const found = classifier.classifyBody(JSON_TYPE, Buffer.from(JSON.stringify(items)));
+  t.same(
+    found.filter((match) => match.type === 'us_ssn').map((match) => match.path),
+    ['[*].ssn', '[*].ssn', '[*].ssn', '[*].inner.ssn'],
+  );
+  t.ok(
+    found.some((match) => match.type === 'phone'),
+    'what only begins like a point in time is read on',
+  );
+});
+
+t.test('more values than anybody counts are all found', async (t) => {
+  const many = Array.from({ length: 3000 }, (_, index) => `mail${index}@example.org`);
+  t.equal(classifier.classifyBody(JSON_TYPE, Buffer.from(JSON.stringify(many))).length, 3000);
+  t.equal(classifier.classifyBody(['content-type', 'text/plain'], Buffer.from(many.join(' '))).length, 3000);
+});
+
 t.test('options narrow the search', async (t) => {
   const input = Buffer.from('{"m":"jo@example.com","s":"536-22-8726"}');
   t.same(

@@ -93,7 +93,8 @@ export function walkJson(collector: Collector, start: number, end: number, root:
         if (escaped) {
           const copy = unescapeJson(bytes, from, to);
           collector.decoded(copy.bytes, key, path, copy.map);
-        } else if ((mask & TELLING) !== 0 || (key !== null && key.types.length > 0)) collector.value(from, to, key, true, path);
+        } else if ((mask & TELLING) !== 0 || (key !== null && key.types.length > 0) || scan.mayBeIssued(from, to))
+          collector.value(from, to, key, true, path);
         if (collector.full) return;
       }
       continue;

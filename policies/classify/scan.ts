@@ -60,11 +60,14 @@ const MAX_PARTS = 9;
 const WORDS_BEFORE = 72;
 const WORDS_AFTER = 24;
 const MAX_KEYED = 512;
+const SHORTEST_TOKEN = 16;
 /** Readings of the same bytes are found within so many of the last matches. */
 const LOOK_BACK = 12;
 /** Confidence that a value loses when the words around it say that it is merely a number. */
 const AGAINST_COST = 0.3;
 
+/** Readings that policies act on are at least this sure. */
+const LEAST_SURE = 0.5;
 /** `2026-03-04T05:06`: zero for a digit. */
 const DATE_TIME = new Uint8Array(16);
 for (const [at, byte] of [
@@ -145,6 +148,7 @@ export class Scan {
     this.nameStart = this.nameEnd = start;
     const bytes = this.bytes;
     const { shapes, coarse, prefixes } = this.tables;
+    const isPlain = (key === null || key.types.length === 0) && this.minConfidence >= LEAST_SURE;
     let i = start;
     while (i < end && this.matches.length < this.maxMatches) {
       const first = bytes[i];
@@ -153,7 +157,7 @@ export class Scan {
         i = (kind & TRIGGER) !== 0 ? this.#trigger(first, i) : i + 1;
         continue;
       }
-      if (kind === DIGIT && i === start && isDateTime(bytes, i, end)) break;
+      if (kind === DIGIT && i === start && isPlain && isDateTime(bytes, i, end)) break;
       let mask = 0;
       let seen = 0;
       let trimmed = i;
@@ -216,6 +220,12 @@ export class Scan {
       i = next;
     }
     if (whole && key !== null && key.types.length > 0) this.keyed(key, start, end);
+  }
+
+  /** A value of letters alone may still be a vendor's token: it begins like one. */
+  mayBeIssued(start: number, end: number): boolean {
+    const { bytes } = this;
+    return end - start >= SHORTEST_TOKEN && this.tables.prefixes[prefixHash(bytes[start], bytes[start + 1], bytes[start + 2])] !== undefined;
   }
 
   /** A field name spoke for some types: is the whole value one of them? */
@@ -444,7 +454,7 @@ function outlineOf(bytes: Uint8Array, start: number, end: number): number {
 
 const isDigit = (byte: number): boolean => (CLASS[byte] & DIGIT) !== 0;
 
-/** The whole region is a point in time (RFC 3339: `2026-03-04T05:06:07.123Z`), in which nothing is found by its form. */
+/** The whole region is a point in time (RFC 3339: `2026-03-04T05:06:07.123Z`), in which nothing is found by its form alone. */
 function isDateTime(bytes: Uint8Array, start: number, end: number): boolean {
   if (end - start < 16 || bytes[start + 10] !== 0x54) return false;
   for (let i = 0; i < 16; i++) {
