@@ -3,7 +3,7 @@ import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { CidrSet, canonicalIp, type HttpVersion, type Mode, type Peer } from '../exchange/index.js';
-import { accessLine } from './access-log.js';
+import { accessLine, UNKNOWN } from './access-log.js';
 import { faultRefusal, pageFor } from './block-page.js';
 import { clientBehind } from './client-address.js';
 import { ClientConnection, connectionOf, knownConnection } from './connection.js';
@@ -13,9 +13,11 @@ import { Forward } from './forward.js';
 import type { GatewayConfig, Limits } from './options.js';
 import { Passage } from './passage.js';
 import type { BlockVerdict, GatewayPorts } from './ports.js';
+import { isPlenty, Repeats } from './repeats.js';
 import type { RequestBody } from './request-body.js';
 import { RequestHead, readTarget, resolvedPath } from './request-head.js';
 import { authority, Service, ServiceRouter } from './services.js';
+import { turnAway } from './turn-away.js';
 
 /**
  * What all listeners of one process share: services, limits, ports, counters. `enter` is where a request starts; the order of its steps is the
@@ -35,6 +37,7 @@ export class GatewayCore {
   draining = false;
   /** Real peers of connections that came with a PROXY header, by the address and port of the socket. */
   readonly proxied = new Map<string, Peer>();
+  private readonly repeats = new Repeats();
   private readonly sweep: NodeJS.Timeout;
 
   /** Throws WeirError for services that cannot stand together and unreadable files. */
@@ -140,6 +143,11 @@ export class GatewayCore {
       if (chain.ip !== client.ip) client = { ip: chain.ip, port: 0 };
     }
     const block = this.blockOf(connection, client, service);
+    const repeat =
+      block === null || block.action === 'close' || block.action === 'tarpit' ? null : this.repeats.of(client.ip, block.id, nowMs);
+    if (repeat !== null && isPlenty(repeat) && upgradeHead === null) {
+      if (turnAway(this, { repeat, service, client, connection, head, target, req, res })) return;
+    }
 
     const passage = new Passage(
       {
@@ -163,6 +171,7 @@ export class GatewayCore {
       this.counters,
     );
     new Forward(this, service, passage, head, connection, hops, req, res, upgradeHead).start(block);
+    if (repeat !== null && repeat.incident === '' && passage.incident !== undefined) repeat.incident = passage.incident;
   }
 
   /** An upgrade request: the same way as any other, with a response on the raw socket until the upstream agrees. */
@@ -227,27 +236,14 @@ export class GatewayCore {
   logFault(code: FaultCode, client: Peer, method: string, host: string, target: string): void {
     this.ports.accessLog?.write(
       accessLine({
+        ...UNKNOWN,
         atMs: this.ports.nowMs(),
-        exchangeId: '',
-        requestId: '',
-        traceparent: '',
         client: client.ip,
-        service: '',
         method,
         host,
         target: target.slice(0, 2048),
-        version: '',
         status: FAULTS[code].status,
-        requestBytes: 0,
-        responseBytes: 0,
-        durationMs: 0,
-        upstreamMs: null,
-        upstream: '',
-        outcome: 'failed',
-        incident: undefined,
         fault: code,
-        principal: null,
-        rules: '',
       }),
     );
   }
@@ -265,7 +261,6 @@ export class GatewayCore {
 }
 
 const NO_HOPS: readonly string[] = [];
-
 function withoutPseudo(raw: readonly string[], host: string): string[] {
   const list = ['host', host];
   for (let index = 0; index < raw.length; index += 2) if (raw[index].charCodeAt(0) !== 58) list.push(raw[index], raw[index + 1]);

@@ -39,6 +39,8 @@ export class Counters {
   connections = 0;
   connectionsOpen = 0;
   blocklistActed = 0;
+  /** Of those, answered without a record: the same client, again and again. */
+  blocklistRepeats = 0;
   blocklistWouldAct = 0;
   teeDrops = 0;
   overflows = 0;

@@ -365,6 +365,48 @@ t.test('blocklist', async (t) => {
   t.equal((await ask('/', { headers: { 'x-api-key': 'mallory' } })).status, 403, 'by principal, on the same connection');
 });
 
+t.test('a blocked client that goes on asking is answered without a record', async (t) => {
+  let nowMs = 1_000_000;
+  let blockId = 'b1';
+  const lines: string[] = [];
+  const { ask, exchanges, gateway } = await start(
+    t,
+    {},
+    {
+      nowMs: () => nowMs,
+      blocklist: { version: 1, check: (_ip, principal) => (principal === 'p_friend' ? null : { id: blockId, reason: 'r' }) },
+      principals: {
+        read: (headers) =>
+          headers.includes('friend') ? { key: 'p_friend', kind: 'api-key', carrier: 'header:x-api-key', label: '' } : null,
+      },
+      accessLog: { write: (line) => void lines.push(line), stats: () => ({ written: lines.length, dropped: 0 }) },
+    },
+  );
+  const incidents = new Set<string>();
+  for (let index = 0; index < 15; index++) {
+    const { status, text } = await ask('/');
+    t.equal(status, 403);
+    if (index === 0 || index >= 10) incidents.add(JSON.parse(text).incident);
+  }
+  t.equal(exchanges.length, 10, 'ten of a second are recorded');
+  t.strictSame([...incidents], [exchanges[0].outcome.incidentId], 'all others name the incident of the first');
+  t.match(gateway.stats(), { blocklistActed: 15, blocklistRepeats: 5 });
+  t.match(JSON.parse(lines.at(-1)!), { status: 403, outcome: 'blocked', rules: 'blocklist/b1', incident: [...incidents][0] });
+  t.match((await ask('/', { headers: { accept: 'text/html' } })).headers.get('content-type'), /html/, 'in the form it asks for');
+  const posted = await ask('/', { method: 'POST', body: 'x'.repeat(100) });
+  t.equal(posted.status, 403, 'with a body');
+  t.equal((await ask('/', { headers: { 'x-api-key': 'friend' } })).status, 200, 'who may pass passes');
+  const recorded = exchanges.length;
+  blockId = 'b2';
+  await ask('/');
+  t.equal(exchanges.length, recorded + 1, 'another block is recorded');
+  for (let index = 0; index < 12; index++) await ask('/');
+  nowMs += 1_000;
+  const before = exchanges.length;
+  await ask('/');
+  t.equal(exchanges.length, before + 1, 'so is the next second');
+});
+
 t.test('block pages of a service', async (t) => {
   const { ask } = await start(
     t,

@@ -94,6 +94,12 @@ function single(counters: Counters, family: Family, line: Line): void {
     ['weir_gateway_connections_total', 'counter', 'Client connections accepted.', counters.connections],
     ['weir_gateway_connections_open', 'gauge', 'Client connections open now.', counters.connectionsOpen],
     ['weir_gateway_blocklist_acted_total', 'counter', 'Requests stopped by the blocklist.', counters.blocklistActed],
+    [
+      'weir_gateway_blocklist_repeats_total',
+      'counter',
+      'Of those, answered and logged, not recorded: more than ten a second of one client.',
+      counters.blocklistRepeats,
+    ],
     ['weir_gateway_blocklist_would_act_total', 'counter', 'Requests the blocklist would have stopped.', counters.blocklistWouldAct],
     ['weir_gateway_tee_drops_total', 'counter', 'Exchanges that were not recorded because the stream was full.', counters.teeDrops],
     ['weir_gateway_body_overflows_total', 'counter', 'Bodies larger than a blocking rule inspects.', counters.overflows],

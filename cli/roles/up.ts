@@ -19,6 +19,7 @@ import {
 import type { Config } from '../config.js';
 import type { DataDir } from '../data-dir.js';
 import { openSharedMaps } from '../shared-maps.js';
+import { putHelpersBehind } from '../wiring/priority.js';
 import {
   type AdminThreadData,
   type EngineThreadData,
@@ -46,6 +47,7 @@ export interface AdminReady {
 const entry = (file: string): URL => new URL(`../${file}.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url);
 
 export async function runUp(config: Config, data: DataDir, version: string, log: (message: string) => void): Promise<RunningUp> {
+  putHelpersBehind();
   const { redis } = config.stream;
   const shared = createSharedState({ dir: data.path, ...(redis === undefined ? {} : { redis: { url: redis } }) });
   const closing: (() => Promise<void>)[] = [() => shared.close()];

@@ -1,4 +1,5 @@
 import { parentPort } from 'node:worker_threads';
+import { yieldToGateway } from './priority.js';
 import { type FromThread, startFailed } from './threads.js';
 
 /** A role that runs in a thread: what it tells when it is ready, and how it ends. */
@@ -11,6 +12,7 @@ export interface ThreadRole<Ready> {
 export async function runThread<Ready>(start: (log: (message: string) => void) => Promise<ThreadRole<Ready>>): Promise<void> {
   const port = parentPort;
   if (port === null) throw new Error('this file runs in a worker thread only');
+  yieldToGateway();
   const say = (message: FromThread<Ready>) => port.postMessage(message);
   try {
     const role = await start((message) => say({ kind: 'log', message }));

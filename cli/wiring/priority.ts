@@ -1,0 +1,34 @@
+/** Who goes first when there are more threads than cores: the gateway's, because a client waits for it. Linux only; elsewhere nothing happens. */
+import { readdirSync, readlinkSync } from 'node:fs';
+import { setPriority } from 'node:os';
+import { setFlagsFromString } from 'node:v8';
+
+/** Of nice(2): about a tenth of the share of the gateway's thread where both want one core, all of it where nobody else wants it. */
+const BEHIND = 10;
+const HELPERS_BEHIND = 5;
+
+/** Puts the calling thread behind the gateway's: engine, admin and sensor may be late, an answer may not. */
+export function yieldToGateway(): void {
+  // A link that names the calling thread: proc(5).
+  quietly(() => setPriority(Number(readlinkSync('/proc/thread-self').split('/').at(-1)), BEHIND));
+}
+
+/**
+ * Called before other threads are started. V8's helper threads, which compile and collect for all threads of the process, come behind the gateway's; and
+ * nobody waits for them in a collection of the young generation, which would hold up the gateway until the last of them had been given a core.
+ */
+export function putHelpersBehind(): void {
+  setFlagsFromString('--no-parallel-scavenge');
+  quietly(() => {
+    for (const task of readdirSync('/proc/self/task').map(Number)) if (task !== process.pid) setPriority(task, HELPERS_BEHIND);
+  });
+}
+
+/** Priorities are a help, not a need: a system that has none of this or forbids it goes on without. */
+function quietly(act: () => void): void {
+  try {
+    act();
+  } catch {
+    // Nothing to be done about it, and nothing is wrong.
+  }
+}
