@@ -12,6 +12,16 @@ import { signIn } from './routes/sessions.js';
 const COOKIE = 'weir_sso';
 const FLOW_MS = 10 * 60_000;
 
+/** Why a sign-in ended without one; browsers are led back to the sign-in page with the name. */
+const REASONS = {
+  late: 'signing in took too long',
+  groups: 'none of your groups may use weir',
+  disabled: 'this user is disabled',
+  begun: 'this sign-in was not begun here',
+  failed: 'single sign-on failed',
+} as const;
+const failed = (reason: keyof typeof REASONS, cause?: unknown) => new AdminError('ADMIN_SIGN_IN_FAILED', REASONS[reason], { cause });
+
 /** Loaded when somebody signs in with it. */
 type OpenIdClient = typeof import('openid-client');
 
@@ -30,7 +40,7 @@ export function registerOidc(
       oidc.clientId,
       oidc.clientSecret,
       undefined,
-      oidc.insecure ? { execute: [client.allowInsecureRequests] } : undefined,
+      isPlainLoopback(oidc.issuer) ? { execute: [client.allowInsecureRequests] } : undefined,
     );
     // A provider that is down at the first try may be up at the next.
     discovered.catch(() => {
@@ -41,6 +51,15 @@ export function registerOidc(
   const callback = (request: FastifyRequest) =>
     new URL('/api/v1/session/oidc/callback', context.options.publicUrl ?? `${request.protocol}://${request.headers.host}`);
   const secure = context.options.behindTls === true || context.options.tls !== undefined ? '; Secure' : '';
+
+  /** People are led back to where they can sign in, and told why; programs get the problem. */
+  const giveUp = (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
+    const known = error instanceof AdminError ? error : failed('failed', error);
+    if (known !== error) context.options.log?.('warn', `single sign-on failed: ${error instanceof Error ? error.message : String(error)}`);
+    if (!request.headers.accept?.includes('text/html')) return refuse(known, request, reply);
+    const reason = Object.entries(REASONS).find(([, text]) => text === known.message)?.[0] ?? 'failed';
+    return reply.redirect(`/welcome?problem=${reason}`);
+  };
 
   app.get('/api/v1/session/oidc', async (request, reply) => {
     try {
@@ -62,7 +81,7 @@ export function registerOidc(
       );
       return reply.redirect(address.href);
     } catch (error) {
-      return refuse(error, request, reply);
+      return giveUp(error, request, reply);
     }
   });
 
@@ -74,7 +93,7 @@ export function registerOidc(
         nonce: string;
         untilMs: number;
       };
-      if (kept.untilMs < context.nowMs()) throw new AdminError('ADMIN_SIGN_IN_FAILED', 'signing in took too long');
+      if (kept.untilMs < context.nowMs()) throw failed('late');
       const client = await import('openid-client');
       const address = new URL(request.url, callback(request));
       const tokens = await client.authorizationCodeGrant(await configuration(client), address, {
@@ -84,9 +103,9 @@ export function registerOidc(
         idTokenExpected: true,
       });
       const claims = tokens.claims();
-      if (claims === undefined) throw new AdminError('ADMIN_SIGN_IN_FAILED', 'the provider sent no id token');
+      if (claims === undefined) throw failed('failed', 'no id token');
       const role = roleOf(oidc, claims);
-      if (role === null) throw new AdminError('ADMIN_SIGN_IN_FAILED', 'none of your groups may use weir');
+      if (role === null) throw failed('groups');
       const user = await userFor(context, claims, role);
       const nowMs = context.nowMs();
       const call = {
@@ -115,12 +134,15 @@ export function registerOidc(
         .type('text/html; charset=utf-8')
         .send('<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="0;url=/"><title>weir</title><a href="/">weir</a>');
     } catch (error) {
-      const known = error instanceof AdminError ? error : new AdminError('ADMIN_SIGN_IN_FAILED', 'single sign-on failed', { cause: error });
-      if (known !== error)
-        context.options.log?.('warn', `single sign-on failed: ${error instanceof Error ? error.message : String(error)}`);
-      return refuse(known, request, reply);
+      return giveUp(error, request, reply);
     }
   });
+}
+
+/** Without TLS only on this machine: for a provider beside weir, and for tests. */
+function isPlainLoopback(issuer: string): boolean {
+  const { protocol, hostname } = new URL(issuer);
+  return protocol === 'http:' && ['127.0.0.1', '[::1]', 'localhost'].includes(hostname);
 }
 
 type Claims = Readonly<Record<string, unknown>> & { readonly iss: string; readonly sub: string };
@@ -138,7 +160,7 @@ async function userFor(context: Context, claims: Claims, role: Role) {
   const email = typeof claims.email === 'string' ? claims.email : '';
   const known = await context.store.accounts.user('oidcSubject', subject);
   if (known !== null) {
-    if (known.disabled) throw new AdminError('ADMIN_SIGN_IN_FAILED', 'this user is disabled');
+    if (known.disabled) throw failed('disabled');
     return known.role === role ? known : context.store.accounts.changeUser(known.id, { role, email });
   }
   const wanted = (typeof claims.preferred_username === 'string' && claims.preferred_username) || email || claims.sub;
@@ -166,7 +188,6 @@ function opened(value: string, secret: string): string {
   const text = Buffer.from(body, 'base64url').toString();
   const given = Buffer.from(tag, 'base64url');
   const wanted = mac(text, secret);
-  if (given.length !== wanted.length || !timingSafeEqual(given, wanted))
-    throw new AdminError('ADMIN_SIGN_IN_FAILED', 'this sign-in was not begun here');
+  if (given.length !== wanted.length || !timingSafeEqual(given, wanted)) throw failed('begun');
   return text;
 }

@@ -39,6 +39,4 @@ export interface OidcOptions {
   readonly roles: Readonly<Record<string, 'viewer' | 'analyst' | 'admin'>>;
   /** Role of people whose claim matches nothing; null refuses them. */
   readonly otherwise: 'viewer' | 'analyst' | 'admin' | null;
-  /** Permits an http:// issuer, for tests on loopback. */
-  readonly insecure?: boolean;
 }

@@ -175,7 +175,7 @@ t.test('single sign-on: code flow with PKCE against a provider', async (t) => {
   });
   const world = await createWorld({
     publicUrl: 'http://weir.test',
-    oidc: { name: 'Example', issuer, clientId: 'weir', clientSecret: 's', roles: { security: 'analyst' }, otherwise: null, insecure: true },
+    oidc: { name: 'Example', issuer, clientId: 'weir', clientSecret: 's', roles: { security: 'analyst' }, otherwise: null },
   });
   t.teardown(() => world.close());
   const flow = async (change: (callback: URL) => void = () => undefined, cookieOf?: string) => {

@@ -28,7 +28,7 @@ const role = z.enum(['viewer', 'analyst', 'admin']);
 const oidcSchema = z
   .strictObject({
     name: z.string().default('single sign-on').describe('On the button'),
-    issuer: z.url(),
+    issuer: z.url().describe('https://, or http:// on this machine'),
     clientId: z.string(),
     clientSecret: z.string().optional(),
     roleClaim: z.string().default('groups').describe('The claim that names groups or roles'),

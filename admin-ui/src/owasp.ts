@@ -53,3 +53,26 @@ export const OWASP: Readonly<Record<string, { readonly name: string; readonly wh
 };
 
 export const owaspAddress = (page: string) => `https://owasp.org/API-Security/editions/2023/en/${page}/`;
+
+/** Why it matters, for causes that say more than their category. */
+const BY_CWE: Readonly<Record<string, string>> = {
+  'CWE-22': 'The server hands over files that were never meant to leave it: sources, keys, passwords.',
+  'CWE-78': 'An attacker runs commands on the server, and from there reaches whatever it can reach.',
+  'CWE-79': "Script of an attacker runs in other people's browsers, with their sessions.",
+  'CWE-89': 'An attacker can read and change everything in the database through this one value.',
+  'CWE-94': 'An attacker runs code of their own on the server.',
+  'CWE-200': 'What is sent out by mistake cannot be taken back; whoever saw it may use it.',
+  'CWE-287': 'Somebody else can act as a user, and all that the user may do is theirs.',
+  'CWE-306': 'Anybody on the network can do this, without being anyone.',
+  'CWE-307': 'Passwords can be guessed at the speed of a machine.',
+  'CWE-611': 'The XML parser can be made to read files of the server and to call addresses inside the network.',
+  'CWE-639': "Whoever can name an object can have it: one account is enough to go through other people's data, one id after the other.",
+  'CWE-862': 'Ordinary users reach what is meant for others; often that is the whole system.',
+  'CWE-918': 'The server can be made to call addresses of the inside network and to hand over what they answer.',
+  'CWE-943': 'An attacker can make the database find what it should not, and log in without a password.',
+};
+
+/** Null where nothing sure can be said. */
+export function whyItMatters(issue: { readonly cwe: string; readonly owasp: string }): string | null {
+  return BY_CWE[issue.cwe] ?? OWASP[issue.owasp]?.why ?? null;
+}

@@ -218,7 +218,7 @@ function Timeline({ id }: { readonly id: string }) {
     queryFn: () => answer(api.GET('/api/v1/actors/{id}/timeline', { params: { path: { id }, query: { limit: 100, sort: '-at' } } })),
   });
   return (
-    <Card title="Timeline" aside={<Export path={`/actors/${encodeURIComponent(id)}/timeline`} query={{}} />}>
+    <Card title="Timeline" aside={<Export path={`/actors/${encodeURIComponent(id)}/timeline`} query={{}} small />}>
       <Await query={query}>
         {({ items }) =>
           items.length === 0 ? (
@@ -263,7 +263,7 @@ function Findings({ id }: { readonly id: string }) {
     queryFn: () => answer(api.GET('/api/v1/actors/{id}/findings', { params: { path: { id }, query: { limit: 50, sort: '-at' } } })),
   });
   return (
-    <Card title="Findings" aside={<Export path={`/actors/${encodeURIComponent(id)}/findings`} query={{}} />}>
+    <Card title="Findings" aside={<Export path={`/actors/${encodeURIComponent(id)}/findings`} query={{}} small />}>
       <Await query={query}>
         {({ items }) =>
           items.length === 0 ? (

@@ -19,7 +19,7 @@ const ACCESS_COLOR = { public: 'orange', partner: 'blue', private: 'gray', unkno
 const COLUMNS: readonly Column<Row>[] = [
   {
     name: 'Endpoint',
-    width: 'minmax(220px, 3fr)',
+    width: 'minmax(200px, 3fr)',
     sort: 'template',
     cell: (row) => (
       <Link to="/inventory/$id" params={{ id: row.id }} title={`${row.method} ${row.template}`}>
@@ -30,7 +30,7 @@ const COLUMNS: readonly Column<Row>[] = [
   { name: 'Service', width: 'minmax(80px, 1fr)', fromPx: 1150, cell: (row) => <span title={row.service}>{row.service}</span> },
   {
     name: 'Risk',
-    width: '108px',
+    width: '100px',
     sort: 'risk',
     cell: (row) => (
       <span title={row.riskReasons.join('\n')}>
@@ -40,7 +40,7 @@ const COLUMNS: readonly Column<Row>[] = [
   },
   {
     name: 'Access',
-    width: '84px',
+    width: '80px',
     cell: (row) =>
       row.access === 'unknown' ? (
         <span className="dimmed small" title="Too little traffic so far to tell who may use it">
@@ -52,15 +52,15 @@ const COLUMNS: readonly Column<Row>[] = [
   },
   {
     name: 'Auth',
-    width: '112px',
+    width: '106px',
     cell: (row) => (row.authRequired === false ? <Mark color="orange">not needed</Mark> : <Marks values={row.auth} most={1} />),
   },
-  { name: 'Data types', width: 'minmax(150px, 1.4fr)', cell: (row) => <Marks values={row.dataTypes} color="grape" most={1} /> },
-  { name: 'Tags', width: 'minmax(150px, 1.4fr)', fromPx: 900, cell: (row) => <Marks values={row.tags} most={1} /> },
-  { name: 'Requests', width: '86px', sort: 'requests', cell: (row) => <span className="num">{short(row.counts.requests)}</span> },
-  { name: 'Last day', width: '110px', fromPx: 1000, cell: (row) => <Spark points={row.sparkline} /> },
+  { name: 'Data types', width: 'minmax(136px, 1.3fr)', cell: (row) => <Marks values={row.dataTypes} color="grape" most={1} /> },
+  { name: 'Tags', width: 'minmax(126px, 1.2fr)', fromPx: 900, cell: (row) => <Marks values={row.tags} most={1} /> },
+  { name: 'Requests', width: '80px', sort: 'requests', cell: (row) => <span className="num">{short(row.counts.requests)}</span> },
+  { name: 'Last day', width: '104px', fromPx: 1040, cell: (row) => <Spark points={row.sparkline} /> },
   { name: 'First seen', width: '106px', sort: 'firstSeen', fromPx: 1300, cell: (row) => <Time ms={row.firstSeenMs} /> },
-  { name: 'Last seen', width: '106px', sort: 'lastSeen', cell: (row) => <Time ms={row.lastSeenMs} /> },
+  { name: 'Last seen', width: '98px', sort: 'lastSeen', cell: (row) => <Time ms={row.lastSeenMs} /> },
 ];
 
 export function Inventory() {
@@ -110,20 +110,20 @@ export function Inventory() {
         <SearchFilter placeholder="Search method, path or service" />
         <SearchFilter name="field" placeholder="Field name" narrow />
         {services.data?.items.length !== 1 && <ServiceFilter />}
-        <SelectFilter name="method" label="Method" options={['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS']} width={112} />
-        <SelectFilter name="dataType" label="Data type" options={typeOptions} width={140} />
+        <SelectFilter name="method" label="Method" options={['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS']} width={106} />
+        <SelectFilter name="dataType" label="Data type" options={typeOptions} width={126} />
         <SelectFilter
           name="tag"
           label="Tag"
           options={['shadow', 'zombie', 'unauthenticated', 'sensitive', 'deprecated', 'documented']}
-          width={130}
+          width={108}
         />
-        <SelectFilter name="access" label="Access" options={['public', 'partner', 'private', 'unknown']} width={112} />
+        <SelectFilter name="access" label="Access" options={['public', 'partner', 'private', 'unknown']} width={106} />
         <SelectFilter
           name="auth"
           label="Auth"
           options={['jwt', 'bearer', 'api-key', 'session-cookie', 'basic', 'mtls', 'hmac']}
-          width={124}
+          width={100}
         />
         <SelectFilter
           name="minRisk"
@@ -132,7 +132,7 @@ export function Inventory() {
             { value: '40', label: 'risk ≥ 40' },
             { value: '75', label: 'risk ≥ 75' },
           ]}
-          width={112}
+          width={100}
         />
       </Group>
       <Rows

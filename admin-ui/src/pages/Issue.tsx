@@ -3,7 +3,7 @@ import { useQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useParams } from '@tanstack/react-router';
 import { useState } from 'react';
 import { answer, api, type Schemas } from '../api.ts';
-import { OWASP, owaspAddress } from '../owasp.ts';
+import { OWASP, owaspAddress, whyItMatters } from '../owasp.ts';
 import { Await, Empty, Failed, Waiting } from '../parts/Await.tsx';
 import { BlockActor } from '../parts/BlockActor.tsx';
 import { DecideForm, type Decision } from '../parts/DecideForm.tsx';
@@ -11,6 +11,7 @@ import { ExchangeList } from '../parts/ExchangeList.tsx';
 import { Mark, Place, Severity, Status } from '../parts/Marks.tsx';
 import { Messages, readExchange } from '../parts/Message.tsx';
 import { Card, Facts, Page } from '../parts/Page.tsx';
+import { Proof } from '../parts/Proof.tsx';
 import { Time } from '../parts/Time.tsx';
 import { useWrite } from '../queries.ts';
 import { useMay } from '../session.ts';
@@ -25,6 +26,7 @@ export function Issue() {
     queryFn: () => answer(api.GET('/api/v1/issues/{id}', { params: { path: { id } } })),
   });
   const owasp = OWASP[query.data?.owasp ?? ''];
+  const why = query.data === undefined ? null : whyItMatters(query.data);
   return (
     <Page
       title={query.data?.title ?? 'Issue'}
@@ -104,9 +106,9 @@ export function Issue() {
             <div className="two">
               <Card title="What happened">
                 <Text className="keep-lines">{issue.explanation}</Text>
-                {owasp !== undefined && (
+                {why !== null && (
                   <Text size="sm" c="dimmed" mt="xs">
-                    <b>Why it matters:</b> {owasp.why} ({owasp.name})
+                    <b>Why it matters:</b> {why}
                   </Text>
                 )}
               </Card>
@@ -208,7 +210,8 @@ function Evidence({ issue }: { readonly issue: Detail }) {
     >
       <Stack gap="sm">
         <Text size="sm">
-          <Time ms={proof.atMs} />: {proof.explanation}{' '}
+          <Time ms={proof.atMs} />
+          {proof.explanation === issue.explanation ? '' : `: ${proof.explanation}`}{' '}
           {proof.actor !== null && (
             <Link to="/actors/$id" params={{ id: `${proof.actor.kind}:${proof.actor.value}` }}>
               {proof.actor.label}
@@ -229,14 +232,15 @@ function Evidence({ issue }: { readonly issue: Detail }) {
           </ul>
         )}
         {proof.exchangeIds.slice(-2).map((id) => (
-          <Proof key={id} id={id} evidence={proof.evidence} />
+          <Exchanged key={id} id={id} evidence={proof.evidence} />
         ))}
+        {issue.source.startsWith('scan:') && <Tested issue={issue} />}
       </Stack>
     </Card>
   );
 }
 
-function Proof({ id, evidence }: { readonly id: string; readonly evidence: readonly Schemas['Evidence'][] }) {
+function Exchanged({ id, evidence }: { readonly id: string; readonly evidence: readonly Schemas['Evidence'][] }) {
   const query = useQuery({
     queryKey: ['exchanges', 'one', id],
     queryFn: () => readExchange(id),
@@ -256,6 +260,33 @@ function Proof({ id, evidence }: { readonly id: string; readonly evidence: reado
         </Link>
       </Text>
     </Stack>
+  );
+}
+
+/** What the scan that found it sent and got. */
+function Tested({ issue }: { readonly issue: Detail }) {
+  const query = useQuery({
+    queryKey: ['scans', 'of-endpoint', issue.endpointId],
+    enabled: issue.endpointId !== null,
+    queryFn: () =>
+      answer(api.GET('/api/v1/endpoints/{id}/tests', { params: { path: { id: issue.endpointId ?? '' }, query: { limit: 100 } } })),
+  });
+  if (issue.endpointId === null) return null;
+  return (
+    <Await query={query}>
+      {({ items }) => {
+        const result = items.find((one) => one.issueId === issue.id) ?? items.find((one) => `scan:${one.testId}` === issue.source);
+        if (result === undefined) return <Text c="dimmed">The run that found it is not kept any more.</Text>;
+        return (
+          <>
+            <Proof body={result.body} isExplained />
+            <Link to="/scans/runs/$id" params={{ id: result.runId }}>
+              Open the scan run
+            </Link>
+          </>
+        );
+      }}
+    </Await>
   );
 }
 

@@ -5,6 +5,7 @@ import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import { useState } from 'react';
 import { ApiError, answer, api } from '../api.ts';
 import { AuthContextForm } from '../parts/AuthContexts.tsx';
+import { Failed } from '../parts/Await.tsx';
 import { useServices } from '../parts/filters.tsx';
 import { Card, Page } from '../parts/Page.tsx';
 import { Time } from '../parts/Time.tsx';
@@ -98,6 +99,7 @@ export function NewScan() {
         }}
       >
         <Stack maw={860}>
+          {services.error !== null && <Failed error={services.error} busy={services.isFetching} retry={() => void services.refetch()} />}
           <Card title="What">
             <Stack gap="sm">
               <TextInput
@@ -144,7 +146,7 @@ export function NewScan() {
           </Card>
           <Card title="Which tests">
             <Stack gap="sm">
-              {library.error !== null && <Alert color="gray">{textOf(library.error)}</Alert>}
+              {library.error !== null && <Failed error={library.error} busy={library.isFetching} retry={() => void library.refetch()} />}
               <MultiSelect
                 label="Categories"
                 description="None chosen, and no single test: every test that is on"

@@ -7,7 +7,7 @@ import { answer, api, type Schemas } from '../api.ts';
 import { diffLines } from '../diff.ts';
 import type { JsonSchema } from '../editor/schema.ts';
 import { YamlEditor } from '../editor/YamlEditor.tsx';
-import { Await, Empty } from '../parts/Await.tsx';
+import { Await, Empty, Failed } from '../parts/Await.tsx';
 import { useServices } from '../parts/filters.tsx';
 import { Mark, Method, Status } from '../parts/Marks.tsx';
 import { Card, Page } from '../parts/Page.tsx';
@@ -181,7 +181,7 @@ function Editor({ start, present }: { readonly start: string; readonly present: 
       <Group justify="space-between">
         <Text size="sm" role="status" c={isFine || checked === null ? 'dimmed' : 'red'}>
           {checkError !== null
-            ? `Not checked: ${textOf(checkError)}`
+            ? `Not checked: ${textOf(checkError)} It is checked again with the next change.`
             : checked === null
               ? 'Checking …'
               : errors.length > 0
@@ -208,6 +208,7 @@ function Editor({ start, present }: { readonly start: string; readonly present: 
           {textOf(save.error)}
         </Alert>
       )}
+      {schema.error !== null && <Failed error={schema.error} busy={schema.isFetching} retry={() => void schema.refetch()} />}
       <YamlEditor label="Text of the policy" text={start} readOnly={readOnly} schema={schema.data} check={check} onChange={setText} />
       <div className="two">
         <Cases checked={checked} />

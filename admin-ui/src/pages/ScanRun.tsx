@@ -5,9 +5,10 @@ import { useState } from 'react';
 import { answer, api, type Schemas } from '../api.ts';
 import { Await, Empty, Failed } from '../parts/Await.tsx';
 import { SelectFilter, useFilters } from '../parts/filters.tsx';
-import { Mark, Place, Severity, Status, Yaml } from '../parts/Marks.tsx';
+import { Mark, Place, Severity, Status } from '../parts/Marks.tsx';
 import { Card, Export, Facts, Page } from '../parts/Page.tsx';
 import { PlainTable } from '../parts/PlainTable.tsx';
+import { Proof } from '../parts/Proof.tsx';
 import { Time } from '../parts/Time.tsx';
 import { useWrite } from '../queries.ts';
 import { useMay } from '../session.ts';
@@ -102,12 +103,20 @@ function Results({ run }: { readonly run: Run }) {
   const [shown, setShown] = useState<string | null>(null);
   const query = useQuery({
     queryKey: ['scans', 'results', run.id, filters.verdict],
-    queryFn: () =>
-      answer(
-        api.GET('/api/v1/scan-runs/{id}/results', {
-          params: { path: { id: run.id }, query: { limit: 500, sort: '-severity', verdict: filters.verdict } },
-        }),
-      ),
+    queryFn: async () => {
+      const read = async (verdict: string | undefined) =>
+        (
+          await answer(
+            api.GET('/api/v1/scan-runs/{id}/results', {
+              params: { path: { id: run.id }, query: { limit: 500, sort: '-severity', verdict } },
+            }),
+          )
+        ).items;
+      if (filters.verdict !== undefined) return { items: await read(filters.verdict) };
+      // What was found first; a long run has more results than one page.
+      const [found, all] = await Promise.all([read('vulnerable'), read(undefined)]);
+      return { items: [...found, ...all.filter((one) => one.verdict !== 'vulnerable')] };
+    },
     refetchInterval: isOver(run) ? false : 2_000,
   });
   return (
@@ -155,7 +164,6 @@ function Result({
   readonly isShown: boolean;
   readonly toggle: () => void;
 }) {
-  const body = (result.body ?? {}) as { readonly explanation?: string; readonly reason?: string };
   return (
     <>
       <Table.Tr>
@@ -187,8 +195,7 @@ function Result({
       {isShown && (
         <Table.Tr>
           <Table.Td colSpan={6}>
-            <Text mb="xs">{body.explanation ?? body.reason ?? ''}</Text>
-            <Yaml text={JSON.stringify(result.body, null, 2)} />
+            <Proof body={result.body} />
           </Table.Td>
         </Table.Tr>
       )}

@@ -33,7 +33,7 @@ export function Sources() {
 function Services() {
   const services = useServices();
   return (
-    <Card title="Services and their mode" aside={<Export path="/services" query={{}} />}>
+    <Card title="Services and their mode" aside={<Export path="/services" query={{}} small />}>
       <Await query={services}>
         {({ items }) =>
           items.length === 0 ? (
@@ -92,7 +92,7 @@ function Services() {
 function Running() {
   const sources = useQuery({ queryKey: ['sources'], queryFn: () => answer(api.GET('/api/v1/sources')), refetchInterval: 3_000 });
   return (
-    <Card title="Gateways, sensors and engines" aside={<Export path="/sources" query={{}} />}>
+    <Card title="Gateways, sensors and engines" aside={<Export path="/sources" query={{}} small />}>
       <Await query={sources}>
         {({ items }) =>
           items.length === 0 ? (

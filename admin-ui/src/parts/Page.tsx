@@ -53,7 +53,16 @@ export function Card({ title, aside, children }: { readonly title: string; reado
 }
 
 /** Downloads every row of a list with the filters it has now. */
-export function Export({ path, query }: { readonly path: string; readonly query: Readonly<Record<string, string | undefined>> }) {
+export function Export({
+  path,
+  query,
+  small = false,
+}: {
+  readonly path: string;
+  readonly query: Readonly<Record<string, string | undefined>>;
+  /** Beside the title of a card. */
+  readonly small?: boolean;
+}) {
   const link = (format: string) => {
     const search = new URLSearchParams({ format });
     for (const [name, value] of Object.entries(query)) if (value !== undefined && value !== '') search.set(name, value);
@@ -62,7 +71,7 @@ export function Export({ path, query }: { readonly path: string; readonly query:
   return (
     <Menu position="bottom-end">
       <Menu.Target>
-        <Button variant="default" leftSection={<IconDownload size={16} aria-hidden />}>
+        <Button variant="default" size={small ? 'compact-xs' : 'sm'} leftSection={<IconDownload size={small ? 13 : 16} aria-hidden />}>
           Export
         </Button>
       </Menu.Target>

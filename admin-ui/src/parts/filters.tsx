@@ -44,7 +44,7 @@ export function SearchFilter({
       leftSection={<IconSearch size={16} aria-hidden />}
       value={text}
       className={narrow ? undefined : 'search'}
-      w={narrow ? 150 : undefined}
+      w={narrow ? 132 : undefined}
       data-search={name === 'search'}
       onChange={(event) => {
         setText(event.currentTarget.value);

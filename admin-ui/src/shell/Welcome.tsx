@@ -15,12 +15,22 @@ function use(secret: string): Promise<Session> {
   return using.session;
 }
 
+/** Why single sign-on led back here. */
+const PROBLEMS: Readonly<Record<string, string>> = {
+  late: 'Signing in took too long. Try again.',
+  groups: 'None of your groups may use weir. Ask an admin of weir to let one of them in.',
+  disabled: 'Your user is switched off here. Ask an admin of weir.',
+  begun: 'This sign-in was not begun on this page. Try again.',
+  failed: 'Single sign-on failed. Try again; the log of weir says why.',
+};
+
 /** Where the one-time link leads: `/welcome#SECRET`. The secret stands behind the # so that it is in no log. */
 export function Welcome() {
   const client = useQueryClient();
   const navigate = useNavigate();
   // Read once: the address changes while the next page is on its way.
   const [secret] = useState(() => window.location.hash.slice(1));
+  const [problem] = useState(() => new URLSearchParams(window.location.search).get('problem'));
   const [error, setError] = useState<ApiError | null>(null);
   const enter = useCallback(() => {
     use(secret).then(async (session) => {
@@ -30,7 +40,10 @@ export function Welcome() {
       void navigate({ to: '/', replace: true });
     }, setError);
   }, [client, navigate, secret]);
-  useEffect(enter, [enter]);
+  useEffect(() => {
+    if (problem === null) enter();
+  }, [enter, problem]);
+  if (problem !== null) return <SignIn note={PROBLEMS[problem] ?? PROBLEMS.failed!} />;
   if (error !== null && !error.isAway) {
     return (
       <SignIn
