@@ -157,7 +157,10 @@ export async function runEngine(run: EngineRun): Promise<{ close(): Promise<void
   const publish = () => void maps.status.set(run.id, status(), { expiresAtMs: Date.now() + STATUS_TTL_MS }).catch(() => undefined);
   publish();
   const heartbeat = setInterval(publish, 1000);
-  const sweeper = setInterval(() => void sweep(store, config, run.log), SWEEP_EVERY_MS);
+  let sweeping = Promise.resolve();
+  const sweeper = setInterval(() => {
+    sweeping = sweep(store, config, run.log);
+  }, SWEEP_EVERY_MS);
   const reviewer = setInterval(() => void engine.review(Date.now()), REVIEW_EVERY_MS);
   return {
     async close() {
@@ -174,6 +177,7 @@ export async function runEngine(run: EngineRun): Promise<{ close(): Promise<void
       await run.consumer.close();
       await feed.close();
       policies.book?.close();
+      await sweeping;
       await store.close();
     },
   };
