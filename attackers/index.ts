@@ -14,5 +14,6 @@ export { type FeedSource, fetchFeed } from './feed-fetch.js';
 export { type FeedFormat, type FeedProblem, type ParsedFeed, parseFeed } from './feed-parse.js';
 export { type GeoReader, openGeo } from './geo.js';
 export * from './hits.js';
+export * from './rates.js';
 export * from './score.js';
 export * from './throttle.js';

@@ -3,7 +3,7 @@ import { type Exchange, endpointRef, type Finding, type Observation, type Princi
 import type { TokenLimit } from '../policies/index.js';
 import { exchangeOf } from '../test/support/exchange.js';
 import type { SharedCounters } from '../traffic/index.js';
-import { ActorBook, type ActorRecord, type ScoredFinding, scoreActor, Throttle } from './index.js';
+import { ActorBook, type ActorRecord, type ScoredFinding, SharedRates, scoreActor, Throttle } from './index.js';
 
 const NOW = 1_700_000_000_000;
 const HOUR = 3_600_000;
@@ -196,15 +196,57 @@ t.test('actors: memory is bounded, and everything survives a restart', async (t)
   const book = new ActorBook({ maxActors: 50 });
   book.report(finding(0, address));
   for (let n = 1; n < 400; n++) book.observe(observation(n, { ip: `198.51.100.${n % 200}` }));
-  t.equal(book.size, 50);
+  t.ok(book.size <= 50, `${book.size} are kept`);
   t.ok(book.view(address, NOW), 'who has findings stays');
-  t.equal(book.evicted, 350, 'longest unseen first');
-  const entries = book.dirty();
-  t.equal(entries.filter(({ value }) => value !== null).length, 50);
-  t.strictSame(book.dirty(), []);
-  const again = new ActorBook();
-  again.restore(entries.flatMap(({ key, value }) => (value === null ? [] : [{ key, value }])));
-  t.strictSame(again.list(NOW, 1000), book.list(NOW, 1000));
+  t.ok(book.view({ kind: 'address', value: '198.51.100.199' }, NOW), 'who was just here is known');
+  t.ok(book.evicted > 300, 'longest unseen first, counted');
+  t.strictSame(
+    book
+      .dirty()
+      .filter(({ key }) => key.startsWith('actor:'))
+      .map(({ key }) => key),
+    ['actor:address|203.0.113.7'],
+    'of who came once and did nothing only sums are kept',
+  );
+
+  const kept = new Map<string, string>();
+  const save = (from: ActorBook): ActorBook => {
+    for (const { key, value } of from.dirty()) {
+      if (value === null) kept.delete(key);
+      else kept.set(key, value);
+    }
+    const again = new ActorBook({ maxActors: 400 });
+    again.restore([...kept].map(([key, value]) => ({ key, value })));
+    return again;
+  };
+  let restarted = new ActorBook({ maxActors: 400 });
+  const straight = new ActorBook({ maxActors: 400 });
+  for (let n = 0; n < 900; n++) {
+    const sketch = observation(n, {
+      principal: { ...ann, key: `p-${n % 11}` },
+      ip: `198.51.100.${n % 7}`,
+      ssn: n % 3,
+      status: n % 5 === 0 ? 404 : 200,
+    });
+    for (const one of [restarted, straight]) {
+      one.observe(sketch);
+      if (n % 100 === 0) one.report(finding(n, annRef));
+    }
+    if (n % 9 === 0) restarted = save(restarted);
+  }
+  restarted = save(restarted);
+  const sums = (of: ActorBook) =>
+    of.list(NOW, 100).map(({ id, score, requests, records, statuses, findings }) => ({
+      id,
+      score,
+      requests,
+      records,
+      statuses,
+      findings: findings.length,
+    }));
+  t.same(sums(restarted), sums(straight), 'restarted a hundred times: every sum as if it never had been');
+  t.strictSame(restarted.dirty(), [], 'nothing changed since');
+  t.ok(kept.size < 120, `${kept.size} entries are kept`);
 
   const busy = new ActorBook();
   busy.report(finding(0, annRef, 'bola.foreign-write', 'critical'));
@@ -222,6 +264,87 @@ t.test('actors: memory is bounded, and everything survives a restart', async (t)
     beyond: { endpoints: 2900, findings: 2941 },
     moments: { length: 80, 0: { what: 'first-seen' } },
   });
+});
+
+/** Counters of all gateways, in this process. */
+function counters(): { shared: SharedCounters; keys: ReadonlyMap<string, number>; goAway(): void } {
+  const totals = new Map<string, number>();
+  let isAway = false;
+  const shared: SharedCounters = {
+    async add(entries) {
+      if (isAway) throw new Error('away');
+      return entries.map(({ key, count }) => {
+        totals.set(key, (totals.get(key) ?? 0) + count);
+        return totals.get(key) ?? 0;
+      });
+    },
+    close: async () => undefined,
+  };
+  return {
+    shared,
+    keys: totals,
+    goAway: () => {
+      isAway = true;
+    },
+  };
+}
+
+t.test('rates: a sliding window, different values, and several gateways together', async (t) => {
+  const alone = new SharedRates();
+  const hits: [atMs: number, count: number][] = [
+    [0, 1],
+    [100, 2],
+    [999, 3],
+    [1000, 4],
+    [1500, 4],
+    [1999, 4],
+    [2000, 4],
+    [5000, 1],
+  ]; // prettier-ignore
+  for (const [atMs, count] of hits) t.equal(alone.hit('a', 1000, NOW + atMs), count, `at ${atMs} ms`);
+  const values: [atMs: number, value: string, count: number | null][] = [
+    [0, 'x', 1],
+    [1, 'x', null],
+    [2, 'y', 2],
+    [999, 'x', null],
+    [1000, 'x', null],
+    [1000, 'z', 3],
+    [4000, 'x', 1],
+  ]; // prettier-ignore
+  for (const [atMs, value, count] of values) t.equal(alone.distinct('d', value, 1000, NOW + atMs), count, `${value} at ${atMs} ms`);
+
+  const { shared, keys, goAway } = counters();
+  const [one, two] = [new SharedRates(shared), new SharedRates(shared)];
+  const sync = async (atMs: number): Promise<void> => {
+    for (const gateway of [one, two, one, two]) await gateway.sync(NOW + atMs);
+  };
+  let last = 0;
+  for (let ms = 0; ms < 1000; ms += 10) {
+    last = (ms % 20 === 0 ? one : two).hit('both', 60_000, NOW + ms);
+    if (ms % 100 === 90) await sync(ms);
+  }
+  t.ok(last > 90 && last <= 100, `100 hits at two gateways count as ${last} and not as 50`);
+  for (let value = 0; value < 40; value++) {
+    one.distinct('paths', `v${value}`, 60_000, NOW + value);
+    two.distinct('paths', `v${value}`, 60_000, NOW + value);
+    if (value % 10 === 9) await sync(value);
+  }
+  two.distinct('paths', 'only here', 60_000, NOW + 50);
+  await sync(51);
+  one.distinct('paths', 'last', 60_000, NOW + 52);
+  await sync(53);
+  t.equal(one.distinct('paths', 'later', 60_000, NOW + 54), 43, 'a value that both saw counts once');
+  t.equal([...keys.keys()].filter((key) => /paths|v1|both/.test(key)).length, 0, 'no key tells what it counts');
+  goAway();
+  for (let hit = 0; hit < 5; hit++) one.hit('alone', 60_000, NOW + 60);
+  one.distinct('alone values', 'v', 60_000, NOW + 60);
+  await sync(60);
+  t.ok(one.syncFailures > 0, 'counted');
+  t.equal(one.hit('alone', 60_000, NOW + 61), 6, 'goes on alone');
+  t.equal(one.distinct('alone values', 'w', 60_000, NOW + 61), 2);
+  const small = new SharedRates(null, 2);
+  for (const key of ['a', 'b', 'c']) small.hit(key, 1000, NOW);
+  t.equal(small.hit('a', 1000, NOW), 1, 'the oldest was forgotten');
 });
 
 t.test('throttle: tokens, refill, and several gateways together', async (t) => {
@@ -245,18 +368,7 @@ t.test('throttle: tokens, refill, and several gateways together', async (t) => {
     t.strictSame(alone.take('a', limit, NOW + atMs), { allowed, retryAfterMs }, `at ${atMs} ms`);
   t.ok(alone.take('b', limit, NOW).allowed, 'another key');
 
-  const totals = new Map<string, number>();
-  let isAway = false;
-  const shared: SharedCounters = {
-    async add(entries) {
-      if (isAway) throw new Error('away');
-      return entries.map(({ key, count }) => {
-        totals.set(key, (totals.get(key) ?? 0) + count);
-        return totals.get(key) ?? 0;
-      });
-    },
-    close: async () => undefined,
-  };
+  const { shared, goAway } = counters();
   const run = async (gateways: Throttle[]) => {
     let passed = 0;
     for (let ms = 0; ms < 10_000; ms += 10) {
@@ -269,7 +381,7 @@ t.test('throttle: tokens, refill, and several gateways together', async (t) => {
   t.ok(together >= 200 && together <= 260, `two gateways let ${together} through in 10 s at 20/s (220 with the burst)`);
   const apart = await run([new Throttle(), new Throttle()]);
   t.ok(apart >= 420 && apart <= 440, `without Redis each enforces alone: ${apart}`);
-  isAway = true;
+  goAway();
   const broken = new Throttle(shared);
   await run([broken]);
   t.ok(broken.syncFailures > 50, 'counted');

@@ -78,6 +78,8 @@ export interface EvaluationContext {
   dataHits?(phase: Phase): readonly DataHit[] | null;
   /** Counts one hit on a key and says how many there were in the window. */
   rate(key: string, windowMs: number): number;
+  /** Counts a value that is new under a key, and says how many different ones there were in the window; null: it was seen before. */
+  distinct(key: string, value: string, windowMs: number): number | null;
   /** Takes a token out of the bucket of a key. Absent: buckets are never empty. */
   take?(key: string, limit: TokenLimit): TokenAnswer;
 }

@@ -460,6 +460,12 @@ export class Passage implements RequestView, EvaluationContext, AccessQuestion {
     return this.ask('rate', 0, () => this.ports.rate(counted, windowMs, this.nowMs));
   }
 
+  distinct(key: string, value: string, windowMs: number): number | null {
+    if (this.entry.webSocket !== undefined) return null;
+    const counted = this.isScan ? `scan ${key}` : key;
+    return this.ask('rate', null, () => this.ports.distinct(counted, value, windowMs, this.nowMs));
+  }
+
   take(key: string, limit: TokenLimit): TokenAnswer {
     if (this.entry.webSocket !== undefined) return LET_THROUGH;
     const counted = this.isScan ? `scan ${key}` : key;

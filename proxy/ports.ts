@@ -75,6 +75,7 @@ export interface GatewayPorts {
   readonly principals: { read(headers: HeaderList, target: string, clientCertificate?: string): Principal | null };
   /** Counts one hit on `key` and says how many there were in the window. */
   rate(key: string, windowMs: number, nowMs: number): number;
+  distinct(key: string, value: string, windowMs: number, nowMs: number): number | null;
   /** Takes a token out of the bucket of `key`, if there is one. */
   take(key: string, limit: TokenLimit, nowMs: number): TokenAnswer;
   /** 0–100. */
@@ -134,6 +135,7 @@ export function trivialPorts(given: Partial<GatewayPorts> = {}): GatewayPorts {
     schemaViolations: () => [],
     principals: { read: () => null },
     rate: () => 1,
+    distinct: () => 1,
     take: () => ({ allowed: true, retryAfterMs: 0 }),
     actorScore: () => 0,
     country: () => null,

@@ -1,5 +1,5 @@
 /** What a gateway, or the plugin in an app, asks: joined from policies, attackers, learning and traffic. */
-import { Blocklist, BlockTable, followFeeds, type GeoReader, nameOfBlock, Throttle } from '../../attackers/index.js';
+import { Blocklist, BlockTable, followFeeds, type GeoReader, nameOfBlock, SharedRates, Throttle } from '../../attackers/index.js';
 import {
   type AccessVerdict,
   actorOf,
@@ -10,7 +10,6 @@ import {
   TemplateMatcher,
 } from '../../exchange/index.js';
 import { type AccessRequest, OwnershipView } from '../../learning/index.js';
-import { LocalRates } from '../../policies/index.js';
 import type { AccessLogSink, AccessQuestion, GatewayPorts, RouteMatch } from '../../proxy/index.js';
 import { type FeedReader, redisCounters, type SharedState, type TrafficPublisher } from '../../traffic/index.js';
 import { violationsOf } from '../conformance.js';
@@ -43,7 +42,7 @@ export interface OpenPorts {
   close(): Promise<void>;
 }
 
-const THROTTLE_SYNC_MS = 100;
+const SYNC_MS = 100;
 
 /** Starts to follow blocks, templates and ownership, and joins them with the rest. Nothing it gives waits for anything. */
 export async function openPorts(parts: PortParts): Promise<OpenPorts> {
@@ -51,16 +50,17 @@ export async function openPorts(parts: PortParts): Promise<OpenPorts> {
   const feed = parts.followOwnership(ownership);
   const templates = followTemplates(parts.maps);
   const { table, blocklist, stop: stopBlocks } = await followBlocks(parts);
-  const throttling = openThrottle(parts.redis);
+  const counting = openCounters(parts.redis);
+  const { throttle, rates } = counting;
   return {
-    ports: gatewayPorts(parts, { throttle: throttling.throttle, ownership, templates, table, blocklist }),
+    ports: gatewayPorts(parts, { throttle, rates, ownership, templates, table, blocklist }),
     ownership,
     blocklist,
-    throttle: throttling.throttle,
+    throttle,
     async close() {
       templates.stop();
       stopBlocks();
-      await throttling.close();
+      await counting.close();
       await feed.close();
     },
   };
@@ -68,6 +68,7 @@ export async function openPorts(parts: PortParts): Promise<OpenPorts> {
 
 interface Followed {
   readonly throttle: Throttle;
+  readonly rates: SharedRates;
   readonly ownership: OwnershipView;
   readonly templates: Templates;
   readonly table: BlockTable;
@@ -77,7 +78,6 @@ interface Followed {
 function gatewayPorts(parts: PortParts, followed: Followed): GatewayPorts {
   const { maps, policies, geo } = parts;
   const { ownership, table, templates } = followed;
-  const rates = new LocalRates();
   const principals = new PrincipalReader(parts.secret);
   const nowMs = () => Date.now();
   const marks = scanMarks(maps, nowMs);
@@ -108,7 +108,8 @@ function gatewayPorts(parts: PortParts, followed: Followed): GatewayPorts {
             body: request.body,
           }),
     principals: { read: (headers, target, certificate) => principals.read(headers, target, certificate ?? null) },
-    rate: (key, windowMs, atMs) => rates.hit(key, windowMs, atMs),
+    rate: (key, windowMs, atMs) => followed.rates.hit(key, windowMs, atMs),
+    distinct: (key, value, windowMs, atMs) => followed.rates.distinct(key, value, windowMs, atMs),
     take: (key, limit, atMs) => followed.throttle.take(key, limit, atMs),
     actorScore: (clientIp, principal) => {
       const actor = actorOf(principal, clientIp);
@@ -232,13 +233,19 @@ async function followBlocks(parts: PortParts): Promise<{ table: BlockTable; bloc
   };
 }
 
-/** Token buckets of this gateway; with Redis they follow what the other gateways let through. */
-function openThrottle(redis: string | undefined): { readonly throttle: Throttle; close(): Promise<void> } {
+/** Token buckets and rates of this gateway; with Redis they follow what the other gateways counted. */
+function openCounters(redis: string | undefined): { readonly throttle: Throttle; readonly rates: SharedRates; close(): Promise<void> } {
   const counters = redis === undefined ? null : redisCounters({ url: redis });
   const throttle = new Throttle(counters);
-  const timer = counters === null ? null : setInterval(() => void throttle.sync(Date.now()), THROTTLE_SYNC_MS);
+  const rates = new SharedRates(counters);
+  const sync = (): void => {
+    void throttle.sync(Date.now());
+    void rates.sync(Date.now());
+  };
+  const timer = counters === null ? null : setInterval(sync, SYNC_MS);
   return {
     throttle,
+    rates,
     async close() {
       if (timer !== null) clearInterval(timer);
       await counters?.close();

@@ -103,7 +103,8 @@ t.test('context decides where form cannot', async (t) => {
 });
 
 t.test('a token of letters alone is found, a word that begins like one is not', async (t) => {
-  const typesOf = (value: string) => classifier.classifyBody(JSON_TYPE, Buffer.from(JSON.stringify({ title: value }))).map((match) => match.type);
+  const typesOf = (value: string) =>
+    classifier.classifyBody(JSON_TYPE, Buffer.from(JSON.stringify({ title: value }))).map((match) => match.type);
   t.same(typesOf(`AKIA${'QWERTYUIOPASDFGH'}`), ['aws_access_key']);
   t.same(typesOf('AKIAQWERTY'), []);
   t.same(typesOf('Akiajustalongword'), []);

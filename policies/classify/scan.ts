@@ -225,7 +225,9 @@ export class Scan {
   /** A value of letters alone may still be a vendor's token: it begins like one. */
   mayBeIssued(start: number, end: number): boolean {
     const { bytes } = this;
-    return end - start >= SHORTEST_TOKEN && this.tables.prefixes[prefixHash(bytes[start], bytes[start + 1], bytes[start + 2])] !== undefined;
+    return (
+      end - start >= SHORTEST_TOKEN && this.tables.prefixes[prefixHash(bytes[start], bytes[start + 1], bytes[start + 2])] !== undefined
+    );
   }
 
   /** A field name spoke for some types: is the whole value one of them? */

@@ -19,6 +19,8 @@ export interface ContextFacts {
   dataHits?(phase: Phase): readonly DataHit[] | null;
   /** Counts one hit on a key; every hit is the first where there is no counter. */
   rate?(key: string, windowMs: number): number;
+  /** Counts a new value; every value is the first where there is no counter. */
+  distinct?(key: string, value: string, windowMs: number): number | null;
   /** Takes a token; buckets are never empty where there are none. */
   take?(key: string, limit: TokenLimit): TokenAnswer;
 }
@@ -89,6 +91,11 @@ class KnownFacts implements EvaluationContext {
     return this.facts.rate?.(key, windowMs) ?? 1;
   }
 
+  distinct(key: string, value: string, windowMs: number): number | null {
+    const { distinct } = this.facts;
+    return distinct === undefined ? 1 : distinct.call(this.facts, key, value, windowMs);
+  }
+
   take(key: string, limit: TokenLimit): TokenAnswer {
     return this.facts.take?.(key, limit) ?? TAKEN;
   }
@@ -130,5 +137,10 @@ export class LocalRates {
     }
     window.count++;
     return window.count + Math.ceil(window.before * (1 - (nowMs - start) / windowMs));
+  }
+
+  /** Counts a value that is new under this key in the window, and says how many different ones there were; null: it was seen. */
+  distinct(key: string, value: string, windowMs: number, nowMs: number): number | null {
+    return this.hit(`${key}=${value}`, windowMs, nowMs) > 1 ? null : this.hit(`${key}#`, windowMs, nowMs);
   }
 }

@@ -14,13 +14,15 @@ type Jwt = NonNullable<Token['jwt']>;
 /** Compiles a condition on JSON Web Tokens (RFC 7519). */
 export function compileJwt(source: NonNullable<Condition['jwt']>, scope: Scope): Check {
   const tests: ((jwt: Jwt, token: Token, facts: Facts) => boolean)[] = [];
+  /** What a token says for as long as it lives. */
+  const lasting: ((jwt: Jwt) => boolean)[] = [];
   if (source.algorithm !== undefined) {
     const test = compileGlobs(source.algorithm, true);
-    tests.push((jwt) => test(String(jwt.header.alg ?? '')));
+    lasting.push((jwt) => test(String(jwt.header.alg ?? '')));
   }
   if (source.notAlgorithm !== undefined) {
     const test = compileGlobs(source.notAlgorithm, true);
-    tests.push((jwt) => !test(String(jwt.header.alg ?? '')));
+    lasting.push((jwt) => !test(String(jwt.header.alg ?? '')));
   }
   const { expired, notYetValid } = source;
   if (expired !== undefined)
@@ -36,7 +38,7 @@ export function compileJwt(source: NonNullable<Condition['jwt']>, scope: Scope):
   }
   if (source.lifetime !== undefined) {
     const above = durationMs(source.lifetime.above);
-    tests.push((jwt) => {
+    lasting.push((jwt) => {
       const exp = seconds(jwt.claims.exp);
       const from = seconds(jwt.claims.iat) ?? seconds(jwt.claims.nbf);
       return exp !== null && from !== null && (exp - from) * 1000 > above;
@@ -44,14 +46,14 @@ export function compileJwt(source: NonNullable<Condition['jwt']>, scope: Scope):
   }
   if (source.missingClaim !== undefined) {
     const claims = asList(source.missingClaim);
-    tests.push((jwt) => claims.some((claim) => claimValues(jwt.claims, claim).length === 0));
+    lasting.push((jwt) => claims.some((claim) => claimValues(jwt.claims, claim).length === 0));
   }
   for (const part of ['claim', 'header'] as const) {
     const wanted = source[part];
     if (wanted === undefined) continue;
     const { name, ...rest } = wanted;
     const compiled = compileTests(rest, scope.at(part));
-    tests.push((jwt) => {
+    lasting.push((jwt) => {
       const values = claimValues(part === 'claim' ? jwt.claims : jwt.header, name);
       return compiled.exists === false ? values.length === 0 : values.some(compiled.one);
     });
@@ -66,6 +68,17 @@ export function compileJwt(source: NonNullable<Condition['jwt']>, scope: Scope):
       });
     tests.push((_jwt, token) => keys.verifies(name, token.text) === false);
   }
+  // Few tokens make most of the requests, and each is one object for as long as it is in use.
+  const verdicts = new WeakMap<Jwt, boolean>();
+  const lasts = (jwt: Jwt): boolean => {
+    let verdict = verdicts.get(jwt);
+    if (verdict === undefined) {
+      verdict = lasting.every((test) => test(jwt));
+      verdicts.set(jwt, verdict);
+    }
+    return verdict;
+  };
+  if (lasting.length > 0) tests.unshift(lasts);
   const { from, present, malformed } = source;
   const place =
     from?.cookie !== undefined

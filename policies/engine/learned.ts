@@ -112,8 +112,9 @@ export function compileRate(source: NonNullable<Condition['rate']>, id: string, 
     if (distinct === null) count = facts.context.rate(key, windowMs);
     else {
       const value = distinct(facts);
-      if (value === '' || facts.context.rate(`${key}=${value}`, windowMs) > 1) return NO;
-      count = facts.context.rate(`${key}#`, windowMs);
+      const different = value === '' ? null : facts.context.distinct(key, value, windowMs);
+      if (different === null) return NO;
+      count = different;
     }
     if (count <= above) return NO;
     hit.reasons.push(

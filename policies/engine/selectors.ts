@@ -5,7 +5,7 @@ import type { ValueTests } from '../language/value-tests.js';
 import type { Check } from './checks.js';
 import type { Facts } from './facts.js';
 import { NO, type Scope, UNSURE, type Verdict, YES } from './scope.js';
-import { asList, type CompiledTests, compileGlobs, compileTests, textOfValue } from './values.js';
+import { asList, type CompiledTests, compileGlobs, compileTests, remembering, textOfValue } from './values.js';
 
 /** A name alone, or names with tests. */
 export type Named = string | ({ name: string | string[] } & ValueTests);
@@ -29,6 +29,7 @@ export function compileHeader(named: Named, scope: Scope, ofRequest: boolean): C
   const tests = compileTests(source, scope);
   const single = names.length === 1 && !names[0].includes('*') ? names[0].toLowerCase() : null;
   const isWanted = compileGlobs(names, true);
+  const passes = source.matches === undefined && source.notMatches === undefined ? tests.one : remembering(tests.one);
   return (facts, hit) => {
     const list = ofRequest ? facts.request.view.headers : facts.headers;
     if (single !== null && tests.count === null) {
@@ -43,7 +44,7 @@ export function compileHeader(named: Named, scope: Scope, ofRequest: boolean): C
         if (isWanted(list[index])) pairs.push([list[index].toLowerCase(), list[index + 1]]);
     const settled = settle(tests, pairs.length);
     if (settled !== null) return settled;
-    const passing = pairs.filter(([, value]) => tests.one(value));
+    const passing = pairs.filter(([, value]) => passes(value));
     for (const [name, value] of passing) {
       hit.add({ in: 'header', path: name, value, ...(ofRequest ? { phase: 'request' as const } : {}) });
       if (!ofRequest) hit.headers.push(name);

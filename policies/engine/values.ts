@@ -112,6 +112,24 @@ export interface CompiledTests {
   readonly trivial: boolean;
 }
 
+const MAX_REMEMBERED = 64;
+const LONGEST_REMEMBERED = 256;
+
+/** A costly test of values that come again and again, as headers do: the last verdicts are kept. */
+export function remembering(test: Predicate<string>): Predicate<string> {
+  const verdicts = new Map<string, boolean>();
+  return (value) => {
+    if (value.length > LONGEST_REMEMBERED) return test(value);
+    let verdict = verdicts.get(value);
+    if (verdict === undefined) {
+      verdict = test(value);
+      if (verdicts.size >= MAX_REMEMBERED) verdicts.clear();
+      verdicts.set(value, verdict);
+    }
+    return verdict;
+  };
+}
+
 const KINDS: Readonly<Record<string, Predicate<unknown>>> = {
   string: (value) => typeof value === 'string',
   number: (value) => typeof value === 'number',
