@@ -271,6 +271,8 @@ export interface AccessVerdict {
   /** Where the object reference stood. */
   readonly location: Location;
   readonly resource: string;
+  /** The id was written in a way that requests to this place never use: given more than once, or inside another structure. */
+  readonly form?: 'repeated' | 'wrapped';
   /** One sentence with the numbers. */
   readonly explanation: string;
 }

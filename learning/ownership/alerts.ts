@@ -39,7 +39,7 @@ export function alertOf(
 /** A verdict as a finding. */
 export function accessFinding({ exchange, endpoint }: Observation, method: string, verdict: AccessVerdict): Finding {
   const kind =
-    verdict.explanation.includes('wrapped') || verdict.explanation.includes('twice')
+    verdict.form !== undefined
       ? 'bola.polluted-id'
       : !SAFE.has(method)
         ? 'bola.foreign-write'

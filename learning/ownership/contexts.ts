@@ -112,6 +112,8 @@ export interface Tally {
   anybody: Record<AccessClass, number>;
   /** People who were denied and still would be. */
   denied: number;
+  /** Too few people come here, others of the same resource were counted in. */
+  leans: boolean;
 }
 
 const GROUP = CLASSES.indexOf('group');
@@ -142,7 +144,7 @@ export function tallyOf(
     // A member of the group who had listed the object first is a member of the group all the same.
     if (relation === 'listed' && relate(context, sample, person.id, true) === 'group') entry.counts[GROUP]++;
   }
-  const tally: Tally = { people: 0, accesses: 0, own: 0, share: zero(), anybody: zero(), denied: trespassers.size };
+  const tally: Tally = { people: 0, accesses: 0, own: 0, share: zero(), anybody: zero(), denied: trespassers.size, leans: false };
   for (const entry of perPerson.values()) {
     tally.people++;
     tally.accesses += entry.total;
@@ -156,6 +158,7 @@ export function tallyOf(
 }
 
 export function addTally(into: Tally, from: Tally, weight: number): void {
+  into.leans = true;
   into.people += from.people * weight;
   into.accesses += from.accesses * weight;
   into.own += from.own * weight;
@@ -193,6 +196,7 @@ export const REGIME: RegimeSettings = {
   provenDenied: 0.04,
 };
 
+const FEW = 2;
 const OPEN: Stance = { is: 'open', confidence: 0, proven: false };
 const ALLOW: Stance = { is: 'allow', confidence: 0, proven: false };
 
@@ -218,7 +222,9 @@ export function stancesOf(tally: Tally, seenPeople: number, mutates: boolean, se
         // So many trespassers are more likely a misunderstanding of ours than an attack.
         tally.denied <= Math.max(20, 0.5 * seenPeople);
       stances[name] = { is: 'deny', confidence: Math.max(0.5, Math.min(0.99, 1 - 3 * share - 1 / (tally.people + 2))), proven };
-    } else stances[name] = { is: 'grey', confidence: 0.4, proven: false };
+    }
+    // One or two people who do all of it are rather trespassers than a custom.
+    else stances[name] = { is: 'grey', confidence: !tally.leans && tally.anybody[name] <= FEW ? 0.55 : 0.4, proven: false };
   }
   return stances;
 }

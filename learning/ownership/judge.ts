@@ -196,7 +196,7 @@ function ofForm(relation: Relation, rule: SlotRule, reference: Reference, caller
   const repeated = reference.repeated && rule.repeats <= 0.02;
   if (!wrapped && !repeated) return null;
   const how = wrapped ? 'wrapped in another structure' : 'given twice with different values';
-  return verdict(
+  const found = verdict(
     'foreign',
     0.8,
     (caller.flags & PERSON.established) !== 0,
@@ -204,6 +204,7 @@ function ofForm(relation: Relation, rule: SlotRule, reference: Reference, caller
     rule.resource,
     `the ${rule.resource} id is ${how}, which none of ${rule.accesses} earlier requests did, and it is not known to be the caller's`,
   );
+  return { ...found, form: wrapped ? 'wrapped' : 'repeated' };
 }
 
 /** Objects of others in the answer of a route on which people only get their own. */
@@ -257,6 +258,7 @@ function verdict(
   };
 }
 
+/** That one object of a request is the caller's own says nothing in favour of the others. */
 function score(one: AccessVerdict): number {
-  return one.confidence + (one.enforceable ? 2 : 0) + (one.relation === 'own' ? 0 : 0.01);
+  return one.relation === 'own' ? 0.02 : one.confidence + (one.enforceable ? 2 : 0) + 0.01;
 }

@@ -83,7 +83,7 @@ export class Learning {
     // What a proven regime denies is no example of what is normal, or an attack would argue for itself.
     else if (person !== null) this.#learnAccesses(read, person, verdict?.enforceable === true);
     this.#learnObjects(read, person, denied);
-    if (person !== null && !SAFE.has(read.reading.method) && !denied) this.#learnGrants(read, person);
+    if (person !== null && !SAFE.has(read.reading.method)) this.#learnGrants(read, person, denied);
   }
 
   /** Ids that do not exist: one by one a mistake, several in a row a search. Each success takes some of the suspicion back. */
@@ -215,7 +215,7 @@ export class Learning {
     else if (handing.person.owned === 0) this.lists.broad(handing, hi, lo);
   }
 
-  #learnGrants(read: Reading, person: Person): void {
+  #learnGrants(read: Reading, person: Person, denied: boolean): void {
     const { service, reading } = read;
     const route = this.known.sheet.route(service, reading.route);
     const subject = reading.references.findLast((one) => one.place === 'path' || one.place === 'query' || one.place === 'header');
@@ -226,7 +226,8 @@ export class Learning {
     const { hi, lo } = this.known.hash;
     const relation: Relation =
       rule === undefined ? 'unknown' : relationAt(this.known, person.id, subject, resource, reading, { status: read.status, objects: [] });
-    if (relation === 'foreign') return;
+    // Whom an owner names belongs to somebody else by nature: that denies nothing.
+    if (relation === 'foreign' || (denied && relation !== 'own')) return;
     for (const reference of reading.references) {
       if (reference.place !== 'body' || reference.value === subject.value) continue;
       const value = this.known.valueHash(reference.value);

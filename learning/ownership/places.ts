@@ -17,13 +17,15 @@ import type { Objects } from './objects.js';
 import { pathName, pathNumber } from './paths.js';
 import { namedKind, type People } from './people.js';
 import type { Reference, RouteReading } from './references.js';
-import { isGloballyUnique } from './shape.js';
+import { isGloballyUnique, referentOf } from './shape.js';
 import { type ResourceRule, type RouteRule, type SheetChange, type SlotRule, type Stance, scoped } from './sheet.js';
 import { Shown } from './shown.js';
 
 const MAX_CONTEXTS = 60_000;
 /** Too few people to be sure of this place, but the others of the service are private: worth an alert, and no more. */
 const PRIVATE_BY_CUSTOM: Stance = { is: 'grey', confidence: 0.55, proven: false };
+/** Names of parameters that may point at anything. */
+const PLAIN_NAME = /^(?:|from|to|src|source|target|dest|destination|parent|subject|item|of|in|debtor|creditor)$/;
 /** From so many people on a place speaks for itself. */
 const ENOUGH_PEOPLE = 6;
 
@@ -125,8 +127,11 @@ export class Places {
     const seenAs = this.#shown.of(value);
     if (context === undefined) {
       // Outside the path nearly everything is no reference: a place counts once its values are ids that answers have shown.
-      if (reference.place !== 'path' && seenAs.length === 0 && this.#people.holder(value, namedKind(reference.value)) === undefined)
-        return null;
+      const isReference =
+        reference.place === 'path' ||
+        this.#pointsAt(reference, seenAs) ||
+        this.#people.holder(value, namedKind(reference.value)) !== undefined;
+      if (!isReference) return null;
       context = this.make(service, reading.route, reference.slot, reference.hint, mutates);
     }
     if (seenAs.length > 0 && context.votes.size < 6) {
@@ -136,6 +141,13 @@ export class Places {
       context.votes.set(resource, (context.votes.get(resource) ?? 0) + weight);
     }
     return context;
+  }
+
+  /** Is a value outside the path an id that answers have shown? Small numbers and words are ids of many things: with these the name must agree. */
+  #pointsAt(reference: Reference, seenAs: readonly number[]): boolean {
+    if (seenAs.length === 0) return false;
+    const named = referentOf(reference.name.replace(/^x-/, ''));
+    return PLAIN_NAME.test(named) || isGloballyUnique(reference.value) || seenAs.some((number) => named.endsWith(this.#shownNames[number]));
   }
 
   /** The place of that name, made when new. */
@@ -223,7 +235,8 @@ export class Places {
     const tally = { ...own, share: { ...own.share }, anybody: { ...own.anybody } };
     for (const other of this.#ofResource.get(scoped(context.service, context.resource)) ?? []) {
       if (context.slot.startsWith('answer')) break;
-      if (other === context || other.mutates !== context.mutates || other.slot.startsWith('answer')) continue;
+      if (other === context || other.mutates !== context.mutates || other.slot.startsWith('answer') || isInBody(other) !== isInBody(context))
+        continue;
       if (tally.people >= ENOUGH_PEOPLE) break;
       addTally(tally, counted(other), 0.5);
     }
@@ -284,6 +297,11 @@ export class Places {
         if (fields[i] === field.number && this.#known.holds(person, fields[i + 1], field.kind)) return 'own';
     return held;
   };
+}
+
+/** An id in a body is often only mentioned, one elsewhere is opened. */
+function isInBody({ slot }: Context): boolean {
+  return slot.startsWith('body:');
 }
 
 /** Only those who see everything come here: ordinary people hardly ever do. */
