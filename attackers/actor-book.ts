@@ -1,11 +1,23 @@
 import { type ActorRef, actorOf, type Finding, type Observation } from '../exchange/index.js';
-import { type ActorRecord, type ActorState, addFinding, addMoment, addObservation, newActor } from './actor.js';
+import { type LearnedEntry, NumberJournal } from '../store/index.js';
+import {
+  type ActorRecord,
+  type ActorState,
+  addFinding,
+  addMoment,
+  addObservation,
+  newActor,
+  numbersOf,
+  setNumbers,
+  shapeOf,
+} from './actor.js';
+import { ActorShelf } from './actor-shelf.js';
 import { type ActorScore, countsAgainstActor, scoreActor } from './score.js';
 
 export type { ActorRecord, ActorState, KeptFinding, Moment } from './actor.js';
 
 export interface ActorBookOptions {
-  /** Actors kept; of those beyond, the ones without findings that were not seen for longest go first. Default 50,000. */
+  /** Actors kept at most; the ones without findings that were not seen for longest go first. Default 50,000. */
   readonly maxActors?: number;
   /** Score from which an actor is blocked (or would be); null: never. Default null. */
   readonly autoBlockFrom?: number | null;
@@ -30,22 +42,32 @@ export interface Verdict {
   readonly reason: string;
 }
 
+/** Of who came once and did nothing only the sums are kept. */
+const RECORDED_FROM_REQUESTS = 2;
+
 /**
  * Who was here and what they did: one record a principal, one an address. The engine feeds it; time is that of the exchanges.
  *
- * State is in memory, bounded, and kept over restarts by `dirty` (to the store, with the stream position) and `restore`.
+ * State is in memory, bounded, and kept over restarts by `dirty` (to the store, with the stream position) and `restore`: the whole record when something new
+ * is in it or its requests grew by half, and its sums (requests, blocked, statuses, records), exactly, each time they changed.
  */
 export class ActorBook {
-  private readonly actors = new Map<string, ActorRecord>();
-  private readonly changed = new Set<string>();
-  private readonly maxActors: number;
+  private readonly shelves: Readonly<Record<ActorRef['kind'], ActorShelf>>;
+  private readonly changed = new Set<ActorRecord>();
+  /** Forgotten since the last `dirty`, and whether a record of them is kept. */
+  private readonly gone = new Map<string, boolean>();
+  private readonly sums = new NumberJournal('sums:');
+  /** What the record that is kept says: its shape and requests. */
+  private readonly kept = new WeakMap<ActorRecord, { readonly shape: number; readonly requests: number }>();
   private threshold: number | null;
   private isSimulated: boolean;
   /** Actors that were forgotten because there were too many. */
   evicted = 0;
 
   constructor(private readonly options: ActorBookOptions = {}) {
-    this.maxActors = options.maxActors ?? 50_000;
+    const most = options.maxActors ?? 50_000;
+    const shelf = (): ActorShelf => new ActorShelf(most / 2, (record) => this.forget(record));
+    this.shelves = { principal: shelf(), address: shelf() };
     this.threshold = options.autoBlockFrom ?? null;
     this.isSimulated = options.isSimulated ?? true;
   }
@@ -70,6 +92,7 @@ export class ActorBook {
     if (finding.actor === null) return null;
     const actor = this.record(finding.actor, finding.atMs);
     addFinding(actor, finding);
+    this.shelves[actor.kind].put(actor);
     return countsAgainstActor(finding.kind) ? this.judge(finding.actor, actor, finding.atMs) : null;
   }
 
@@ -77,6 +100,7 @@ export class ActorBook {
   decide(actor: ActorRef, decision: 'watched' | 'allowed' | null, by: string, nowMs: number): void {
     const record = this.record(actor, nowMs);
     record.decision = decision;
+    this.shelves[record.kind].put(record);
     addMoment(record, { atMs: nowMs, what: 'state', text: `${decision ?? 'active'}, set by ${by}` });
   }
 
@@ -86,76 +110,106 @@ export class ActorBook {
   }
 
   get size(): number {
-    return this.actors.size;
+    return this.shelves.principal.size + this.shelves.address.size;
   }
 
-  view(actor: Pick<ActorRef, 'kind' | 'value'>, nowMs: number): ActorView | null {
-    const record = this.actors.get(idOf(actor));
+  view({ kind, value }: Pick<ActorRef, 'kind' | 'value'>, nowMs: number): ActorView | null {
+    const record = this.shelves[kind].get(value);
     return record === undefined ? null : this.viewOf(record, nowMs);
   }
 
   /** Highest score first, then last seen. */
   list(nowMs: number, limit = 100): ActorView[] {
-    const views = [...this.actors.values()].map((record) => this.viewOf(record, nowMs));
-    return views.sort((a, b) => b.score - a.score || b.lastMs - a.lastMs).slice(0, limit);
+    const { principal, address } = this.shelves;
+    return this.best([...principal.all(), ...address.all()], nowMs, limit);
   }
 
-  score(actor: Pick<ActorRef, 'kind' | 'value'>, nowMs: number): number {
-    const record = this.actors.get(idOf(actor));
+  /** The same, of those who have findings or were decided about: the others score nothing. */
+  listGrave(nowMs: number, limit = 100): ActorView[] {
+    const { principal, address } = this.shelves;
+    return this.best([...principal.graveOnes(), ...address.graveOnes()], nowMs, limit);
+  }
+
+  score({ kind, value }: Pick<ActorRef, 'kind' | 'value'>, nowMs: number): number {
+    const record = this.shelves[kind].get(value);
     return record === undefined ? 0 : scoreActor(record.findings, nowMs).score;
   }
 
   /** What changed since the last call, to be stored; null: forget the key. */
-  dirty(): { readonly key: string; readonly value: string | null }[] {
-    const entries = [...this.changed].map((id) => {
-      const record = this.actors.get(id);
-      return { key: `actor:${id}`, value: record === undefined ? null : JSON.stringify(record) };
-    });
+  dirty(): LearnedEntry[] {
+    const entries: LearnedEntry[] = [];
+    const counted = new Map<string, ActorRecord>();
+    for (const record of this.changed) {
+      const id = idOf(record);
+      counted.set(id, record);
+      this.gone.delete(id);
+      const kept = this.kept.get(record);
+      if (record.requests < RECORDED_FROM_REQUESTS && record.findings.length === 0 && record.decision === null) continue;
+      const shape = shapeOf(record);
+      if (kept !== undefined && kept.shape === shape && record.requests <= kept.requests * 1.5) continue;
+      entries.push({ key: `actor:${id}`, value: JSON.stringify(record) });
+      this.kept.set(record, { shape, requests: record.requests });
+    }
     this.changed.clear();
+    for (const [id, isRecorded] of this.gone) if (isRecorded) entries.push({ key: `actor:${id}`, value: null });
+    const moved = (id: string): ActorRecord | undefined => counted.get(id) ?? this.find(id);
+    entries.push(...this.sums.write([...counted.keys()], this.gone.keys(), (id) => numbersOf(moved(id))));
+    this.gone.clear();
     return entries;
   }
 
   /** Takes back what `dirty` gave; keys of others are left alone. */
   restore(entries: Iterable<{ readonly key: string; readonly value: string }>): void {
+    const pages: { key: string; value: string }[] = [];
+    const records: ActorRecord[] = [];
     for (const { key, value } of entries) {
-      if (key.startsWith('actor:')) this.actors.set(key.slice(6), JSON.parse(value) as ActorRecord);
+      if (key.startsWith('actor:')) records.push(JSON.parse(value) as ActorRecord);
+      else if (key.startsWith('sums:')) pages.push({ key, value });
     }
-    this.evict();
+    const sums = this.sums.read(pages.sort((a, b) => (a.key < b.key ? -1 : 1)));
+    for (const record of records) {
+      const id = idOf(record);
+      this.kept.set(record, { shape: shapeOf(record), requests: record.requests });
+      setNumbers(record, sums.get(id) ?? []);
+      sums.delete(id);
+    }
+    for (const [id, numbers] of sums) {
+      const [kind, value] = partsOf(id);
+      const record = newActor({ kind, value, label: value }, numbers[0]);
+      setNumbers(record, numbers);
+      records.push(record);
+    }
+    for (const record of records.sort((a, b) => a.lastMs - b.lastMs)) this.shelves[record.kind].put(record);
   }
 
   private record(actor: ActorRef, atMs: number): ActorRecord {
-    const id = idOf(actor);
-    let record = this.actors.get(id);
+    const shelf = this.shelves[actor.kind];
+    let record = shelf.find(actor.value);
     if (record === undefined) {
       record = newActor(actor, atMs);
-    } else {
-      // Last seen stands last: eviction takes from the front.
-      this.actors.delete(id);
-      if (actor.label !== '') record.label = actor.label;
-    }
-    this.actors.set(id, record);
-    this.changed.add(id);
-    this.evict();
+      shelf.put(record);
+    } else if (actor.label !== '') record.label = actor.label;
+    this.changed.add(record);
     return record;
   }
 
-  private evict(): void {
-    while (this.actors.size > this.maxActors) {
-      let victim: string | undefined;
-      let looked = 0;
-      for (const [id, { findings, decision }] of this.actors) {
-        victim ??= id;
-        if (findings.length === 0 && decision === null) {
-          victim = id;
-          break;
-        }
-        if (++looked === 64) break;
-      }
-      if (victim === undefined) return;
-      this.actors.delete(victim);
-      this.changed.add(victim);
-      this.evicted++;
-    }
+  private find(id: string): ActorRecord | undefined {
+    const [kind, value] = partsOf(id);
+    return this.shelves[kind].get(value);
+  }
+
+  private forget(record: ActorRecord): void {
+    this.evicted++;
+    this.changed.delete(record);
+    this.gone.set(idOf(record), this.kept.has(record));
+  }
+
+  private best(records: readonly ActorRecord[], nowMs: number, limit: number): ActorView[] {
+    return records
+      .map((record) => ({ record, score: record.findings.length === 0 ? 0 : scoreActor(record.findings, nowMs).score }))
+      .sort((a, b) => b.score - a.score || b.record.lastMs - a.record.lastMs)
+      .slice(0, limit)
+      .map(({ record }) => this.viewOf(record, nowMs));
   }
 
   private judge(ref: ActorRef, actor: ActorRecord, nowMs: number): Verdict {
@@ -186,4 +240,9 @@ export class ActorBook {
 
 function idOf({ kind, value }: Pick<ActorRef, 'kind' | 'value'>): string {
   return `${kind}|${value}`;
+}
+
+function partsOf(id: string): [kind: ActorRef['kind'], value: string] {
+  const bar = id.indexOf('|');
+  return [id.slice(0, bar) as ActorRef['kind'], id.slice(bar + 1)];
 }

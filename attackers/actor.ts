@@ -1,4 +1,4 @@
-import { type ActorRef, type Finding, type Observation, severityRank } from '../exchange/index.js';
+import { type ActorRef, type EndpointRef, type Finding, type Observation, severityRank } from '../exchange/index.js';
 import type { ScoredFinding } from './score.js';
 
 /** Limits that keep one actor under some 30 KB whatever they do. What does not fit is counted in `beyond`. */
@@ -78,6 +78,31 @@ export function newActor({ kind, value, label }: ActorRef, atMs: number): ActorR
   };
 }
 
+const STATUS_CLASSES = ['none', '1xx', '2xx', '3xx', '4xx', '5xx'];
+
+/** The sums of a record, in an order that is kept. */
+export function numbersOf(actor: ActorRecord | undefined): number[] {
+  if (actor === undefined) return [];
+  return [actor.lastMs, actor.requests, actor.blockedRequests, actor.records, ...STATUS_CLASSES.map((one) => actor.statuses[one] ?? 0)];
+}
+
+/** Puts back what `numbersOf` said, where that is later than the record. */
+export function setNumbers(actor: ActorRecord, [lastMs, requests, blockedRequests, records, ...statuses]: readonly number[]): void {
+  if (lastMs === undefined || requests < actor.requests) return;
+  actor.lastMs = lastMs;
+  actor.requests = requests;
+  actor.blockedRequests = blockedRequests;
+  actor.records = records;
+  for (const [index, count] of statuses.entries()) if (count > 0) actor.statuses[STATUS_CLASSES[index]] = count;
+}
+
+/** Changes whenever something new is in the record; sums that only grow do not change it. */
+export function shapeOf({ moments, beyond, findings, companions, endpoints, decision, isOver }: ActorRecord): number {
+  const flags = (decision === null ? 0 : decision === 'watched' ? 1 : 2) + (isOver ? 4 : 0);
+  const seen = moments.length + (beyond.moments ?? 0) + findings.length + (beyond.findings ?? 0) + companions.length + endpoints.length;
+  return seen * 8 + flags;
+}
+
 /** Adds one exchange. `companion`: the address of a principal, or the principal at an address. */
 export function addObservation(actor: ActorRecord, { exchange, endpoint, dataHits }: Observation, companion: ActorRef | null): void {
   const atMs = exchange.startedAtMs;
@@ -86,9 +111,9 @@ export function addObservation(actor: ActorRecord, { exchange, endpoint, dataHit
   const { action } = exchange.outcome;
   if (action !== 'passed' && action !== 'redacted' && action !== 'failed') actor.blockedRequests++;
   const status = exchange.response?.status;
-  const statusClass = status === undefined ? 'none' : `${Math.floor(status / 100)}xx`;
+  const statusClass = status === undefined ? 'none' : STATUS_CLASSES[Math.floor(status / 100)];
   actor.statuses[statusClass] = (actor.statuses[statusClass] ?? 0) + 1;
-  addEndpoint(actor, endpoint.id, `${endpoint.method} ${endpoint.template}`, atMs);
+  addEndpoint(actor, endpoint, atMs);
   if (companion !== null) addCompanion(actor, companion, atMs);
   if (status === undefined || status >= 300) return;
   for (const hit of dataHits) {
@@ -143,9 +168,9 @@ export function addMoment(actor: ActorRecord, moment: Moment): void {
   actor.beyond.moments = (actor.beyond.moments ?? 0) + 1;
 }
 
-function addEndpoint(actor: ActorRecord, id: string, name: string, atMs: number): void {
-  const known = actor.endpoints.find((one) => one.id === id);
-  if (known !== undefined) {
+function addEndpoint(actor: ActorRecord, { id, method, template }: EndpointRef, atMs: number): void {
+  for (const known of actor.endpoints) {
+    if (known.id !== id) continue;
     known.count++;
     known.lastMs = atMs;
     return;
@@ -154,13 +179,14 @@ function addEndpoint(actor: ActorRecord, id: string, name: string, atMs: number)
     actor.beyond.endpoints = (actor.beyond.endpoints ?? 0) + 1;
     return;
   }
+  const name = `${method} ${template}`;
   actor.endpoints.push({ id, name, count: 1, lastMs: atMs });
   addMoment(actor, { atMs, what: 'endpoint', text: `First used ${name}` });
 }
 
 function addCompanion(actor: ActorRecord, { value, label }: ActorRef, atMs: number): void {
-  const known = actor.companions.find((one) => one.value === value);
-  if (known !== undefined) {
+  for (const known of actor.companions) {
+    if (known.value !== value) continue;
     known.count++;
     known.lastMs = atMs;
     return;

@@ -241,11 +241,24 @@ async function writeActors(db: Db, engine: Engine, writes: readonly ActorWrite[]
   );
 }
 
+/** Parameters of one statement are limited. */
+const KEYS_AT_ONCE = 500;
+
 async function writeLearned(db: Db, engine: Engine, step: Commit): Promise<void> {
   const kept = [];
+  const gone = new Map<string, string[]>();
   for (const { scope, key, value } of step.learned ?? []) {
-    if (value === null) await db.deleteFrom('learned_state').where('scope', '=', scope).where('key', '=', key).execute();
-    else kept.push({ scope, key, value: Buffer.from(value.buffer, value.byteOffset, value.byteLength), updatedMs: step.nowMs });
+    if (value !== null)
+      kept.push({ scope, key, value: Buffer.from(value.buffer, value.byteOffset, value.byteLength), updatedMs: step.nowMs });
+    else if (gone.has(scope)) gone.get(scope)!.push(key);
+    else gone.set(scope, [key]);
   }
+  for (const [scope, keys] of gone)
+    for (let from = 0; from < keys.length; from += KEYS_AT_ONCE)
+      await db
+        .deleteFrom('learned_state')
+        .where('scope', '=', scope)
+        .where('key', 'in', keys.slice(from, from + KEYS_AT_ONCE))
+        .execute();
   await bulkWrite(db, engine, LEARNED, kept);
 }

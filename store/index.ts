@@ -11,6 +11,7 @@ export { STORE_ERRORS, StoreError, type StoreErrorCode } from './errors.js';
 export type { EndpointFilter, Inventory, SightingFilter } from './inventory.js';
 export { isLive, issuePriority } from './issue-life.js';
 export type { FindingFilter, IssueDecision, IssueFilter, Issues } from './issues.js';
+export { NumberJournal } from './journal.js';
 export { FORMAT_VERSION } from './migrations.js';
 export { type LearnedState, openStore, type Store, type StoreLocation } from './open.js';
 export type { Delivery, Outbox } from './outbox.js';

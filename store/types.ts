@@ -350,6 +350,12 @@ export interface Commit {
   readonly learned?: readonly { readonly scope: string; readonly key: string; readonly value: Uint8Array | null }[];
 }
 
+/** Piece of learned state as text; null deletes. */
+export interface LearnedEntry {
+  readonly key: string;
+  readonly value: string | null;
+}
+
 /** `applied` is false when one of the batches was processed before: then nothing at all was written, and `alreadyProcessed` names those batches. */
 export interface CommitResult {
   readonly applied: boolean;

@@ -56,7 +56,7 @@ export class OutwardState {
     this.scoresDue = false;
     this.scoresAtMs = nowMs;
     const { scores } = this.maps;
-    for (const actor of this.actors.list(nowMs, 200)) {
+    for (const actor of this.actors.listGrave(nowMs, 200)) {
       if (actor.score < SHARED_SCORE) break;
       const id = `${actor.kind}:${actor.value}`;
       if (scores.get(id)?.score !== actor.score)

@@ -1,12 +1,15 @@
+import { NumberJournal } from '../../store/index.js';
 import type { ApiDocument } from '../import/index.js';
 import { pack, unpack } from '../pack.js';
 import type { Pin } from '../templating/index.js';
 import type { Catalogue } from './catalogue.js';
-import { type EndpointState, parameterNamesOf } from './endpoint.js';
+import { type Counts, type EndpointState, newCounts, parameterNamesOf } from './endpoint.js';
 import { inventoryError } from './errors.js';
-import { CountJournal } from './journal.js';
 import type { ServiceState } from './service.js';
 import type { CheckpointEntry } from './types.js';
+
+/** Until so many calls nearly each of them changes the shape of an endpoint. */
+const YOUNG_CALLS = 50;
 
 interface Mark {
   revision: number;
@@ -19,12 +22,12 @@ interface Mark {
  * - `s|service`: its times and calls;
  * - `d|service`: its hosts, pins and document, when they changed;
  * - `t|service|method|segments`: one end of the path tree, written again when its calls doubled (the tree needs proportions, not exact sums);
- * - `e|endpoint id`: everything known of an endpoint, written when its shape changed or its calls grew by half;
+ * - `e|endpoint id`: everything known of an endpoint, written when its calls grew by half, and once it is known, when its shape changed;
  * - `j|number`: exact counts of the endpoints that were used since the page before.
  */
 export class Checkpoints {
   private readonly marks = new WeakMap<EndpointState, Mark>();
-  private readonly journal = new CountJournal();
+  private readonly journal = new NumberJournal('j|');
 
   constructor(private readonly catalogue: Catalogue) {}
 
@@ -48,14 +51,14 @@ export class Checkpoints {
       if (state === undefined) continue;
       const { requests } = state.counts;
       const mark = this.marks.get(state);
-      const grown = mark === undefined || mark.revision !== state.revision || requests > mark.requests * 1.5;
+      const grown = mark === undefined || requests > mark.requests * 1.5 || (requests > YOUNG_CALLS && mark.revision !== state.revision);
       if (grown) {
         entries.push({ key: `e|${id}`, value: pack({ ...state, counts: null }) });
         this.marks.set(state, { revision: state.revision, requests });
       }
       counted.push(id);
     }
-    entries.push(...this.journal.write(counted, removed, (id) => byId.get(id)?.counts));
+    entries.push(...this.journal.write(counted, removed, (id) => numbersOf(byId.get(id)?.counts)));
     removed.clear();
     used.clear();
     return entries;
@@ -78,8 +81,9 @@ export class Checkpoints {
     pages.sort((a, b) => (a.key < b.key ? -1 : 1));
     const counts = reading('j|', () => this.journal.read(pages));
     for (const saved of states) {
-      const own = counts.get(saved.ref.id);
-      if (own === undefined) continue;
+      const numbers = counts.get(saved.ref.id);
+      if (numbers === undefined) continue;
+      const own = countsOf(numbers);
       const state: EndpointState = { ...saved, parameterNames: parameterNamesOf(saved.ref), counts: own };
       this.catalogue.serviceOf(saved.ref.service, saved.firstSeenMs).endpoints.set(`${saved.ref.method} ${saved.ref.template}`, state);
       this.catalogue.byId.set(saved.ref.id, state);
@@ -130,6 +134,20 @@ function restoreDecided(service: ServiceState, { hosts, pins, document }: SavedD
   service.pins = pins;
   service.document = document;
   service.dirty = false;
+}
+
+function numbersOf(counts: Counts | undefined): number[] {
+  if (counts === undefined) return [];
+  const { requests, lastSeenMs, authenticatedOk, anonymousOk, anonymousRefused, statuses } = counts;
+  const numbers = [requests, lastSeenMs, authenticatedOk, anonymousOk, anonymousRefused];
+  for (const [status, count] of statuses) numbers.push(status, count);
+  return numbers;
+}
+
+function countsOf([requests, lastSeenMs, authenticatedOk, anonymousOk, anonymousRefused, ...statuses]: readonly number[]): Counts {
+  const counts: Counts = { ...newCounts(lastSeenMs), requests, authenticatedOk, anonymousOk, anonymousRefused };
+  for (let index = 0; index < statuses.length; index += 2) counts.statuses.set(statuses[index], statuses[index + 1]);
+  return counts;
 }
 
 /** Ends of paths whose calls doubled; all of them when some moved. */
