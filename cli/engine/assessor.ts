@@ -98,7 +98,6 @@ export class Assessor {
         schemaViolations: (phase) => (phase === 'request' ? violations(exchange, endpoint.template) : []),
         anomalies: () => anomalies,
         rate: (key, windowMs) => this.rates.hit(key, windowMs, exchange.startedAtMs),
-        distinct: (key, value, windowMs) => this.rates.distinct(key, value, windowMs, exchange.startedAtMs),
         take: (key, limit) => this.buckets.take(key, limit, exchange.startedAtMs),
       }),
     );

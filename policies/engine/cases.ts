@@ -115,7 +115,6 @@ function play(set: FullPolicySet, one: PolicyCase, { rates, buckets }: Counters,
     schemaViolations: () => given.schemaViolations ?? [],
     anomalies: () => given.anomalies ?? [],
     rate: (key, windowMs) => rates.hit(key, windowMs, nowMs),
-    distinct: (key, value, windowMs) => rates.distinct(key, value, windowMs, nowMs),
     take: (key, limit) => buckets.take(key, limit, nowMs),
   });
   const first = set.evaluate('all', request, null, context);

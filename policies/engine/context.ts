@@ -19,7 +19,7 @@ export interface ContextFacts {
   dataHits?(phase: Phase): readonly DataHit[] | null;
   /** Counts one hit on a key; every hit is the first where there is no counter. */
   rate?(key: string, windowMs: number): number;
-  /** Counts a new value; every value is the first where there is no counter. */
+  /** Counts a new value; absent: each value is a key of its own. */
   distinct?(key: string, value: string, windowMs: number): number | null;
   /** Takes a token; buckets are never empty where there are none. */
   take?(key: string, limit: TokenLimit): TokenAnswer;
@@ -92,8 +92,8 @@ class KnownFacts implements EvaluationContext {
   }
 
   distinct(key: string, value: string, windowMs: number): number | null {
-    const { distinct } = this.facts;
-    return distinct === undefined ? 1 : distinct.call(this.facts, key, value, windowMs);
+    if (this.facts.distinct !== undefined) return this.facts.distinct(key, value, windowMs);
+    return this.rate(`${key}=${value}`, windowMs) > 1 ? null : this.rate(`${key}#`, windowMs);
   }
 
   take(key: string, limit: TokenLimit): TokenAnswer {
@@ -137,10 +137,5 @@ export class LocalRates {
     }
     window.count++;
     return window.count + Math.ceil(window.before * (1 - (nowMs - start) / windowMs));
-  }
-
-  /** Counts a value that is new under this key in the window, and says how many different ones there were; null: it was seen. */
-  distinct(key: string, value: string, windowMs: number, nowMs: number): number | null {
-    return this.hit(`${key}=${value}`, windowMs, nowMs) > 1 ? null : this.hit(`${key}#`, windowMs, nowMs);
   }
 }

@@ -65,7 +65,6 @@ function replayContext(set: FullPolicySet, exchange: Exchange, learned: Learned,
     ...facts,
     mode: 'observe',
     rate: facts.rate ?? ((key, windowMs) => rates.hit(key, windowMs, facts.nowMs)),
-    distinct: facts.distinct ?? ((key, value, windowMs) => rates.distinct(key, value, windowMs, facts.nowMs)),
     take: facts.take ?? ((key, limit) => buckets.take(key, limit, facts.nowMs)),
   });
 }
