@@ -22,6 +22,7 @@ import { Assessor } from './assessor.js';
 import { ExtraCounts } from './counts.js';
 import { dataHitsOf } from './data-hits.js';
 import { Sampler } from './samples.js';
+import { Selection } from './selection.js';
 import { Twins } from './twins.js';
 import { Waiting, type Waits } from './waiting.js';
 import { Writer } from './writer.js';
@@ -58,6 +59,8 @@ export interface EngineParts {
   readonly tagsOf: (endpointId: string) => readonly string[];
   readonly violations: (exchange: Exchange, template: string | null) => readonly string[];
   readonly geo: GeoReader | null;
+  /** Age of the oldest exchange that waits to be taken, ms. */
+  readonly lagMs: () => number;
 }
 
 /** What others must hear after a batch: gateways of templates, ownership and scores; people of issues. */
@@ -110,6 +113,7 @@ export class Engine {
   private readonly actorDeltas: ActorDeltas;
   private readonly sampler: Sampler;
   private hitBlocks = new Set<string>();
+  private readonly selection = new Selection();
   private readonly waiting = new Waiting<Learned>();
   private readonly assessor: Assessor;
   private readonly writer: Writer;
@@ -139,7 +143,13 @@ export class Engine {
 
   /** Counters and gauges. */
   status(): Record<string, number> {
-    return { ...this.counters, ...this.writer.counters, waitingForAssessment: this.waiting.size, assessmentsSkipped: this.waiting.leftOut };
+    return {
+      ...this.counters,
+      ...this.writer.counters,
+      waitingForAssessment: this.waiting.size,
+      assessmentsSkipped: this.waiting.leftOut,
+      onlyCounted: this.selection.passedOver,
+    };
   }
 
   /** Takes back what a former run committed. Call once, before the first batch. */
@@ -171,8 +181,9 @@ export class Engine {
     for (const batch of unknown) {
       if (!fresh.has(batch.id)) continue;
       void this.writer.add(batch.id);
+      const lagMs = this.parts.lagMs();
       for (const exchange of batch.exchanges) {
-        this.take(exchange, nowMs);
+        this.take(exchange, lagMs, nowMs);
         if (this.counters.exchanges % TELL_EVERY === 0) this.tellGateways();
       }
     }
@@ -203,7 +214,7 @@ export class Engine {
     this.writer.stop();
   }
 
-  private take(exchange: Exchange, nowMs: number): void {
+  private take(exchange: Exchange, lagMs: number, nowMs: number): void {
     if (this.twins.isSecond(exchange, nowMs)) {
       this.counters.seenTwice++;
       return;
@@ -215,7 +226,7 @@ export class Engine {
       if (isSelfTest) this.keep(exchange, null, [], true);
       return;
     }
-    this.attempt(exchange, () => this.learn(exchange));
+    this.attempt(exchange, () => this.learn(exchange, lagMs, nowMs));
   }
 
   /** One exchange that breaks a learner must not stop the stream: it is counted, named, and left out. */
@@ -270,11 +281,16 @@ export class Engine {
     );
   }
 
-  private learn(exchange: Exchange): void {
+  private learn(exchange: Exchange, lagMs: number, nowMs: number): void {
     const { inventory, ownership, actors, hits, classifier } = this.parts;
     const { blockId, acts, incidentId } = exchange.outcome;
     if (exchange.outcome.phase === 'connection' && blockId !== undefined) {
       this.learnBlocked(exchange, blockId);
+      return;
+    }
+    const actor = actorOf(exchange.principal, exchange.client.ip);
+    if (!this.selection.isClose(exchange, `${actor.kind} ${actor.value}`, lagMs, nowMs)) {
+      this.count(exchange);
       return;
     }
     const bodies = bodiesOf(exchange);
@@ -285,7 +301,6 @@ export class Engine {
     actors.observe(observation);
     this.actorDeltas.observed(observation);
     if (blockId !== undefined) hits.record(readBlockName(blockId), `${endpoint.method} ${endpoint.template}`, exchange.startedAtMs);
-    const actor = actorOf(exchange.principal, exchange.client.ip);
     this.waiting.add({
       observation,
       access: verdict,
@@ -294,6 +309,14 @@ export class Engine {
       subjects: [`endpoint ${endpoint.id} ${exchange.response?.status ?? 0}`, `${actor.kind} ${actor.value}`],
       mustRun: finding !== null || acts.length > 0 || incidentId !== undefined,
     });
+  }
+
+  /** What is passed over while too much arrives: endpoint, actor and baselines are right, nothing is read of the answer. */
+  private count(exchange: Exchange): void {
+    const { inventory, actors } = this.parts;
+    const observation = inventory.observe(exchange, [], { ...bodiesOf(exchange), response: () => undefined });
+    actors.observe(observation);
+    this.actorDeltas.observed(observation);
   }
 
   /** What the blocklist stopped is counted and kept for the actor, but teaches nothing about the API. */

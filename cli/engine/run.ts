@@ -96,6 +96,7 @@ export async function runEngine(run: EngineRun): Promise<{ close(): Promise<void
       tagsOf: (endpointId) => maps.templates.get(endpointId)?.tags ?? [],
       violations: ({ service, request }, template) => violationsOf(maps.schemas, { service, template, ...request }),
       geo,
+      lagMs: () => run.consumer.stats().lagMs,
     },
     {
       blockActor: (exchange, order) => void blockActor(blocklist, exchange, order, run.log),
