@@ -1,7 +1,7 @@
 import { type AccessVerdict, type Finding, findingOf, type Observation } from '../../exchange/index.js';
-import { NAMELESS_CONFIDENCE } from './judge.js';
 import { PERSON } from './knowledge.js';
-import type { People, Person } from './people.js';
+import type { Scatter } from './people.js';
+import type { Reading } from './reading.js';
 
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
 /** Of somebody of whom nothing is known yet, who may be staff as well as a thief, this share of the confidence is left while the service is young. */
@@ -12,28 +12,28 @@ const YOUNG_UNTIL = 1_500;
 /**
  * The verdict as people should hear of it. What only alerts may rest on more than what blocks: on how scattered the objects of a nameless caller are.
  */
-export function alertOf(
-  verdict: AccessVerdict | null,
-  person: Person | null,
-  people: People,
-  exchangesSeen: number,
-  isWrite: boolean,
-): AccessVerdict | null {
-  if (person === null) return null;
-  if (verdict !== null && (verdict.relation === 'own' || verdict.relation === 'privileged')) return null;
-  if (verdict !== null && (verdict.confidence === NAMELESS_CONFIDENCE || (isWrite && verdict.relation === 'unknown'))) {
-    const { owners, top } = people.scatter(person);
-    if (owners >= 4 && top < 0.5)
-      return {
-        ...verdict,
-        relation: 'foreign',
-        confidence: 0.6,
-        explanation: `this caller has no name, and reached ${verdict.resource} objects of ${owners} owners, the most frequent one in ${Math.round(top * 100)} % of the cases`,
-      };
-  }
+export function alertOf(verdict: AccessVerdict | null, { person, signs }: Reading, exchangesSeen: number): AccessVerdict | null {
+  if (person === null || verdict === null || verdict.relation === 'privileged') return null;
+  if (verdict.relation === 'own') return null;
+  if (verdict.relation === 'unknown' && signs.scatter !== null) return ofNameless(verdict, signs.scatter);
   const isYoung = exchangesSeen < YOUNG_UNTIL;
-  const isNewcomer = isYoung && verdict !== null && !verdict.enforceable && person.owned === 0 && (person.flags & PERSON.established) === 0;
+  const isNewcomer = isYoung && !verdict.enforceable && person.owned === 0 && (person.flags & PERSON.established) === 0;
   return isNewcomer ? { ...verdict, confidence: verdict.confidence * NEWCOMER } : verdict;
+}
+
+/** At a private place everybody mostly reaches objects of one owner, themselves. */
+function ofNameless(verdict: AccessVerdict, { owners, top, isUsual }: Scatter): AccessVerdict {
+  const scattered = owners >= 3 && top <= 0.5;
+  if (!scattered && (owners < 2 || isUsual)) return verdict;
+  const share = Math.round(top * 100);
+  return {
+    ...verdict,
+    relation: 'foreign',
+    confidence: scattered ? 0.6 : 0.55,
+    explanation: scattered
+      ? `this caller has no name, and reached ${verdict.resource} objects of ${owners} owners, the most frequent one in ${share} % of the cases`
+      : `this caller has no name, and reached ${verdict.resource} objects of one owner in ${share} % of the cases, but this one is somebody else's`,
+  };
 }
 
 /** A verdict as a finding. */

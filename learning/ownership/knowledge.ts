@@ -208,7 +208,8 @@ export class Knowledge {
         return owner === 0 && rule?.hasOwner !== true ? 'own' : 'group';
       }
     }
-    if (owner === 0) return 'unknown';
+    // Of some group, and nothing says which is the caller's.
+    if (owner === 0) return ungrouped && rule?.hasOwner !== true ? 'unidentified' : 'unknown';
     if (!this.hasKind(person, kind)) return 'unidentified';
     // Somebody else's, but perhaps of the caller's group, which is not known.
     return ungrouped ? 'ungrouped' : 'foreign';

@@ -1,6 +1,6 @@
 import type { AccessVerdict } from '../../exchange/index.js';
 import type { AnswerObject } from './answer.js';
-import { addSamples, type Sample } from './contexts.js';
+import { addSamples, type Context, type Sample } from './contexts.js';
 import type { Identify } from './identify.js';
 import { relationAt } from './judge.js';
 import { GRANT, type Knowledge, PERSON, type Relation } from './knowledge.js';
@@ -26,6 +26,8 @@ export interface GuessLimits {
 /** What one exchange teaches: of the caller, of the place it reached, of the objects that the answer shows, of what was given to whom. */
 export class Learning {
   readonly #waitingGrants = new Map<number, number[]>();
+  /** Objects that were shared with somebody who is not known yet. */
+  readonly #awaited = new Set<number>();
   #words = new Uint32Array(4096);
   /** Path → where in the present answer it stood last; what is left of earlier answers is told by its path. */
   readonly #lastAt: number[] = [];
@@ -142,9 +144,17 @@ export class Learning {
     addSamples(context, [denied || (stance?.is === 'deny' && stance.proven) ? { ...sample, denied: true } : sample]);
     if (relation === 'foreign' && read.status < 300) this.roles.reached(person, this.places.ownersIn(context, sample)[0] ?? 0);
     if (relation === 'own') this.lists.owns(person, resource.rule);
-    else if (relation === 'unidentified' && (context.rule?.stances.foreign.is === 'deny' || mutates))
-      this.people.voteByOpening(person, this.places.ownersIn(context, sample));
+    else if (relation === 'unidentified' && (context.rule?.stances.foreign.is === 'deny' || (mutates && reference.place !== 'body')))
+      this.#noteOpening(read, context, sample, person);
     this.places.reviewIfDue(context);
+  }
+
+  #noteOpening(read: Reading, context: Context, sample: Sample, person: Person): void {
+    const owners = this.places.ownersIn(context, sample);
+    const groups = owners.length === 0 ? this.places.groupsIn(context, sample) : [];
+    const scatter = this.people.voteByOpening(person, owners.length > 0 ? owners : groups, groups.length > 0);
+    // Shared with somebody whose name nobody knows yet: it may well have been the caller.
+    if (context.rule?.stances.foreign.is === 'deny' && !this.#isAwaited(sample.hi, sample.lo)) read.signs.scatter = scatter;
   }
 
   /** What a route without ids answered, or created. */
@@ -244,6 +254,15 @@ export class Learning {
   await(value: number, hi: number, lo: number, grant: number): void {
     const waiting = this.#waitingGrants.get(value) ?? [];
     for (let i = 0; i < waiting.length; i += 3) if (waiting[i] === hi && waiting[i + 1] === lo) return;
-    if (this.#waitingGrants.size < MAX_WAITING_GRANTS) this.#waitingGrants.set(value, [...waiting.slice(-297), hi, lo, grant]);
+    if (this.#waitingGrants.size >= MAX_WAITING_GRANTS) return;
+    this.#waitingGrants.set(value, [...waiting.slice(-297), hi, lo, grant]);
+    if (grant !== GRANT.party) this.#awaited.add(objectNumber(hi, lo));
+    if (this.#awaited.size > MAX_WAITING_GRANTS) this.#awaited.delete(this.#awaited.values().next().value as number);
+  }
+
+  #isAwaited(hi: number, lo: number): boolean {
+    return this.#awaited.has(objectNumber(hi, lo));
   }
 }
+
+const objectNumber = (hi: number, lo: number): number => (hi >>> 11) * 4294967296 + (lo >>> 0);

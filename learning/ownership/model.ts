@@ -14,7 +14,7 @@ import { Lists } from './lists.js';
 import { Objects } from './objects.js';
 import { People } from './people.js';
 import { Places } from './places.js';
-import { type Reading, SAFE } from './reading.js';
+import type { Reading } from './reading.js';
 import { readRequest } from './references.js';
 import { Roles } from './roles.js';
 import { foldRoute } from './routes.js';
@@ -120,7 +120,7 @@ export class OwnershipModel {
     const read = this.#read(observation, answer);
     const verdict = this.#judge(read);
     this.#learning.learn(read, verdict);
-    const alert = alertOf(verdict, read.person, this.people, this.#calls, !SAFE.has(read.reading.method));
+    const alert = alertOf(verdict, read, this.#calls);
     const isFinding = alert !== null && alert.confidence >= this.#settings.alertConfidence;
     return { verdict: alert ?? verdict, finding: isFinding ? accessFinding(read.observation, read.reading.method, alert) : null };
   }
@@ -241,7 +241,7 @@ export class OwnershipModel {
     this.#learning.hash(objects);
     if (exchange.principal !== null) this.#calls++;
     const person = exchange.principal === null ? null : this.#identify.personOf(exchange.principal, exchange.startedAtMs, exchange.service);
-    return { observation, service: exchange.service, reading, objects, status, person };
+    return { observation, service: exchange.service, reading, objects, status, person, signs: { scatter: null } };
   }
 
   #judge(read: Reading): AccessVerdict | null {

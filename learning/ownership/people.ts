@@ -37,7 +37,8 @@ export interface Person {
   misses: number;
   /** Owner values of objects reached at private places while nothing said who this is. */
   readonly opened: Votes;
-  opens: number;
+  /** Kind of such values → how often one was seen. */
+  readonly opens: Map<number, number>;
   /** Owner values that lists of one's own, and creations, named. */
   readonly listed: Votes;
   lists: number;
@@ -46,6 +47,15 @@ export interface Person {
   firstSeenMs: number;
   lastSeenMs: number;
   requests: number;
+}
+
+/** Whose objects a nameless caller reached so far. */
+export interface Scatter {
+  /** Number of owners, and the share of accesses of the most frequent one. */
+  readonly owners: number;
+  readonly top: number;
+  /** The present object is of that one. */
+  readonly isUsual: boolean;
 }
 
 /** Value → its kind and the weight of what spoke for it. */
@@ -132,7 +142,7 @@ export class People {
       owned: 0,
       misses: 0,
       opened: new Map(),
-      opens: 0,
+      opens: new Map(),
       listed: new Map(),
       lists: 0,
       guessed: [],
@@ -273,14 +283,34 @@ export class People {
     if (person.grants.length > 900) person.grants.splice(0, 300);
   }
 
-  /** Somebody reached an object that names `owners` (value, kind, value, kind, …) at a private place while nothing said who they are. */
-  voteByOpening(person: Person, owners: readonly number[]): void {
-    person.opens++;
-    for (let i = 0; i < owners.length; i += 2) cast(person.opened, owners[i], owners[i + 1], 1);
-    const best = leader(person.opened, person.opens, 3);
-    if (best === null || person.identities.get(best[0]) === best[1]) return;
-    this.addIdentity(person, best[0], best[1]);
-    person.guessed.push(best[0], best[1]);
+  /**
+   * Somebody reached an object that names `owners` (value, kind, value, kind, …) at a private place while nothing said who they are. `areGroups`:
+   * objects there name no person, only the group they belong to.
+   */
+  voteByOpening(person: Person, owners: readonly number[], areGroups: boolean): Scatter | null {
+    if (owners.length === 0) return null;
+    // Names of different kinds say nothing about each other: one person has a number, an address and a company.
+    const kind = owners[1];
+    const opens = (person.opens.get(kind) ?? 0) + 1;
+    person.opens.set(kind, opens);
+    let isUsual = false;
+    let [count, usual, most] = [0, 0, 0];
+    for (let i = 0; i < owners.length; i += 2) if (owners[i + 1] === kind) cast(person.opened, owners[i], kind, 1);
+    for (const [value, [itsKind, weight]] of person.opened) {
+      if (itsKind !== kind) continue;
+      count++;
+      if (weight > most) [usual, most] = [value, weight];
+    }
+    for (let i = 0; i < owners.length; i += 2) if (owners[i] === usual) isUsual = true;
+    const scatter = { owners: count, top: most / opens, isUsual };
+    const best = leader(person.opened, opens, 3, kind);
+    if (best === null) return scatter;
+    if (areGroups) this.addGroup(person, best[0], best[1]);
+    else if (person.identities.get(best[0]) !== best[1]) {
+      this.addIdentity(person, best[0], best[1]);
+      person.guessed.push(best[0], best[1]);
+    }
+    return scatter;
   }
 
   /** Only the owner sees this list, or somebody created an object: `owners` stood in every object of it. */
@@ -295,13 +325,6 @@ export class People {
     if (holder === undefined || holder === person || holder.keys.length >= 64) return person;
     this.join(person, holder);
     return holder;
-  }
-
-  /** How scattered the owners are that a nameless person reached: number of owners, and the share of the most frequent one. */
-  scatter(person: Person): { owners: number; top: number } {
-    let most = 0;
-    for (const [, weight] of person.opened.values()) most = Math.max(most, weight);
-    return { owners: person.opened.size, top: person.opens === 0 ? 1 : most / person.opens };
   }
 
   holder(value: number, kind: number): Person | undefined {
@@ -378,6 +401,7 @@ export class People {
       identities: [...person.identities],
       groups: [...person.groups],
       opened: [...person.opened],
+      opens: [...person.opens],
       listed: [...person.listed],
       foreignOwners: [...person.foreignOwners],
       grants: person.grants.slice(-300),
@@ -400,6 +424,7 @@ export class People {
       identities: [number, number][];
       groups: [number, number][];
       opened: [number, [number, number]][];
+      opens: [number, number][];
       listed: [number, [number, number]][];
       foreignOwners: number[];
     };
@@ -408,6 +433,7 @@ export class People {
       identities: new Map(saved.identities),
       groups: new Map(saved.groups),
       opened: new Map(saved.opened),
+      opens: new Map(saved.opens),
       listed: new Map(saved.listed),
       foreignOwners: new Set(saved.foreignOwners),
     });
@@ -490,10 +516,11 @@ function cast(votes: Votes, value: number, kind: number, weight: number): void {
 }
 
 /** The one value that at least `needed` and four fifths of the occasions named, and clearly more often than any other. */
-function leader(votes: Votes, occasions: number, needed: number): [value: number, kind: number] | null {
+function leader(votes: Votes, occasions: number, needed: number, only?: number): [value: number, kind: number] | null {
   let second = 0;
   let best: [number, number, number] = [0, 0, 0];
   for (const [value, [kind, weight]] of votes) {
+    if (only !== undefined && kind !== only) continue;
     if (weight > best[2]) {
       second = best[2];
       best = [value, kind, weight];

@@ -12,7 +12,7 @@ import {
   tallyOf,
 } from './contexts.js';
 import { typeFields } from './fields.js';
-import type { Knowledge, Relation, Resource } from './knowledge.js';
+import { GROUP_BITS, type Knowledge, type Relation, type Resource } from './knowledge.js';
 import type { Objects } from './objects.js';
 import { pathName, pathNumber } from './paths.js';
 import { namedKind, type People } from './people.js';
@@ -284,6 +284,18 @@ export class Places {
     if (out.length === 0 && this.#known.table.get(sample.hi, sample.lo) && this.#known.table.a !== 0)
       out.push(this.#known.table.a, this.#known.table.b & 0xff);
     return out;
+  }
+
+  /** The same of groups, for resources whose objects name no person. */
+  groupsIn(context: Context, sample: Sample): number[] {
+    const rule = this.#known.sheet.resource(context.service, context.resource);
+    if (rule === undefined || rule.hasOwner) return [];
+    const { fields } = sample;
+    for (const field of rule.groups)
+      for (let i = 0; fields !== null && i < fields.length; i += 2)
+        if (fields[i] === field.number) return [fields[i + 1] & GROUP_BITS, rule.groupKind];
+    const group = this.#known.table.get(sample.hi, sample.lo) ? this.#known.table.b >>> 8 : 0;
+    return group === 0 ? [] : [group, rule.groupKind];
   }
 
   /** Relation of a past access, by what the object said then and by the grants known now. */

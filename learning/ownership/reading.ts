@@ -1,6 +1,6 @@
 import type { Observation } from '../../exchange/index.js';
 import type { AnswerObject } from './answer.js';
-import type { Person } from './people.js';
+import type { Person, Scatter } from './people.js';
 import type { Reference, RouteReading } from './references.js';
 
 export const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
@@ -14,6 +14,14 @@ export interface Reading {
   readonly objects: readonly AnswerObject[];
   readonly status: number;
   readonly person: Person | null;
+  /** What learning from the exchange showed besides. */
+  readonly signs: Signs;
+}
+
+/** Circumstances that are no verdict by themselves. */
+export interface Signs {
+  /** A caller without a name reached somebody's object at a private place. */
+  scatter: Scatter | null;
 }
 
 /** The request named this object itself: the answer lists nothing. */
