@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { readYaml } from '../../exchange/index.js';
+import { readYaml, SEVERITIES } from '../../exchange/index.js';
 import { scanTest } from '../run/execute.js';
-import type { ProbeResult, Sample, ScanResponse, TestContext, Verdict } from '../run/types.js';
+import type { ProbeResult, Sample, ScanResponse, TestContext } from '../run/types.js';
 import type { TestDefinition } from './types.js';
 
 const answer = z.strictObject({
@@ -14,6 +14,8 @@ const cases = z.array(
   z.strictObject({
     name: z.string(),
     expect: z.enum(['vulnerable', 'safe', 'skipped', 'error']),
+    /** Where it is found, the severity that it must have. */
+    severity: z.enum(SEVERITIES).optional(),
     sample: z.strictObject({
       method: z.string(),
       url: z.string(),
@@ -42,7 +44,8 @@ const cases = z.array(
 export interface CaseResult {
   readonly name: string;
   readonly expected: string;
-  readonly got: Verdict['verdict'];
+  /** The verdict, and the severity where the case speaks of it. */
+  readonly got: string;
   readonly explanation: string;
   /** Requests as they were sent: `METHOD url body`. */
   readonly sent: readonly string[];
@@ -53,52 +56,56 @@ const responseOf = (one: z.output<typeof answer>): ScanResponse => ({ ...one, he
 
 /** Runs the cases of a test (`x.cases.yaml`) with fake answers. No network. @throws SourceError for a case file that cannot be read */
 export function runCases(definition: TestDefinition, text: string, file: string): readonly CaseResult[] {
-  return readYaml(text, file, cases).value.map(({ name, expect, sample: given, others, otherValues, otherHeaders, answers, callback }) => {
-    const sample: Sample = {
-      endpointId: 'e1',
-      service: 'shop',
-      template: given.template ?? given.url,
-      identity: given.identity,
-      ownValues: given.ownValues,
-      pathValues: given.pathValues,
-      isSecured: given.isSecured,
-      setsLogin: false,
-      request: { method: given.method, url: `${TARGET}${given.url}`, headers: given.headers, body: given.body, followRedirects: false },
-      response: responseOf(given.response),
-    };
-    const context: TestContext = {
-      identities: [
-        { name: 'alice', role: 'user', headers: { authorization: 'Bearer a.b.c' }, values: {} },
-        { name: 'bob', role: 'member', headers: otherHeaders, values: otherValues },
-      ],
-      samples: [
-        sample,
-        ...others.map(({ method, url }) => ({
-          ...sample,
-          endpointId: url,
-          template: url,
-          request: { ...sample.request, method, url: `${TARGET}${url}` },
-        })),
-      ],
-      callbackUrl: (id) => `http://callback.test/${id}`,
-      newId: () => '0123456789abcdef01234567',
-      nowMs: () => 1_700_000_000_000,
-    };
-    const sent: string[] = [];
-    const steps = scanTest(definition).run(sample, context);
-    let asked = 0;
-    let step = steps.next();
-    while (!step.done) {
-      const probe = step.value;
-      let result: ProbeResult;
-      if (probe.kind === 'send') {
-        sent.push(`${probe.request.method} ${probe.request.url.slice(TARGET.length)} ${probe.request.body}`.trim());
-        const next = () => answers[Math.min(asked++, answers.length - 1)];
-        const responses = Array.from({ length: probe.times }, next).flatMap((one) => (one === undefined ? [] : [responseOf(one)]));
-        result = { kind: 'responses', responses };
-      } else result = probe.kind === 'callback' ? { kind: 'callback', hit: callback } : { kind: 'waited' };
-      step = steps.next(result);
-    }
-    return { name, expected: expect, got: step.value.verdict, explanation: step.value.explanation, sent };
-  });
+  return readYaml(text, file, cases).value.map(
+    ({ name, expect, severity, sample: given, others, otherValues, otherHeaders, answers, callback }) => {
+      const sample: Sample = {
+        endpointId: 'e1',
+        service: 'shop',
+        template: given.template ?? given.url,
+        identity: given.identity,
+        ownValues: given.ownValues,
+        pathValues: given.pathValues,
+        isSecured: given.isSecured,
+        setsLogin: false,
+        request: { method: given.method, url: `${TARGET}${given.url}`, headers: given.headers, body: given.body, followRedirects: false },
+        response: responseOf(given.response),
+      };
+      const context: TestContext = {
+        identities: [
+          { name: 'alice', role: 'user', headers: { authorization: 'Bearer a.b.c' }, values: {} },
+          { name: 'bob', role: 'member', headers: otherHeaders, values: otherValues },
+        ],
+        samples: [
+          sample,
+          ...others.map(({ method, url }) => ({
+            ...sample,
+            endpointId: url,
+            template: url,
+            request: { ...sample.request, method, url: `${TARGET}${url}` },
+          })),
+        ],
+        callbackUrl: (id) => `http://callback.test/${id}`,
+        newId: () => '0123456789abcdef01234567',
+        nowMs: () => 1_700_000_000_000,
+      };
+      const sent: string[] = [];
+      const steps = scanTest(definition).run(sample, context);
+      let asked = 0;
+      let step = steps.next();
+      while (!step.done) {
+        const probe = step.value;
+        let result: ProbeResult;
+        if (probe.kind === 'send') {
+          sent.push(`${probe.request.method} ${probe.request.url.slice(TARGET.length)} ${probe.request.body}`.trim());
+          const next = () => answers[Math.min(asked++, answers.length - 1)];
+          const responses = Array.from({ length: probe.times }, next).flatMap((one) => (one === undefined ? [] : [responseOf(one)]));
+          result = { kind: 'responses', responses };
+        } else result = probe.kind === 'callback' ? { kind: 'callback', hit: callback } : { kind: 'waited' };
+        step = steps.next(result);
+      }
+      const { verdict, explanation } = step.value;
+      const told = (word: string, level: string | undefined) => (severity === undefined ? word : `${word} ${level}`);
+      return { name, expected: told(expect, severity), got: told(verdict, step.value.severity), explanation, sent };
+    },
+  );
 }

@@ -63,6 +63,11 @@ function readWord(source: Source, word: string, at: unknown, node: unknown, dept
       source.fail(`"${word}" needs the request whose answer is meant, such as x1`, node ?? at);
     return { kind: 'compare', operator: word, value };
   }
+  if (word === 'confidence' && source.isMap(node)) {
+    // How sure a classifier is: compared like a number, by a service that is not here.
+    inner();
+    return { kind: 'test', operator: word, value: true };
+  }
   if (oneOf(OPERATORS, word)) return { kind: 'test', operator: word, value: readOperand(source, word, at, node) };
   return source.unknown('filter operator', word, at, CONDITION_WORDS);
 }

@@ -258,7 +258,7 @@ const operandValue = (condition: Condition, operator: string): Value | undefined
 
 const JWT = /(?:^|[\s"=])eyJ[\w-]+\.[\w-]+\.[\w-]*/;
 
-function matches(operator: string, value: Value, operand: Operand, { scope }: Sight): boolean {
+function matches(operator: string, value: Value, operand: Operand, { scope, context }: Sight): boolean {
   const values = scope.resolveAll(value);
   if (values.includes(null) && typeof value === 'string') return false;
   const text = operand.text.toLowerCase();
@@ -305,7 +305,7 @@ function matches(operator: string, value: Value, operand: Operand, { scope }: Si
     case 'contains_jwt':
       return JWT.test(` ${operand.text}`) === (String(values[0]) === 'true');
     case 'cookie_expire_filter':
-      return cookieLivesLong(operand.text) === (String(values[0]) === 'true');
+      return cookieLivesLong(operand.text, context.nowMs()) === (String(values[0]) === 'true');
     case 'datatype':
     case 'valuetype':
     case 'valueType':
@@ -322,9 +322,12 @@ function matches(operator: string, value: Value, operand: Operand, { scope }: Si
 }
 
 const DAY_S = 86_400;
-function cookieLivesLong(cookie: string): boolean {
+function cookieLivesLong(cookie: string, nowMs: number): boolean {
   const age = /max-age=(\d+)/i.exec(cookie)?.[1];
-  return age !== undefined && Number(age) > 30 * DAY_S;
+  // RFC 6265 section 4.1.2.2: Max-Age goes before Expires.
+  if (age !== undefined) return Number(age) > 30 * DAY_S;
+  const until = Date.parse(/expires=([^;]+)/i.exec(cookie)?.[1] ?? '');
+  return until > nowMs + 30 * DAY_S * 1000;
 }
 
 function hasType(raw: unknown, word: string): boolean {

@@ -328,10 +328,13 @@ class Run {
     const asWhom = sample.identity === null ? 'without credentials' : `as ${sample.identity}`;
     const explanation =
       definition.type === 'passive'
-        ? `${definition.name}: the usual answer to ${request.method} ${new URL(request.url).pathname} (${asWhom}) shows it.`
-        : `${definition.name}. ${definition.description} ${request.method} ${new URL(request.url).pathname}: as usual (${asWhom}) ${told(sample.response, this.#timed)}; ${this.#exchanges
+        ? `${definition.name}: the usual answer to ${where(request)} (${asWhom}) shows it.`
+        : `${definition.name}. ${definition.description} ${where(sample.request)}: as usual (${asWhom}) ${told(sample.response, this.#timed)}; ${this.#exchanges
             .slice(-PROOFS_TOLD)
-            .map(({ note, request: sent, response }) => `${note}${this.#senderOf(sent)} ${told(response, this.#timed)}`)
+            .map(({ note, request: sent, response }) => {
+              const place = where(sent) === where(sample.request) ? '' : ` ${where(sent)}`;
+              return `${note}${place}${this.#senderOf(sent)} ${told(response, this.#timed)}`;
+            })
             .join(', ')}.`;
     const proof = this.#exchanges.slice(-4);
     return { verdict: 'vulnerable', severity, explanation, exchanges: [{ ...exchangeOf(sample), note: 'as usual' }, ...proof] };
@@ -339,6 +342,7 @@ class Run {
 }
 
 const PROOFS_TOLD = 4;
+const where = ({ method, url }: ScanRequest): string => `${method} ${new URL(url).pathname}`;
 const told = ({ status, body, durationMs }: ScanResponse, isTimed: boolean): string =>
   `${status} with ${body.length} characters${isTimed ? ` in ${Math.round(durationMs)} ms` : ''}`;
 const exchangeOf = ({ request, response }: ScanExchange): ScanExchange => ({ request, response });

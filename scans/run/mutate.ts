@@ -318,17 +318,21 @@ function changeToken(url: string, form: { replace_with?: Value; location?: Value
   return `${target.origin}/${tokens.join('/')}${target.search}`;
 }
 
-/** Ids on the way to the object become those of the attacker; the object itself, the last of them, stays. */
+/** Ids on the way to the object become those of the attacker; the object itself, the last of the own values, stays: below them, or in the body. */
 function replaceParents(request: ScanRequest, run: Mutable): ScanRequest | null {
-  const { pathValues, template } = run.sample;
+  const { pathValues, template, ownValues } = run.sample;
+  const object = ownValues.at(-1) ?? pathValues.at(-1)?.value;
   const other = attackerOf(run);
   const url = new URL(request.url);
   let changes = 0;
-  for (const { name, value } of pathValues.slice(0, -1)) {
+  for (const { name, value } of pathValues.filter((one) => one.value !== object)) {
     const own = other?.values[template.slice(0, template.indexOf(`{${name}}`) + name.length + 2)] ?? other?.values[name];
     if (own === undefined || own === value) continue;
     const before = url.pathname;
-    url.pathname = before.replace(`/${encodeURIComponent(value)}/`, `/${encodeURIComponent(own)}/`);
+    url.pathname = before
+      .split('/')
+      .map((part) => (part === encodeURIComponent(value) ? encodeURIComponent(own) : part))
+      .join('/');
     changes += Number(url.pathname !== before);
   }
   return changes === 0 ? null : { ...request, url: url.href };

@@ -51,7 +51,7 @@ export async function runTests(options: RunOptions): Promise<void> {
       let last: TestResult | null = null;
       for (const sample of candidates) {
         if (signal.aborted) return;
-        last = { ...(await drive(test, await options.fresh(sample), context, options)), test, sample };
+        last = { ...kept(await drive(test, await options.fresh(sample), context, options)), test, sample };
         if (last.verdict === 'vulnerable') break;
       }
       if (signal.aborted || last === null) return;
@@ -66,6 +66,20 @@ export async function runTests(options: RunOptions): Promise<void> {
   // What is decided by time must not wait behind others.
   await worker(work({ ...options, tests: options.tests.filter((test) => test.slow && !isAlone(test)) }, context));
 }
+
+/** Results live as long as the scan: of what a proof holds, as much as reports show. */
+function kept(verdict: Verdict): Verdict {
+  // A plain slice would keep the whole text alive.
+  const cut = (text: string) => (text.length <= PROOF_CHARACTERS ? text : Buffer.from(text.slice(0, PROOF_CHARACTERS)).toString());
+  const exchanges = verdict.exchanges.map(({ request, response, note }) => ({
+    note,
+    request: { ...request, body: cut(request.body) },
+    response: { ...response, body: cut(response.body) },
+  }));
+  return { ...verdict, exchanges };
+}
+
+const PROOF_CHARACTERS = 8_192;
 
 /** Tests that change objects come after those that compare them; those that change what all rely on (a token, a role) come last. */
 const turnOf = (test: TestDefinition): number => (test.tags.includes('last') ? 2 : Number(test.intrusive));
