@@ -5,7 +5,7 @@ import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
 import type { AllowEntry, Block } from '../attackers/index.js';
 import type { Exchange, Mode } from '../exchange/index.js';
 import { AccessLogFile, Counters, countersText, type RouteGuardOptions, routeGuard } from '../proxy/index.js';
-import { createSharedState, memoryFeedReader, redisFeedReader, redisPublisher, type TrafficPublisher } from '../traffic/index.js';
+import { createSharedState, redisFeedReader, redisPublisher, type TrafficPublisher } from '../traffic/index.js';
 import { type Config, configSchema, needPolicyFolder } from './config.js';
 import { openDataDir } from './data-dir.js';
 import { startThreads, type Threads } from './roles/up.js';
@@ -100,7 +100,7 @@ async function embed(app: FastifyInstance, options: WeirOptions): Promise<void> 
     policies,
     followOwnership: (view) => {
       if (options.redis !== undefined) return redisFeedReader({ url: options.redis, name: 'ownership' }, (bytes) => view.apply(bytes));
-      if (threads !== null) return memoryFeedReader(threads.ownershipPort, (bytes) => view.apply(bytes));
+      if (threads !== null) return threads.followOwnership((bytes) => view.apply(bytes));
       return { connected: false, close: async () => undefined };
     },
     geo: null,

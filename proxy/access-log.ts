@@ -142,25 +142,6 @@ export interface AccessLine {
   readonly rules: string;
 }
 
-/** What there is to log of a request that never became an exchange. */
-export const UNKNOWN = {
-  exchangeId: '',
-  requestId: '',
-  traceparent: '',
-  service: '',
-  version: '',
-  requestBytes: 0,
-  responseBytes: 0,
-  durationMs: 0,
-  upstreamMs: null,
-  upstream: '',
-  outcome: 'failed',
-  incident: undefined,
-  fault: null,
-  principal: null,
-  rules: '',
-} as const;
-
 /** The line as JSON with a newline. Built by hand: a serializer costs more than forwarding's share of it. */
 export function accessLine(line: AccessLine): string {
   return `{"time":${line.atMs},"id":"${line.exchangeId}","request":${quoted(line.requestId)},"trace":"${line.traceparent}","client":"${line.client}","service":"${line.service}","method":"${line.method}","host":${quoted(line.host)},"target":${quoted(withoutValues(line.target))},"version":"${line.version}","status":${line.status},"in":${line.requestBytes},"out":${line.responseBytes},"ms":${Math.round(line.durationMs * 100) / 100},"upstreamMs":${line.upstreamMs === null ? 'null' : Math.round(line.upstreamMs * 100) / 100},"upstream":"${line.upstream}","outcome":"${line.outcome}"${line.incident === undefined ? '' : `,"incident":"${line.incident}"`}${line.fault === null ? '' : `,"fault":"${line.fault}"`}${line.principal === null ? '' : `,"principal":${quoted(line.principal)}`}${line.rules === '' ? '' : `,"rules":${quoted(line.rules)}`}}\n`;

@@ -3,7 +3,7 @@ import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { CidrSet, canonicalIp, type HttpVersion, type Mode, type Peer } from '../exchange/index.js';
-import { accessLine, UNKNOWN } from './access-log.js';
+import { accessLine } from './access-log.js';
 import { faultRefusal, pageFor } from './block-page.js';
 import { clientBehind } from './client-address.js';
 import { ClientConnection, connectionOf, knownConnection } from './connection.js';
@@ -236,14 +236,27 @@ export class GatewayCore {
   logFault(code: FaultCode, client: Peer, method: string, host: string, target: string): void {
     this.ports.accessLog?.write(
       accessLine({
-        ...UNKNOWN,
         atMs: this.ports.nowMs(),
+        exchangeId: '',
+        requestId: '',
+        traceparent: '',
         client: client.ip,
+        service: '',
         method,
         host,
         target: target.slice(0, 2048),
+        version: '',
         status: FAULTS[code].status,
+        requestBytes: 0,
+        responseBytes: 0,
+        durationMs: 0,
+        upstreamMs: null,
+        upstream: '',
+        outcome: 'failed',
+        incident: undefined,
         fault: code,
+        principal: null,
+        rules: '',
       }),
     );
   }

@@ -5,7 +5,6 @@ import https from 'node:https';
 import net from 'node:net';
 import { dirname } from 'node:path';
 import { createSecureContext } from 'node:tls';
-import Fastify, { type FastifyInstance } from 'fastify';
 import { actorAddress, canonicalIp } from '../exchange/index.js';
 import { knownConnection } from './connection.js';
 import type { GatewayCore } from './core.js';
@@ -14,10 +13,9 @@ import type { ListenerConfig } from './options.js';
 import { readProxyHeader } from './proxy-protocol.js';
 import { pemText } from './upstreams.js';
 
-/** A listening socket of the gateway and the Fastify app behind it. */
+/** A listening socket of the gateway. */
 export interface Listener {
   readonly config: ListenerConfig;
-  readonly app: FastifyInstance;
   listen(): Promise<{ readonly host: string; readonly port: number; readonly tls: boolean }>;
   /** Reads certificate and key again. Throws, and keeps the old ones, when they cannot be used. */
   reloadTls(): void;
@@ -40,39 +38,12 @@ export function createListener(config: ListenerConfig, core: GatewayCore): Liste
     ...tlsOptions(config),
   };
   const sockets = new Set<net.Socket>();
-  let server: http.Server;
-  const app = Fastify({
-    logger: false,
-    // Every target goes to the one route: find-my-way would decode and refuse some, and routing by host and prefix is the gateway's own.
-    rewriteUrl: () => '/',
-    clientErrorHandler: (error, socket) => onClientError(core, error, socket),
-    serverFactory: (handler) => {
-      if (config.tls === undefined) server = http.createServer(options, handler);
-      else if (config.tls.http2) {
-        const secure = http2.createSecureServer({ ...options, allowHTTP1: true, settings: { enableConnectProtocol: false } });
-        // The compatibility layer gives HTTP/2 requests the HTTP/1 interface; the two servers differ in type only.
-        secure.on('request', handler as never);
-        server = secure as never;
-      } else server = https.createServer(options, handler);
-      // Node drops headers beyond its own limit without a word, which would hide part of a message: the gateway counts them itself.
-      server.maxHeadersCount = 0;
-      return server;
-    },
-  });
-  const methods = http.METHODS.filter((method) => method !== 'CONNECT');
-  // "Without body" makes Fastify leave the body alone: the gateway reads it, or does not.
-  for (const method of methods) app.addHttpMethod(method, { hasBody: false, overrideExisting: true });
-  app.route({
-    method: methods,
-    url: '/',
-    exposeHeadRoute: false,
-    handler: (request, reply) => {
-      reply.hijack();
-      request.raw.url = request.originalUrl;
-      core.enter(request.raw, reply.raw);
-    },
-  });
-  server = app.server;
+  const enter = (req: http.IncomingMessage, res: http.ServerResponse) => core.enter(req, res);
+  const server = serverOf(config, options);
+  server.on('request', enter);
+  server.on('clientError', (error, socket) => onClientError(core, error, socket as net.Socket));
+  // Node drops headers beyond its own limit without a word, which would hide part of a message: the gateway counts them itself.
+  server.maxHeadersCount = 0;
 
   const perClient = new Map<string, number>();
   const onSocket = (socket: net.Socket) => {
@@ -99,7 +70,7 @@ export function createListener(config: ListenerConfig, core: GatewayCore): Liste
   server.on('connect', (_req, socket) => reject(core, socket as net.Socket, 'CONNECT_REFUSED', true));
   // Node would answer an Expect header before anything was decided; both kinds take the ordinary way, and `Forward` answers.
   for (const expectation of ['checkContinue', 'checkExpectation']) {
-    server.on(expectation, (req: http.IncomingMessage, res: http.ServerResponse) => server.emit('request', req, res));
+    server.on(expectation, enter);
   }
   server.on('upgrade', (req: http.IncomingMessage, socket: net.Socket, head: Buffer) => {
     const token = (req.headers.upgrade ?? '').toLowerCase();
@@ -122,9 +93,7 @@ export function createListener(config: ListenerConfig, core: GatewayCore): Liste
 
   return {
     config,
-    app,
     listen: async () => {
-      await app.ready();
       await new Promise<void>((resolve, refuse) => {
         front.once('error', (error: NodeJS.ErrnoException) =>
           refuse(
@@ -145,12 +114,18 @@ export function createListener(config: ListenerConfig, core: GatewayCore): Liste
         front.close(() => resolve());
         if ('closeIdleConnections' in server) server.closeIdleConnections();
       });
-      await app.close();
     },
     destroy: () => {
       for (const socket of sockets) socket.destroy();
     },
   };
+}
+
+function serverOf(config: ListenerConfig, options: https.ServerOptions): http.Server {
+  if (config.tls === undefined) return http.createServer(options);
+  if (!config.tls.http2) return https.createServer(options);
+  // The compatibility layer gives HTTP/2 requests the HTTP/1 interface; the two servers differ in type only.
+  return http2.createSecureServer({ ...options, allowHTTP1: true, settings: { enableConnectProtocol: false } }) as never;
 }
 
 function tlsOptions(config: ListenerConfig): https.ServerOptions {

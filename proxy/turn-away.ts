@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Peer } from '../exchange/index.js';
-import { accessLine, UNKNOWN } from './access-log.js';
+import { accessLine } from './access-log.js';
 import { type Page, pageFor, titleOf } from './block-page.js';
 import type { ClientConnection } from './connection.js';
 import type { GatewayCore } from './core.js';
@@ -47,8 +47,8 @@ export function turnAway(core: GatewayCore, repeated: Repeated): boolean {
   counters.service(service.name).answered(page.status, 0, 0, 0);
   ports.accessLog?.write(
     accessLine({
-      ...UNKNOWN,
       atMs: ports.nowMs(),
+      exchangeId: '',
       requestId: head.requestId,
       traceparent: head.traceparent,
       client: client.ip,
@@ -58,6 +58,12 @@ export function turnAway(core: GatewayCore, repeated: Repeated): boolean {
       target,
       version: req.httpVersion,
       status: page.status,
+      requestBytes: 0,
+      responseBytes: 0,
+      durationMs: 0,
+      upstreamMs: null,
+      upstream: '',
+      fault: null,
       outcome: verdict.action === 'throttle' ? 'throttled' : 'blocked',
       incident: repeat.incident,
       principal: principalKey,

@@ -6,9 +6,10 @@
  *        └── templates, ownership, scores     │
  *        └── policies, blocks, modes ◀────────┘
  */
-import { MessageChannel } from 'node:worker_threads';
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import {
   createSharedState,
+  type FeedReader,
   memoryFeedReader,
   memoryPublisher,
   redisFeedReader,
@@ -19,6 +20,7 @@ import {
 import type { Config } from '../config.js';
 import type { DataDir } from '../data-dir.js';
 import { openSharedMaps } from '../shared-maps.js';
+import { type KeptThread, keepThread } from '../wiring/kept-thread.js';
 import { putHelpersBehind } from '../wiring/priority.js';
 import {
   type AdminThreadData,
@@ -81,9 +83,10 @@ export async function runUp(config: Config, data: DataDir, version: string, log:
       policies,
       followOwnership: (view) =>
         redis === undefined
-          ? memoryFeedReader(threads.ownershipPort, (bytes) => view.apply(bytes))
+          ? threads.followOwnership((bytes) => view.apply(bytes))
           : redisFeedReader({ url: redis, name: 'ownership' }, (bytes) => view.apply(bytes)),
       geo: config.geo === undefined ? null : await openGeo(config.geo),
+      counters: () => ({ engineLost: threads.engine.lost, engineRunning: threads.engine.running ? 1 : 0 }),
       log,
     });
     closing.push(() => running.close());
@@ -101,8 +104,11 @@ export async function runUp(config: Config, data: DataDir, version: string, log:
 /** Engine and admin on threads of their own, and the ends that a gateway, or the plugin in an app, holds. */
 export interface Threads {
   readonly admin: RunningThread<AdminReady>;
+  /** Started again when it is lost. */
+  readonly engine: KeptThread;
   readonly publisher: TrafficPublisher;
-  readonly ownershipPort: import('node:worker_threads').MessagePort;
+  /** Gives what the engine's model says, of this engine and of each that comes after it. */
+  followOwnership(onBytes: (bytes: Uint8Array) => void): FeedReader;
   readonly startSensor: () => Promise<RunningThread<object>>;
   readonly closing: readonly (() => Promise<void>)[];
 }
@@ -115,43 +121,75 @@ export async function startThreads(
   shared: SharedHub,
   log: (message: string) => void,
 ): Promise<Threads> {
-  const gatewayStream = new MessageChannel();
-  const importStream = new MessageChannel();
-  const sensorStream = new MessageChannel();
-  const ownership = new MessageChannel();
   const base = (): ThreadData => ({ config, secret: data.secret, version, sharedPort: shared.port() });
+  const publisher = memoryPublisher(null);
+  const ownership = new OwnershipFeed();
+  // What publishes to the engine; each engine gets streams of its own, and what the last one had not kept is sent again.
+  const publishing: { admin: RunningThread<AdminReady> | null; sensor: RunningThread<object> | null } = { admin: null, sensor: null };
+  const waiting: { imports: MessagePort | null; sensor: MessagePort | null } = { imports: null, sensor: null };
+
+  const beginEngine = (onLost: (error: Error) => void): Promise<RunningThread<object>> => {
+    const [gateway, imports, sensor, owners] = [new MessageChannel(), new MessageChannel(), new MessageChannel(), new MessageChannel()];
+    publisher.attach(gateway.port1);
+    ownership.attach(owners.port2);
+    waiting.imports = imports.port1;
+    waiting.sensor = sensor.port1;
+    publishing.admin?.reconnect(imports.port1);
+    publishing.sensor?.reconnect(sensor.port1);
+    const engineData: EngineThreadData = {
+      ...base(),
+      trafficPorts: [gateway.port2, imports.port2, sensor.port2],
+      ownershipPort: owners.port1,
+    };
+    const transfer = [engineData.sharedPort, ...engineData.trafficPorts, owners.port1];
+    return startThread<object>(entry('engine/thread'), engineData, transfer, { log, onLost });
+  };
   const lost = (name: string) => ({
     log,
     onLost: (error: Error) =>
       log(`the ${name} thread was lost: ${error.message}; the gateway goes on with what it has. Restart weir to get it back.`),
   });
-  const engineData: EngineThreadData = {
-    ...base(),
-    trafficPorts: [gatewayStream.port2, importStream.port2, sensorStream.port2],
-    ownershipPort: ownership.port1,
-  };
-  const adminData: AdminThreadData = { ...base(), importPort: importStream.port1 };
+  const keeping = keepThread<object>({ name: 'engine', begin: beginEngine, log });
+  const adminData: AdminThreadData = { ...base(), importPort: waiting.imports! };
   const starting = [
-    startThread<object>(
-      entry('engine/thread'),
-      engineData,
-      [engineData.sharedPort, ...engineData.trafficPorts, ownership.port1],
-      lost('engine'),
-    ),
-    startThread<AdminReady>(entry('admin/thread'), adminData, [adminData.sharedPort, importStream.port1], lost('admin')),
+    keeping,
+    startThread<AdminReady>(entry('admin/thread'), adminData, [adminData.sharedPort, adminData.importPort], lost('admin')),
   ] as const;
   const [engine, admin] = await Promise.all(starting).catch(async (error: unknown) => {
     for (const one of await Promise.allSettled(starting)) if (one.status === 'fulfilled') await one.value.stop(2_000);
     throw error;
   });
+  publishing.admin = admin;
   return {
     admin,
-    publisher: memoryPublisher(gatewayStream.port1),
-    ownershipPort: ownership.port2,
-    startSensor: () => {
-      const sensorData: SensorThreadData = { ...base(), trafficPort: sensorStream.port1 };
-      return startThread<object>(entry('sensor/thread'), sensorData, [sensorData.sharedPort, sensorStream.port1], lost('sensor'));
+    engine,
+    publisher,
+    followOwnership: (onBytes) => ownership.follow(onBytes),
+    startSensor: async () => {
+      const sensorData: SensorThreadData = { ...base(), trafficPort: waiting.sensor! };
+      const transfer = [sensorData.sharedPort, sensorData.trafficPort];
+      publishing.sensor = await startThread<object>(entry('sensor/thread'), sensorData, transfer, lost('sensor'));
+      return publishing.sensor;
     },
     closing: [() => engine.stop(10_000), () => admin.stop(5_000)],
   };
+}
+
+/** The ownership feed of whichever engine runs now. */
+class OwnershipFeed {
+  private port: MessagePort | null = null;
+  private reader: FeedReader | null = null;
+  private onBytes: ((bytes: Uint8Array) => void) | null = null;
+
+  attach(port: MessagePort): void {
+    void this.reader?.close();
+    this.port = port;
+    if (this.onBytes !== null) this.reader = memoryFeedReader(port, this.onBytes);
+  }
+
+  follow(onBytes: (bytes: Uint8Array) => void): FeedReader {
+    this.onBytes = onBytes;
+    if (this.port !== null) this.reader = memoryFeedReader(this.port, onBytes);
+    return { connected: true, close: async () => this.reader?.close() };
+  }
 }

@@ -11,7 +11,8 @@ const { redis } = data.config.stream;
 
 await runThread(async (log) => {
   const shared = sharedStateFromPort(data.sharedPort);
-  const publisher = redis === undefined ? memoryPublisher(data.trafficPort) : redisPublisher({ url: redis });
+  const stream = memoryPublisher(data.trafficPort);
+  const publisher = redis === undefined ? stream : redisPublisher({ url: redis });
   const running = await runSensor({
     id: 'sensor',
     version: data.version,
@@ -23,6 +24,7 @@ await runThread(async (log) => {
   });
   return {
     ready: {},
+    reconnect: (port) => stream.attach(port),
     async close() {
       await running.close();
       await shared.close();

@@ -23,6 +23,8 @@ export interface GatewayParts {
   /** Connects the view to the engine's model. */
   readonly followOwnership: (view: OwnershipView) => FeedReader;
   readonly geo: GeoReader | null;
+  /** What else this process counts. */
+  readonly counters?: () => Record<string, number>;
   readonly log: (message: string) => void;
 }
 
@@ -59,7 +61,11 @@ export async function runGateway(parts: GatewayParts): Promise<RunningGateway> {
     startedAtMs,
     atMs: Date.now(),
     addresses: addresses.map((address) => address.url),
-    counters: { ...gatewayCounters(gateway, parts.publisher, accessLog), throttleSyncFailures: opened.throttle.syncFailures },
+    counters: {
+      ...gatewayCounters(gateway, parts.publisher, accessLog),
+      throttleSyncFailures: opened.throttle.syncFailures,
+      ...parts.counters?.(),
+    },
     services: serviceStatuses(gateway, config, maps),
     policies: policies.status(),
   });

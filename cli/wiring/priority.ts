@@ -3,9 +3,8 @@ import { readdirSync, readlinkSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
 
-/** Of nice(2): about a tenth of the share of the gateway's thread where both want one core, all of it where nobody else wants it. */
-const BEHIND = 10;
-const HELPERS_BEHIND = 5;
+/** Of nice(2): about a third of the share of the gateway's thread where both want one core, all of it where nobody else wants it. */
+const BEHIND = 5;
 
 /** Puts the calling thread behind the gateway's: engine, admin and sensor may be late, an answer may not. */
 export function yieldToGateway(): void {
@@ -20,7 +19,7 @@ export function yieldToGateway(): void {
 export function putHelpersBehind(): void {
   setFlagsFromString('--no-parallel-scavenge');
   quietly(() => {
-    for (const task of readdirSync('/proc/self/task').map(Number)) if (task !== process.pid) setPriority(task, HELPERS_BEHIND);
+    for (const task of readdirSync('/proc/self/task').map(Number)) if (task !== process.pid) setPriority(task, BEHIND);
   });
 }
 

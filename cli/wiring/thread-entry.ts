@@ -1,10 +1,12 @@
-import { parentPort } from 'node:worker_threads';
+import { type MessagePort, parentPort } from 'node:worker_threads';
 import { yieldToGateway } from './priority.js';
-import { type FromThread, startFailed } from './threads.js';
+import { type FromThread, startFailed, type ToThread } from './threads.js';
 
 /** A role that runs in a thread: what it tells when it is ready, and how it ends. */
 export interface ThreadRole<Ready> {
   readonly ready: Ready;
+  /** What it publishes has a new consumer. Absent: it publishes nothing. */
+  reconnect?(port: MessagePort): void;
   close(): Promise<void>;
 }
 
@@ -16,7 +18,12 @@ export async function runThread<Ready>(start: (log: (message: string) => void) =
   const say = (message: FromThread<Ready>) => port.postMessage(message);
   try {
     const role = await start((message) => say({ kind: 'log', message }));
-    port.once('message', () => {
+    port.on('message', (message: ToThread) => {
+      if (message !== 'stop') {
+        role.reconnect?.(message.port);
+        return;
+      }
+      port.removeAllListeners('message');
       void role.close().finally(() => {
         say({ kind: 'closed' });
         process.exit(0);

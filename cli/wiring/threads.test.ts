@@ -1,9 +1,11 @@
 import { writeFileSync } from 'node:fs';
+import { getPriority } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { MessageChannel } from 'node:worker_threads';
 import t, { type Test } from 'tap';
 import { configSchema } from '../config.js';
+import { keepThread } from './kept-thread.js';
 import { startThread } from './threads.js';
 
 function begin(t: Test, body: string, lost: string[] = []) {
@@ -49,4 +51,68 @@ t.test('a thread that is lost later is told of; one that is stopped is not', asy
     while (lost.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
     t.same(lost, ['the thread ended with code 3']);
   });
+});
+
+t.test('a kept thread that is lost starts again, later each time', async (t) => {
+  const said: string[] = [];
+  const stops: number[] = [];
+  let begun = 0;
+  let fails = 0;
+  let lose: (error: Error) => void = () => undefined;
+  const kept = await keepThread({
+    name: 'engine',
+    begin: async (onLost) => {
+      begun++;
+      lose = onLost;
+      if (fails-- > 0) throw new Error('cannot start');
+      const number = begun;
+      return { ready: {}, reconnect: () => undefined, stop: async () => void stops.push(number) };
+    },
+    log: (message) => said.push(message),
+    pauseMs: 1,
+    mostPauseMs: 4,
+  });
+  const again = async (times: number) => {
+    while (begun < times || !kept.running) await new Promise((resolve) => setTimeout(resolve, 1));
+  };
+  t.match({ begun, lost: kept.lost, running: kept.running }, { begun: 1, lost: 0, running: true });
+  lose(new Error('out of memory'));
+  t.equal(kept.running, false);
+  await again(2);
+  t.match(said, [/^the engine was lost: out of memory; .* starts in 1 ms$/, /^the engine runs again$/]);
+  fails = 3;
+  lose(new Error('out of memory'));
+  await again(6);
+  t.equal(kept.lost, 5, 'a start that fails is a loss');
+  t.match(
+    said.map((line) => /in (\d+) ms/.exec(line)?.[1]).filter((pause) => pause !== undefined),
+    ['1', '2', '4', '4', '4'],
+  );
+  await kept.stop(1_000);
+  t.same(stops, [6]);
+  lose(new Error('told to'));
+  t.equal(kept.lost, 5, 'one that was stopped is not lost');
+});
+
+t.test('a kept thread whose first start fails is an error', async (t) => {
+  await t.rejects(
+    keepThread({ name: 'engine', begin: () => Promise.reject(new Error('no such store')), log: () => undefined }),
+    /no such store/,
+  );
+});
+
+t.test('a thread may put itself behind the gateway', { skip: process.platform !== 'linux' }, async (t) => {
+  const priority = new URL(`./priority.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url).href;
+  const running = await begin(
+    t,
+    `import { readlinkSync } from 'node:fs';
+     import { getPriority } from 'node:os';
+     import { parentPort } from 'node:worker_threads';
+     import { yieldToGateway } from ${JSON.stringify(priority)};
+     yieldToGateway();
+     parentPort.postMessage({ kind: 'ready', ready: { nice: getPriority(Number(readlinkSync('/proc/thread-self').split('/').at(-1))) } });
+     parentPort.once('message', () => process.exit(0));`,
+  );
+  t.ok((running.ready as { nice: number }).nice > getPriority(), 'its nice value is higher');
+  await running.stop(5_000);
 });

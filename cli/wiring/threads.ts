@@ -25,6 +25,8 @@ export interface SensorThreadData extends ThreadData {
   readonly trafficPort: MessagePort;
 }
 
+export type ToThread = 'stop' | { readonly kind: 'reconnect'; readonly port: MessagePort };
+
 export type FromThread<Ready> =
   | { readonly kind: 'ready'; readonly ready: Ready }
   | { readonly kind: 'failed'; readonly code: string; readonly message: string; readonly hint?: string }
@@ -33,6 +35,8 @@ export type FromThread<Ready> =
 
 export interface RunningThread<Ready> {
   readonly ready: Ready;
+  /** Gives the thread a new consumer for what it publishes: the old one's thread died. The port is transferred. */
+  reconnect(port: MessagePort): void;
   /** Asks the thread to finish; resolves when it has, or when it is cut after `timeoutMs`. */
   stop(timeoutMs: number): Promise<void>;
 }
@@ -45,9 +49,17 @@ export function startThread<Ready>(
   tell: { readonly log: (message: string) => void; readonly onLost: (error: Error) => void },
 ): Promise<RunningThread<Ready>> {
   const worker = new Worker(entry, { workerData: data, transferList: [...transfer] });
+  const say = (message: ToThread, ports: readonly MessagePort[] = []) => worker.postMessage(message, ports);
   let stopping = false;
   return new Promise((resolve, reject) => {
-    let lost = (error: Error) => reject(startFailed(error));
+    let isLost = false;
+    let onLost = (error: Error) => reject(startFailed(error));
+    // An error ends the thread, so both are heard of; the first says why.
+    const lost = (error: Error) => {
+      if (isLost) return;
+      isLost = true;
+      onLost(error);
+    };
     const closed = new Promise<void>((done) => {
       worker.on('exit', (code) => {
         done();
@@ -62,12 +74,13 @@ export function startThread<Ready>(
         void worker.terminate();
         reject(new WeirError(message.code, message.message, { hint: message.hint }));
       } else if (message.kind === 'ready') {
-        lost = tell.onLost;
+        onLost = tell.onLost;
         resolve({
           ready: message.ready,
+          reconnect: (port) => say({ kind: 'reconnect', port }, [port]),
           async stop(timeoutMs) {
             stopping = true;
-            worker.postMessage('stop');
+            say('stop');
             const timer = setTimeout(() => void worker.terminate(), timeoutMs);
             await closed;
             clearTimeout(timer);

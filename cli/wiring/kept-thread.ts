@@ -1,0 +1,73 @@
+/** A thread that is started again when it is lost. */
+import type { RunningThread } from './threads.js';
+
+export interface KeptThreadOptions<Ready> {
+  /** For the log: `engine`. */
+  readonly name: string;
+  /** Starts the thread with everything it needs, anew at each call; `onLost` is for when it ends by itself later. */
+  readonly begin: (onLost: (error: Error) => void) => Promise<RunningThread<Ready>>;
+  readonly log: (message: string) => void;
+  /** First pause before a new start; it doubles while the thread is lost again soon. Default 250 ms. */
+  readonly pauseMs?: number;
+  /** Longest pause. Default 30 s. */
+  readonly mostPauseMs?: number;
+  /** A thread that ran this long was well: the next pause is the first again. Default 60 s. */
+  readonly wellAfterMs?: number;
+}
+
+export interface KeptThread {
+  /** How often it was lost. */
+  readonly lost: number;
+  /** False between a loss and the next good start. */
+  readonly running: boolean;
+  stop(timeoutMs: number): Promise<void>;
+}
+
+/** Starts it; rejects with the error of the first start. Later losses are logged, counted, and mended after a pause. */
+export async function keepThread<Ready>(options: KeptThreadOptions<Ready>): Promise<KeptThread> {
+  const { name, begin, log, pauseMs = 250, mostPauseMs = 30_000, wellAfterMs = 60_000 } = options;
+  let lost = 0;
+  let stopped = false;
+  let nextPauseMs = pauseMs;
+  let timer: NodeJS.Timeout | null = null;
+  let startedAtMs = performance.now();
+  let current: RunningThread<Ready> | null = null;
+  let starting: Promise<unknown> | null = null;
+
+  const onLost = (error: Error): void => {
+    current = null;
+    if (stopped) return;
+    lost++;
+    if (performance.now() - startedAtMs >= wellAfterMs) nextPauseMs = pauseMs;
+    log(`the ${name} was lost: ${error.message}; the gateway goes on with what it has, and a new ${name} starts in ${nextPauseMs} ms`);
+    timer = setTimeout(again, nextPauseMs);
+    nextPauseMs = Math.min(nextPauseMs * 2, mostPauseMs);
+  };
+  const again = (): void => {
+    timer = null;
+    startedAtMs = performance.now();
+    starting = begin(onLost).then(
+      (thread) => {
+        current = thread;
+        log(`the ${name} runs again`);
+      },
+      (error: unknown) => onLost(error instanceof Error ? error : new Error(String(error))),
+    );
+  };
+
+  current = await begin(onLost);
+  return {
+    get lost() {
+      return lost;
+    },
+    get running() {
+      return current !== null;
+    },
+    async stop(timeoutMs) {
+      stopped = true;
+      if (timer !== null) clearTimeout(timer);
+      await starting;
+      await current?.stop(timeoutMs);
+    },
+  };
+}
