@@ -142,7 +142,10 @@ export class Learning {
     // Whose access it was may come out later: somebody without a name is held against the regime as a stranger would be.
     const stance = context.rule?.stances[relation === 'unidentified' || relation === 'ungrouped' ? 'foreign' : (relation as AccessClass)];
     addSamples(context, [denied || (stance?.is === 'deny' && stance.proven) ? { ...sample, denied: true } : sample]);
-    if (relation === 'foreign' && read.status < 300) this.roles.reached(person, this.places.ownersIn(context, sample)[0] ?? 0);
+    if (relation === 'foreign' && read.status < 300) {
+      this.roles.reached(person, this.places.ownersIn(context, sample)[0] ?? 0);
+      this.people.doubt(person);
+    }
     if (relation === 'own') this.lists.owns(person, resource.rule);
     else if (relation === 'unidentified' && (context.rule?.stances.foreign.is === 'deny' || (mutates && reference.place !== 'body')))
       this.#noteOpening(read, context, sample, person);

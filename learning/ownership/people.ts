@@ -42,7 +42,7 @@ export interface Person {
   /** Owner values that lists of one's own, and creations, named. */
   readonly listed: Votes;
   lists: number;
-  /** Identity values concluded from `opened` only: given up when a list says otherwise. */
+  /** Identity and group values (pairs with kinds) concluded from `opened` only: given up when a list or another opening says otherwise. */
   guessed: number[];
   firstSeenMs: number;
   lastSeenMs: number;
@@ -84,6 +84,8 @@ const MAX_PEOPLE = 120_000;
 const MAX_SOURCE_PEOPLE = 4000;
 const MAX_SOURCES = 4000;
 const GROUP_BITS = 0xffffff;
+/** Marks a guessed value as a group, above the bits of a kind. */
+const GUESSED_GROUP = 256;
 const IDENTITY_NAME =
   /(?:^|[.^])(?:sub|id|uid|uuid|userid|user|username|login|email|mail|memberid|customerid|patientid|handle|preferredusername|oid)$/;
 const GROUP_NAME =
@@ -305,12 +307,19 @@ export class People {
     const scatter = { owners: count, top: most / opens, isUsual };
     const best = leader(person.opened, opens, 3, kind);
     if (best === null) return scatter;
-    if (areGroups) this.addGroup(person, best[0], best[1]);
-    else if (person.identities.get(best[0]) !== best[1]) {
+    if (areGroups && !person.groups.has(best[0])) {
+      this.addGroup(person, best[0], best[1]);
+      person.guessed.push(best[0], best[1] | GUESSED_GROUP);
+    } else if (!areGroups && person.identities.get(best[0]) !== best[1]) {
       this.addIdentity(person, best[0], best[1]);
       person.guessed.push(best[0], best[1]);
     }
     return scatter;
+  }
+
+  /** What was concluded from openings only does not hold: the person opened something of somebody else. */
+  doubt(person: Person): void {
+    if (person.guessed.length > 0 && (person.flags & PERSON.established) === 0) this.#unguess(person);
   }
 
   /** Only the owner sees this list, or somebody created an object: `owners` stood in every object of it. */
@@ -442,15 +451,22 @@ export class People {
   }
 
   #retract(person: Person, value: number, kind: number): void {
-    if (person.identities.get(value) !== kind) return;
-    person.identities.delete(value);
+    const isGroup = (kind & GUESSED_GROUP) !== 0;
+    const plain = kind & ~GUESSED_GROUP;
+    const held = isGroup ? person.groups : person.identities;
+    if (held.get(value) !== plain) return;
+    held.delete(value);
+    this.#forgetIdentity(person, value, plain);
+    // Without another name of that kind, nothing is known of it again.
+    if (![...person.identities.values(), ...person.groups.values()].includes(plain)) this.#forgetIdentity(person, 0, plain);
+    if (isGroup || this.holder(value, plain) !== person) return;
+    this.known.hash.words(SPACE.holder, value, plain, 0);
+    this.forget(this.known.hash.hi, this.known.hash.lo);
+  }
+
+  #forgetIdentity(person: Person, value: number, kind: number): void {
     this.known.hash.words(SPACE.identity, value, kind, person.id);
     this.forget(this.known.hash.hi, this.known.hash.lo);
-    const holder = this.holder(value, kind);
-    if (holder === person) {
-      this.known.hash.words(SPACE.holder, value, kind, 0);
-      this.forget(this.known.hash.hi, this.known.hash.lo);
-    }
   }
 
   #mayJoin(source: Source): boolean {
