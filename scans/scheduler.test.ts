@@ -221,6 +221,66 @@ t.test('when the process that holds the lease is killed, another goes on where i
   t.equal(twice, 0, 'nothing is done twice');
 });
 
+t.test('a target that does not answer does not hold up a stop', async (t) => {
+  const { url } = await shop(t, 30_000);
+  const { store, scanner, scan } = await world(t, url);
+  const { id } = await scan({ categories: [] });
+  const one = await scanner('a');
+  const run = await store.scans.startRun({ scanId: id, service: 'shop', trigger: 'person', startedMs: Date.now() });
+  await until(store, run.id, 'running', one);
+  await store.scans.saveRun(run.id, { stopRequested: true });
+  const atMs = Date.now();
+  await until(store, run.id, 'stopped', one);
+  t.ok(Date.now() - atMs < 2_000, 'stopped within two seconds');
+});
+
+t.test('a continuous scan tests what is new or changed, with ids from all that it may read', async (t) => {
+  const { url } = await shop(t);
+  const { store, scanner, scan } = await world(t, url);
+  const { id } = await scan({ endpoints: { changedOnly: true } });
+  const one = await scanner('a');
+  const tested = async (runId: string) => {
+    await until(store, runId, 'finished', one);
+    return new Set((await store.scans.results(runId, {}, { limit: 500 })).items.map(({ endpointId }) => endpointId));
+  };
+  const start = () => store.scans.startRun({ scanId: id, service: 'shop', trigger: 'person', startedMs: Date.now() });
+  t.ok((await tested((await start()).id)).has('e2'), 'the first run is about all');
+  await sleep(20);
+  t.equal((await tested((await start()).id)).size, 0, 'nothing changed');
+
+  const due = async () => {
+    await store.scans.change(id, { cron: '0 3 * * *', nextRunMs: Date.now() - 1, updatedMs: Date.now() });
+    for (let turn = 0; turn < 100 && (await store.scans.get(id))!.nextRunMs! < Date.now(); turn++) {
+      one.wake();
+      await sleep(20);
+    }
+    return (await store.scans.runs({ scanId: id }, { limit: 1 })).items[0]!;
+  };
+  const last = (await store.scans.runs({ scanId: id }, { limit: 1 })).items[0]!;
+  t.equal((await due()).id, last.id, 'a time that comes when there is nothing to do starts no run');
+
+  const atMs = Date.now();
+  const change = {
+    endpointId: 'e2',
+    service: 'shop',
+    atMs,
+    kind: 'auth',
+    text: 'authentication became optional',
+    before: null,
+    after: null,
+  };
+  await store.commit({ batchIds: ['b2'], nowMs: atMs, history: [change] });
+  const next = await due();
+  t.not(next.id, last.id);
+  t.equal(next.trigger, 'schedule');
+  t.strictSame([...(await tested(next.id))], ['e2']);
+  t.equal(
+    (await store.scans.results(next.id, { verdict: 'vulnerable' }, {})).items[0]?.testId,
+    'bola-read-object',
+    'the ids came from the list',
+  );
+});
+
 t.test('what stops a scan before its tests is told on the run', async (t) => {
   const { url } = await shop(t);
   const { store, scanner, scan } = await world(t, url);
@@ -244,8 +304,17 @@ t.test('next times across daylight saving', async (t) => {
   const table: [cron: string, zone: string, after: string, next: string][] = [
     ['30 2 * * *', 'Europe/Berlin', '2026-03-28T12:00:00Z', '2026-03-29T01:00:00Z'],
     ['30 2 * * *', 'Europe/Berlin', '2026-10-24T12:00:00Z', '2026-10-25T00:30:00Z'],
+    // The half hour that comes twice was used the first time.
+    ['30 2 * * *', 'Europe/Berlin', '2026-10-25T00:30:00Z', '2026-10-26T01:30:00Z'],
+    ['30 1 * * *', 'Europe/London', '2026-10-25T00:30:00Z', '2026-10-26T01:30:00Z'],
+    ['30 2 * * *', 'America/New_York', '2026-03-07T12:00:00Z', '2026-03-08T07:00:00Z'],
+    ['0 * * * *', 'Europe/Berlin', '2026-03-29T00:00:00Z', '2026-03-29T01:00:00Z'],
+    ['0 * * * *', 'Europe/Berlin', '2026-10-25T00:00:00Z', '2026-10-25T01:00:00Z'],
+    ['*/15 * * * *', 'Europe/Berlin', '2026-10-25T00:45:00Z', '2026-10-25T01:00:00Z'],
+    ['0 0 29 2 *', 'UTC', '2026-03-01T00:00:00Z', '2028-02-29T00:00:00Z'],
     ['0 3 * * 1', 'UTC', '2026-01-01T00:00:00Z', '2026-01-05T03:00:00Z'],
   ];
   for (const [cron, zone, after, next] of table)
-    t.equal(new Date(nextRun(cron, zone, at(after))!).toISOString(), new Date(at(next)).toISOString(), `${cron} ${zone}`);
+    t.equal(new Date(nextRun(cron, zone, at(after))!).toISOString(), new Date(at(next)).toISOString(), `${cron} ${zone} after ${after}`);
+  t.equal(nextRun('0 0 31 2 *', 'UTC', at('2026-03-01T00:00:00Z')), null, 'a day that never comes');
 });
