@@ -8,9 +8,9 @@ export interface SelectionLimits {
   readonly ofOne: number;
 }
 
-const LIMITS: SelectionLimits = { behindMs: 750, ofOne: 16 };
+const LIMITS: SelectionLimits = { behindMs: 500, ofOne: 16 };
 /** This many times too late, being from a rare actor alone is no reason any more: there may be more actors than can be looked at. */
-const FAR_BEHIND = 4;
+const FAR_BEHIND = 3;
 const SECOND_MS = 1_000;
 const MOST_PATH_CHARS = 200;
 /** Segments with a digit are values, or nearly all are. */
