@@ -31,6 +31,10 @@ interface Schema {
   readonly enum?: readonly Json[];
   readonly format?: string;
   readonly minimum?: number;
+  readonly minLength?: number;
+  readonly maxLength?: number;
+  /** The server sets it: it has no place in a request. */
+  readonly readOnly?: boolean;
   readonly properties?: { readonly [name: string]: Schema };
   readonly items?: Schema;
   readonly allOf?: readonly Schema[];
@@ -44,20 +48,24 @@ export const isOwnHeader = (name: string): boolean =>
 
 const DEPTH_LIMIT = 8;
 
-/** A value that fits a JSON Schema: its example, default or first choice, else the plainest value of its type. */
-export function exampleOf(schema: unknown, resolve: (ref: string) => unknown = () => null, depth = 0): Json {
+/** A value that fits a JSON Schema for a request: its example, default or first choice, else what its format or `name` asks for, else the plainest value of its type. */
+export function exampleOf(schema: unknown, resolve: (ref: string) => unknown = () => null, depth = 0, name = ''): Json {
   if (schema === null || typeof schema !== 'object' || depth > DEPTH_LIMIT) return null;
   const one = schema as Schema;
-  if (one.$ref !== undefined) return exampleOf(resolve(one.$ref), resolve, depth + 1);
+  if (one.$ref !== undefined) return exampleOf(resolve(one.$ref), resolve, depth + 1, name);
   const given = one.example ?? (Array.isArray(one.examples) ? one.examples[0] : undefined) ?? one.default ?? one.enum?.[0];
   if (given !== undefined) return given;
-  if (one.allOf !== undefined) return Object.assign({}, ...one.allOf.map((part) => exampleOf(part, resolve, depth + 1))) as Json;
+  if (one.allOf !== undefined) return Object.assign({}, ...one.allOf.map((part) => exampleOf(part, resolve, depth + 1, name))) as Json;
   const choice = one.oneOf?.[0] ?? one.anyOf?.[0];
-  if (choice !== undefined) return exampleOf(choice, resolve, depth + 1);
+  if (choice !== undefined) return exampleOf(choice, resolve, depth + 1, name);
   const type = Array.isArray(one.type) ? (one.type as readonly string[]).find((name) => name !== 'null') : one.type;
   if (type === 'object' || one.properties !== undefined)
-    return Object.fromEntries(Object.entries(one.properties ?? {}).map(([name, part]) => [name, exampleOf(part, resolve, depth + 1)]));
-  if (type === 'array') return one.items === undefined ? [] : [exampleOf(one.items, resolve, depth + 1)];
+    return Object.fromEntries(
+      Object.entries(one.properties ?? {})
+        .filter(([, part]) => part.readOnly !== true)
+        .map(([member, part]) => [member, exampleOf(part, resolve, depth + 1, member)]),
+    );
+  if (type === 'array') return one.items === undefined ? [] : [exampleOf(one.items, resolve, depth + 1, name)];
   if (type === 'integer' || type === 'number') return one.minimum ?? 1;
   if (type === 'boolean') return true;
   const byFormat: { readonly [format: string]: string } = {
@@ -68,8 +76,26 @@ export function exampleOf(schema: unknown, resolve: (ref: string) => unknown = (
     date: '2026-01-01',
     'date-time': '2026-01-01T00:00:00Z',
   };
-  return byFormat[one.format ?? ''] ?? 'weir';
+  const text = byFormat[one.format ?? ''] ?? BY_NAME.find(([names]) => names.test(name))?.[1] ?? 'weir';
+  return text.padEnd(one.minLength ?? 0, text === 'weir' ? 'weir' : ' ').slice(0, one.maxLength ?? text.length + (one.minLength ?? 0));
 }
+
+/** What servers accept in a text whose name says what it is, where the document says no more. */
+const BY_NAME: readonly (readonly [RegExp, string])[] = [
+  [/e?mail$/i, 'weir@example.com'],
+  [/(phone|mobile|telephone|phone_?number)$/i, '+14155550123'],
+  [/(^|[-_])(ur[li]|link|website|webhook|callback|homepage|avatar|image)$|[a-z](Ur[li]|URL|Link)$/i, 'https://example.com/'],
+  [/(^|[-_])(date|dob|birth_?day|birth_?date|day|due|from_date|to_date)$|[a-z]Date$/, '2026-01-01'],
+  [/(^|[-_])(at|time|timestamp)$|[a-z](At|Time)$/, '2026-01-01T00:00:00Z'],
+  [/(uuid|guid)$/i, '00000000-0000-4000-8000-000000000000'],
+  [/password|passwd|^pwd$/i, 'Weir-Pass-9731!'],
+  [/zip|postal|post_?code/i, '12345'],
+  [/^country(_?code)?$/i, 'US'],
+  [/currency/i, 'USD'],
+  [/(card_?number|^pan)$/i, '4111111111111111'],
+  [/^(cvv|cvc)$/i, '123'],
+  [/iban/i, 'DE02120300000000202051'],
+];
 
 const METHODS = ['get', 'post', 'put', 'patch', 'delete', 'head', 'options'] as const;
 type OpenApiMethod = (typeof METHODS)[number];
@@ -103,7 +129,7 @@ interface OpenApiDocument {
     readonly [path: string]: { readonly parameters?: readonly Parameter[] } & { readonly [method in OpenApiMethod]?: Operation };
   };
   readonly basePath?: string;
-  readonly servers?: readonly { readonly url?: string }[];
+  readonly servers?: readonly { readonly url?: string; readonly variables?: { readonly [name: string]: { readonly default?: string } } }[];
   readonly security?: Security;
 }
 
@@ -120,7 +146,8 @@ export function endpointsOfOpenApi(text: string, service: string): readonly Know
         (at, part) => (at as { [key: string]: unknown } | null)?.[part.replaceAll('~1', '/').replaceAll('~0', '~')] ?? null,
         document,
       );
-  const server = document.servers?.[0]?.url ?? '';
+  const [first] = document.servers ?? [];
+  const server = (first?.url ?? '').replace(/\{([^}]+)\}/g, (_, name: string) => first?.variables?.[name]?.default ?? '');
   const base = (document.basePath ?? (URL.canParse(server) ? new URL(server).pathname : server)).replace(/\/$/, '');
   return Object.entries(document.paths).flatMap(([path, item]) =>
     METHODS.flatMap((method): KnownEndpoint[] => {
@@ -129,7 +156,8 @@ export function endpointsOfOpenApi(text: string, service: string): readonly Know
       const all = [...(item.parameters ?? []), ...(operation.parameters ?? [])].map((one) =>
         one.$ref === undefined ? one : (resolve(one.$ref) as Parameter),
       );
-      const example = (one: Parameter) => String(one.example ?? firstOf(one.examples) ?? exampleOf(one.schema ?? one, resolve) ?? '1');
+      const example = (one: Parameter) =>
+        String(one.example ?? firstOf(one.examples) ?? exampleOf(one.schema ?? one, resolve, 0, one.name) ?? '1');
       const given =
         operation.requestBody?.$ref === undefined ? operation.requestBody : (resolve(operation.requestBody.$ref) as RequestBody);
       const [contentType = '', media] = mediaOf(given?.content ?? {});
@@ -144,11 +172,7 @@ export function endpointsOfOpenApi(text: string, service: string): readonly Know
           method: method.toUpperCase(),
           template,
           query: all.filter((one) => one.in === 'query').map((one) => ({ name: one.name, example: example(one) })),
-          path: Object.fromEntries(
-            all
-              .filter((one) => one.in === 'path' && (one.example ?? one.schema?.example) !== undefined)
-              .map((one) => [one.name, example(one)]),
-          ),
+          path: Object.fromEntries(all.filter((one) => one.in === 'path' && hasExample(one)).map((one) => [one.name, example(one)])),
           body:
             media !== undefined
               ? (media.example ?? firstOf(media.examples) ?? exampleOf(media.schema, resolve))
@@ -167,6 +191,10 @@ export function endpointsOfOpenApi(text: string, service: string): readonly Know
     }),
   );
 }
+
+/** Does the document itself say which value there is? */
+const hasExample = ({ example, examples, schema }: Parameter): boolean =>
+  (example ?? firstOf(examples) ?? schema?.example ?? schema?.examples?.[0] ?? schema?.default ?? schema?.enum?.[0]) !== undefined;
 
 const mediaOf = (content: { readonly [type: string]: Media }): readonly [string?, Media?] =>
   Object.entries(content).find(([type]) => type.includes('json')) ?? Object.entries(content)[0] ?? [];

@@ -26,7 +26,12 @@ const SHORTEST_NAME = 3;
 export function endpointsOfHar(text: string, service: string): readonly KnownEndpoint[] {
   const entries = (readDocument(text) as { log?: { entries?: readonly HarEntry[] } } | null)?.log?.entries;
   if (!Array.isArray(entries)) throw new ScanError('SCAN_OPTIONS', 'the document has no "log.entries": it is no HAR file');
-  const recorded = (entries as readonly HarEntry[]).filter(({ request }) => request.method !== 'CONNECT' && URL.canParse(request.url));
+  const recorded = ofOneHost(
+    (entries as readonly HarEntry[]).filter(
+      ({ request }) =>
+        !/^(CONNECT|OPTIONS)$/.test(request.method) && URL.canParse(request.url) && !STATIC.test(new URL(request.url).pathname),
+    ),
+  );
   const names = objectNames(recorded);
   const found = new Map<string, KnownEndpoint>();
   for (const { request } of recorded) {
@@ -68,6 +73,21 @@ export function endpointsOfHar(text: string, service: string): readonly KnownEnd
     });
   }
   return [...found.values()];
+}
+
+const STATIC = /\.(m?js|css|map|png|jpe?g|gif|svg|ico|webp|avif|woff2?|ttf|otf|eot|mp4|webm|wasm)$/i;
+
+/** A browser talks to many: the API is where most data comes from and most changes go to. */
+function ofOneHost(entries: readonly HarEntry[]): readonly HarEntry[] {
+  const votes = new Map<string, number>();
+  for (const { request, response } of entries) {
+    const type = response?.headers?.find(({ name }) => /^content-type$/i.test(name))?.value ?? '';
+    const vote = 1 + 10 * Number(/json|xml/i.test(type) || request.method !== 'GET');
+    const { host } = new URL(request.url);
+    votes.set(host, (votes.get(host) ?? 0) + vote);
+  }
+  const [winner] = [...votes].sort(([, a], [, b]) => b - a);
+  return entries.filter(({ request }) => new URL(request.url).host === winner?.[0]);
 }
 
 /** Values that named an object in an answer (or its Location), and the name of the field. A segment that every path has is none of them. */

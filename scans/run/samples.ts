@@ -20,6 +20,7 @@ export interface SampleOptions {
 }
 
 const OTHER_VALUES_TRIED = 2;
+const FIRST_IDS = ['1', '2'];
 /** Requests that end a session would end the scan's own. */
 const ENDS_SESSION = /log-?out|sign-?out|revoke|deactivate|unregister/i;
 export const LOGS_IN = /(log-?in|sign-?in|authenticate|sessions?|token|auth)\/?$/i;
@@ -113,7 +114,9 @@ export async function makeSamples(
     if (name === undefined) return first;
     const before = pathBefore(endpoint.template, name) || endpoint.template;
     const others = [...harvest.candidates(person.name, person.self, name, before).slice(1), endpoint.path[name] ?? ''];
-    for (const value of others.filter((one) => one !== '').slice(0, OTHER_VALUES_TRIED)) {
+    // Where nothing is known, what the first objects are called almost everywhere.
+    const tried = others.filter((one) => one !== '').slice(0, OTHER_VALUES_TRIED);
+    for (const value of tried.length > 0 || !isSafe(endpoint) ? tried : FIRST_IDS) {
       const one = await attempt(endpoint, person, { [name]: value });
       if (one !== null && worked(one)) return one;
     }
