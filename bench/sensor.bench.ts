@@ -1,16 +1,16 @@
 /**
- * How much does reading a capture cost? weir with decoded bodies kept, beside what else is installed (suricata, tshark, tcpflow; `tcpdump -r` is the
- * bound: it only copies). The capture is generated: 60,000 transactions, about 300 MB, MTU 1500. Rounds are interleaved, so other load on the
- * machine hits all alike; only ratios within one run mean anything.
+ * How much does reading a capture cost? `weir` gives exchanges with decoded bodies; `weir-records` encodes them for the stream, as a sensor does, with one thread
+ * and with two. Beside them what else is installed (suricata, tshark, tcpflow; `tcpdump -r` is the bound: it only copies). The capture is generated:
+ * 60,000 transactions, about 300 MB, MTU 1500. Rounds are interleaved, so other load on the machine hits all alike; only ratios within one run mean anything.
  *
  * `npm run bench:sensor -- [--transactions 60000] [--rounds 3] [--only weir,tshark,…]`
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import typescript from 'typescript';
+import { build } from 'esbuild';
 import { writeCapture } from './sensor-capture.js';
 
 const { values } = parseArgs({
@@ -20,7 +20,7 @@ const { values } = parseArgs({
     only: { type: 'string', default: '' },
   },
 });
-const { ModuleKind, ScriptTarget, transpileModule } = typescript;
+const root = new URL('..', import.meta.url).pathname;
 const only = values.only === '' ? null : values.only.split(',');
 const folder = mkdtempSync(join(tmpdir(), 'weir-bench-sensor-'));
 const capture = join(folder, 'capture.pcap');
@@ -63,35 +63,52 @@ function measured(words: readonly string[]): Round {
   return { wallMs, cpuMs: children, peakMib: -1, found: Number(lines[0]) };
 }
 
-/** Compiles what the child needs, as the build does, inside of node_modules so that its imports are found. Returns the child's path. */
-function compiledChild(): string {
-  const root = new URL('..', import.meta.url).pathname;
-  const out = join(root, 'node_modules', '.cache', 'weir-bench-sensor');
-  rmSync(out, { recursive: true, force: true });
-  const sources = ['exchange', 'sensor'].flatMap((name) =>
-    readdirSync(join(root, name), { recursive: true, encoding: 'utf8' }).map((file) => join(name, file)),
-  );
-  for (const file of [...sources, 'bench/sensor-read.ts']) {
-    if (!file.endsWith('.ts') || file.endsWith('.test.ts')) continue;
-    const { outputText } = transpileModule(readFileSync(join(root, file), 'utf8'), {
-      compilerOptions: { target: ScriptTarget.ES2023, module: ModuleKind.ESNext },
-    });
-    mkdirSync(dirname(join(out, file)), { recursive: true });
-    writeFileSync(join(out, file.replace(/\.ts$/, '.js')), outputText);
-  }
-  writeFileSync(join(out, 'package.json'), '{"type":"module"}');
-  return join(out, 'bench', 'sensor-read.js');
+/** Bundles the child and the worker that it starts, as the build does. Returns the child's path. */
+async function bundledChild(): Promise<string> {
+  await build({
+    absWorkingDir: root,
+    entryPoints: { 'sensor-read': 'bench/sensor-read.ts', 'shard-worker': 'sensor/shard-worker.ts' },
+    outdir: folder,
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+    mainFields: ['module', 'main'],
+    banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
+  });
+  writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
+  return join(folder, 'sensor-read.js');
 }
 
-function weir(workers: number): Round {
-  const printed = JSON.parse(execFileSync(process.execPath, [child, capture, String(workers)], { encoding: 'utf8' }));
+function weir(...words: readonly string[]): Round {
+  const printed = JSON.parse(execFileSync(process.execPath, [child, capture, ...words], { encoding: 'utf8' }));
   return { wallMs: printed.wallMs, cpuMs: printed.cpuMs, peakMib: printed.peakMib, found: printed.exchanges };
 }
 
+/** What suricata is asked for: one line for each transaction with all header fields, and nothing else. */
+const SURICATA = `%YAML 1.1
+---
+vars: {address-groups: {HOME_NET: any, EXTERNAL_NET: any}}
+outputs:
+  - eve-log: {enabled: yes, filetype: regular, filename: eve.json, types: [http: {extended: yes, dump-all-headers: both}]}
+pcap-file: {checksum-checks: no}
+app-layer: {protocols: {http: {enabled: yes, memcap: 512mb}}}
+stream: {memcap: 256mb, checksum-validation: no, reassembly: {memcap: 512mb, depth: 0}}
+flow: {memcap: 256mb}
+`;
+
+function suricata(): Round {
+  writeFileSync(join(folder, 'suricata.yaml'), SURICATA);
+  rmSync(join(folder, 'eve.json'), { force: true });
+  const round = measured(['suricata', '-c', 'suricata.yaml', '--runmode', 'single', '-r', capture, '-l', folder]);
+  const lines = readFileSync(join(folder, 'eve.json'), 'latin1').split('\n').length - 1;
+  return { ...round, found: lines };
+}
+
 const SUBJECTS: readonly { readonly name: string; readonly program: string | null; run(): Round }[] = [
-  { name: 'weir', program: null, run: () => weir(1) },
-  { name: 'weir-2-threads', program: null, run: () => weir(2) },
-  { name: 'suricata', program: 'suricata', run: () => measured(['suricata', '--runmode', 'single', '-r', capture, '-l', folder]) },
+  { name: 'weir', program: null, run: () => weir('exchanges') },
+  { name: 'weir-records', program: null, run: () => weir('records', '1') },
+  { name: 'weir-records-2-threads', program: null, run: () => weir('records', '2') },
+  { name: 'suricata', program: 'suricata', run: suricata },
   {
     name: 'tshark',
     program: 'tshark',
@@ -104,7 +121,7 @@ const SUBJECTS: readonly { readonly name: string; readonly program: string | nul
 const isInstalled = (program: string): boolean => spawnSync('sh', ['-c', `command -v ${program}`]).status === 0;
 const median = (list: readonly number[]): number => list.toSorted((a, b) => a - b)[Math.floor(list.length / 2)];
 
-const child = compiledChild();
+const child = await bundledChild();
 const truth = await writeCapture(capture, Number(values.transactions));
 console.log(`${truth.transactions} transactions, ${truth.packets} packets, ${(truth.bytes / 1e6).toFixed(0)} MB`);
 const subjects = SUBJECTS.filter(

@@ -3,7 +3,7 @@ import { type Exchange, type Observer, WeirError } from '../exchange/index.js';
 import type { Counters } from './counters.js';
 import { LINK_TYPES } from './decode/link.js';
 import { sensorError } from './errors.js';
-import { assigned, type ExchangePorts, exchangeOf, owned } from './exchange-of.js';
+import { type ExchangePorts, exchangeOf, owned } from './exchange-of.js';
 import { type OnSeenPair, Pipeline, type PipelineOptions } from './pipeline.js';
 import { Shards } from './shards.js';
 import { type CaptureBytes, fileBytes } from './sources/capture-bytes.js';
@@ -55,7 +55,7 @@ export async function readPcap(
   const threads = options.workers ?? 1;
   const into =
     threads > 1
-      ? new Shards(threads, options, onPair, (exchange, vni) => give(assigned(exchange, vni, observer, ports)))
+      ? new Shards(threads, options, onPair, { observer, ports, records: null, emit: give, emitted: () => {} }, null)
       : new Pipeline(options, onPair);
   const result = await readInto(into, input, options);
   return { ...result, exchanges, counters: { ...result.counters, exchanges } };

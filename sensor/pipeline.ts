@@ -56,8 +56,8 @@ export class Pipeline {
   }
 
   /** For callers that decode themselves, to choose a shard. */
-  segment(segment: Segment): void {
-    this.#flows.accept(segment);
+  segment(segment: Segment, hash: number): void {
+    this.#flows.acceptHashed(segment, hash);
   }
 
   /** Time went on: gives up holes and idle connections. */

@@ -1,7 +1,7 @@
 import { type Exchange, type Observer, WeirError } from '../exchange/index.js';
 import { addCounters, type Counters, newCounters } from './counters.js';
 import { sensorError } from './errors.js';
-import { assigned, exchangeOf, type Seen } from './exchange-of.js';
+import { exchangeOf, type Seen } from './exchange-of.js';
 import type { Pair } from './http/message.js';
 import { Pipeline, type PipelineOptions } from './pipeline.js';
 import { Shards } from './shards.js';
@@ -15,7 +15,7 @@ export interface SensorOptions extends PipelineOptions {
   /** First pause before a source that failed is run again; doubles up to `maxRestartMs`. */
   readonly restartMs?: number;
   readonly maxRestartMs?: number;
-  /** Threads for what is live, this one included; up to 1 (the default) everything is done on this thread. */
+  /** Threads, this one included; up to 1 (the default) everything is done on this thread. */
   readonly workers?: number;
 }
 
@@ -85,14 +85,16 @@ export function createSensor(options: SensorOptions, ports: SensorPorts): Sensor
     const exchange = exchangeOf(pair, seen, observer, ports);
     if (exchange !== null) give(exchange);
   };
-  // Files have their own clock, so each has its own pipeline; what is live shares one, so a packet seen on two interfaces counts once.
-  const openLive = (): Pipeline | Shards => {
+  const open = (file: string | null): Pipeline | Shards => {
     const threads = options.workers ?? 1;
     if (threads <= 1) return new Pipeline(options, onPair);
-    return new Shards(threads, options, onPair, (exchange, vni) => give(assigned(exchange, vni, observer, ports)));
+    const emitted = (exchanges: number): void => {
+      finished.exchanges += exchanges;
+    };
+    return new Shards(threads, options, onPair, { observer, ports, records: ports.records ?? null, emit: give, emitted }, file);
   };
   let live: Pipeline | Shards | null = null;
-  const files = new Set<Pipeline>();
+  const files = new Map<SourceOptions, Pipeline | Shards>();
   let running: Running[] = [];
   let stopping: AbortController | null = null;
   let ticking: NodeJS.Timeout | null = null;
@@ -104,8 +106,9 @@ export function createSensor(options: SensorOptions, ports: SensorPorts): Sensor
     let pauseMs = options.restartMs ?? 500;
     while (!signal.aborted) {
       const before = one.source.stats().packets;
-      const pipeline = one.options.kind === 'pcap' ? new Pipeline(options, onPair) : shared;
-      if (pipeline instanceof Pipeline && pipeline !== shared) files.add(pipeline);
+      // Files have their own clock, so each has its own pipeline; what is live shares one, so a packet seen on two interfaces counts once.
+      const pipeline = one.options.kind === 'pcap' ? open(one.options.path) : shared;
+      if (pipeline !== shared) files.set(one.options, pipeline);
       const onPacket: OnPacket = (packet) => pipeline.packet(packet);
       try {
         one.state = 'running';
@@ -118,10 +121,14 @@ export function createSensor(options: SensorOptions, ports: SensorPorts): Sensor
         one.state = one.options.kind === 'pcap' ? 'ended' : 'waiting';
         if (one.options.kind === 'pcap') return;
       } finally {
-        if (pipeline instanceof Pipeline && pipeline !== shared) {
-          pipeline.end();
+        if (pipeline !== shared) {
+          try {
+            await pipeline.end();
+          } catch (error) {
+            one.problem ??= error as WeirError;
+          }
           addCounters(finished, pipeline.counters);
-          files.delete(pipeline);
+          files.delete(one.options);
         }
       }
       if (one.source.stats().packets > before) pauseMs = options.restartMs ?? 500;
@@ -135,7 +142,7 @@ export function createSensor(options: SensorOptions, ports: SensorPorts): Sensor
   const counters = (): Counters => {
     const sum = addCounters(newCounters(), finished);
     if (live !== null) addCounters(sum, live.counters);
-    for (const pipeline of files) addCounters(sum, pipeline.counters);
+    for (const pipeline of files.values()) addCounters(sum, pipeline.counters);
     return sum;
   };
 
@@ -160,13 +167,14 @@ export function createSensor(options: SensorOptions, ports: SensorPorts): Sensor
       if (stopping !== null) return;
       stopping = new AbortController();
       const { signal } = stopping;
-      const shared = openLive();
+      const isLive = options.sources.some(({ kind }) => kind !== 'pcap');
+      const shared = isLive ? open(null) : new Pipeline(options, onPair);
       live = shared;
       ratedAtMs = ports.now();
       running = options.sources.map((one) => {
         const entry: Running = {
           options: one,
-          source: openSource(one, ports.now),
+          source: openSource(one, ports.now, () => readyFor(files.get(one))),
           state: 'running',
           problem: null,
           restarts: 0,
@@ -222,6 +230,11 @@ export function createSensor(options: SensorOptions, ports: SensorPorts): Sensor
       };
     },
   };
+}
+
+/** A file must not be read faster than threads keep up with. */
+function readyFor(pipeline: Pipeline | Shards | undefined): Promise<void> | undefined {
+  return pipeline instanceof Shards ? pipeline.ready() : undefined;
 }
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {

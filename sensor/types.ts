@@ -1,4 +1,5 @@
 import type { Exchange, Principal } from '../exchange/index.js';
+import type { ServiceNames, ServiceOf } from './services.js';
 
 /**
  * One captured packet. A source reuses one object for all its packets: bytes and fields are borrowed for the call, whoever keeps them copies.
@@ -55,11 +56,27 @@ export interface SensorPorts {
   /** Takes a finished exchange. Must not wait and must not throw. The bytes of its bodies are borrowed for the call: whoever keeps them copies. */
   emit(exchange: Exchange): void;
   /** Service that a host belongs to. `vni` is the mirror's network id or null. */
-  serviceOf(host: string, vni: number | null, server: { readonly ip: string; readonly port: number }): string;
+  readonly serviceOf: ServiceOf;
   /** Identity in a request; null for none. */
   readonly principals: PrincipalPort | null;
+  /** For more than one thread; without it everything goes through `emit`. */
+  readonly records?: RecordsPort;
   /** Wall clock in Unix milliseconds. */
   now(): number;
+}
+
+/**
+ * Lets further threads of a sensor finish what they find: what they encode is handed on as it is, instead of being read and encoded again by one thread. It
+ * says as data what `serviceOf` and `principals` do.
+ */
+export interface RecordsPort {
+  /** Takes records of the exchange codec, one behind the other. Bytes are borrowed for the call; must not wait and must not throw. */
+  take(records: Uint8Array, exchanges: number): void;
+  readonly services: ServiceNames;
+  /** Key under which identities are hashed; null: they are not looked for. */
+  readonly secret: string | null;
+  /** Exchanges whose request has this field go through `emit` one by one, for somebody has to look at them first; null: none. */
+  readonly apart: string | null;
 }
 
 export interface PrincipalPort {

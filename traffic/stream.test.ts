@@ -1,6 +1,6 @@
 import { MessageChannel, Worker } from 'node:worker_threads';
 import t from 'tap';
-import { bodyOf, type Exchange } from '../exchange/index.js';
+import { bodyOf, type Exchange, encodeExchange } from '../exchange/index.js';
 import { exchangeOf } from '../test/support/exchange.js';
 import { type RedisServer, startRedis } from '../test/support/redis.js';
 import {
@@ -8,10 +8,10 @@ import {
   createMemoryStream,
   memoryConsumer,
   memoryPublisher,
+  type RecordPublisher,
   redisConsumer,
   redisPublisher,
   type TrafficConsumer,
-  type TrafficPublisher,
 } from './index.js';
 
 function exchange(number: number, bodyBytes = 20): Exchange {
@@ -33,7 +33,7 @@ async function until(what: string, condition: () => boolean, limitMs = 60_000): 
 }
 
 interface Rig {
-  readonly publisher: TrafficPublisher;
+  readonly publisher: RecordPublisher;
   /** A consumer that takes over what an earlier one left. */
   consumer(): TrafficConsumer;
 }
@@ -96,6 +96,30 @@ for (const [name, make] of Object.entries(rigs)) {
       await publisher.close(1000);
       t.equal(publisher.publish(exchange(1)), false, 'closed');
       t.strictSame(publisher.stats().droppedBy, { closed: 1 });
+    });
+
+    t.test('takes what is encoded already, among what is not', async (t) => {
+      const { publisher, consumer } = make();
+      const stop = new AbortController();
+      const reader = consumer();
+      const got: Exchange[] = [];
+      const done = reader.consume('engine', async (batches) => void got.push(...batches.flatMap((batch) => batch.exchanges)), stop.signal);
+      const records = [1, 2, 3].map((number) => encodeExchange(exchange(number)));
+      const large = encodeExchange(exchange(4, 300_000));
+      publisher.publish(exchange(0));
+      t.equal(publisher.publishRecords(Buffer.concat([...records, large])), 4);
+      t.equal(publisher.publishRecords(Buffer.concat([records[0], large.subarray(0, 50)])), 1, 'a record that is cut off is counted');
+      await until('all taken', () => got.length === 6);
+      t.same(
+        got.map(({ id, response }) => `${id} ${response?.body.bytes.length}`),
+        ['x0 20', 'x1 20', 'x2 20', 'x3 20', 'x4 300000', 'x1 20'],
+      );
+      t.strictSame(publisher.stats().droppedBy, { encode: 1 });
+      t.equal(publisher.stats().published, 6);
+      stop.abort();
+      await done;
+      await reader.close();
+      await publisher.close(1000);
     });
 
     t.test('a rejected batch comes again under the same id', async (t) => {

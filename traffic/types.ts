@@ -34,6 +34,12 @@ export interface TrafficPublisher {
   close(timeoutMs: number): Promise<void>;
 }
 
+/** A publisher for those who have other threads encode what they find. */
+export interface RecordPublisher extends TrafficPublisher {
+  /** As `publish`, for records of the exchange codec, one behind the other. Returns how many were taken. */
+  publishRecords(records: Uint8Array): number;
+}
+
 /** Batches whose effects are not safe yet, though the next ones may come. */
 export interface Taken {
   /** Resolves when they are safe. A rejection leaves the batches unacknowledged. */

@@ -16,8 +16,8 @@ export function importPort(config: Config, secret: string, publisher: TrafficPub
       while (!publisher.publish(exchange)) await new Promise((resolve) => setTimeout(resolve, FULL_PAUSE_MS));
       exchanges++;
     };
-    const [{ readRecorded }, { serviceFinder }] = await Promise.all([import('../recorded.js'), import('../sensor/run.js')]);
-    const how = { name: 'upload', service, secret, nowMs: Date.now(), serviceOf: serviceFinder(config) };
+    const [{ readRecorded }, { serviceOfConfig }] = await Promise.all([import('../recorded.js'), import('../sensor/run.js')]);
+    const how = { name: 'upload', service, secret, nowMs: Date.now(), serviceOf: serviceOfConfig(config) };
     await readRecorded(bytes, mediaType, how, send, (problem) => {
       refused++;
       if (problems.length < MAX_PROBLEMS) problems.push(problem);

@@ -1,8 +1,8 @@
 /** The sensor of this process: follows the configured and the switched-on sources, and puts what it hears into the stream. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { PrincipalReader } from '../../exchange/index.js';
-import { createSensor, type Sensor, type SourceOptions } from '../../sensor/index.js';
-import type { TrafficPublisher } from '../../traffic/index.js';
+import { PrincipalReader, SCAN_MARK_HEADER } from '../../exchange/index.js';
+import { createSensor, type Sensor, type ServiceNames, type ServiceOf, type SourceOptions, serviceFinder } from '../../sensor/index.js';
+import type { RecordPublisher } from '../../traffic/index.js';
 import type { Config } from '../config.js';
 import { scanMarks } from '../scan-keys.js';
 import { type ProcessStatus, type SharedMaps, type SourceView, STATUS_TTL_MS } from '../shared-maps.js';
@@ -16,7 +16,7 @@ export interface SensorRun {
   readonly config: Config;
   readonly secret: string;
   readonly maps: SharedMaps;
-  readonly publisher: TrafficPublisher;
+  readonly publisher: RecordPublisher;
   readonly log: (message: string) => void;
 }
 
@@ -37,7 +37,7 @@ export async function runSensor(run: SensorRun): Promise<{ close(): Promise<void
     const switched = maps.sensor.get('sources')?.sources ?? [];
     return [...config.sensor.sources, ...switched];
   };
-  const serviceOf = serviceFinder(config);
+  const services = serviceNames(config);
   const change = async (): Promise<void> => {
     if (JSON.stringify(wanted()) === listening) return;
     if (sensor !== null) await Promise.race([delay(DRAIN_MS, undefined, { ref: false }), closing]);
@@ -61,7 +61,13 @@ export async function runSensor(run: SensorRun): Promise<{ close(): Promise<void
           totalBytes: config.sensor.totalMb * 1024 * 1024,
         },
       },
-      { emit: (exchange) => void publisher.publish(marks.tagged(exchange)), serviceOf, principals, now: () => Date.now() },
+      {
+        emit: (exchange) => void publisher.publish(marks.tagged(exchange)),
+        records: { take: (records) => void publisher.publishRecords(records), services, secret: run.secret, apart: SCAN_MARK_HEADER },
+        serviceOf: serviceFinder(services),
+        principals,
+        now: () => Date.now(),
+      },
     );
     await sensor.start();
   };
@@ -130,25 +136,18 @@ export async function runSensor(run: SensorRun): Promise<{ close(): Promise<void
   };
 }
 
-/** The configured service that a mirror's network id or else a host belongs to; with one service without hosts, everything is its. Unknown hosts are services of their own. */
-export function serviceFinder(
-  config: Config,
-): (host: string, vni: number | null, server: { readonly ip: string; readonly port: number }) => string {
-  const byHost = new Map(config.services.flatMap((service) => service.hosts.map((host) => [host.toLowerCase(), service.name] as const)));
-  const byUpstream = new Map(
-    config.services.flatMap((service) => service.upstreams.map((one) => [new URL(one).host, service.name] as const)),
-  );
-  const [only] = config.services.length === 1 && config.services[0].hosts.length === 0 ? config.services : [];
-  const { vnis } = config.sensor;
-  return (host, vni, server) => {
-    const mapped = vni === null ? undefined : vnis[String(vni)];
-    if (mapped !== undefined) return mapped;
-    const name = host.toLowerCase().replace(/:\d+$/, '');
-    return (
-      byHost.get(name) ??
-      byUpstream.get(`${server.ip}:${server.port}`) ??
-      only?.name ??
-      (name === '' ? `${server.ip}:${server.port}` : name)
-    );
+/** The services of the configuration by network id, host and upstream. With one service without hosts, everything is its. */
+export function serviceNames(config: Config): ServiceNames {
+  const { services, sensor } = config;
+  return {
+    vnis: sensor.vnis,
+    hosts: Object.fromEntries(services.flatMap(({ hosts, name }) => hosts.map((host) => [host.toLowerCase(), name]))),
+    servers: Object.fromEntries(services.flatMap(({ upstreams, name }) => upstreams.map((one) => [new URL(one).host, name]))),
+    others: services.length === 1 && services[0].hosts.length === 0 ? services[0].name : null,
   };
+}
+
+/** Finds the configured service of what is not heard live. */
+export function serviceOfConfig(config: Config): ServiceOf {
+  return serviceFinder(serviceNames(config));
 }

@@ -1,6 +1,6 @@
 import type { CaptureSource } from '../types.js';
 import { CapSource } from './cap.js';
-import { PcapSource } from './pcap-file.js';
+import { type OnProgress, PcapSource } from './pcap-file.js';
 import { TcpdumpSource } from './tcpdump.js';
 import { UdpMirrorSource } from './udp-mirror.js';
 
@@ -16,8 +16,8 @@ export type SourceOptions =
   | { readonly kind: 'vxlan' | 'geneve'; readonly host?: string; readonly port?: number }
   | { readonly kind: 'pcap'; readonly path: string };
 
-/** Every source there is, by the kind that the configuration names. */
-export function openSource(options: SourceOptions, now: () => number): CaptureSource {
+/** Every source there is, by the kind that the configuration names. A file waits after each piece for `onProgress`. */
+export function openSource(options: SourceOptions, now: () => number, onProgress?: OnProgress): CaptureSource {
   switch (options.kind) {
     case 'live':
       return options.driver === 'cap' ? new CapSource(options) : new TcpdumpSource(options);
@@ -25,6 +25,6 @@ export function openSource(options: SourceOptions, now: () => number): CaptureSo
     case 'geneve':
       return new UdpMirrorSource(options.kind, { ...options, now });
     case 'pcap':
-      return PcapSource.file(options.path);
+      return PcapSource.file(options.path, onProgress);
   }
 }

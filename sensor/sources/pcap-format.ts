@@ -59,7 +59,7 @@ export class PcapReader {
     while (this.#rest.length > 0 && from < piece.length) {
       // Joins only as much as the record needs that the last piece cut in two.
       const before = this.#rest.length;
-      const joined = new Uint8Array(before + Math.min(piece.length - from, Math.max(JOIN_BYTES, before)));
+      const joined = Buffer.allocUnsafeSlow(before + Math.min(piece.length - from, Math.max(JOIN_BYTES, before)));
       joined.set(this.#rest);
       joined.set(piece.subarray(from, from + joined.length - before), before);
       const used = this.#read(joined);

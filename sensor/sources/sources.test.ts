@@ -9,10 +9,21 @@ import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import t from 'tap';
-import { type Exchange, WeirError } from '../../exchange/index.js';
-import { captureParts, createSensor, openCapture, readPcap, runPcapCommand, type SensorPorts, type SourceOptions } from '../index.js';
+import { decodeBatch, type Exchange, emptyBody, PrincipalReader, WeirError } from '../../exchange/index.js';
+import {
+  balance,
+  captureParts,
+  createSensor,
+  openCapture,
+  readPcap,
+  runPcapCommand,
+  type Sensor,
+  type SensorPorts,
+  type SourceOptions,
+  serviceFinder,
+} from '../index.js';
 import { CAPTURES } from '../testing/captures.js';
-import { ethernet, fragments4, geneve, pcapFile, pcapngFile, vxlan } from '../testing/packets.js';
+import { ethernet, fragments4, geneve, pcapFile, pcapngFile, type Timed, vxlan } from '../testing/packets.js';
 import { Talk } from '../testing/talk.js';
 import { CapSource } from './cap.js';
 import type { CaptureBytes } from './capture-bytes.js';
@@ -370,11 +381,16 @@ t.test('the sensor hears loopback live, and a mirror, and counts', async (t) => 
   );
 });
 
-t.test('a mirror names its service by network id', async (t) => {
-  const socket = createSocket('udp4');
+async function freePort(): Promise<number> {
   const free = createSocket('udp4');
   const port = await new Promise<number>((resolve) => free.bind(0, '127.0.0.1', () => resolve(free.address().port)));
   await new Promise<void>((resolve) => free.close(() => resolve()));
+  return port;
+}
+
+t.test('a mirror names its service by network id', async (t) => {
+  const socket = createSocket('udp4');
+  const port = await freePort();
   const { sensor, found } = sensorOf([{ kind: 'vxlan', host: '127.0.0.1', port }]);
   await sensor.start();
   for (let round = 0; round < 100 && found.length === 0; round++) {
@@ -388,17 +404,79 @@ t.test('a mirror names its service by network id', async (t) => {
   t.throws(() => sensorOf([]), { code: 'SENSOR_BAD_OPTIONS' });
 });
 
-t.test('workers give the same exchanges', async (t) => {
+/** Forty connections of five turns each, mixed; one of them belongs to a scan. */
+function mixedTalks(): Timed[] {
   const talks = Array.from({ length: 40 }, (_, index) => {
     const talk = new Talk({ client: { ip: [10, 3, 0, index], port: 30_000 + index }, startMs: 1_700_000_000_000 + index * 0.1 }).open();
     for (let turn = 0; turn < 5; turn++)
       talk
-        .client(`GET /t/${index}/${turn} HTTP/1.1\r\nHost: api\r\n\r\n`)
+        .client(
+          `GET /t/${index}/${turn} HTTP/1.1\r\nHost: api\r\n${index === 7 ? 'X-Scan: 1\r\n' : ''}Authorization: Bearer t${index}\r\n\r\n`,
+        )
         .server(`HTTP/1.1 200 OK\r\nContent-Length: 3000\r\n\r\n${'x'.repeat(3_000)}`);
     return talk.close();
   });
-  const mixed = talks.flatMap((talk) => talk.packets).sort((a, b) => a.tsMs - b.tsMs);
-  const bytes = pcapFile(mixed, 101);
+  return talks.flatMap((talk) => talk.packets).sort((a, b) => a.tsMs - b.tsMs);
+}
+
+t.test('threads of a sensor finish exchanges themselves, and give the same', async (t) => {
+  const secret = 'of the sensor';
+  const services = { vnis: { 9: 'mirrored' }, hosts: { api: 'orders' }, servers: {}, others: null };
+  const file = join(folder, 'threads.pcap');
+  writeFileSync(file, pcapFile(mixedTalks(), 101));
+  const found = async (workers: number, source: SourceOptions, send: (sensor: Sensor) => Promise<void>) => {
+    const whole: Exchange[] = [];
+    const apart: string[] = [];
+    const sensor = createSensor(
+      { id: 'threads', sources: [source], workers },
+      {
+        emit(exchange) {
+          if (workers > 1 && exchange.request.headers.includes('X-Scan')) apart.push(exchange.request.target);
+          whole.push({ ...exchange, request: { ...exchange.request, body: emptyBody } });
+        },
+        serviceOf: serviceFinder(services),
+        principals: new PrincipalReader(secret),
+        records: { take: (records) => void whole.push(...decodeBatch(Buffer.from(records))), services, secret, apart: 'x-scan' },
+        now: Date.now,
+      },
+    );
+    await sensor.start();
+    await send(sensor);
+    await sensor.stop();
+    const { counters } = sensor.status();
+    const lines = whole.map(({ service, observer, principal, request, response }) =>
+      [service, observer.id, principal?.key, request.target, response?.status, response?.body.totalLength].join(' '),
+    );
+    return { lines: lines.sort(), apart, counters };
+  };
+  const untilEnded = async (sensor: Sensor) => {
+    while (sensor.status().sources[0].state !== 'ended') await new Promise((resolve) => setTimeout(resolve, 5));
+  };
+  const alone = await found(1, { kind: 'pcap', path: file }, untilEnded);
+  t.equal(alone.lines.length, 200);
+  t.match(alone.lines.join('\n'), /^orders threads \S{10,} \/t\/0\/0 200 3000$/m);
+  const shared = await found(2, { kind: 'pcap', path: file }, untilEnded);
+  t.same(shared.lines, alone.lines, 'from a file that every thread reads');
+  t.same(shared.counters, alone.counters, 'with the same counters');
+  const socket = createSocket('udp4');
+  const port = await freePort();
+  const mirrored = await found(2, { kind: 'vxlan', host: '127.0.0.1', port }, async (sensor) => {
+    for (const { bytes } of mixedTalks())
+      await new Promise<void>((resolve) => socket.send(vxlan(9, ethernet(0x0800, bytes)), port, '127.0.0.1', () => setImmediate(resolve)));
+    while (sensor.status().counters.captured < alone.counters.captured) await new Promise((resolve) => setTimeout(resolve, 5));
+  });
+  socket.close();
+  t.same(
+    mirrored.lines,
+    alone.lines.map((line) => line.replace('orders', 'mirrored')),
+    'from a mirror whose packets are handed over',
+  );
+  t.same([...new Set(mirrored.apart.map((target) => target.slice(0, 4)))], ['/t/7'], 'what somebody must look at comes by itself');
+  t.same(balance(mirrored.counters, 0), { packets: 0, bytes: 0, delivery: 0 }, 'and the sums add up');
+});
+
+t.test('workers give the same exchanges', async (t) => {
+  const bytes = pcapFile(mixedTalks(), 101);
   const read = async (workers: number): Promise<{ lines: string[]; counters: unknown }> => {
     const lines: string[] = [];
     const summary = await readPcap(

@@ -63,8 +63,8 @@ export class Outbox {
     private readonly bufferBytes: number,
   ) {}
 
-  /** Null: taken. The exchange's bytes are copied. */
-  append(exchange: Exchange, nowMs: number, sealed: (batch: SealedBatch) => void): AppendProblem | null {
+  /** Null: taken. The bytes of the exchange, or of its record, are copied. */
+  append(exchange: Exchange | Uint8Array, nowMs: number, sealed: (batch: SealedBatch) => void): AppendProblem | null {
     try {
       if (this.open !== null && write(this.open, exchange, nowMs)) return null;
       const batch = this.seal();
@@ -167,8 +167,8 @@ export class Outbox {
   }
 
   /** An exchange larger than a buffer travels alone, in memory of its own. */
-  private appendLarge(exchange: Exchange, nowMs: number, sealed: (batch: SealedBatch) => void): AppendProblem | null {
-    const bytes = encodeExchange(exchange);
+  private appendLarge(exchange: Exchange | Uint8Array, nowMs: number, sealed: (batch: SealedBatch) => void): AppendProblem | null {
+    const bytes = exchange instanceof Uint8Array ? exchange : encodeExchange(exchange);
     if (bytes.length > this.limitBytes / 4) return 'too-large';
     if (this.allocatedBytes + bytes.length > this.limitBytes) return 'full';
     const arena = this.allocate(bytes.length);
@@ -193,11 +193,19 @@ export class Outbox {
   }
 }
 
-function write(open: OpenBatch, exchange: Exchange, nowMs: number): boolean {
-  const written = encodeInto(exchange, open.arena.buffer, open.offset);
+function write(open: OpenBatch, exchange: Exchange | Uint8Array, nowMs: number): boolean {
+  const { buffer } = open.arena;
+  const written = exchange instanceof Uint8Array ? copyInto(exchange, buffer, open.offset) : encodeInto(exchange, buffer, open.offset);
   if (written < 0) return false;
   if (open.exchanges === 0) open.firstAtMs = nowMs;
   open.offset += written;
   open.exchanges++;
   return true;
+}
+
+/** As `encodeInto`, of a record that is there. */
+function copyInto(record: Uint8Array, buffer: Buffer, offset: number): number {
+  if (record.length > buffer.length - offset) return -1;
+  buffer.set(record, offset);
+  return record.length;
 }

@@ -1,7 +1,7 @@
 import type { MessagePort } from 'node:worker_threads';
-import type { Exchange } from '../../exchange/index.js';
+import { type Exchange, recordLength } from '../../exchange/index.js';
 import { Counters } from '../counters.js';
-import type { TrafficPublisher, TrafficStats } from '../types.js';
+import type { RecordPublisher, TrafficStats } from '../types.js';
 import { Outbox, type SealedBatch } from './outbox.js';
 import type { ToConsumer, ToPublisher } from './wire.js';
 
@@ -16,7 +16,7 @@ export interface MemoryPublisherOptions {
 }
 
 /** The publishing side of the in-memory stream; lives on the thread that makes the exchanges. */
-export interface MemoryPublisher extends TrafficPublisher {
+export interface MemoryPublisher extends RecordPublisher {
   /** Gives the stream a new consumer (the old one's thread died) and sends it everything that was not acknowledged. */
   attach(port: MessagePort): void;
 }
@@ -52,6 +52,10 @@ class Publisher implements MemoryPublisher {
   }
 
   publish(exchange: Exchange): boolean {
+    return this.accept(exchange);
+  }
+
+  private accept(exchange: Exchange | Uint8Array): boolean {
     const problem = this.closed ? 'closed' : this.outbox.append(exchange, this.now(), this.send);
     if (problem !== null) {
       this.counters.drop(problem === 'full' && !this.linked ? 'disconnected' : problem);
@@ -60,6 +64,19 @@ class Publisher implements MemoryPublisher {
     this.counters.published++;
     this.timer ??= setTimeout(this.onTimer, this.flushMs);
     return true;
+  }
+
+  publishRecords(records: Uint8Array): number {
+    let taken = 0;
+    for (let at = 0, length = 0; at < records.length; at += length) {
+      length = recordLength(records, at);
+      if (length === 0) {
+        this.counters.drop('encode');
+        break;
+      }
+      if (this.accept(records.subarray(at, at + length))) taken++;
+    }
+    return taken;
   }
 
   attach(port: MessagePort): void {

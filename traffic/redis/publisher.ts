@@ -1,6 +1,6 @@
 import { MessageChannel, Worker } from 'node:worker_threads';
 import { type MemoryPublisherOptions, memoryPublisher } from '../memory/publisher.js';
-import type { TrafficPublisher, TrafficStats } from '../types.js';
+import type { RecordPublisher, TrafficStats } from '../types.js';
 import type { PublishWorkerData } from './publish-worker.js';
 
 export interface RedisPublisherOptions extends MemoryPublisherOptions {
@@ -16,7 +16,7 @@ export interface RedisPublisherOptions extends MemoryPublisherOptions {
  *
  * While Redis is away, batches wait in memory up to `limitBytes`, then exchanges are dropped and counted as `disconnected`.
  */
-export function redisPublisher(options: RedisPublisherOptions): TrafficPublisher {
+export function redisPublisher(options: RedisPublisherOptions): RecordPublisher {
   const { url, namespace, maxStreamBytes, ...rest } = options;
   const { port1, port2 } = new MessageChannel();
   const publisher = memoryPublisher(port1, { flushMs: 20, ...rest });
@@ -40,6 +40,7 @@ export function redisPublisher(options: RedisPublisherOptions): TrafficPublisher
   let worker = start(data);
   return {
     publish: (exchange) => publisher.publish(exchange),
+    publishRecords: (records) => publisher.publishRecords(records),
     stats: (): TrafficStats => publisher.stats(),
     async close(timeoutMs) {
       closing = true;
