@@ -1,4 +1,5 @@
 import { closeSync, openSync, write } from 'node:fs';
+import type { Passage } from './passage.js';
 import type { AccessLogSink } from './ports.js';
 
 const BUFFER_BYTES = 65_536;
@@ -167,4 +168,35 @@ export function withoutValues(target: string): string {
       return equals < 0 ? (pair === '' ? '' : '…') : pair.slice(0, equals + 1);
     });
   return `${target.slice(0, question)}?${names.join('&')}`;
+}
+
+/** What an access line says beside the passage itself. */
+type Sent = Pick<AccessLine, 'status' | 'requestBytes' | 'responseBytes' | 'durationMs' | 'version' | 'traceparent' | 'upstream'>;
+
+/** The line of a request that went its way, forwarded or not. */
+export function passageLine(passage: Passage, sent: Sent): string {
+  const { firedRules, principal } = passage;
+  return accessLine({
+    atMs: passage.nowMs,
+    exchangeId: passage.exchangeId,
+    requestId: passage.requestId,
+    traceparent: sent.traceparent,
+    client: passage.client.ip,
+    service: passage.service,
+    method: passage.method,
+    host: passage.host,
+    target: passage.target,
+    version: sent.version,
+    status: sent.status,
+    requestBytes: sent.requestBytes,
+    responseBytes: sent.responseBytes,
+    durationMs: sent.durationMs,
+    upstreamMs: passage.upstreamMs,
+    upstream: sent.upstream,
+    outcome: passage.outcome,
+    incident: passage.incident,
+    fault: passage.failure,
+    principal: principal === null ? null : principal.key,
+    rules: firedRules.length === 0 ? '' : firedRules.map((act) => `${act.policy}/${act.rule}`).join(' '),
+  });
 }

@@ -75,6 +75,14 @@ export function faultOf(error: Error): FaultCode {
   return 'UPSTREAM_RESET';
 }
 
+const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
+
+/** May a request that failed like this before its first answer byte be sent again? Nothing was sent, or sending it twice changes nothing (RFC 9110 §9.2.2). */
+export function isRepeatable(code: FaultCode, method: string): boolean {
+  if (code === 'UPSTREAM_CONNECT' || code === 'UPSTREAM_CONNECT_TIMEOUT') return true;
+  return code === 'UPSTREAM_RESET' && IDEMPOTENT.has(method);
+}
+
 /** Errors of configuration and start, for the person who runs the gateway. */
 export const gatewayErrors = {
   portInUse: (host: string, port: number, cause: unknown) =>

@@ -3,17 +3,20 @@ import type { Duplex } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import { type Body, bodyOf, emptyBody, type HeaderList } from '../exchange/index.js';
 import type { Mutation } from '../policies/index.js';
-import { accessLine } from './access-log.js';
+import { passageLine } from './access-log.js';
 import { AnswerFlow, type AnswerOwner, GATHER_BYTES } from './answer-flow.js';
 import { faultRefusal, pageFor, type Refusal, titleOf } from './block-page.js';
 import type { ClientConnection } from './connection.js';
 import type { GatewayCore } from './core.js';
-import { FAULTS, type FaultCode, faultOf } from './errors.js';
+import { dispatch } from './dispatch.js';
+import { FAULTS, type FaultCode, faultOf, isRepeatable } from './errors.js';
+import { passInterim } from './interim.js';
 import { newTraceparent, onwardHeaders } from './onward.js';
+import { type Obedient, obeyBlock, obeyVerdict } from './orders.js';
 import type { Answer, Passage, Verdict } from './passage.js';
 import type { BlockVerdict } from './ports.js';
 import { RequestBody } from './request-body.js';
-import type { RequestHead } from './request-head.js';
+import { isGrpc, type RequestHead } from './request-head.js';
 import { type AnswerHead, readHeaders, withMutation } from './response-head.js';
 import { changed, type Service } from './services.js';
 import { tarpit } from './tarpit.js';
@@ -24,7 +27,6 @@ import type { Upstream } from './upstreams.js';
 
 /** An unread rest of a request body up to this size is read to its end so that the connection can be used again. */
 const DRAIN_BYTES = 1_048_576;
-const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
 const NO_TRAILERS: HeaderList = [];
 /** Messages that rules may have to replace must not be compressed with what went before: the offer is not handed on. */
 const UNCOMPRESSED: Mutation = { removeHeaders: ['sec-websocket-extensions'] };
@@ -35,7 +37,7 @@ const UNCOMPRESSED: Mutation = { removeHeaders: ['sec-websocket-extensions'] };
  * The steps stand in the order in which they run: start → gathered → decide → send → onHeaders → onData → onComplete → finish. Each may end early
  * in `refuse`, `fail` or `cut`. `GatewayCore.enter` makes it; it ends with exactly one record.
  */
-export class Forward implements Dispatcher.DispatchHandler, WireHandler, AnswerOwner {
+export class Forward implements Dispatcher.DispatchHandler, WireHandler, AnswerOwner, Obedient {
   readonly passage: Passage;
   readonly service: Service;
   readonly res: ServerResponse;
@@ -97,7 +99,7 @@ export class Forward implements Dispatcher.DispatchHandler, WireHandler, AnswerO
 
     const stop = passage.stopped(block);
     if (stop !== null) {
-      this.stop(stop);
+      obeyBlock(stop, this);
       return;
     }
     if (head.expectOther) {
@@ -166,24 +168,13 @@ export class Forward implements Dispatcher.DispatchHandler, WireHandler, AnswerO
     this.send();
   }
 
-  private stop(block: BlockVerdict): void {
-    if (block.action === 'close') this.cut();
-    else if (block.action === 'throttle') this.refuse(429, block.retryAfterS ?? 60, null);
-    else if (block.action === 'tarpit') this.after(block.delayMs ?? 5000, () => this.refuse(403, 0, null));
-    else this.refuse(403, 0, null);
-  }
-
   /** Does what an enforced verdict says, in either phase. */
   stopped(verdict: NonNullable<Verdict>): void {
-    const { action, retryAfterS, template } = verdict;
-    const status = verdict.status >= 400 ? verdict.status : action === 'throttle' ? 429 : 403;
-    if (action === 'close') this.cut();
-    else if (action === 'tarpit') this.after(verdict.delayMs, () => this.refuse(status, retryAfterS, template));
-    else this.refuse(status, retryAfterS, template);
+    obeyVerdict(verdict, this);
   }
 
   /** Slow answers are given at once when too many wait already. */
-  private after(delayMs: number, then: () => void): void {
+  after(delayMs: number, then: () => void): void {
     const waits = tarpit(delayMs, () => {
       if (!this.ended) then();
     });
@@ -203,35 +194,25 @@ export class Forward implements Dispatcher.DispatchHandler, WireHandler, AnswerO
     this.upstream = upstream;
     upstream.inflight++;
     upstream.requests++;
-    let body: Dispatcher.DispatchOptions['body'] = this.mutation?.body ?? this.payload;
-    if (this.body !== null && body === null) {
-      this.uploading = true;
-      body = this.body.upload();
-    }
-    const path = service.onwardPath(upstream.basePath, passage.target);
-    const headers = this.onwardHeaders(upstream);
-    if (upstream.wire !== null && !this.uploading && this.upgradeHead === null) {
-      // What neither came over HTTP/1.1 nor is the gateway's own is looked at again: it must not end its line.
-      const isFieldText = !this.http2 && this.mutation === null && service.requestHeaders === null;
-      const whole = this.mutation?.body ?? this.payload;
-      upstream.wire.dispatch({ method: passage.method, path, headers, body: whole, isFieldText }, this);
-      return;
-    }
-    // Without `servername` undici would take the name for TLS from the Host header: the client's choice, and a new connection with each change of it.
-    const options: Dispatcher.DispatchOptions & { readonly servername: string } = {
-      origin: upstream.origin,
-      path,
-      method: passage.method as Dispatcher.HttpMethod,
-      headers,
-      body,
-      servername: upstream.hostname,
-      upgrade: this.upgradeHead === null ? null : this.head.upgrade,
-    };
-    upstream.dispatcher.dispatch(options, this);
+    const whole = this.mutation?.body ?? this.payload;
+    if (this.body !== null && whole === null) this.uploading = true;
+    dispatch(
+      upstream,
+      {
+        path: service.onwardPath(upstream.basePath, passage.target),
+        method: passage.method,
+        headers: this.onwardHeaders(upstream),
+        body: this.uploading ? this.body!.upload() : whole,
+        upgrade: this.upgradeHead === null ? null : this.head.upgrade,
+        // What neither came over HTTP/1.1 nor is the gateway's own is looked at again: it must not end its line.
+        isFieldText: !this.http2 && this.mutation === null && service.requestHeaders === null,
+      },
+      this,
+    );
   }
 
   private onwardHeaders(upstream: Upstream): string[] {
-    const { core, head, hops, passage, service } = this;
+    const { core, head, hops, mutation, passage, service } = this;
     if (this.traceparent === '') this.traceparent = head.traceparent === '' ? newTraceparent() : head.traceparent;
     const list = onwardHeaders({
       head,
@@ -245,7 +226,7 @@ export class Forward implements Dispatcher.DispatchHandler, WireHandler, AnswerO
       traceparent: this.traceparent,
     });
     const sent = this.upgradeHead !== null && passage.holdsBodies ? withMutation(list, UNCOMPRESSED) : list;
-    return changed(this.mutation === null ? sent : withMutation(sent, this.mutation), service.requestHeaders);
+    return changed(mutation === null ? sent : withMutation(sent, mutation), service.requestHeaders);
   }
 
   /** The parser refused bytes of this connection: a broken body of this request, or what stands behind it. */
@@ -266,7 +247,7 @@ export class Forward implements Dispatcher.DispatchHandler, WireHandler, AnswerO
   onHeaders(status: number, raw: readonly (Buffer | string)[], resume: () => void): boolean {
     if (this.answered || this.ended) return true;
     if (status < 200) {
-      this.inform(status, raw);
+      passInterim(this.res, status, raw);
       return true;
     }
     this.answerBegins();
@@ -278,20 +259,6 @@ export class Forward implements Dispatcher.DispatchHandler, WireHandler, AnswerO
   private answerBegins(): void {
     this.passage.upstreamMs ??= performance.now() - this.passage.startedMs;
     this.service.upstreams.answered(this.upstream!);
-  }
-
-  /** Interim answers: 102 and 103 go on (RFC 9110 §15.2, RFC 8297); 100 was given by this gateway. */
-  private inform(status: number, raw: readonly (Buffer | string)[]): void {
-    if (status === 102) this.res.writeProcessing();
-    if (status !== 103) return;
-    const link: string[] = [];
-    for (let index = 0; index < raw.length; index += 2) if (String(raw[index]).toLowerCase() === 'link') link.push(String(raw[index + 1]));
-    if (link.length === 0) return;
-    try {
-      this.res.writeEarlyHints({ link });
-    } catch {
-      // Node refuses link values it cannot parse; a hint that does not arrive costs nothing.
-    }
   }
 
   onData(chunk: Buffer): boolean {
@@ -324,11 +291,9 @@ export class Forward implements Dispatcher.DispatchHandler, WireHandler, AnswerO
     this.fail(code);
   }
 
-  /** Nothing was sent (no connection), or sending it again changes nothing (RFC 9110 §9.2.2); and the body is still there. */
   private mayRetry(code: FaultCode): boolean {
     if (this.tries >= this.service.config.retries || this.uploading || this.upgradeHead !== null) return false;
-    if (code === 'UPSTREAM_CONNECT' || code === 'UPSTREAM_CONNECT_TIMEOUT') return true;
-    return code === 'UPSTREAM_RESET' && IDEMPOTENT.has(this.passage.method);
+    return isRepeatable(code, this.passage.method);
   }
 
   onUpgrade(status: number, raw: Buffer[] | string[] | null, upstreamSocket: Duplex): void {
@@ -399,7 +364,7 @@ export class Forward implements Dispatcher.DispatchHandler, WireHandler, AnswerO
   }
 
   /** Answers with a status of weir's own, with an incident id. */
-  private refuse(status: number, retryAfterS: number, template: string | null): void {
+  refuse(status: number, retryAfterS: number, template: string | null): void {
     if (this.res.headersSent) {
       this.cut();
       return;
@@ -477,30 +442,15 @@ export class Forward implements Dispatcher.DispatchHandler, WireHandler, AnswerO
     const responseBytes = flow?.bytes ?? 0;
     const requestBytes = body?.bytes ?? 0;
     core.counters.service(service.name).answered(status, durationMs, requestBytes, responseBytes);
-    if (core.ports.accessLog === null) return;
-    core.ports.accessLog.write(
-      accessLine({
-        atMs: passage.nowMs,
-        exchangeId: passage.exchangeId,
-        requestId: passage.requestId,
-        traceparent: this.traceparent,
-        client: passage.client.ip,
-        service: service.name,
-        method: passage.method,
-        host: passage.host,
-        target: passage.target,
-        version: this.req.httpVersion,
+    core.ports.accessLog?.write(
+      passageLine(passage, {
         status,
         requestBytes,
         responseBytes,
         durationMs,
-        upstreamMs: passage.upstreamMs,
+        version: this.req.httpVersion,
+        traceparent: this.traceparent,
         upstream: this.upstream?.url ?? '',
-        outcome: passage.outcome,
-        incident: passage.incident,
-        fault: passage.failure,
-        principal: passage.principal?.key ?? null,
-        rules: passage.firedRules.length === 0 ? '' : passage.firedRules.map((act) => `${act.policy}/${act.rule}`).join(' '),
       }),
     );
   }
@@ -519,12 +469,4 @@ export class Forward implements Dispatcher.DispatchHandler, WireHandler, AnswerO
     if (this.tunnel !== null) this.tunnel.destroy();
     else this.cut();
   }
-}
-
-function isGrpc(headers: HeaderList): boolean {
-  for (let index = 0; index < headers.length; index += 2) {
-    if (headers[index].length === 12 && headers[index].toLowerCase() === 'content-type')
-      return headers[index + 1].startsWith('application/grpc');
-  }
-  return false;
 }

@@ -3,7 +3,6 @@ import {
   type Act,
   actorOf,
   type Body,
-  bodyOf,
   type Exchange,
   emptyBody,
   type HeaderList,
@@ -38,6 +37,15 @@ const SCAN_TAGS: readonly string[] = ['scan'];
 const MOST_ACTS = 100;
 const LET_THROUGH: TokenAnswer = { allowed: true, retryAfterMs: 0 };
 const NO_TRAILERS: HeaderList = [];
+
+/** What the record says when an action was carried out; every other is `blocked`. */
+const OUTCOMES: Readonly<Record<string, Outcome['action']>> = {
+  redact: 'redacted',
+  throttle: 'throttled',
+  tarpit: 'tarpitted',
+  challenge: 'challenged',
+  close: 'closed',
+};
 
 /** A message as it entered: everything a passage starts from. */
 export interface Entry {
@@ -250,16 +258,7 @@ export class Passage implements RequestView, EvaluationContext, AccessQuestion {
       },
     ];
     if (!acted) return null;
-    this.acted(
-      verdict.action === 'throttle'
-        ? 'throttled'
-        : verdict.action === 'tarpit'
-          ? 'tarpitted'
-          : verdict.action === 'close'
-            ? 'closed'
-            : 'blocked',
-      'connection',
-    );
+    this.acted(OUTCOMES[verdict.action ?? 'block'] ?? 'blocked', 'connection');
     return verdict;
   }
 
@@ -293,22 +292,7 @@ export class Passage implements RequestView, EvaluationContext, AccessQuestion {
       this.acts = this.acts.length === 0 ? decision.acts : [...this.acts, ...decision.acts];
     if (decision.tags.length > 0 && this.tags.length < MOST_ACTS) this.tags = [...this.tags, ...decision.tags];
     if (decision.wouldAction !== 'pass') this.counters.decided(decision.wouldAction, this.mode === 'enforce' && decision.action !== 'pass');
-    const acts = this.mode === 'enforce' && decision.action !== 'pass';
-    if (acts && decision.action === 'redact') this.acted('redacted', phase);
-    else if (acts) {
-      this.acted(
-        decision.action === 'throttle'
-          ? 'throttled'
-          : decision.action === 'tarpit'
-            ? 'tarpitted'
-            : decision.action === 'challenge'
-              ? 'challenged'
-              : decision.action === 'close'
-                ? 'closed'
-                : 'blocked',
-        phase,
-      );
-    }
+    if (this.mode === 'enforce' && decision.action !== 'pass') this.acted(OUTCOMES[decision.action] ?? 'blocked', phase);
     if (decision.blockActor !== null && !this.isScan) {
       const order = decision.blockActor;
       const actor = actorOf(this.principal, this.client.ip);
@@ -481,10 +465,4 @@ export class Passage implements RequestView, EvaluationContext, AccessQuestion {
       return otherwise;
     }
   }
-}
-
-/** A body for the record from chunks that may stop short of `totalBytes`. */
-export function captured(chunks: readonly Uint8Array[], totalBytes: number): Body {
-  if (totalBytes === 0) return emptyBody;
-  return bodyOf(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks), totalBytes);
 }

@@ -1,14 +1,14 @@
 import type { IncomingMessage } from 'node:http';
 import { PassThrough, Readable, Transform, type TransformCallback } from 'node:stream';
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
-import { bodyOf, CidrSet, canonicalIp, emptyBody, type HeaderList, headersOf, type Mode } from '../exchange/index.js';
+import { type Body, bodyOf, CidrSet, canonicalIp, emptyBody, type HeaderList, headersOf, type Mode } from '../exchange/index.js';
 import { faultRefusal, type Page, pageFor, titleOf } from './block-page.js';
 import { clientBehind } from './client-address.js';
 import { ClientConnection, connectionOf } from './connection.js';
 import { Counters } from './counters.js';
 import type { FaultCode } from './errors.js';
 import { limitsSchema, type ServiceOptions, serviceSchema } from './options.js';
-import { captured, Passage, type Verdict } from './passage.js';
+import { Passage, type Verdict } from './passage.js';
 import { type GatewayPorts, trivialPorts } from './ports.js';
 import { RequestHead, readTarget } from './request-head.js';
 import { withMutation } from './response-head.js';
@@ -370,4 +370,10 @@ function counted(stream: NodeJS.ReadableStream, look: (chunk: Buffer) => void): 
 
 function withLength(stream: Readable, bytes: number): Readable {
   return Object.assign(stream, { receivedEncodedLength: bytes });
+}
+
+/** A body for the record from chunks that may stop short of `totalBytes`. */
+function captured(chunks: readonly Uint8Array[], totalBytes: number): Body {
+  if (totalBytes === 0) return emptyBody;
+  return bodyOf(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks), totalBytes);
 }

@@ -290,3 +290,12 @@ export function resolvedPath(path: string): string {
   }
   return `/${out.join('/')}`;
 }
+
+/** Does the message carry gRPC, which streams both ways at once? */
+export function isGrpc(headers: HeaderList): boolean {
+  for (let index = 0; index < headers.length; index += 2) {
+    if (headers[index].length === 12 && headers[index].toLowerCase() === 'content-type')
+      return headers[index + 1].startsWith('application/grpc');
+  }
+  return false;
+}

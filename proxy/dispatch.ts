@@ -1,0 +1,36 @@
+import type { Readable } from 'node:stream';
+import type { Dispatcher } from 'undici';
+import type { WireHandler } from './upstream-wire.js';
+import type { Upstream } from './upstreams.js';
+
+/** A request as it goes to an upstream. */
+export interface OnwardRequest {
+  readonly path: string;
+  readonly method: string;
+  readonly headers: string[];
+  readonly body: Uint8Array | Readable | null;
+  /** Protocol asked for; null: none. */
+  readonly upgrade: string | null;
+  /** Names and values are known to be valid (`WireRequest.isFieldText`). */
+  readonly isFieldText: boolean;
+}
+
+/** Sends it: over the gateway's own connections when it is whole in memory and wants no upgrade, else by undici. */
+export function dispatch(upstream: Upstream, request: OnwardRequest, handler: Dispatcher.DispatchHandler & WireHandler): void {
+  const { path, method, headers, body, upgrade, isFieldText } = request;
+  if (upstream.wire !== null && upgrade === null && (body === null || body instanceof Uint8Array)) {
+    upstream.wire.dispatch({ method, path, headers, body, isFieldText }, handler);
+    return;
+  }
+  // Without `servername` undici would take the name for TLS from the Host header: the client's choice, and a new connection with each change of it.
+  const options: Dispatcher.DispatchOptions & { readonly servername: string } = {
+    origin: upstream.origin,
+    path,
+    method: method as Dispatcher.HttpMethod,
+    headers,
+    body,
+    servername: upstream.hostname,
+    upgrade,
+  };
+  upstream.dispatcher.dispatch(options, handler);
+}
