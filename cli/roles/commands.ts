@@ -16,6 +16,7 @@ import type { Output } from '../output.js';
 import { openSharedMaps } from '../shared-maps.js';
 import { watchConfig } from '../wiring/config-watch.js';
 import { withoutEchoes } from '../wiring/echoes.js';
+import { watchRedis } from '../wiring/redis-watch.js';
 import { withDemo } from './demo.js';
 import { untilSignal } from './signals.js';
 import { runUp } from './up.js';
@@ -36,7 +37,7 @@ export async function up(flags: RoleFlags, given: Config, version: string, outpu
     const [gateway] = running.gateways;
     if (flags.json)
       output.write(
-        `${JSON.stringify({ ready: true, gateway, gateways: running.gateways, admin: running.admin, signIn: running.signIn, mode: config.mode, data: data.path })}\n`,
+        `${JSON.stringify({ ready: true, gateway, gateways: running.gateways, admin: running.admin, signIn: running.signIn, mode: config.mode, data: data.path, ...(running.problem === null ? {} : { problem: running.problem }) })}\n`,
       );
     else {
       const upstreams = config.services.map((service) => `${service.name} → ${service.upstreams.join(', ')}`).join('; ');
@@ -46,6 +47,7 @@ export async function up(flags: RoleFlags, given: Config, version: string, outpu
       );
       output.write(`  admin    ${running.admin}\n`);
       if (running.signIn !== null) output.write(`  sign in  ${running.signIn}  (works once)\n`);
+      if (running.problem !== null) output.write(`  note     ${running.problem}\n`);
       output.write(`  mode     ${MODE_SENTENCE[config.mode]}\n  data     ${data.path}\n\n  Ctrl-C stops it.\n\n`);
     }
     demo?.play(gateway);
@@ -72,6 +74,7 @@ export async function gateway(flags: RoleFlags, config: Config, version: string,
     const { redis } = config.stream;
     const shared = createSharedState({ dir: data.path, ...(redis === undefined ? {} : { redis: { url: redis } }) });
     const maps = await openSharedMaps(shared);
+    const watch = redis === undefined ? null : watchRedis(redis, maps.status, log);
     const policies = await openPolicyBook({ config, secret: data.secret, maps, log });
     const publisher = redis === undefined ? discardingPublisher() : redisPublisher(streamOf(config, redis));
     const running = await runGateway({
@@ -100,6 +103,7 @@ export async function gateway(flags: RoleFlags, config: Config, version: string,
     const stopWatching = watchOf(flags, (next) => running.reload(next), log);
     await untilSignal();
     stopWatching();
+    watch?.close();
     await running.close();
     await publisher.close(2_000);
     policies.close();

@@ -22,6 +22,7 @@ import type { DataDir } from '../data-dir.js';
 import { openSharedMaps } from '../shared-maps.js';
 import { type KeptThread, keepThread } from '../wiring/kept-thread.js';
 import { putHelpersBehind } from '../wiring/priority.js';
+import { watchRedis } from '../wiring/redis-watch.js';
 import {
   type AdminThreadData,
   type EngineThreadData,
@@ -36,6 +37,8 @@ export interface RunningUp {
   readonly gateways: readonly string[];
   readonly admin: string;
   readonly signIn: string | null;
+  /** What must be known at the start although weir runs: Redis is away. Null: nothing. */
+  readonly problem: string | null;
   /** Services, limits and trusted proxies of the gateway, while traffic goes on. Throws, and changes nothing, when they cannot be used. */
   reload(config: Config): void;
   close(): Promise<void>;
@@ -66,6 +69,8 @@ export async function runUp(config: Config, data: DataDir, version: string, log:
   try {
     const { openGeo, openPolicyBook, runGateway } = await import('../wiring/gateway-role.js');
     const maps = await openSharedMaps(shared);
+    const watch = redis === undefined ? null : watchRedis(redis, maps.status, log);
+    closing.push(async () => watch?.close());
     const policies = await openPolicyBook({ config, secret: data.secret, maps, log });
     closing.push(async () => policies.close());
     const threads = await startingThreads;
@@ -94,7 +99,14 @@ export async function runUp(config: Config, data: DataDir, version: string, log:
     closing.push(() => sensor.close());
     const gateways = running.gateway.addresses.map((address) => address.url);
     data.publish({ gateways, admin: threads.admin.ready.url });
-    return { gateways, admin: threads.admin.ready.url, signIn: threads.admin.ready.signIn, reload: (next) => running.reload(next), close };
+    return {
+      gateways,
+      admin: threads.admin.ready.url,
+      signIn: threads.admin.ready.signIn,
+      problem: watch?.problem ?? null,
+      reload: (next) => running.reload(next),
+      close,
+    };
   } catch (error) {
     await close();
     throw error;

@@ -15,6 +15,7 @@ import { type FeedReader, redisCounters, type SharedState, type TrafficPublisher
 import { violationsOf } from '../conformance.js';
 import { scanMarks } from '../scan-keys.js';
 import type { SharedMaps } from '../shared-maps.js';
+import { EngineLag } from './engine-lag.js';
 import type { PolicyBook } from './policies.js';
 
 /** What ports are joined from. */
@@ -52,12 +53,16 @@ export async function openPorts(parts: PortParts): Promise<OpenPorts> {
   const { table, blocklist, stop: stopBlocks } = await followBlocks(parts);
   const counting = openCounters(parts.redis);
   const { throttle, rates } = counting;
+  const engines = parts.redis === undefined ? null : new EngineLag(parts.maps.status);
+  // How long ago what passed now and is learned now was published.
+  const lagMs = () => Math.max(parts.publisher.stats().lagMs, engines?.lagMs(Date.now()) ?? 0);
   return {
-    ports: gatewayPorts(parts, { throttle, rates, ownership, templates, table, blocklist }),
+    ports: gatewayPorts(parts, { throttle, rates, ownership, templates, table, blocklist, lagMs }),
     ownership,
     blocklist,
     throttle,
     async close() {
+      engines?.close();
       templates.stop();
       stopBlocks();
       await counting.close();
@@ -73,6 +78,7 @@ interface Followed {
   readonly templates: Templates;
   readonly table: BlockTable;
   readonly blocklist: Blocklist;
+  readonly lagMs: () => number;
 }
 
 function gatewayPorts(parts: PortParts, followed: Followed): GatewayPorts {
@@ -95,7 +101,7 @@ function gatewayPorts(parts: PortParts, followed: Followed): GatewayPorts {
     },
     tee: parts.publisher,
     match: (service, method, requestPath) => templates.match(service, method, requestPath),
-    access: (phase, question) => judgeAccess(ownership, phase, question, parts.publisher),
+    access: (phase, question) => judgeAccess(ownership, phase, question, followed.lagMs),
     schemaViolations: (phase, { service, match, request }) =>
       phase === 'response'
         ? []
@@ -153,9 +159,9 @@ class Asked implements AccessRequest {
   readonly principalKey: string | null;
   readonly carrier?: string;
   readonly nowMs: number;
-  private readonly publisher: TrafficPublisher;
+  private readonly lagMs: () => number;
 
-  constructor({ match, nowMs, principal, request, service }: AccessQuestion, publisher: TrafficPublisher) {
+  constructor({ match, nowMs, principal, request, service }: AccessQuestion, lagMs: () => number) {
     this.service = service;
     this.method = request.method;
     this.template = match?.endpoint.template ?? null;
@@ -167,19 +173,19 @@ class Asked implements AccessRequest {
     this.principalKey = principal?.key ?? null;
     if (principal !== null) this.carrier = principal.carrier;
     this.nowMs = nowMs;
-    this.publisher = publisher;
+    this.lagMs = lagMs;
   }
 
   /** What was published before that moment has reached the engine, and its consequences the view. Asked only where it decides. */
   get learnedUpToMs(): number {
-    return Date.now() - this.publisher.stats().lagMs;
+    return Date.now() - this.lagMs();
   }
 }
 
 const NO_PARAMETERS: readonly string[] = [];
 
-function judgeAccess(view: OwnershipView, phase: Phase, question: AccessQuestion, publisher: TrafficPublisher): AccessVerdict | null {
-  const asked = new Asked(question, publisher);
+function judgeAccess(view: OwnershipView, phase: Phase, question: AccessQuestion, lagMs: () => number): AccessVerdict | null {
+  const asked = new Asked(question, lagMs);
   return phase === 'request' || question.response === null ? view.judgeRequest(asked) : view.judgeResponse(asked, question.response);
 }
 
