@@ -48,8 +48,8 @@ const RECORDED_FROM_REQUESTS = 2;
 /**
  * Who was here and what they did: one record a principal, one an address. The engine feeds it; time is that of the exchanges.
  *
- * State is in memory, bounded, and kept over restarts by `dirty` (to the store, with the stream position) and `restore`: the whole record when something new
- * is in it or its requests grew by half, and its sums (requests, blocked, statuses, records), exactly, each time they changed.
+ * State is in memory, bounded, and kept over restarts by `dirty` (to the store, with the stream position) and `restore`: the whole record when a finding,
+ * decision or companion is new in it or its requests doubled, and its sums (requests, blocked, statuses, records), exactly, each time they changed.
  */
 export class ActorBook {
   private readonly shelves: Readonly<Record<ActorRef['kind'], ActorShelf>>;
@@ -146,7 +146,7 @@ export class ActorBook {
       const kept = this.kept.get(record);
       if (record.requests < RECORDED_FROM_REQUESTS && record.findings.length === 0 && record.decision === null) continue;
       const shape = shapeOf(record);
-      if (kept !== undefined && kept.shape === shape && record.requests <= kept.requests * 1.5) continue;
+      if (kept !== undefined && kept.shape === shape && record.requests < kept.requests * 2) continue;
       entries.push({ key: `actor:${id}`, value: JSON.stringify(record) });
       this.kept.set(record, { shape, requests: record.requests });
     }

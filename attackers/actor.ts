@@ -96,11 +96,10 @@ export function setNumbers(actor: ActorRecord, [lastMs, requests, blockedRequest
   for (const [index, count] of statuses.entries()) if (count > 0) actor.statuses[STATUS_CLASSES[index]] = count;
 }
 
-/** Changes whenever something new is in the record; sums that only grow do not change it. */
-export function shapeOf({ moments, beyond, findings, companions, endpoints, decision, isOver }: ActorRecord): number {
+/** Changes whenever something is in the record that must not be lost: a finding, a decision, a companion. What it uses and gets comes with its growth. */
+export function shapeOf({ beyond, findings, companions, decision, isOver }: ActorRecord): number {
   const flags = (decision === null ? 0 : decision === 'watched' ? 1 : 2) + (isOver ? 4 : 0);
-  const seen = moments.length + (beyond.moments ?? 0) + findings.length + (beyond.findings ?? 0) + companions.length + endpoints.length;
-  return seen * 8 + flags;
+  return (findings.length + (beyond.findings ?? 0) + companions.length) * 8 + flags;
 }
 
 /** Adds one exchange. `companion`: the address of a principal, or the principal at an address. */

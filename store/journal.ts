@@ -47,7 +47,7 @@ export class NumberJournal {
     }
     this.pages.push({ key, ids });
     this.lines += ids.length;
-    entries.push({ key, value: JSON.stringify(ids.map((id) => [id, ...numbersOf(id)])) });
+    entries.push({ key, value: `[${ids.map((id) => `[${[JSON.stringify(id), ...numbersOf(id)].join(',')}]`).join(',')}]` });
     return entries;
   }
 

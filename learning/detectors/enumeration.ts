@@ -5,7 +5,7 @@ import { newVariety, type Recent, see, spanMs, type Variety, varietyOf, vary } f
 interface State {
   readonly ids: Variety;
   /** Ids that do not exist or belong to others. */
-  readonly odd: Recent;
+  odd: Recent | null;
   oddSeen: number;
   reportedAt: number;
 }
@@ -17,7 +17,7 @@ export const enumeration: Detector<State> = {
   settings: { windowMs: 3_600_000, oddIds: 6, oddShare: 0.5, repeatMs: 60_000 },
   of: 'actor-at-endpoint',
   concerns: (watched) => watched.pathParameters.length > 0 && watched.access?.relation !== 'privileged',
-  start: () => ({ ids: newVariety(), odd: new Map(), oddSeen: 0, reportedAt: 0 }),
+  start: () => ({ ids: newVariety(), odd: null, oddSeen: 0, reportedAt: 0 }),
   keepAt: (state) => state.oddSeen,
   common: NOTHING_SHARED,
   observe(state, watched, settings) {
@@ -29,6 +29,7 @@ export const enumeration: Detector<State> = {
     const missing = status === 404 || status === 403 || status === 410;
     const foreign = access !== null && (access.relation === 'foreign' || access.relation === 'enumeration') && access.confidence >= 0.5;
     if (!missing && !foreign) return null;
+    state.odd ??= new Map();
     see(state.odd, id, nowMs, settings.windowMs);
     state.oddSeen++;
     const { size } = state.odd;

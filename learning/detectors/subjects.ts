@@ -2,10 +2,10 @@
 export interface Remembered {
   readonly key: string;
   readonly states: unknown[];
-  /** What `keepAt` said of each state when it was last kept; undefined: never kept. */
-  readonly kept: (number | undefined)[];
-  /** Endpoints an actor used with success lately, oldest first. */
-  readonly trail: string[];
+  /** What `keepAt` said of each state when it was last kept; null, undefined: never kept. */
+  kept: (number | undefined)[] | null;
+  /** Of actors: endpoints used with success lately, oldest first. */
+  trail: string[] | null;
 }
 
 /**
@@ -47,13 +47,13 @@ export class Subjects {
     if (one === null) return null;
     this.young.delete(from);
     if (this.find(to) !== null) return null;
-    const renamed = { ...one, key: to, kept: [] };
+    const renamed = { ...one, key: to, kept: null };
     this.insert(renamed);
     return renamed;
   }
 
   private make(key: string): Remembered {
-    const one: Remembered = { key, states: [], kept: [], trail: [] };
+    const one: Remembered = { key, states: [], kept: null, trail: null };
     this.insert(one);
     return one;
   }

@@ -73,7 +73,8 @@ export class DetectorWatch {
         const finding = detector.observe(state, watched, settings, common);
         if (keepAt !== undefined) {
           const mark = keepAt(state, settings);
-          if (mark !== (subject.kept[number] ?? 0)) {
+          if (mark !== (subject.kept?.[number] ?? 0)) {
+            subject.kept ??= [];
             subject.kept[number] = mark;
             this.#due.set(keyOf(detector.id, subject.key), { detector: number, subject });
           }
@@ -95,6 +96,7 @@ export class DetectorWatch {
     const actor = exchange.principal?.key ?? exchange.client.ip;
     const subjects = this.#subjects;
     const ofActor = subjects.actor.of(actor);
+    ofActor.trail ??= [];
     const { trail } = ofActor;
     const watched: Watched = { exchange, endpoint, pathParameters, dataHits, access, actor, before: trail };
     const found: Finding[] = [];
@@ -122,7 +124,8 @@ export class DetectorWatch {
     const after = this.#subjects.endpoint.rename(from.id, to.id);
     if (after === null) return;
     for (const [number, { id, of }] of this.#running.entries())
-      if (of === 'endpoint' && before.kept[number] !== undefined) {
+      if (of === 'endpoint' && before.kept?.[number] !== undefined) {
+        after.kept ??= [];
         after.kept[number] = before.kept[number];
         this.#due.set(keyOf(id, to.id), { detector: number, subject: after });
       }
@@ -161,12 +164,13 @@ export class DetectorWatch {
   #restoreState(number: number, { of }: Running, key: string, value: string): void {
     const subject = this.#subjects[of].of(key);
     subject.states[number] = unpack(value);
+    subject.kept ??= [];
     subject.kept[number] = -1;
   }
 
   #forget(of: Subject, { key, kept }: Remembered): void {
     for (const [number, one] of this.#running.entries()) {
-      if (one.of !== of || kept[number] === undefined) continue;
+      if (one.of !== of || kept?.[number] === undefined) continue;
       const entry = keyOf(one.id, key);
       this.#due.delete(entry);
       this.#gone.add(entry);

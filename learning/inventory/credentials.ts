@@ -13,6 +13,21 @@ const SESSION_COOKIE = /sess|^sid$|\.sid$|auth|token|jwt|remember|login|identity
 const NOT_SESSION = /csrf|xsrf|consent/i;
 const SIGNED = /^(?:x-)?(?:(?:hub|amz|api|request|webhook)-)?signature(?:-256|-ed25519)?$|^x-amz-content-sha256$/;
 
+const inAuthorization = <K extends Kind>(kind: K): Credential => `${kind} header:authorization`;
+/** Texts that are looked up again and again are made once. */
+const IN_AUTHORIZATION: Readonly<Record<Kind, Credential>> = {
+  basic: inAuthorization('basic'),
+  bearer: inAuthorization('bearer'),
+  jwt: inAuthorization('jwt'),
+  oauth2: inAuthorization('oauth2'),
+  'api-key': inAuthorization('api-key'),
+  'session-cookie': inAuthorization('session-cookie'),
+  mtls: inAuthorization('mtls'),
+  hmac: inAuthorization('hmac'),
+  digest: inAuthorization('digest'),
+  negotiate: inAuthorization('negotiate'),
+};
+
 type HeaderRole = 'authorization' | 'cookie' | 'key' | 'signature' | 'none';
 /** Header names as they came, and what they mean here: the same few come with every request. */
 const roles = new Map<string, HeaderRole>();
@@ -42,7 +57,7 @@ export function credentialsOf(exchange: Exchange, query: string): Credential[] {
     const value = headers[index + 1];
     if (role === 'cookie') cookieSeen = true;
     else if (role === 'authorization') {
-      if (value !== '') found.push(`${kindOfAuthorization(value, exchange.principal)} header:authorization`);
+      if (value !== '') found.push(IN_AUTHORIZATION[kindOfAuthorization(value, exchange.principal)]);
     } else if (role === 'signature') found.push(`hmac header:${headers[index].toLowerCase()}`);
     else if (value.length >= 4) found.push(`${readJwt(value) === null ? 'api-key' : 'jwt'} header:${headers[index].toLowerCase()}`);
   }
@@ -70,6 +85,7 @@ function kindOfAuthorization(value: string, principal: Principal | null): Kind {
   if (principal?.carrier === 'header:authorization' && principal.claims !== undefined) return kindOfToken(principal.claims);
   const space = value.indexOf(' ');
   const scheme = (space < 0 ? value : value.slice(0, space)).toLowerCase();
+  if (scheme === 'bearer' && !value.startsWith('eyJ', space + 1)) return 'bearer';
   if (scheme === 'basic') return 'basic';
   if (scheme === 'digest') return 'digest';
   if (scheme === 'negotiate' || scheme === 'ntlm') return 'negotiate';

@@ -26,9 +26,11 @@ const DEFAULTS = {
   rowEveryMs: 5_000,
   scanningAt: 60,
 };
-/** Rows that one drain writes at most: of endpoints whose shape changed, of others, and of others when nothing else is to do. */
+/** Rows of endpoints whose shape changed that one drain writes at most. */
 const CHANGED_ROWS = 1_000;
-const REFRESHED_ROWS = 200;
+/** Rows of others: so many a second of traffic, so many that were saved up, and so many when there is nothing else to do. */
+const REFRESHED_A_SECOND = 100;
+const REFRESHED_AT_ONCE = 200;
 const QUIET_ROWS = 2_000;
 
 /**
@@ -52,6 +54,9 @@ export class Inventory {
   private unmatched = 0;
   private sampledOut = 0;
   private isQuiet = false;
+  /** Rows that may be refreshed, and when that was last reckoned. */
+  private refreshes = REFRESHED_AT_ONCE;
+  private drainedAtMs = 0;
   private readonly unreadable = new Map<string, number>();
 
   constructor(options: InventoryOptions = {}) {
@@ -183,14 +188,16 @@ export class Inventory {
   private rows(nowMs: number): InventoryDelta['endpoints'][number][] {
     const { dirty, byId } = this.catalogue;
     const rows: InventoryDelta['endpoints'][number][] = [];
-    let refreshed = this.isQuiet ? QUIET_ROWS : REFRESHED_ROWS;
+    const saved = this.refreshes + Math.max(0, ((nowMs - this.drainedAtMs) / 1000) * REFRESHED_A_SECOND);
+    this.refreshes = this.isQuiet ? QUIET_ROWS : Math.min(REFRESHED_AT_ONCE, saved);
+    this.drainedAtMs = nowMs;
     this.isQuiet = false;
     for (const id of dirty) {
       const state = byId.get(id);
       const last = state === undefined ? undefined : this.written.get(state);
       if (state !== undefined && last !== undefined && last.revision === state.revision) {
-        if (refreshed === 0 || nowMs - last.atMs < this.options.rowEveryMs) continue;
-        refreshed--;
+        if (this.refreshes < 1 || nowMs - last.atMs < this.options.rowEveryMs) continue;
+        this.refreshes--;
       } else if (rows.length >= CHANGED_ROWS) continue;
       dirty.delete(id);
       if (state === undefined) continue;

@@ -1,5 +1,7 @@
 import { type Exchange, header, type Json, queryPairs, splitTarget } from '../../exchange/index.js';
 
+const GRAPHQL = /graphql|\/gql(?:\/|$)/i;
+
 /**
  * Protocols that put many operations behind one path: the operation becomes part of the template, after `#`. `/graphql#query GetUser`,
  * `/rpc#eth_call`, `/soap#GetQuote`. Gateways match the path alone.
@@ -10,7 +12,7 @@ export function operationOf(exchange: Exchange, path: string, requestJson: () =>
   const action = header(headers, 'soapaction');
   if (action !== null) return soapName(action);
   if (method !== 'POST' && method !== 'GET') return null;
-  if (/graphql|\/gql(?:\/|$)/i.test(path)) {
+  if (GRAPHQL.test(path)) {
     if (method === 'GET') {
       const pairs = new Map(queryPairs(splitTarget(exchange.request.target).query));
       return graphqlName(pairs.get('query') ?? '', pairs.get('operationName') ?? '');
