@@ -72,9 +72,14 @@ export function summaryOf(pair: Pair) {
   return {
     method: request === null ? '-' : request.head.method,
     host: request === null ? '-' : hostOf(request),
-    uri: request === null || request.head.target === '' ? '-' : request.head.target,
+    uri: request === null || request.head.target === '' ? '-' : readable(request.head.target),
     status: response === null ? null : response.head.version === '0.9' ? '0' : response.head.status,
   };
+}
+
+/** Clients send UTF-8 where RFC 9112 allows none; everything else is shown byte by byte. */
+function readable(target: string): string {
+  return /[\x80-\xff]/.test(target) ? textOf([], Buffer.from(target, 'latin1')) : target;
 }
 
 class NdjsonWriter {

@@ -151,6 +151,29 @@ const HTTP1: readonly Case[] = [
     lines: ['QUERY /q -> 200', 'GET  -> 200'],
   },
   {
+    name: 'a body that was refused before it was sent',
+    talk: talk()
+      .client('POST /e HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n')
+      .server('HTTP/1.1 417 Expectation Failed\r\nContent-Length: 0\r\n\r\n')
+      .client('PUT /c HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n')
+      .server('HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n')
+      .client('POST /late HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n')
+      .server('HTTP/1.1 413 No\r\nContent-Length: 0\r\n\r\n')
+      .client('GET /')
+      .client(GET('/next'))
+      .server(answer('n'))
+      .close(),
+    lines: ['POST /e -> 417', 'PUT /c -> 401', 'POST /late 5 -> 413', 'GET /next -> 200 1'],
+  },
+  {
+    name: 'an empty line between chunks, a length with a sign',
+    talk: talk()
+      .client(`${GET('/a')}POST /b HTTP/1.1\r\nContent-Length: +3\r\n\r\nabc${GET('/c')}`)
+      .server(`${OK}Transfer-Encoding: chunked\r\n\r\n\r\n3\r\nabc\r\n\r\n2\r\nde\r\n0\r\n\r\n${answer('b')}${answer('c')}`)
+      .close(),
+    lines: ['GET /a -> 200 5', 'POST /b 3 -> 200 1', 'GET /c -> 200 1'],
+  },
+  {
     name: 'chunked wins over a length',
     talk: talk()
       .client('POST /a HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n')

@@ -126,16 +126,19 @@ t.test('upgrade from HTTP/1', async (t) => {
   const talk = new Talk()
     .open()
     .client(
-      'GET /first HTTP/1.1\r\nHost: api\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n',
+      'POST /first HTTP/1.1\r\nHost: api\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\nContent-Length: 4\r\n\r\nbody',
     )
     .server('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n');
   // A HEADERS frame with :status 200 (static index 8) on stream 1, ending it.
   talk.server(Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 1, 1, 5, 0, 0, 0, 1, 0x88]));
   for (const { client, bytes } of heard) if (client) talk.client(bytes);
+  const { packets } = talk.close();
   t.same(
-    linesOf(talk.close().packets).toSorted(),
-    ['GET /first -> 101', 'GET /first -> 200', 'GET /second -> - (the connection ended (fin) before the stream did)'].toSorted(),
+    linesOf(packets).toSorted(),
+    ['POST /first 4 -> 101', 'POST /first 4 -> 200', 'GET /second -> - (the connection ended (fin) before the stream did)'].toSorted(),
   );
+  const bodies = replay(packets).pairs.map(({ request }) => Buffer.from(request?.body.bytes ?? []).toString());
+  t.same(bodies.toSorted(), ['', 'body', 'body'], 'the request that asked for it has its body both times');
 });
 
 t.test('HPACK examples of RFC 7541 appendix C', async (t) => {

@@ -122,7 +122,7 @@ export function announcedFraming(headers: readonly string[]): FramingFound {
   for (let index = 0; index < headers.length; index += 2) {
     const name = headers[index];
     if (name.length === 14 && name.toLowerCase() === 'content-length') {
-      const text = headers[index + 1];
+      const text = headers[index + 1].replace(/^\+/, '');
       const digits = leadingDigits(text);
       const value = digits === 0 ? -1 : Number(text.slice(0, digits));
       if (digits === 0 || digits !== text.length || (length >= 0 && value !== length)) contradictory = true;

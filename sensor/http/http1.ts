@@ -95,7 +95,7 @@ export class Http1 implements Protocol {
         this.#dropDoubtful();
       },
       acceptsPlain: (): boolean => false,
-      expectsMore: (): boolean => false,
+      expectsMore: (): boolean => this.#early.size > 0,
     };
   }
 

@@ -16,7 +16,7 @@ export interface ReaderOwner {
   onLostBetween(): void;
   /** Bytes that are no message stand where one should start. True: take them as the answer to an HTTP/0.9 request. */
   acceptsPlain(): boolean;
-  /** In a body that ends with the connection: is another message due, so that a start line begins it? */
+  /** In a body that ends with the connection, or of which nothing came: is another message due, so that a start line begins it? */
   expectsMore(): boolean;
 }
 
@@ -77,6 +77,7 @@ export class MessageReader {
       return end;
     }
     if (this.#state === 'close' && this.#owner.expectsMore() && this.#startsMessage(bytes, start, end)) this.#finish(true, tsMs);
+    else if (this.#isBodyRefused() && this.#startsMessage(bytes, start, end)) this.#finish(true, tsMs);
     while (at < end) {
       const before = at;
       const message = this.#message;
@@ -111,6 +112,12 @@ export class MessageReader {
       if (message !== null) message.endedMs = tsMs;
     }
     return end;
+  }
+
+  /** The request was answered before a byte of its body was sent: who asked for leave with `Expect: 100-continue` and got none never sends it. */
+  #isBodyRefused(): boolean {
+    if (this.#kind === 'response' || this.#message === null || this.#body === null || this.#body.totalLength > 0) return false;
+    return (this.#state === 'length' || (this.#state === 'chunk-size' && this.#firstChunk)) && this.#owner.expectsMore();
   }
 
   #readHead(bytes: Uint8Array, start: number, end: number, tsMs: number): number {
@@ -311,6 +318,8 @@ export class MessageReader {
       }
       return after;
     }
+    // An empty line too many between chunks costs nothing.
+    if (line === '') return after;
     const size = /^[ \t]*([0-9a-f]{1,16})[ \t]*(?:;|$)/i.exec(line);
     const length = size === null ? Number.NaN : Number.parseInt(size[1], 16);
     if (!(length <= Number.MAX_SAFE_INTEGER)) return this.#badChunk(line, bytes, start, end, tsMs);

@@ -183,6 +183,23 @@ t.test('weir pcap prints', async (t) => {
   t.match((await run(file, 'table')).out, /201 +2 +\d+ +POST api.example.com:8080\/orders\?x=1/);
 });
 
+t.test('weir pcap shows targets as their sender meant them', async (t) => {
+  const targets = ['/caf\xc3\xa9', '/caf\xe9', '/plain'];
+  const talk = new Talk().open();
+  for (const target of targets) talk.client(`GET ${target} HTTP/1.1\r\n\r\n`).server('HTTP/1.1 204 No\r\n\r\n');
+  const file = join(folder, 'targets.pcap');
+  writeFileSync(file, pcapFile(talk.close().packets, 101));
+  const printed: string[] = [];
+  const out = { write: (text: string) => printed.push(text) > 0 };
+  await runPcapCommand(file, { format: 'ndjson' }, { stdout: out, stderr: out });
+  const uris = printed
+    .join('')
+    .trim()
+    .split('\n')
+    .map((line) => (JSON.parse(line) as { uri: string }).uri);
+  t.same(uris, ['/café', '/caf\xe9', '/plain'], 'UTF-8 where it is, else byte by byte');
+});
+
 t.test('what is wrong with a file is said in one line', async (t) => {
   const cases: { name: string; bytes: Buffer; code: number; out: RegExp; err: RegExp }[] = [
     {
