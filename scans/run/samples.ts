@@ -25,8 +25,11 @@ const FIRST_IDS = ['1', '2'];
 const ENDS_SESSION = /log-?out|sign-?out|revoke|deactivate|unregister/i;
 export const LOGS_IN = /(log-?in|sign-?in|authenticate|sessions?|token|auth)\/?$/i;
 const REGISTERS = /(register|sign-?up|registration|create-?(user|account))\/?$/i;
+/** The last word of the path: `order.list`, `getOrder`, `search`. */
+const READS_BY_POST =
+  /(^|[/._-])(list|search|find|query|get|fetch|read|filter|lookup|show|view|all|details?)\/?$|\/(get|list|find|search|fetch|read|show|view)[-_]?[A-Za-z]*\/?$/;
 /** Where a user looks at itself. */
-const PROFILE = /(^|\/)(me|self|profile|whoami|who-am-i|dashboard|current|current_?user|user|userinfo|account)\/?$/i;
+const PROFILE = /(^|\/)(me|self|profile|whoami|session|auth|who-am-i|dashboard|current|current_?user|user|userinfo|account)\/?$/i;
 const PASSWORD = /(password|passwd|pwd)/i;
 
 /** Who asks: an identity, or nobody. */
@@ -79,11 +82,20 @@ export async function makeSamples(
   const identifies = (name: string): boolean =>
     NAMES_OBJECT.test(bare(name)) || pathNames.has(name) || queryNames.has(name) || refers(bare(name)) || referred.has(name);
   const queryNames = new Set(endpoints.flatMap(({ query }) => query.map(({ name }) => name)).filter((name) => NAMES_ONE.test(name)));
-  const depthOf = ({ template, query, headers = [] }: KnownEndpoint): number =>
+  const depthOf = ({ template, query, headers = [], body }: KnownEndpoint): number =>
     parametersOf(template).length +
     query.filter(({ name }) => identifies(name)).length +
-    headers.filter(({ name }) => identifies(name)).length;
+    headers.filter(({ name }) => identifies(name)).length +
+    fieldsOf(body).filter(({ name }) => identifies(singularId(name))).length;
   const isWanted = ({ id }: KnownEndpoint): boolean => options.only === undefined || options.only.has(id);
+  /** Reads, and POST requests that are called like one: everybody sends them, so that it is known who is shown what. */
+  const isRead = (endpoint: KnownEndpoint): boolean =>
+    isSafe(endpoint) ||
+    (options.intrusive &&
+      isWanted(endpoint) &&
+      endpoint.method === 'POST' &&
+      READS_BY_POST.test(endpoint.template) &&
+      !LOGS_IN.test(endpoint.template));
   const tried = new Map<string, Tried[]>();
   const usable = endpoints.filter((endpoint) => !ENDS_SESSION.test(endpoint.template));
 
@@ -129,7 +141,7 @@ export async function makeSamples(
     eachOf(all, options.concurrency ?? 1, work);
 
   // Reads, from collections to what lies below them: each level gives the ids of the next. Everybody reads, so that it is known whose ids are whose.
-  const reads = usable.filter(isSafe);
+  const reads = usable.filter(isRead);
   const depths = [...new Set(reads.map(depthOf))].sort((a, b) => a - b);
   for (const depth of depths) {
     const level = reads.filter((endpoint) => depthOf(endpoint) === depth);
@@ -146,12 +158,10 @@ export async function makeSamples(
   // A login changes nothing; other writes need consent.
   const writes = usable.filter(
     (endpoint) =>
-      !isSafe(endpoint) && endpoint.method !== 'DELETE' && ((options.intrusive && isWanted(endpoint)) || LOGS_IN.test(endpoint.template)),
+      !isRead(endpoint) && endpoint.method !== 'DELETE' && ((options.intrusive && isWanted(endpoint)) || LOGS_IN.test(endpoint.template)),
   );
   for (const method of ['POST', 'PUT', 'PATCH'])
-    for (const endpoint of writes
-      .filter((one) => one.method === method)
-      .sort((a, b) => parametersOf(a.template).length - parametersOf(b.template).length))
+    for (const endpoint of writes.filter((one) => one.method === method).sort((a, b) => depthOf(a) - depthOf(b)))
       for (const person of people) {
         const one = await attempt(endpoint, person);
         keep(one);
@@ -230,7 +240,7 @@ export async function makeSamples(
       ...[...url.searchParams].filter(([name]) => identifies(name)).map(([, value]) => value),
       ...Object.entries(request.headers).flatMap(([name, value]) => (name in person.headers || !identifies(name) ? [] : [value])),
       ...fieldsOf(parseBody(request.body))
-        .filter(({ name }) => identifies(name.replace(/ds$/, 'd')))
+        .filter(({ name }) => identifies(singularId(name)))
         .map((field) => String(field.value)),
     ]);
     let isPersonal: boolean | null = null;
@@ -239,7 +249,7 @@ export async function makeSamples(
       if (value === made) return true;
       const ownership = harvest.ownership(person.name, person.self, value);
       if (ownership !== 'claimed') return ownership === 'exclusive';
-      if (!isSafe(endpoint)) return !LOGS_IN.test(endpoint.template) && !REGISTERS.test(endpoint.template);
+      if (!isRead(endpoint)) return !LOGS_IN.test(endpoint.template) && !REGISTERS.test(endpoint.template);
       isPersonal ??=
         harvest.holdsOwn(person.name, person.self, response.body) ||
         personalLeaves(response.body).some((leaf) => !harvest.othersSaw(person.name, leaf.name, leaf.value));
@@ -283,7 +293,8 @@ export async function makeSamples(
     };
     for (const { name, example } of endpoint.query) url.searchParams.set(name, fixed[name] ?? known(name, example));
     const extra = Object.fromEntries((endpoint.headers ?? []).map(({ name, example }) => [name, known(name.replace(/^x-/i, ''), example)]));
-    const login = LOGS_IN.test(template) || REGISTERS.test(template) ? null : undefined;
+    // `GET /session` and `GET /auth` tell who is signed in; what is sent to them logs in.
+    const login = !isSafe(endpoint) && (LOGS_IN.test(template) || REGISTERS.test(template)) ? null : undefined;
     const asLogin = login === null ? loginOf(endpoint) : null;
     const hasBody = endpoint.body !== null && endpoint.method !== 'GET' && endpoint.method !== 'HEAD';
     const contentType = asLogin?.contentType ?? endpoint.contentType;
@@ -329,7 +340,7 @@ export async function makeSamples(
     const isNew = REGISTERS.test(template);
     const fresh = `weir${randomBytes(4).toString('hex')}`;
     const fill = (value: Json, name: string): Json => {
-      if (Array.isArray(value)) return value.map((item) => fill(item, name.replace(/(?<=^|[-_a-z])(id|Id|ID|uuid|Uuid)s$/, '$1')));
+      if (Array.isArray(value)) return value.map((item) => fill(item, singularId(name)));
       if (value !== null && typeof value === 'object')
         return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, fill(item, key)]));
       if (isNew && typeof value === 'string') {
@@ -389,6 +400,8 @@ const SAYS_HOW =
 export const NO_SUCH_ID = '99999999';
 
 const IS_ID = /^_?(id|uuid|guid)$/i;
+/** `ids` and `orderIds` hold what `id` and `orderId` do. */
+const singularId = (name: string): string => name.replace(/(?<=^|[-_a-z])(id|Id|ID|uuid|Uuid)s$/, '$1');
 /** `filter[owner]` and `filter.owner` are of an owner. */
 const bare = (name: string): string => /\[([^\]]+)\]$/.exec(name)?.[1] ?? name.replace(/^.*\./, '');
 /** A word such as "asc" does not stand where a number is meant. */
