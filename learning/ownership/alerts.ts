@@ -1,11 +1,13 @@
 import { type AccessVerdict, type Finding, findingOf, type Observation } from '../../exchange/index.js';
 import { PERSON } from './knowledge.js';
 import type { Scatter } from './people.js';
-import type { Reading } from './reading.js';
+import type { Reading, Signs } from './reading.js';
 
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
 /** Of somebody of whom nothing is known yet, who may be staff as well as a thief, this share of the confidence is left while the service is young. */
 const NEWCOMER = 0.55;
+/** By how many ids of objects of unknown owners somebody stands out. */
+const MANY_UNKNOWN = 4;
 /** Exchanges of known callers until the model no longer counts as young. */
 const YOUNG_UNTIL = 1_500;
 
@@ -16,9 +18,21 @@ export function alertOf(verdict: AccessVerdict | null, { person, signs }: Readin
   if (person === null || verdict === null || verdict.relation === 'privileged') return null;
   if (verdict.relation === 'own') return null;
   if (verdict.relation === 'unknown' && signs.scatter !== null) return ofNameless(verdict, signs.scatter);
+  if (verdict.relation === 'unknown' && signs.unknowns !== null) return ofUnknown(verdict, signs.unknowns);
   const isYoung = exchangesSeen < YOUNG_UNTIL;
   const isNewcomer = isYoung && !verdict.enforceable && person.owned === 0 && (person.flags & PERSON.established) === 0;
   return isNewcomer ? { ...verdict, confidence: verdict.confidence * NEWCOMER } : verdict;
+}
+
+/** Nobody knows whose the object is; but hardly anybody names as many such objects here. */
+function ofUnknown(verdict: AccessVerdict, { named, usual, people }: NonNullable<Signs['unknowns']>): AccessVerdict {
+  if (named < usual + MANY_UNKNOWN) return verdict;
+  return {
+    ...verdict,
+    relation: 'enumeration',
+    confidence: 0.55,
+    explanation: `this caller named ${named} ${verdict.resource} ids here that were never handed to anybody; nine of ten of ${people} people name at most ${usual}`,
+  };
 }
 
 /** At a private place everybody mostly reaches objects of one owner, themselves. */

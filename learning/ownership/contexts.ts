@@ -12,6 +12,8 @@ export interface Sample {
   fields: Uint32Array | null;
   /** Was against the regime at that time: shows what fields mean, but not what is normal. */
   readonly denied: boolean;
+  /** Nobody knew at that time whose the object was. */
+  readonly wasUnknown: boolean;
 }
 
 /** A place where objects are reached: a slot of a route, the list that a route answers, or what a route creates. */
@@ -33,6 +35,8 @@ export interface Context {
   /** Accesses by people who see everything. */
   readonly staff: Set<number>;
   staffUses: number;
+  /** {@link Tally.usualUnknown} when it was last counted. */
+  usualUnknown: number;
   rule: SlotRule | null;
 }
 
@@ -59,6 +63,7 @@ export function newContext(key: string, service: string, route: string, slot: st
     rule: null,
     staff: new Set(),
     staffUses: 0,
+    usualUnknown: 0,
   };
 }
 
@@ -85,6 +90,13 @@ export function addSamples(context: Context, samples: readonly Sample[]): void {
   for (let i = Math.max(0, excess - held.length); i < fresh.length; i++) ring.push(fresh[i]);
   const over = ring.length - (denied ? MAX_DENIED : MAX_SAMPLES);
   if (over > 0) ring.splice(0, over);
+}
+
+/** How many objects somebody named lately of which nobody knew whose they are. */
+export function unknownsOf({ samples, denied }: Context, person: number): number {
+  let named = 0;
+  for (const ring of [samples, denied]) for (const sample of ring) if (sample.wasUnknown && sample.person === person) named++;
+  return named;
 }
 
 function isSameObject(one: Sample, other: Sample): boolean {
@@ -114,6 +126,8 @@ export interface Tally {
   denied: number;
   /** Too few people come here, others of the same resource were counted in. */
   leans: boolean;
+  /** Nine of ten people named at most so many objects here of which nobody knows whose they are. */
+  usualUnknown: number;
 }
 
 const GROUP = CLASSES.indexOf('group');
@@ -124,12 +138,14 @@ export function tallyOf(
   relate: (context: Context, sample: Sample, person: number, withoutGrants?: boolean) => Relation,
 ): Tally {
   const perPerson = new Map<number, { total: number; own: number; counts: number[] }>();
+  const unknown = new Map<number, number>();
   const trespassers = new Set<number>();
   for (const sample of [...context.samples, ...context.denied]) {
     const person = people.get(sample.person);
     // People who own nothing anywhere (staff, batch jobs, fresh accounts) say nothing about how private a place is.
     if (person === undefined || (person.flags & PERSON.privileged) !== 0 || person.owned === 0) continue;
     const relation = relate(context, sample, person.id);
+    unknown.set(person.id, (unknown.get(person.id) ?? 0) + (sample.wasUnknown ? 1 : 0));
     if (sample.denied && relation !== 'own' && relation !== 'granted' && relation !== 'listed') trespassers.add(person.id);
     const index = relation === 'own' ? -1 : CLASSES.indexOf(relation as AccessClass);
     if (relation !== 'own' && (index < 0 || sample.denied)) continue;
@@ -144,7 +160,16 @@ export function tallyOf(
     // A member of the group who had listed the object first is a member of the group all the same.
     if (relation === 'listed' && relate(context, sample, person.id, true) === 'group') entry.counts[GROUP]++;
   }
-  const tally: Tally = { people: 0, accesses: 0, own: 0, share: zero(), anybody: zero(), denied: trespassers.size, leans: false };
+  const tally: Tally = {
+    people: 0,
+    accesses: 0,
+    own: 0,
+    share: zero(),
+    anybody: zero(),
+    denied: trespassers.size,
+    leans: false,
+    usualUnknown: usual([...unknown.values()]),
+  };
   for (const entry of perPerson.values()) {
     tally.people++;
     tally.accesses += entry.total;
@@ -155,6 +180,11 @@ export function tallyOf(
     });
   }
   return tally;
+}
+
+function usual(counts: number[]): number {
+  counts.sort((a, b) => a - b);
+  return counts[Math.floor((counts.length - 1) * 0.9)] ?? 0;
 }
 
 export function addTally(into: Tally, from: Tally, weight: number): void {

@@ -1,6 +1,6 @@
 import type { AccessVerdict } from '../../exchange/index.js';
 import type { AnswerObject } from './answer.js';
-import { addSamples, type Context, type Sample } from './contexts.js';
+import { addSamples, type Context, type Sample, unknownsOf } from './contexts.js';
 import type { Identify } from './identify.js';
 import { relationAt } from './judge.js';
 import { GRANT, type Knowledge, PERSON, type Relation } from './knowledge.js';
@@ -17,6 +17,9 @@ import type { AccessClass } from './sheet.js';
 const MAX_WAITING_GRANTS = 20_000;
 /** Samples that one answer may give of what a list shows. */
 const MAX_OF_LIST = 8;
+
+/** People at a place from whom what is usual there is known. */
+const ENOUGH_PEOPLE = 6;
 
 export interface GuessLimits {
   /** Misses in a row (decaying) from which unknown ids are refused. */
@@ -137,15 +140,19 @@ export class Learning {
       value: this.known.valueHash(reference.value),
       fields: held ?? about?.hashedFields() ?? null,
       denied: false,
+      wasUnknown: false,
     };
     const relation = this.places.relate(context, sample, person.id);
     // Whose access it was may come out later: somebody without a name is held against the regime as a stranger would be.
     const stance = context.rule?.stances[relation === 'unidentified' || relation === 'ungrouped' ? 'foreign' : (relation as AccessClass)];
-    addSamples(context, [denied || (stance?.is === 'deny' && stance.proven) ? { ...sample, denied: true } : sample]);
+    const isDenied = denied || (stance?.is === 'deny' && stance.proven);
+    addSamples(context, [{ ...sample, denied: isDenied, wasUnknown: relation === 'unknown' }]);
     if (relation === 'foreign' && read.status < 300) {
       this.roles.reached(person, this.places.ownersIn(context, sample)[0] ?? 0);
       this.people.doubt(person);
     }
+    if (relation === 'unknown' && context.rule?.stances.foreign.is === 'deny' && context.rule.principals >= ENOUGH_PEOPLE)
+      read.signs.unknowns = { named: unknownsOf(context, person.id), usual: context.usualUnknown, people: context.rule.principals };
     if (relation === 'own') this.lists.owns(person, resource.rule);
     else if (relation === 'unidentified' && (context.rule?.stances.foreign.is === 'deny' || (mutates && reference.place !== 'body')))
       this.#noteOpening(read, context, sample, person);
@@ -175,7 +182,7 @@ export class Learning {
     for (const object of listed.slice(0, MAX_OF_LIST)) {
       if (object.resource !== resource.name) continue;
       object.key(this.known, resource);
-      samples.push({ person: person.id, hi: object.hi, lo: object.lo, value: 0, fields: object.hashedFields(), denied });
+      samples.push({ person: person.id, hi: object.hi, lo: object.lo, value: 0, fields: object.hashedFields(), denied, wasUnknown: false });
     }
     addSamples(context, samples);
     this.places.reviewIfDue(context);

@@ -232,10 +232,16 @@ export class Places {
       return tally;
     };
     const own = counted(context);
+    context.usualUnknown = own.usualUnknown;
     const tally = { ...own, share: { ...own.share }, anybody: { ...own.anybody } };
     for (const other of this.#ofResource.get(scoped(context.service, context.resource)) ?? []) {
       if (context.slot.startsWith('answer')) break;
-      if (other === context || other.mutates !== context.mutates || other.slot.startsWith('answer') || isInBody(other) !== isInBody(context))
+      if (
+        other === context ||
+        other.mutates !== context.mutates ||
+        other.slot.startsWith('answer') ||
+        isInBody(other) !== isInBody(context)
+      )
         continue;
       if (tally.people >= ENOUGH_PEOPLE) break;
       addTally(tally, counted(other), 0.5);

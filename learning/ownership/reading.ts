@@ -22,6 +22,8 @@ export interface Reading {
 export interface Signs {
   /** A caller without a name reached somebody's object at a private place. */
   scatter: Scatter | null;
+  /** At a private place a caller named objects of unknown owners: how many lately, and how many nine of ten people name at most. */
+  unknowns: { readonly named: number; readonly usual: number; readonly people: number } | null;
 }
 
 /** The request named this object itself: the answer lists nothing. */
