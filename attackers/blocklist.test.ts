@@ -99,6 +99,7 @@ t.test('again, escalation, removal, explanation', async (t) => {
   }
   t.strictSame(times, [4, 8, 12, 16], '4 h × count');
   t.equal(list.list().length, 1, 'the same scope is one entry');
+  t.strictSame([list.names('203.0.113.7'), list.names('203.0.113.8')], [true, false]);
   const capped = await list.add({ ...by, value: '203.0.113.7', durationMs: 20 * 24 * HOUR, escalate: true });
   t.equal((capped.expiresAtMs ?? 0) - capped.createdAtMs, 30 * 24 * HOUR, 'at most 30 days');
   await list.add({ ...by, value: '203.0.113.0/24', service: 'bank', reason: 'scanning' });

@@ -9,6 +9,7 @@ import {
   isTooWide,
   normalScope,
   overlap,
+  readBlockKey,
   type Scope,
   type ScopeKind,
 } from './block.js';
@@ -69,6 +70,8 @@ export interface Explanation {
 export class Blocklist {
   private readonly table: BlockTable;
   private readonly now: () => number;
+  /** What is blocked → its blocks by key: asked for every actor that was seen. */
+  private readonly byScope = new Map<string, Map<string, Block>>();
 
   private constructor(
     readonly blocks: SharedMap<Block>,
@@ -79,6 +82,12 @@ export class Blocklist {
     this.now = options.now ?? Date.now;
     this.table = new BlockTable(options.geo ?? null);
     this.table.follow(blocks, allowlist);
+    this.index();
+    blocks.subscribe((change) => {
+      if (change.kind === 'snapshot') this.index();
+      else if (change.kind === 'set') this.enter(change.entry.key, change.entry.value);
+      else this.leave(change.key);
+    });
   }
 
   static async open(shared: SharedState, options: BlocklistOptions = {}): Promise<Blocklist> {
@@ -124,6 +133,13 @@ export class Blocklist {
     if (block === null) throw attackersError('BLOCK_UNKNOWN', `"${idOrValue}" is not blocked`);
     await this.blocks.delete(blockKey(block.scope, block.service));
     return block;
+  }
+
+  /** True when a block names exactly this address, network or principal, on any service. */
+  names(value: string): boolean {
+    const nowMs = this.now();
+    for (const { expiresAtMs } of this.byScope.get(value)?.values() ?? []) if (expiresAtMs === null || expiresAtMs > nowMs) return true;
+    return false;
   }
 
   get(id: string): Block | null {
@@ -176,6 +192,25 @@ export class Blocklist {
       others,
       text: sentence(ip, block, allowed?.scope ?? null, others, nowMs),
     };
+  }
+
+  private index(): void {
+    this.byScope.clear();
+    for (const { key, value } of this.blocks.entries()) this.enter(key, value);
+  }
+
+  private enter(key: string, block: Block): void {
+    const { value } = block.scope;
+    const known = this.byScope.get(value);
+    if (known === undefined) this.byScope.set(value, new Map([[key, block]]));
+    else known.set(key, block);
+  }
+
+  private leave(key: string): void {
+    const value = readBlockKey(key)?.scope.value ?? '';
+    const known = this.byScope.get(value);
+    known?.delete(key);
+    if (known?.size === 0) this.byScope.delete(value);
   }
 
   private expiry(input: BlockInput, count: number, nowMs: number): number | null {

@@ -4,11 +4,18 @@ const MAP = '$map';
 const SET = '$set';
 
 export function pack(value: unknown): string {
-  return JSON.stringify(value, (_, inner: unknown) => {
-    if (inner instanceof Map) return { [MAP]: [...inner] };
-    if (inner instanceof Set) return { [SET]: [...inner] };
-    return inner;
-  });
+  return JSON.stringify(plain(value));
+}
+
+/** Without a replacer, which is called for every number. */
+function plain(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (value instanceof Map) return { [MAP]: [...value].map(plain) };
+  if (value instanceof Set) return { [SET]: [...value].map(plain) };
+  if (Array.isArray(value)) return value.map(plain);
+  const copy: Record<string, unknown> = {};
+  for (const [name, inner] of Object.entries(value)) copy[name] = plain(inner);
+  return copy;
 }
 
 export function unpack(text: string): unknown {

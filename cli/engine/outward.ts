@@ -8,12 +8,15 @@ import type { SharedMaps } from '../shared-maps.js';
 /** Only actors from here on are told to gateways: most score nothing. */
 const SHARED_SCORE = 10;
 const SCORES_EVERY_MS = 500;
+/** Going through all templates takes at most a tenth of the time, however many there are and however often one is new. */
+const TEMPLATES_PAUSE = 10;
 const HITS_TTL_MS = 90 * 24 * 3_600_000;
 const SCORE_TTL_MS = 24 * 3_600_000;
 
 /** Brings what the engine learned to the maps that gateways follow. */
 export class OutwardState {
   private templateVersion = -1;
+  private templatesNotBeforeMs = 0;
   private scoresAtMs = 0;
   /** Scores changed since they were last told. */
   private scoresDue = false;
@@ -27,7 +30,8 @@ export class OutwardState {
 
   /** Adds new and changed templates, removes folded ones. Cheap when nothing changed. */
   templates(inventory: Inventory): void {
-    if (inventory.templatesVersion === this.templateVersion) return;
+    const startedMs = performance.now();
+    if (inventory.templatesVersion === this.templateVersion || startedMs < this.templatesNotBeforeMs) return;
     this.templateVersion = inventory.templatesVersion;
     const { templates } = this.maps;
     const known = new Set([...templates.entries()].map((entry) => entry.key));
@@ -39,6 +43,7 @@ export class OutwardState {
         void templates.set(id, { service, method, template, tags }).catch(() => undefined);
     }
     for (const id of known) void templates.delete(id).catch(() => undefined);
+    this.templatesNotBeforeMs = performance.now() + TEMPLATES_PAUSE * (performance.now() - startedMs);
   }
 
   /** Blocks that were hit, for the blocklist page; by id. */

@@ -63,7 +63,7 @@ export async function runEngine(run: EngineRun): Promise<{ close(): Promise<void
   const actors = new ActorBook({
     autoBlockFrom: config.actors.autoBlockScore ?? 80,
     isSimulated: config.actors.autoBlockScore === undefined,
-    isBlocked: (actor, nowMs) => isBlocked(blocklist, actor, nowMs),
+    isBlocked: (actor) => blocklist.names(actor.value),
   });
   const inventory = new Inventory();
   const detectors = watchAll();
@@ -196,14 +196,6 @@ async function sweep(store: Store, config: Config, log: (message: string) => voi
   } catch (error) {
     log(`engine: forgetting old data failed: ${error instanceof Error ? error.message : String(error)}`);
   }
-}
-
-function isBlocked(blocklist: Blocklist, actor: { readonly kind: string; readonly value: string }, nowMs: number): boolean {
-  for (const { value } of blocklist.blocks.entries()) {
-    if (value.expiresAtMs !== null && value.expiresAtMs <= nowMs) continue;
-    if (value.scope.value === actor.value) return true;
-  }
-  return false;
 }
 
 /** What a rule of the engine orders: rules that only block the actor, and all rules where a sensor feeds. Observing ones only say so. */
