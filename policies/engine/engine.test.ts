@@ -246,3 +246,27 @@ t.test('plans: nothing is asked for that no acting rule needs', async (t) => {
   });
   t.equal(set.plan(route), set.plan({ ...route }), 'made once');
 });
+
+t.test('numbers of things in bodies are the same, counted from the bytes or from what they say', async (t) => {
+  const array = (items: number, item = '1') => `[${new Array<string>(items).fill(item).join(',')}]`;
+  const fields = (count: number) => `{${Array.from({ length: count }, (_, index) => `"f${index}":${index}`).join(',')}}`;
+  const table: [of: string, body: string, above: number, fires: boolean][] = [
+    ['records', array(100), 100, false],
+    ['records', array(101), 100, true],
+    ['records', array(101, ' 1 '), 100, true],
+    ['records', `{"a":${array(101, '{"b":[1,2]}')}}`, 100, true],
+    ['records', `{"a":${array(99, '{"b":[1,2]}')}}`, 100, false],
+    ['records', `["${','.repeat(300)}"]`, 100, false],
+    ['records', array(101, '"é"'), 100, true],
+    ['records', '[]', 0, false],
+    ['records', '[0]', 0, true],
+    ['body-fields', fields(20), 20, false],
+    ['body-fields', fields(21), 20, true],
+    ['body-fields', '{"a":{"b":{"c":1}}}', 2, true],
+    ['body-fields', `{"a":"${':'.repeat(90)}"}`, 20, false],
+  ];
+  for (const [of, body, above, expected] of table)
+    t.equal(fires({ number: { of, above } }, { headers: json, body }), expected, `${of} above ${above}: ${body.slice(0, 40)}`);
+  const lines = '{"a":1}\n'.repeat(101);
+  t.equal(fires({ number: { of: 'records', above: 100 } }, { headers: { 'content-type': 'application/x-ndjson' }, body: lines }), true);
+});
