@@ -7,6 +7,7 @@ import { DEFAULT_LIMITS, performScan } from './run/scan.js';
 import { BOARD_DOCUMENT, BOARD_PEOPLE, startBoard } from './testing/board.js';
 import { BOOKS_DOCUMENT, startBooks } from './testing/books.js';
 import { CLINIC_DOCUMENT, startClinic } from './testing/clinic.js';
+import { DESK_DOCUMENT, DESK_PEOPLE, startDesk } from './testing/desk.js';
 import { DINER_DOCUMENT, DINER_PEOPLE, startDiner } from './testing/diner.js';
 import { GARAGE_DOCUMENT, startGarage } from './testing/garage.js';
 import { LEDGER_HAR, LEDGER_PEOPLE, startLedger } from './testing/ledger.js';
@@ -159,6 +160,26 @@ const WORLDS: { readonly [name: string]: World } = {
       ['templates in a parameter', /^template-query$/, 'GET /api/v2/greeting'],
       ['errors with traces', /^error-stack-/],
       ['the version of the server', /^header-version-disclosed$/],
+    ],
+  },
+  desk: {
+    start: startDesk,
+    endpoints: described(DESK_DOCUMENT),
+    people: DESK_PEOPLE,
+    flaws: [
+      ["another's order, by a POST that reads", /^bola-object-in-body$/, 'POST /rpc/order.get'],
+      ["another's order is cancelled", /^bola-object-in-body$/, 'POST /rpc/order.cancel'],
+      ['another user, by a query', /^bola-read-object$/, 'GET /rpc/user.get'],
+      ['a guessable secret of the cookie', /^jwt-weak-secret$/],
+      ['an administrator by a profile change', /^mass-assignment-(flags|isadmin)$/, 'POST /rpc/profile.update'],
+      ['a wallet set by oneself', /^mass-assignment-numbers$/, 'POST /rpc/profile.update'],
+      ['a negative order', /^flow-negative-amount$/, 'POST /rpc/order.create'],
+      ['an operator for an owner', /^nosql-operator-body$/, 'POST /rpc/note.search'],
+      ['commands in a host', /^command-body$/, 'POST /rpc/ping'],
+      ['files by any path', /^path-traversal-query$/, 'GET /rpc/report.download'],
+      ['any address is fetched', /^ssrf-body$/, 'PUT /rpc/avatar'],
+      ['passwords can be tried', /^auth-guess-passwords$/, 'POST /rpc/login'],
+      ['errors with traces', /^error-stack-/],
     ],
   },
   ledger: {
