@@ -1,0 +1,88 @@
+import t from 'tap';
+import type { Exchange } from '../../exchange/index.js';
+import { bearer, exchange, hit, named, type Sketch, START } from '../../test/support/inventory.js';
+import { Inventory } from './index.js';
+import { toJsonSchema } from './schema.js';
+
+t.test('a restart continues where it was', async (t) => {
+  const traffic = (from: number, to: number): Exchange[] =>
+    Array.from({ length: to - from }, (_, index) => {
+      const n = from + index;
+      return exchange({
+        target: `/v1/items/${n * 3}/parts?size=${n % 9}`,
+        headers: bearer(`u${n % 40}`),
+        answer: { id: n, tags: ['a'], at: '2024-01-01' },
+        atMs: START + n,
+        body: { q: n },
+        method: 'POST',
+      });
+    });
+  const straight = new Inventory();
+  for (const one of traffic(0, 400)) straight.observe(one, [hit('email', 'mail')]);
+  let inventory = new Inventory();
+  const kept = new Map<string, string>();
+  const save = (): void => {
+    for (const { key, value } of inventory.checkpoint()) {
+      if (value === null) kept.delete(key);
+      else kept.set(key, value);
+    }
+  };
+  for (let part = 0; part < 8; part++) {
+    for (const one of traffic(part * 50, part * 50 + 50)) inventory.observe(one, [hit('email', 'mail')]);
+    save();
+    inventory.observe(exchange({ target: '/lost/after/the/checkpoint' }));
+    inventory = new Inventory();
+    inventory.restore([...kept].map(([key, value]) => ({ key, value })));
+  }
+  const [a] = straight.endpoints();
+  const [b] = inventory.endpoints();
+  t.equal(inventory.endpoints().length, 1);
+  t.equal(b.ref.template, '/v1/items/{itemId}/parts');
+  t.same(b.counts, a.counts);
+  t.equal(b.parameters.get('query:size')?.values.max, 8);
+  t.same(Object.keys(toJsonSchema(b.request!.root)), Object.keys(toJsonSchema(a.request!.root)));
+  t.same(inventory.templates(), straight.templates());
+  t.same(inventory.checkpoint(), [], 'nothing changed since');
+  t.throws(() => new Inventory().restore([{ key: 'e|x', value: '{' }]), { code: 'INVENTORY_BAD_CHECKPOINT' });
+});
+
+t.test('traffic made to hurt the learner', async (t) => {
+  const deep = `${'['.repeat(10_000)}${']'.repeat(10_000)}`;
+  const wide = `[${'{"a":1,"b":"xxxxxxxxxxxx"},'.repeat(400_000)}1]`;
+  const inventory = new Inventory({ maxEndpoints: 500 });
+  for (let n = 0; n < 200; n++) inventory.observe(exchange({ target: '/search?q=a', headers: bearer('ada'), answer: { hits: [] } }));
+  const table: [string, Sketch][] = [
+    ['10k-deep nesting', { method: 'POST', target: '/in', body: deep }],
+    ['10 MB JSON', { method: 'POST', target: '/in', body: wide }],
+    ['invalid UTF-8', { method: 'POST', target: '/in', body: Buffer.from([0x7b, 0x22, 0xff, 0xfe, 0x22, 0x3a, 0x31, 0x7d]) }],
+    ['JSON under another name', { method: 'POST', target: '/in', headers: { 'content-type': 'image/png' }, body: '{"a":1}' }],
+    ['no JSON under its name', { method: 'POST', target: '/in', body: '<html>' }],
+    ['broken path', { target: '/%ff%fe/%00/..%2f..%2f' }],
+    ['a path of 4,000 segments', { target: `/${'a/'.repeat(4000)}` }],
+    ['prototype names', { method: 'POST', target: '/in?__proto__=1&constructor=2', body: '{"__proto__":{"a":1},"constructor":1}' }],
+    ['header flood', { target: '/search?q=a', headers: Object.fromEntries(Array.from({ length: 2000 }, (_, n) => [`x-h${n}`, 'v'])) }],
+    ['no answer keys', { target: '/search?q=a', answer: [[[]]] }],
+  ];
+  for (const [name, sketch] of table) {
+    t.doesNotThrow(() => inventory.observe(exchange(sketch)), name);
+  }
+  const { unreadable } = inventory.stats();
+  t.ok(unreadable['request-too-deep'] >= 1);
+  t.ok(unreadable['request-too-big'] >= 1);
+  t.ok(unreadable['request-invalid'] >= 1);
+  t.ok(unreadable['request-mislabelled'] >= 1);
+
+  for (let n = 0; n < 1200; n++)
+    inventory.observe(exchange({ target: `/search?q=a&p${n}=1`, headers: { cookie: `c${n}=1`, ...bearer('eve') }, ip: '198.51.100.66' }));
+  for (let n = 0; n < 8_000; n++)
+    inventory.observe(exchange({ target: `/spa/${n.toString(36)}q/${(n * 7919).toString(36)}z`, ip: '198.51.100.77' }));
+  inventory.settle();
+  const search = named(inventory, 'GET /search');
+  t.ok(search.parameters.size <= 200);
+  t.ok(search.droppedParameters > 800, 'what is not kept is counted');
+  t.ok(inventory.endpoints().length <= 500, `${inventory.endpoints().length} endpoints`);
+  const findings = inventory.drain().findings.filter((finding) => finding.kind === 'abuse.learner');
+  t.ok(findings.length >= 1 && findings.every((finding) => finding.client === '198.51.100.66'), 'the flood of names is reported');
+  const size = inventory.checkpoint().reduce((sum, entry) => sum + entry.key.length + (entry.value?.length ?? 0), 0);
+  t.ok(size < 4_000_000, `${size} bytes of state`);
+});
