@@ -425,8 +425,8 @@ t.test('drain: readiness fails first, what runs may finish, the rest is cut', as
   t.match(gateway.health(), { live: true, ready: true, state: 'serving' });
   const running = fetch(`${url}/short`);
   const long = fetch(`${url}/long`).catch(() => 'cut');
-  await wait(50);
-  const closed = gateway.close(400, 50);
+  while (gateway.health().inflight < 2) await wait(5);
+  const closed = gateway.close(400, 1_000);
   t.match(gateway.health(), { ready: false, state: 'draining', inflight: 2 });
   t.equal((await fetch(`${url}/short`).catch(() => null))?.status, 200, 'still accepting while balancers look');
   t.equal(await (await running).text(), 'done');

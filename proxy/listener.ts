@@ -5,6 +5,7 @@ import https from 'node:https';
 import net from 'node:net';
 import { dirname } from 'node:path';
 import { createSecureContext } from 'node:tls';
+import Fastify from 'fastify';
 import { actorAddress, canonicalIp } from '../exchange/index.js';
 import { knownConnection } from './connection.js';
 import type { GatewayCore } from './core.js';
@@ -13,7 +14,7 @@ import type { ListenerConfig } from './options.js';
 import { readProxyHeader } from './proxy-protocol.js';
 import { pemText } from './upstreams.js';
 
-/** A listening socket of the gateway. */
+/** A listening socket of the gateway, and the Fastify app behind it. */
 export interface Listener {
   readonly config: ListenerConfig;
   listen(): Promise<{ readonly host: string; readonly port: number; readonly tls: boolean }>;
@@ -25,7 +26,10 @@ export interface Listener {
   destroy(): void;
 }
 
-/** Builds the server for a listener: HTTP/1.1, or TLS with HTTP/2 and HTTP/1.1 by ALPN. Nothing listens yet. */
+/** Methods that are routed: all that Node's parser knows, but CONNECT. */
+const METHODS = http.METHODS.filter((method) => method !== 'CONNECT');
+
+/** Builds the Fastify app of a listener and its server: HTTP/1.1, or TLS with HTTP/2 and HTTP/1.1 by ALPN. Nothing listens yet. */
 export function createListener(config: ListenerConfig, core: GatewayCore): Listener {
   const { limits } = core;
   const options: https.ServerOptions = {
@@ -38,10 +42,26 @@ export function createListener(config: ListenerConfig, core: GatewayCore): Liste
     ...tlsOptions(config),
   };
   const sockets = new Set<net.Socket>();
-  const enter = (req: http.IncomingMessage, res: http.ServerResponse) => core.enter(req, res);
-  const server = serverOf(config, options);
-  server.on('request', enter);
-  server.on('clientError', (error, socket) => onClientError(core, error, socket as net.Socket));
+  const app = Fastify({
+    logger: false,
+    // Every target goes to the one route: find-my-way would decode and refuse some, and routing by host and prefix is the gateway's own.
+    rewriteUrl: () => '/',
+    clientErrorHandler: (error, socket) => onClientError(core, error, socket),
+    serverFactory: (handler) => serverOf(config, options, handler),
+  });
+  // "Without body" makes Fastify leave the body alone: the gateway reads it, or does not.
+  for (const method of METHODS) app.addHttpMethod(method, { hasBody: false, overrideExisting: true });
+  app.route({
+    method: METHODS,
+    url: '/',
+    exposeHeadRoute: false,
+    handler: (request, reply) => {
+      reply.hijack();
+      request.raw.url = request.originalUrl;
+      core.enter(request.raw, reply.raw);
+    },
+  });
+  const { server } = app;
   // Node drops headers beyond its own limit without a word, which would hide part of a message: the gateway counts them itself.
   server.maxHeadersCount = 0;
 
@@ -70,7 +90,7 @@ export function createListener(config: ListenerConfig, core: GatewayCore): Liste
   server.on('connect', (_req, socket) => reject(core, socket as net.Socket, 'CONNECT_REFUSED', true));
   // Node would answer an Expect header before anything was decided; both kinds take the ordinary way, and `Forward` answers.
   for (const expectation of ['checkContinue', 'checkExpectation']) {
-    server.on(expectation, enter);
+    server.on(expectation, (req: http.IncomingMessage, res: http.ServerResponse) => server.emit('request', req, res));
   }
   server.on('upgrade', (req: http.IncomingMessage, socket: net.Socket, head: Buffer) => {
     const token = (req.headers.upgrade ?? '').toLowerCase();
@@ -94,6 +114,7 @@ export function createListener(config: ListenerConfig, core: GatewayCore): Liste
   return {
     config,
     listen: async () => {
+      await app.ready();
       await new Promise<void>((resolve, refuse) => {
         front.once('error', (error: NodeJS.ErrnoException) =>
           refuse(
@@ -114,6 +135,7 @@ export function createListener(config: ListenerConfig, core: GatewayCore): Liste
         front.close(() => resolve());
         if ('closeIdleConnections' in server) server.closeIdleConnections();
       });
+      await app.close();
     },
     destroy: () => {
       for (const socket of sockets) socket.destroy();
@@ -121,11 +143,11 @@ export function createListener(config: ListenerConfig, core: GatewayCore): Liste
   };
 }
 
-function serverOf(config: ListenerConfig, options: https.ServerOptions): http.Server {
-  if (config.tls === undefined) return http.createServer(options);
-  if (!config.tls.http2) return https.createServer(options);
+function serverOf(config: ListenerConfig, options: https.ServerOptions, handler: http.RequestListener): http.Server {
+  if (config.tls === undefined) return http.createServer(options, handler);
+  if (!config.tls.http2) return https.createServer(options, handler);
   // The compatibility layer gives HTTP/2 requests the HTTP/1 interface; the two servers differ in type only.
-  return http2.createSecureServer({ ...options, allowHTTP1: true, settings: { enableConnectProtocol: false } }) as never;
+  return http2.createSecureServer({ ...options, allowHTTP1: true, settings: { enableConnectProtocol: false } }, handler as never) as never;
 }
 
 function tlsOptions(config: ListenerConfig): https.ServerOptions {
