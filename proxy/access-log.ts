@@ -11,6 +11,12 @@ export interface AccessLogOptions {
   readonly onError?: (error: Error) => void;
 }
 
+/** Lines on their way to the file. */
+interface Block {
+  readonly buffer: Buffer;
+  readonly bytes: number;
+}
+
 /**
  * An access log in a file: lines are gathered in a buffer and written in the background, at most 100 ms late. It never waits: when the disk
  * stalls, lines are dropped and counted.
@@ -18,7 +24,9 @@ export interface AccessLogOptions {
 export class AccessLogFile implements AccessLogSink {
   private buffer = Buffer.allocUnsafe(BUFFER_BYTES);
   private used = 0;
-  private readonly queue: Buffer[] = [];
+  private readonly queue: Block[] = [];
+  /** Written out, free for the next lines. */
+  private spare: Buffer | null = null;
   private pendingBytes = 0;
   private writing = false;
   private written = 0;
@@ -75,9 +83,10 @@ export class AccessLogFile implements AccessLogSink {
 
   private flush(): void {
     if (this.used > 0) {
-      this.queue.push(this.buffer.subarray(0, this.used));
+      this.queue.push({ buffer: this.buffer, bytes: this.used });
       this.pendingBytes += this.used;
-      this.buffer = Buffer.allocUnsafe(BUFFER_BYTES);
+      this.buffer = this.spare ?? Buffer.allocUnsafe(BUFFER_BYTES);
+      this.spare = null;
       this.used = 0;
     }
     if (!this.writing) this.next();
@@ -94,8 +103,8 @@ export class AccessLogFile implements AccessLogSink {
     this.writeAll(block, 0);
   }
 
-  private writeAll(block: Buffer, offset: number): void {
-    write(this.fd, block, offset, block.length - offset, null, (error, bytes) => {
+  private writeAll(block: Block, offset: number): void {
+    write(this.fd, block.buffer, offset, block.bytes - offset, null, (error, bytes) => {
       if (error !== null) {
         if (error.code === 'EAGAIN') {
           setTimeout(() => this.writeAll(block, offset), 10);
@@ -103,15 +112,16 @@ export class AccessLogFile implements AccessLogSink {
         }
         // The lines of this block are lost; the number of lines is counted, not guessed.
         let lines = 0;
-        for (let index = offset; index < block.length; index++) if (block[index] === 10) lines++;
+        for (let index = offset; index < block.bytes; index++) if (block.buffer[index] === 10) lines++;
         this.dropped += lines;
         this.written -= lines;
         this.onError(error);
-      } else if (offset + bytes < block.length) {
+      } else if (offset + bytes < block.bytes) {
         this.writeAll(block, offset + bytes);
         return;
       }
-      this.pendingBytes -= block.length;
+      this.pendingBytes -= block.bytes;
+      this.spare = block.buffer;
       this.next();
     });
   }
@@ -145,7 +155,7 @@ export interface AccessLine {
 
 /** The line as JSON with a newline. Built by hand: a serializer costs more than forwarding's share of it. */
 export function accessLine(line: AccessLine): string {
-  return `{"time":${line.atMs},"id":"${line.exchangeId}","request":${quoted(line.requestId)},"trace":"${line.traceparent}","client":"${line.client}","service":"${line.service}","method":"${line.method}","host":${quoted(line.host)},"target":${quoted(withoutValues(line.target))},"version":"${line.version}","status":${line.status},"in":${line.requestBytes},"out":${line.responseBytes},"ms":${Math.round(line.durationMs * 100) / 100},"upstreamMs":${line.upstreamMs === null ? 'null' : Math.round(line.upstreamMs * 100) / 100},"upstream":"${line.upstream}","outcome":"${line.outcome}"${line.incident === undefined ? '' : `,"incident":"${line.incident}"`}${line.fault === null ? '' : `,"fault":"${line.fault}"`}${line.principal === null ? '' : `,"principal":${quoted(line.principal)}`}${line.rules === '' ? '' : `,"rules":${quoted(line.rules)}`}}\n`;
+  return `{"level":30,"time":${line.atMs},"id":"${line.exchangeId}","request":${quoted(line.requestId)},"trace":"${line.traceparent}","client":"${line.client}","service":"${line.service}","method":"${line.method}","host":${quoted(line.host)},"target":${quoted(withoutValues(line.target))},"version":"${line.version}","status":${line.status},"in":${line.requestBytes},"out":${line.responseBytes},"ms":${Math.round(line.durationMs * 100) / 100},"upstreamMs":${line.upstreamMs === null ? 'null' : Math.round(line.upstreamMs * 100) / 100},"upstream":"${line.upstream}","outcome":"${line.outcome}"${line.incident === undefined ? '' : `,"incident":"${line.incident}"`}${line.fault === null ? '' : `,"fault":"${line.fault}"`}${line.principal === null ? '' : `,"principal":${quoted(line.principal)}`}${line.rules === '' ? '' : `,"rules":${quoted(line.rules)}`}}\n`;
 }
 
 function quoted(text: string): string {
