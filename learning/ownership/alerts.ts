@@ -1,6 +1,6 @@
 import { type AccessVerdict, type Finding, findingOf, type Observation } from '../../exchange/index.js';
 import { PERSON } from './knowledge.js';
-import type { Scatter } from './people.js';
+import type { Scatter } from './person.js';
 import type { Reading, Signs } from './reading.js';
 
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);

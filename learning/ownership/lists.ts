@@ -1,6 +1,7 @@
 import { GRANT, type Knowledge, PERSON, type Resource } from './knowledge.js';
 import type { Objects } from './objects.js';
-import type { People, Person } from './people.js';
+import type { People } from './people.js';
+import type { Person } from './person.js';
 import type { Places } from './places.js';
 import { isCreation, isNamed, type Reading as Read, SAFE } from './reading.js';
 import type { KnownRule } from './sheet.js';

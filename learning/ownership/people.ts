@@ -1,65 +1,8 @@
 import { GRANT, type Knowledge, PERSON, PERSON_KIND, SPACE } from './knowledge.js';
 import type { Write } from './objects.js';
-import { isGloballyUnique, shapeOf } from './shape.js';
+import { cast, leader, loadPerson, namedKind, newPerson, type Person, rank, type Scatter, savePerson, worth } from './person.js';
+import { isGloballyUnique } from './shape.js';
 import { WORTH } from './table.js';
-
-/**
- * The kind of an identity value that is unique by shape or stood under a name for identities: 1 e-mail, 2 integer, 3 UUID, 4 other. Having one's
- * e-mail says nothing about one's number. Values without such a name are told apart by where they stood ({@link People.kindOf}).
- */
-export function namedKind(value: string): number {
-  if (value.includes('@')) return 1;
-  const shape = shapeOf(value);
-  return shape === 'i' ? 2 : shape === 'u' ? 3 : 4;
-}
-
-/** What the model keeps of one principal besides its table entries. */
-export interface Person {
-  readonly id: number;
-  /** Identity value → kind. */
-  readonly identities: Map<number, number>;
-  /** Group value (24 bits) → kind. */
-  readonly groups: Map<number, number>;
-  flags: number;
-  keys: string[];
-  /** Numbers of people that turned out to be this one. */
-  readonly aliases: number[];
-  /** Recent grants, to carry over when two credentials turn out to be one person. Triples hi, lo, grant. */
-  grants: number[];
-  /** Distinct owners whose objects were reached, and by handed-out ids; small sets. */
-  foreignOwners: Set<number>;
-  broadLists: number;
-  lastBroad: string;
-  privilegedBy: string;
-  /** What the token says of roles; empty when it says nothing. */
-  role: string;
-  owned: number;
-  misses: number;
-  /** Owner values of objects reached at private places while nothing said who this is. */
-  readonly opened: Votes;
-  /** Kind of such values → how often one was seen. */
-  readonly opens: Map<number, number>;
-  /** Owner values that lists of one's own, and creations, named. */
-  readonly listed: Votes;
-  lists: number;
-  /** Identity and group values (pairs with kinds) concluded from `opened` only: given up when a list or another opening says otherwise. */
-  guessed: number[];
-  firstSeenMs: number;
-  lastSeenMs: number;
-  requests: number;
-}
-
-/** Whose objects a nameless caller reached so far. */
-export interface Scatter {
-  /** Number of owners, and the share of accesses of the most frequent one. */
-  readonly owners: number;
-  readonly top: number;
-  /** The present object is of that one. */
-  readonly isUsual: boolean;
-}
-
-/** Value → its kind and the weight of what spoke for it. */
-export type Votes = Map<number, [kind: number, weight: number]>;
 
 /** Which kind of evidence a source is; decides how much it needs before it may join credentials. */
 type Prior = 'identity' | 'group' | 'none';
@@ -128,30 +71,7 @@ export class People {
 
   /** Somebody new. */
   add(key: string, nowMs: number): Person {
-    const person: Person = {
-      id: this.#nextPerson++,
-      identities: new Map(),
-      groups: new Map(),
-      flags: 0,
-      keys: [key],
-      aliases: [],
-      grants: [],
-      foreignOwners: new Set(),
-      broadLists: 0,
-      lastBroad: '',
-      privilegedBy: '',
-      role: '',
-      owned: 0,
-      misses: 0,
-      opened: new Map(),
-      opens: new Map(),
-      listed: new Map(),
-      lists: 0,
-      guessed: [],
-      firstSeenMs: nowMs,
-      lastSeenMs: nowMs,
-      requests: 0,
-    };
+    const person = newPerson(this.#nextPerson++, key, nowMs);
     this.all.set(person.id, person);
     this.#writeKey(key, person);
     if (this.all.size > MAX_PEOPLE) this.#forgetIdle();
@@ -405,16 +325,7 @@ export class People {
     }
     const person = this.all.get(Number(piece.slice(2)));
     if (person === undefined) return null;
-    return JSON.stringify({
-      ...person,
-      identities: [...person.identities],
-      groups: [...person.groups],
-      opened: [...person.opened],
-      opens: [...person.opens],
-      listed: [...person.listed],
-      foreignOwners: [...person.foreignOwners],
-      grants: person.grants.slice(-300),
-    });
+    return savePerson(person);
   }
 
   load(piece: string, value: string): void {
@@ -429,23 +340,8 @@ export class People {
       this.#kinds.set(saved.key, saved.kind);
       return;
     }
-    const saved = JSON.parse(value) as Person & {
-      identities: [number, number][];
-      groups: [number, number][];
-      opened: [number, [number, number]][];
-      opens: [number, number][];
-      listed: [number, [number, number]][];
-      foreignOwners: number[];
-    };
-    this.all.set(saved.id, {
-      ...saved,
-      identities: new Map(saved.identities),
-      groups: new Map(saved.groups),
-      opened: new Map(saved.opened),
-      opens: new Map(saved.opens),
-      listed: new Map(saved.listed),
-      foreignOwners: new Set(saved.foreignOwners),
-    });
+    const saved = loadPerson(value);
+    this.all.set(saved.id, saved);
     for (const alias of saved.aliases) this.#canon.set(alias, saved.id);
     this.#nextPerson = Math.max(this.#nextPerson, saved.id + 1, ...saved.aliases.map((alias) => alias + 1));
   }
@@ -519,33 +415,4 @@ export class People {
     if (!this.known.table.get(this.known.hash.hi, this.known.hash.lo))
       this.write(this.known.hash.hi, this.known.hash.lo, person.id, 0, WORTH.person);
   }
-}
-
-function rank(grant: number): number {
-  return grant === GRANT.party ? 5 : grant === GRANT.creator ? 4 : grant === GRANT.granted ? 3 : grant === GRANT.listed ? 2 : 1;
-}
-
-function cast(votes: Votes, value: number, kind: number, weight: number): void {
-  const held = votes.get(value);
-  if (held !== undefined) held[1] += weight;
-  else if (votes.size < 40) votes.set(value, [kind, weight]);
-}
-
-/** The one value that at least `needed` and four fifths of the occasions named, and clearly more often than any other. */
-function leader(votes: Votes, occasions: number, needed: number, only?: number): [value: number, kind: number] | null {
-  let second = 0;
-  let best: [number, number, number] = [0, 0, 0];
-  for (const [value, [kind, weight]] of votes) {
-    if (only !== undefined && kind !== only) continue;
-    if (weight > best[2]) {
-      second = best[2];
-      best = [value, kind, weight];
-    } else second = Math.max(second, weight);
-  }
-  return occasions >= needed && best[2] >= occasions * 0.8 && second <= best[2] * 0.6 ? [best[0], best[1]] : null;
-}
-
-/** Order of forgetting: what is worth least comes first. */
-function worth(person: Person): number {
-  return person.lastSeenMs + (person.owned > 0 ? 30 * 86_400_000 : 0) + (person.identities.size > 0 ? 86_400_000 : 0);
 }

@@ -1,6 +1,6 @@
 import type { Observation } from '../../exchange/index.js';
 import type { AnswerObject } from './answer.js';
-import type { Person, Scatter } from './people.js';
+import type { Person, Scatter } from './person.js';
 import type { Reference, RouteReading } from './references.js';
 
 export const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);

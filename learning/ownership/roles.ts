@@ -1,5 +1,6 @@
 import { PERSON } from './knowledge.js';
-import type { People, Person } from './people.js';
+import type { People } from './people.js';
+import type { Person } from './person.js';
 
 const ROLE_CLAIM = /^(?:.*[/:])?(?:roles?|permissions?|scopes?|scp|authorit(?:y|ies)|groups?)$/i;
 /** Owners whose objects somebody must have reached to count as one who sees everything. */

@@ -3,7 +3,7 @@ import { readAnswer } from './answer.js';
 import { KeyedHash } from './hash.js';
 import { type Caller, JUDGE, type JudgedAnswer, type JudgeSettings, judge } from './judge.js';
 import { Knowledge, SPACE } from './knowledge.js';
-import { namedKind } from './people.js';
+import { namedKind } from './person.js';
 import { type RequestFacts, type RouteReading, readRequest } from './references.js';
 import { foldRoute } from './routes.js';
 import { applyDelta } from './wire.js';
