@@ -20,7 +20,15 @@ t.test('changes after the warm-up, and what is none', async (t) => {
   ]);
 
   inventory.observe(exchange({ target: '/users/3?view=full&debug=1', headers: bearer('user1'), answer: { id: 1 }, atMs: later + 110 }));
-  t.match(inventory.drain().findings, [{ kind: 'inventory.new-parameter', evidence: [{ location: { in: 'query', path: 'debug' } }] }]);
+  t.match(inventory.drain().findings, [
+    {
+      kind: 'inventory.new-parameter',
+      evidence: [
+        { location: { in: 'query', path: 'debug' }, type: 'before', excerpt: /^not sent in \d+ requests since 2023-11-14$/ },
+        { location: { in: 'query', path: 'debug' }, type: 'after', excerpt: 'sent, and answered 200' },
+      ],
+    },
+  ]);
   inventory.observe(exchange({ target: '/users/3?view=full&debug=1', headers: bearer('user1'), answer: { id: 1 }, atMs: later + 111 }));
   inventory.observe(exchange({ target: '/users/3?view=full&odd=1', headers: bearer('user1'), status: 400, atMs: later + 112 }));
   t.same(kindsOf(inventory.drain()), [], 'known by now; and what was refused is not learned');
@@ -49,7 +57,21 @@ t.test('changes after the warm-up, and what is none', async (t) => {
   ]);
 
   inventory.review(later + 40 * 24 * HOUR);
-  t.same(kindsOf(inventory.drain(later + 40 * 24 * HOUR)), ['inventory.zombie']);
+  const silent = inventory.drain(later + 40 * 24 * HOUR);
+  t.match(silent.findings, [
+    {
+      kind: 'inventory.zombie',
+      evidence: [
+        { type: 'before', excerpt: /^2\d\d requests until 2023-11-15$/ },
+        { type: 'after', excerpt: 'none for 40 days' },
+      ],
+    },
+  ]);
+  t.ok(silent.endpoints[0].tags.includes('zombie'));
+  inventory.observe(calm(1, later + 41 * 24 * HOUR));
+  const awake = inventory.drain(later + 41 * 24 * HOUR);
+  t.notOk(awake.endpoints[0].tags.includes('zombie'), 'called again, it is dead no more');
+  t.match(awake.history, [{ kind: 'active-again' }]);
 });
 
 t.test('a public endpoint and a login are not weakened', async (t) => {

@@ -1,4 +1,13 @@
-import { type DataHit, type EndpointRef, type Exchange, emptyBody, type Finding, findingOf, type Location } from '../../exchange/index.js';
+import {
+  type DataHit,
+  type EndpointRef,
+  type Evidence,
+  type Exchange,
+  emptyBody,
+  type Finding,
+  findingOf,
+  type Location,
+} from '../../exchange/index.js';
 import type { EndpointState, ParameterPlace } from './endpoint.js';
 import type { Scanning } from './scanning.js';
 import { countDistinct } from './sketch.js';
@@ -9,6 +18,14 @@ const source = (id: string): Finding['source'] => ({ kind: 'inventory', id });
 const day = (ms: number): string => new Date(ms).toISOString().slice(0, 10);
 const days = (ms: number): string => `${Math.max(1, Math.round(ms / 86_400_000))} days`;
 
+/** What was and what is at one place, as two lines of evidence. */
+const change = (location: Location, before: string, after: string): Evidence[] => [
+  { location, excerpt: before, type: 'before' },
+  { location, excerpt: after, type: 'after' },
+];
+const atPath = ({ template }: EndpointRef): Location => ({ phase: 'request', in: 'path', path: template });
+const atStatus: Location = { phase: 'response', in: 'status', path: '' };
+
 export function newEndpointFinding(exchange: Exchange, state: EndpointState, known: number, serviceCalls: number): Finding {
   return findingOf({
     kind: 'inventory.new-endpoint',
@@ -17,6 +34,7 @@ export function newEndpointFinding(exchange: Exchange, state: EndpointState, kno
     endpoint: state.ref,
     confidence: 0.8,
     explanation: `${state.ref.method} ${state.ref.template} answered ${exchange.response?.status ?? 0} for the first time after ${serviceCalls} exchanges on ${known} other endpoints of ${state.ref.service}.`,
+    evidence: change(atPath(state.ref), `not answered in ${serviceCalls} exchanges`, `answered ${exchange.response?.status ?? 0}`),
   });
 }
 
@@ -29,7 +47,11 @@ export function newParameterFinding(exchange: Exchange, state: EndpointState, pl
     confidence: 0.7,
     subject: `${place}:${name}`,
     explanation: `The ${place} parameter "${name}" was never sent in ${state.counts.requests - 1} earlier requests since ${day(state.firstSeenMs)}.`,
-    evidence: [{ location: { phase: 'request', in: place, path: name }, excerpt: name, type: 'parameter' }],
+    evidence: change(
+      { phase: 'request', in: place, path: name },
+      `not sent in ${state.counts.requests - 1} requests since ${day(state.firstSeenMs)}`,
+      `sent, and answered ${exchange.response?.status ?? 0}`,
+    ),
   });
 }
 
@@ -49,7 +71,10 @@ export function newDataFinding(
     confidence: Math.min(0.95, hit.confidence),
     subject: `${hit.type}:${hit.location.path}`,
     explanation: `Answers now hold ${hit.type} at ${hit.location.path}; ${earlierAnswers} earlier answers since ${day(state.firstSeenMs)} held ${was}.`,
-    evidence: [{ location: hit.location, excerpt: '', type: hit.type, count: hit.count }],
+    evidence: [
+      { location: hit.location, excerpt: '', type: hit.type, count: hit.count },
+      ...change(hit.location, `${earlierAnswers} answers since ${day(state.firstSeenMs)} held ${was}`, `${hit.count} × ${hit.type}`),
+    ],
   });
 }
 
@@ -64,9 +89,11 @@ export function weakAuthFinding(exchange: Exchange, state: EndpointState, confid
     endpoint: state.ref,
     confidence,
     explanation: `A request without credentials was answered ${exchange.response?.status ?? 0}; before, ${counts.authenticatedOk} answers went to ${countDistinct(state.principals)} callers with ${[...new Set(kinds)].join(', ')}${refused}.`,
-    evidence: [
-      { location: { phase: 'response', in: 'status', path: '' }, excerpt: String(exchange.response?.status ?? 0), type: 'status' },
-    ],
+    evidence: change(
+      atStatus,
+      `${counts.authenticatedOk} answers with credentials, ${counts.anonymousRefused} refusals without`,
+      `${exchange.response?.status ?? 0} without credentials`,
+    ),
   });
 }
 
@@ -78,6 +105,7 @@ export function deprecatedFinding(exchange: Exchange, state: EndpointState, why:
     endpoint: state.ref,
     confidence: 0.9,
     explanation: `${state.ref.method} ${state.ref.template} is in use (${state.counts.requests} requests) although ${why}.`,
+    evidence: change(atPath(state.ref), why, `${state.counts.requests} requests, the last answered ${exchange.response?.status ?? 0}`),
   });
 }
 
@@ -89,6 +117,7 @@ export function shadowFinding(exchange: Exchange, state: EndpointState, document
     endpoint: state.ref,
     confidence: 0.85,
     explanation: `${state.ref.method} ${state.ref.template} answered ${exchange.response?.status ?? 0} ${state.counts.requests} times and is not in ${document}.`,
+    evidence: change(atPath(state.ref), `not in ${document}`, `answered ${state.counts.requests} times since ${day(state.firstSeenMs)}`),
   });
 }
 
@@ -101,7 +130,7 @@ export function driftFinding(exchange: Exchange, state: EndpointState, location:
     confidence: 0.9,
     subject: `${location.in}:${location.path}:${text}`,
     explanation: `${text}, unlike ${document} says.`,
-    evidence: [{ location, excerpt: location.path, type: 'schema' }],
+    evidence: change(location, `as ${document} says`, text),
   });
 }
 
@@ -125,6 +154,8 @@ export function silenceFinding(
   endpoint: EndpointRef,
   nowMs: number,
   explanation: string,
+  before: string,
+  after: string,
 ): Finding {
   const finding = findingOf({
     kind,
@@ -133,11 +164,13 @@ export function silenceFinding(
     endpoint,
     confidence: 0.8,
     explanation,
+    evidence: change(atPath(endpoint), before, after),
   });
   return { ...finding, actor: null, client: null, succeeded: null, exchangeIds: [], requestIds: [] };
 }
 
 export const silentFor = days;
+export const dayOf = day;
 
 function silence(endpoint: EndpointRef, nowMs: number): Exchange {
   const nobody = { ip: '0.0.0.0', port: 0 };

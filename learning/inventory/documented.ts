@@ -31,7 +31,10 @@ export function documentedEndpoints(document: ApiDocument, states: Iterable<Endp
     if (state.documented === (operation !== null) && state.deprecated === deprecated) continue;
     state.documented = operation !== null;
     state.deprecated = deprecated;
-    if (operation !== null) state.origin = document.name;
+    if (operation !== null) {
+      state.origin = document.name;
+      state.raised.delete('shadow');
+    }
     state.revision++;
     changed.push(state);
   }

@@ -3,7 +3,7 @@ import { bareTemplate } from '../import/index.js';
 import { cleanSegments, segmentKey } from '../templating/index.js';
 import { answerKeys, bodiesOf, type ExchangeBodies } from './bodies.js';
 import { Catalogue, splitOperation } from './catalogue.js';
-import { newEndpointFinding, scanningFinding, silenceFinding, silentFor } from './changes.js';
+import { dayOf, newEndpointFinding, scanningFinding, silenceFinding, silentFor } from './changes.js';
 import { Checkpoints } from './checkpoint.js';
 import { rulesOfDocument, rulesOfTraffic, type ServiceRules } from './conformance.js';
 import type { EndpointState } from './endpoint.js';
@@ -236,7 +236,8 @@ export class Inventory {
         )
           continue;
         const text = `${state.ref.method} ${state.ref.template} was called ${state.counts.requests} times and then not at all for ${silentFor(silentMs)}.`;
-        this.findings.push(silenceFinding('inventory.zombie', state.ref, nowMs, text));
+        const before = `${state.counts.requests} requests until ${dayOf(state.counts.lastSeenMs)}`;
+        this.findings.push(silenceFinding('inventory.zombie', state.ref, nowMs, text, before, `none for ${silentFor(silentMs)}`));
         this.catalogue.touch(state.ref.id);
       }
       if (service.document === null || nowMs - service.firstSeenMs < this.options.warmUpMs || service.calls < this.options.warmUpCalls)
@@ -250,6 +251,8 @@ export class Inventory {
             ref,
             nowMs,
             `${operation.method} ${operation.template} is in ${service.document.name} and was not called once in ${service.calls} exchanges.`,
+            `in ${service.document.name}`,
+            `not called in ${service.calls} exchanges`,
           ),
         );
       }

@@ -1,7 +1,7 @@
 import type { Exchange, Finding } from '../../exchange/index.js';
 import type { EndpointChange } from '../../store/index.js';
 import type { ExchangeBodies } from './bodies.js';
-import { deprecatedFinding, newDataFinding, newParameterFinding, scanningFinding, weakAuthFinding } from './changes.js';
+import { dayOf, deprecatedFinding, newDataFinding, newParameterFinding, scanningFinding, weakAuthFinding } from './changes.js';
 import { announcesEnd } from './credentials.js';
 import { documentFindings } from './documented.js';
 import type { EndpointState } from './endpoint.js';
@@ -45,6 +45,7 @@ export class ChangeJudge {
     const { method } = exchange.request;
     if (news.anonymous && status >= 200 && status < 300 && method !== 'OPTIONS' && method !== 'HEAD') this.judgeAnonymous(state, exchange);
     if (!good) return;
+    if (state.raised.has('zombie')) this.awake(state, nowMs);
     if (counts.requests > SETTLED_CALLS && (news.overflow.length > 0 || news.parameters.length > 0)) {
       for (const name of [
         ...news.overflow,
@@ -86,6 +87,15 @@ export class ChangeJudge {
     if (service.document === null) return;
     const lately = (kind: string, everyMs: number): boolean => this.raisedWithin(state, kind, nowMs, everyMs);
     for (const finding of documentFindings(service.document, state, exchange, bodies, lately)) this.say(finding);
+  }
+
+  /** Who was called dead is called again. */
+  private awake(state: EndpointState, nowMs: number): void {
+    const calledDeadAtMs = state.raised.get('zombie') ?? nowMs;
+    if (nowMs <= calledDeadAtMs) return;
+    state.raised.delete('zombie');
+    state.revision++;
+    this.change(state, nowMs, 'active-again', 'is called again', `silent on ${dayOf(calledDeadAtMs)}`, 'in use');
   }
 
   private judgeAnonymous(state: EndpointState, exchange: Exchange): void {
