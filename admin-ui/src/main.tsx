@@ -15,7 +15,7 @@ import { sessionQuery } from './session.ts';
 
 const theme = createTheme({
   primaryColor: 'cyan',
-  primaryShade: { light: 9, dark: 8 },
+  primaryShade: 9,
   autoContrast: true,
   defaultRadius: 'sm',
   cursorType: 'pointer',

@@ -136,8 +136,9 @@ function AccountMenu({ session }: { readonly session: Session }) {
     refresh: [],
     write: () => answer(api.DELETE('/api/v1/session')),
     after: () => {
-      client.clear();
       client.setQueryData(sessionQuery.queryKey, null);
+      // Nothing of what this person saw stays for the next one. The session itself is watched by the page and must not go.
+      client.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== sessionQuery.queryKey[0] });
     },
   });
   return (
