@@ -1,17 +1,31 @@
 /** The second look at an exchange, after what it taught has gone out: detectors, and the rules that did not run inline. */
 import type { GeoReader } from '../../attackers/index.js';
-import { type AccessVerdict, actorOf, type Exchange, type Finding, type Observation } from '../../exchange/index.js';
+import {
+  type AccessVerdict,
+  actorOf,
+  type Exchange,
+  type Finding,
+  type Mode,
+  type Observation,
+  type Peer,
+  type Phase,
+  type Principal,
+} from '../../exchange/index.js';
 import type { DetectorWatch } from '../../learning/index.js';
 import {
-  contextOf,
+  type Anomaly,
   type Decision,
+  type EvaluationContext,
   type ExchangeReading,
   type ExchangeVerdict,
   evaluateExchange,
-  exchangeFacts,
   type FullPolicySet,
   LocalRates,
+  type Plan,
+  type RouteFacts,
+  type TokenAnswer,
   TokenBuckets,
+  type TokenLimit,
 } from '../../policies/index.js';
 import { findingsOfActs, onePerCause } from './act-findings.js';
 
@@ -38,8 +52,7 @@ export interface Assessment {
 }
 
 export class Assessor {
-  private readonly rates = new LocalRates();
-  private readonly buckets = new TokenBuckets();
+  private readonly counters: LocalCounters = { rates: new LocalRates(), buckets: new TokenBuckets() };
   /** Rule and service → when a weakness of its credentials was last told. */
   private readonly flawsToldAtMs = new Map<string, number>();
 
@@ -81,26 +94,7 @@ export class Assessor {
     reading: ExchangeReading,
   ): ExchangeVerdict {
     const set = this.parts.policies();
-    const { endpoint } = observation;
-    const { ip } = exchange.client;
-    const actor = actorOf(exchange.principal, ip);
-    const anomalies = raised.map(({ kind, confidence, explanation }) => ({ kind, confidence, explanation }));
-    const { geo, violations } = this.parts;
-    const context = contextOf(
-      set,
-      exchangeFacts(exchange, {
-        template: endpoint.template,
-        tags: this.parts.tagsOf(endpoint.id),
-        actorScore: this.parts.actorScore(`${actor.kind}:${actor.value}`),
-        country: geo?.country(ip) ?? null,
-        asn: geo?.asn(ip) ?? null,
-        access: () => access,
-        schemaViolations: (phase) => (phase === 'request' ? violations(exchange, endpoint.template) : []),
-        anomalies: () => anomalies,
-        rate: (key, windowMs) => this.rates.hit(key, windowMs, exchange.startedAtMs),
-        take: (key, limit) => this.buckets.take(key, limit, exchange.startedAtMs),
-      }),
-    );
+    const context = new SecondLook(this.parts, this.counters, set, observation, access, raised);
     return evaluateExchange(set, exchange, context, undefined, reading);
   }
 }
@@ -116,4 +110,82 @@ function pauseAfter(finding: Finding, carrier: string | null): number {
   )
     return CREDENTIAL_FLAW_EVERY_MS;
   return kind === 'policy.response' && evidence.every(({ location }) => location.in === 'header') ? HEADER_FLAW_EVERY_MS : 0;
+}
+
+interface LocalCounters {
+  readonly rates: LocalRates;
+  readonly buckets: TokenBuckets;
+}
+
+const NO_VIOLATIONS: readonly string[] = [];
+
+/** What rules may ask of an exchange that has passed; looked up when they do. */
+class SecondLook implements EvaluationContext {
+  readonly nowMs: number;
+  readonly route: RouteFacts;
+  readonly mode: Mode;
+  readonly client: Peer;
+  readonly principal: Principal | null;
+  readonly exchangeId: string;
+  private planned: Plan | null = null;
+
+  constructor(
+    private readonly parts: AssessorParts,
+    private readonly counters: LocalCounters,
+    private readonly set: FullPolicySet,
+    private readonly observation: Observation,
+    private readonly verdict: AccessVerdict | null,
+    private readonly raised: readonly Finding[],
+  ) {
+    const { endpoint, exchange } = observation;
+    const { client, id, outcome, principal, request, service, startedAtMs } = exchange;
+    this.nowMs = startedAtMs;
+    this.route = { service, host: request.host, method: request.method, template: endpoint.template, tags: parts.tagsOf(endpoint.id) };
+    this.mode = outcome.mode;
+    this.client = client;
+    this.principal = principal;
+    this.exchangeId = id;
+  }
+
+  get plan(): Plan {
+    this.planned ??= this.set.plan(this.route);
+    return this.planned;
+  }
+
+  country(): string | null {
+    return this.parts.geo?.country(this.client.ip) ?? null;
+  }
+
+  asn(): number | null {
+    return this.parts.geo?.asn(this.client.ip) ?? null;
+  }
+
+  actorScore(): number {
+    const { kind, value } = actorOf(this.principal, this.client.ip);
+    return this.parts.actorScore(`${kind}:${value}`);
+  }
+
+  access(): AccessVerdict | null {
+    return this.verdict;
+  }
+
+  schemaViolations(phase: Phase): readonly string[] {
+    return phase === 'request' ? this.parts.violations(this.observation.exchange, this.route.template) : NO_VIOLATIONS;
+  }
+
+  anomalies(): readonly Anomaly[] {
+    return this.raised;
+  }
+
+  rate(key: string, windowMs: number): number {
+    return this.counters.rates.hit(key, windowMs, this.nowMs);
+  }
+
+  distinct(key: string, value: string, windowMs: number): number | null {
+    return this.rate(`${key}=${value}`, windowMs) > 1 ? null : this.rate(`${key}#`, windowMs);
+  }
+
+  take(key: string, limit: TokenLimit): TokenAnswer {
+    return this.counters.buckets.take(key, limit, this.nowMs);
+  }
 }
