@@ -3,7 +3,23 @@ import type { KnownEndpoint } from './endpoints.js';
 import { fieldsOf, type Json, parseBody } from './fields.js';
 import { collectionsOf, Harvest, linksIn, nobody, personalLeaves, resourcesOf, type Self, singular, thingOf } from './harvest.js';
 import type { LoggedIn } from './identities.js';
+import { askedBy, parametersOf, pathBefore, pathValuesOf } from './paths.js';
 import type { Sample, ScanRequest, ScanResponse } from './types.js';
+import {
+  bare,
+  ENDS_SESSION,
+  IS_ID,
+  LOGS_IN,
+  mayStandFor,
+  NAMES_OBJECT,
+  NAMES_ONE,
+  PASSWORD,
+  PROFILE,
+  READS_BY_POST,
+  REGISTERS,
+  SAYS_HOW,
+  singularId,
+} from './wording.js';
 
 type Send = (request: ScanRequest) => Promise<ScanResponse>;
 
@@ -21,16 +37,6 @@ export interface SampleOptions {
 
 const OTHER_VALUES_TRIED = 2;
 const FIRST_IDS = ['1', '2'];
-/** Requests that end a session would end the scan's own. */
-const ENDS_SESSION = /log-?out|sign-?out|revoke|deactivate|unregister/i;
-export const LOGS_IN = /(log-?in|sign-?in|authenticate|sessions?|token|auth)\/?$/i;
-const REGISTERS = /(register|sign-?up|registration|create-?(user|account))\/?$/i;
-/** The last word of the path: `order.list`, `getOrder`, `search`. */
-const READS_BY_POST =
-  /(^|[/._-])(list|search|find|query|get|fetch|read|filter|lookup|show|view|all|details?)\/?$|\/(get|list|find|search|fetch|read|show|view)[-_]?[A-Za-z]*\/?$/;
-/** Where a user looks at itself. */
-const PROFILE = /(^|\/)(me|self|profile|whoami|session|auth|who-am-i|dashboard|current|current_?user|user|userinfo|account)\/?$/i;
-const PASSWORD = /(password|passwd|pwd)/i;
 
 /** Who asks: an identity, or nobody. */
 interface Person {
@@ -50,8 +56,6 @@ interface Tried {
   readonly made?: string;
 }
 
-const parametersOf = (template: string): readonly string[] => [...template.matchAll(/\{([^}]+)\}/g)].map((match) => match[1]!);
-const pathBefore = (template: string, parameter: string): string => template.slice(0, Math.max(0, template.indexOf(`{${parameter}}`)));
 const isSafe = ({ method }: KnownEndpoint): boolean => method === 'GET' || method === 'HEAD' || method === 'OPTIONS';
 const worked = ({ response }: Tried): boolean => response.status < 300;
 
@@ -392,26 +396,8 @@ export async function makeSamples(
   }
 }
 
-/** Names of collections that say in a query how, not which. */
-const SAYS_HOW =
-  /^(order|sort|group|type|status|state|category|view|role|name|title|page|filter|fields?|include|expand|search|query|action|format|lang|locale)(_?by)?$/i;
-
 /** A number and a text at once, that nothing has. */
 export const NO_SUCH_ID = '99999999';
-
-const IS_ID = /^_?(id|uuid|guid)$/i;
-/** `ids` and `orderIds` hold what `id` and `orderId` do. */
-const singularId = (name: string): string => name.replace(/(?<=^|[-_a-z])(id|Id|ID|uuid|Uuid)s$/, '$1');
-/** `filter[owner]` and `filter.owner` are of an owner. */
-const bare = (name: string): string => /\[([^\]]+)\]$/.exec(name)?.[1] ?? name.replace(/^.*\./, '');
-/** A word such as "asc" does not stand where a number is meant. */
-const mayStandFor = (value: string, example: string): boolean =>
-  !(/^\d+$/.test(value) && /^[a-z][a-z_-]+$/i.test(example) && example !== 'weir');
-/** Ids, and what names a user. */
-const NAMES_OBJECT =
-  /(^|[-_])(id|uuid|guid|user|username|user_name|email|login|owner|customer|member|patient|tenant)$|[a-z](Id|Uuid|UUID|ID|Email|UserName)$/;
-/** What else may say which one is meant, in a query. */
-const NAMES_ONE = /(^|[-_])(number|no|code|slug|reference|ref|key|vin|iban)$|[a-z](Number|No|Code|Ref|Key)$/i;
 
 function namesOf({ template, query, headers = [], body }: KnownEndpoint): readonly string[] {
   return [
@@ -420,28 +406,6 @@ function namesOf({ template, query, headers = [], body }: KnownEndpoint): readon
     ...headers.map(({ name }) => name.replace(/^x-/i, '')),
     ...fieldsOf(body).map(({ name }) => name),
   ].filter((name) => NAMES_OBJECT.test(name) || NAMES_ONE.test(name) || parametersOf(template).includes(name));
-}
-
-/** Values of a request as it was sent, those of its path apart. */
-function askedBy(endpoint: KnownEndpoint, request: ScanRequest): { readonly under: readonly string[]; readonly values: readonly string[] } {
-  const under = pathValuesOf({ request, endpoint }).map(({ value }) => value);
-  const inBody = fieldsOf(parseBody(request.body)).map(({ value }) => String(value));
-  return { under, values: [...under, ...new URL(request.url).searchParams.values(), ...inBody] };
-}
-
-/** Parameter names of the path with the values that a request has there. */
-function pathValuesOf({
-  request,
-  endpoint,
-}: Pick<Tried, 'request' | 'endpoint'>): readonly { readonly name: string; readonly value: string }[] {
-  const names = parametersOf(endpoint.template);
-  if (names.length === 0) return [];
-  const source = endpoint.template
-    .split(/\{[^}]+\}/)
-    .map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
-    .join('([^/]+?)');
-  const values = new RegExp(`${source}/?$`).exec(new URL(request.url).pathname)?.slice(1) ?? [];
-  return names.flatMap((name, index) => (values[index] === undefined ? [] : [{ name, value: decodeURIComponent(values[index]) }]));
 }
 
 function learnSelf(person: Person, body: string): void {

@@ -1,0 +1,40 @@
+/** What names of paths and parameters say, in the habits of many APIs. */
+
+/** Requests that end a session would end the scan's own. */
+export const ENDS_SESSION = /log-?out|sign-?out|revoke|deactivate|unregister/i;
+
+export const LOGS_IN = /(log-?in|sign-?in|authenticate|sessions?|token|auth)\/?$/i;
+
+export const REGISTERS = /(register|sign-?up|registration|create-?(user|account))\/?$/i;
+
+/** The last word of the path: `order.list`, `getOrder`, `search`. */
+export const READS_BY_POST =
+  /(^|[/._-])(list|search|find|query|get|fetch|read|filter|lookup|show|view|all|details?)\/?$|\/(get|list|find|search|fetch|read|show|view)[-_]?[A-Za-z]*\/?$/;
+
+/** Where a user looks at itself. */
+export const PROFILE = /(^|\/)(me|self|profile|whoami|session|auth|who-am-i|dashboard|current|current_?user|user|userinfo|account)\/?$/i;
+
+export const PASSWORD = /(password|passwd|pwd)/i;
+
+/** Names of collections that say in a query how, not which. */
+export const SAYS_HOW =
+  /^(order|sort|group|type|status|state|category|view|role|name|title|page|filter|fields?|include|expand|search|query|action|format|lang|locale)(_?by)?$/i;
+
+export const IS_ID = /^_?(id|uuid|guid)$/i;
+
+/** `ids` and `orderIds` hold what `id` and `orderId` do. */
+export const singularId = (name: string): string => name.replace(/(?<=^|[-_a-z])(id|Id|ID|uuid|Uuid)s$/, '$1');
+
+/** `filter[owner]` and `filter.owner` are of an owner. */
+export const bare = (name: string): string => /\[([^\]]+)\]$/.exec(name)?.[1] ?? name.replace(/^.*\./, '');
+
+/** A word such as "asc" does not stand where a number is meant. */
+export const mayStandFor = (value: string, example: string): boolean =>
+  !(/^\d+$/.test(value) && /^[a-z][a-z_-]+$/i.test(example) && example !== 'weir');
+
+/** Ids, and what names a user. */
+export const NAMES_OBJECT =
+  /(^|[-_])(id|uuid|guid|user|username|user_name|email|login|owner|customer|member|patient|tenant)$|[a-z](Id|Uuid|UUID|ID|Email|UserName)$/;
+
+/** What else may say which one is meant, in a query. */
+export const NAMES_ONE = /(^|[-_])(number|no|code|slug|reference|ref|key|vin|iban)$|[a-z](Number|No|Code|Ref|Key)$/i;
