@@ -3118,6 +3118,13 @@ export interface components {
                 interface: string;
                 /** @description BPF, e.g. tcp port 9000 */
                 filter?: string;
+                /**
+                 * @description tcpdump when absent
+                 * @enum {string}
+                 */
+                driver?: "tcpdump" | "cap";
+                /** @description Ring in the kernel; 65,536 when absent */
+                bufferKib?: number;
             } | {
                 /** @constant */
                 kind: "vxlan";

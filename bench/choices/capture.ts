@@ -90,11 +90,13 @@ interface CapAddon {
   };
 }
 
+/** The addon keeps a pointer to it and no reference: left to the garbage collector, it brings the process down within seconds (SIGABRT in two rounds of three). */
+const held = Buffer.alloc(65_535);
+
 async function readCap(folder: string): Promise<Seen> {
   const { Cap } = createRequire(join(folder, 'package.json'))('cap') as CapAddon;
   const cap = new Cap();
-  const buffer = Buffer.alloc(65_535);
-  cap.open('lo', FILTER, 16 * 1024 * 1024, buffer);
+  cap.open('lo', FILTER, 16 * 1024 * 1024, held);
   cap.setMinBytes?.(0);
   let count = 0;
   cap.on('packet', () => {
