@@ -14,7 +14,11 @@ const YOUNG_UNTIL = 1_500;
 /**
  * The verdict as people should hear of it. What only alerts may rest on more than what blocks: on how scattered the objects of a nameless caller are.
  */
-export function alertOf(verdict: AccessVerdict | null, { person, signs }: Reading, exchangesSeen: number): AccessVerdict | null {
+export function alertOf(
+  verdict: AccessVerdict | null,
+  { person, signs }: Pick<Reading, 'person' | 'signs'>,
+  exchangesSeen: number,
+): AccessVerdict | null {
   if (person === null || verdict === null || verdict.relation === 'privileged') return null;
   if (verdict.relation === 'own') return null;
   if (verdict.relation === 'unknown' && signs.scatter !== null) return ofNameless(verdict, signs.scatter);

@@ -30,7 +30,7 @@ export const WORTH = {
   person: 3,
 } as const;
 /** In ages; while a full table is replaced once, 64 go by. */
-const GRACE = [0, 8, 32, 64];
+const GRACE = [0, 8, 48, 128];
 export const AGES_PER_TABLE = 64;
 
 export class Table {

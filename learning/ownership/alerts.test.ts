@@ -1,0 +1,161 @@
+import t from 'tap';
+import type { AccessVerdict } from '../../exchange/index.js';
+import { alertOf } from './alerts.js';
+import { KeyedHash } from './hash.js';
+import { NAMELESS_CONFIDENCE } from './judge.js';
+import { Knowledge, PERSON } from './knowledge.js';
+import { People } from './people.js';
+import type { Scatter } from './person.js';
+import type { Signs } from './reading.js';
+import { Table, WORTH } from './table.js';
+
+function people(): { known: Knowledge; people: People } {
+  const known = new Knowledge(new KeyedHash(Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8)));
+  const write = (hi: number, lo: number, a: number, b: number, worth: number) => void known.table.set(hi, lo, a, b, worth);
+  return {
+    known,
+    people: new People(
+      known,
+      write,
+      (hi, lo) => void known.table.delete(hi, lo),
+      () => undefined,
+    ),
+  };
+}
+
+/** Owners of the objects that a nameless caller opens in turn, as pairs of value and kind, and what is said of the last one. */
+const openings: { name: string; owners: [value: number, kind: number][]; expected: Scatter }[] = [
+  { name: 'the first object', owners: [[7, 2]], expected: { owners: 1, top: 1, isUsual: true } },
+  {
+    name: 'objects of one owner',
+    owners: [
+      [7, 2],
+      [7, 2],
+    ],
+    expected: { owners: 1, top: 1, isUsual: true },
+  },
+  {
+    name: 'one of another',
+    owners: [
+      [7, 2],
+      [7, 2],
+      [8, 2],
+    ],
+    expected: { owners: 2, top: 2 / 3, isUsual: false },
+  },
+  {
+    name: 'a company beside a person',
+    owners: [
+      [7, 2],
+      [7, 2],
+      [8, 3],
+    ],
+    expected: { owners: 1, top: 1, isUsual: true },
+  },
+  {
+    name: 'of many',
+    owners: [
+      [7, 2],
+      [8, 2],
+      [9, 2],
+      [10, 2],
+    ],
+    expected: { owners: 4, top: 0.25, isUsual: false },
+  },
+];
+for (const { name, owners, expected } of openings) {
+  t.test(`openings of a nameless caller: ${name}`, async (t) => {
+    const { people: all } = people();
+    const person = all.add('k', 1);
+    t.same(owners.map((pair) => all.voteByOpening(person, pair, false)).at(-1), expected);
+  });
+}
+
+t.test('what openings of a group made of a caller is taken back when the caller opens another group', async (t) => {
+  const { known, people: all } = people();
+  const person = all.add('k', 1);
+  for (let i = 0; i < 3; i++) all.voteByOpening(person, [5, 9], true);
+  t.ok(known.holdsGroup(person.id, 5, 9));
+  all.doubt(person);
+  t.notOk(known.holdsGroup(person.id, 5, 9));
+  t.notOk(known.hasKind(person.id, 9), 'and its group is unknown again');
+  for (let i = 0; i < 3; i++) all.voteByOpening(person, [5, 9], true);
+  all.setFlags(person, PERSON.established);
+  all.doubt(person);
+  t.ok(known.holdsGroup(person.id, 5, 9), 'who is established by more than that keeps it');
+});
+
+const verdict = (relation: AccessVerdict['relation'], confidence: number): AccessVerdict => ({
+  relation,
+  confidence,
+  enforceable: false,
+  location: { phase: 'request', in: 'path', path: '0' },
+  resource: 'order',
+  explanation: '',
+});
+const nothing: Signs = { scatter: null, unknowns: null };
+const alerts: {
+  name: string;
+  verdict: AccessVerdict | null;
+  signs: Signs;
+  relation: string | undefined;
+  confidence: number | undefined;
+}[] = [
+  { name: 'no verdict', verdict: null, signs: nothing, relation: undefined, confidence: undefined },
+  { name: 'the own object', verdict: verdict('own', 1), signs: nothing, relation: undefined, confidence: undefined },
+  { name: 'somebody else’s', verdict: verdict('foreign', 0.9), signs: nothing, relation: 'foreign', confidence: 0.9 },
+  {
+    name: 'a nameless caller at the usual owner’s',
+    verdict: verdict('unknown', NAMELESS_CONFIDENCE),
+    signs: { ...nothing, scatter: { owners: 2, top: 0.8, isUsual: true } },
+    relation: 'unknown',
+    confidence: NAMELESS_CONFIDENCE,
+  },
+  {
+    name: 'a nameless caller at another owner’s',
+    verdict: verdict('unknown', NAMELESS_CONFIDENCE),
+    signs: { ...nothing, scatter: { owners: 2, top: 0.8, isUsual: false } },
+    relation: 'foreign',
+    confidence: 0.55,
+  },
+  {
+    name: 'a nameless caller all over the place',
+    verdict: verdict('unknown', NAMELESS_CONFIDENCE),
+    signs: { ...nothing, scatter: { owners: 3, top: 0.4, isUsual: true } },
+    relation: 'foreign',
+    confidence: 0.6,
+  },
+  {
+    name: 'a few unknown ids more than usual',
+    verdict: verdict('unknown', 0),
+    signs: { ...nothing, unknowns: { named: 4, usual: 1, people: 30 } },
+    relation: 'unknown',
+    confidence: 0,
+  },
+  {
+    name: 'many unknown ids more than usual',
+    verdict: verdict('unknown', 0),
+    signs: { ...nothing, unknowns: { named: 5, usual: 1, people: 30 } },
+    relation: 'enumeration',
+    confidence: 0.55,
+  },
+];
+for (const { name, verdict: given, signs, relation, confidence } of alerts) {
+  t.test(`alerts: ${name}`, async (t) => {
+    const person = people().people.add('k', 1);
+    person.owned = 1;
+    const found = alertOf(given, { person, signs }, 5_000);
+    t.equal(found?.relation, relation);
+    t.equal(found?.confidence, confidence);
+  });
+}
+
+t.test('what a full table would give up first is never a person', async (t) => {
+  const { known, people: all } = people();
+  known.table.age = 0;
+  all.add('k', 1);
+  for (let n = 1; n <= 20; n++) known.table.set(known.hash.hi, n, n, 0, WORTH.listed);
+  for (let n = 0; n < 20; n++) t.ok(known.table.evict(known.hash.hi, 999_999));
+  t.ok(all.find('k'));
+  t.equal(new Table().evict(1, 1), false, 'an empty table has nothing to give');
+});
