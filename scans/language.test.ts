@@ -22,6 +22,34 @@ t.test('what is wrong is refused at its line, with the nearest word', (t) => {
     [`${HEAD}execute:\n  type: multiple\n  requests:\n    - req:\n        - success: x3\n`, 9, /x3 does not exist/],
     [`${HEAD}execute:\n  type: single\n  requests: [1, 2\n`, 9, /./],
     [`${HEAD}wordLists:\n  a: { sauce: sample_data }\nexecute: { type: single, requests: [] }\n`, 7, /did you mean "source"/],
+    [`${HEAD}validate: { same_answer: first }\nexecute: { type: single, requests: [] }\n`, 6, /such as x1/],
+    [
+      `${HEAD}wordLists:\n  a: { source: sample_data, location: cookie_name }\nexecute: { type: single, requests: [] }\n`,
+      7,
+      /did you mean "cookie_names"/,
+    ],
+    [`${HEAD}strategy: { runOnce: "/" }\nexecute: { type: single, requests: [] }\n`, 6, /did you mean "run_once"/],
+    [`${HEAD}attributes: { nature: INTRUSIV }\nexecute: { type: single, requests: [] }\n`, 6, /did you mean "INTRUSIVE"/],
+    [
+      `${HEAD}api_selection_filters:\n  private_variable_contxt: { gt: 0 }\nexecute: { type: single, requests: [] }\n`,
+      7,
+      /private_variable_context/,
+    ],
+    [
+      `${HEAD}api_selection_filters:\n  request_payload:\n    for_one:\n      keys: { eq: a }\nexecute: { type: single, requests: [] }\n`,
+      9,
+      /did you mean "key"/,
+    ],
+    [`${HEAD}execute:\n  type: single\n  requests:\n    - req:\n        - remove_auth_header: maybe\n`, 10, /needs true or false/],
+    [`${HEAD}execute:\n  type: single\n  requests:\n    - req:\n        - send_ssrf_req: { uri: x }\n`, 10, /did you mean "url"/],
+    [`${HEAD}execute:\n  type: multiple\n  requests:\n    - req:\n        - success: vulnerabel\n`, 10, /xN, vulnerable or exit/],
+    [`${HEAD}execute:\n  type: single\n  requests:\n    - rek: []\n`, 9, /did you mean "req"/],
+    [
+      `${HEAD}dynamic_severity:\n  - check: { response_code: { eq: 200 } }\n    return: SEVERE\nexecute: { type: single, requests: [] }\n`,
+      8,
+      /unknown severity/,
+    ],
+    [`${HEAD}api_selection_filters:\n  response_code: { gte: many }\nexecute: { type: single, requests: [] }\n`, 7, /needs a number/],
     [`${HEAD}validate: { compare_greater: [1] }\nexecute: { type: single, requests: [] }\n`, 6, /needs two values/],
   ];
   for (const [text, line, message] of table) {

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { Harvest, nobody, type Self } from './harvest.js';
+import { Harvest, linksIn, nobody, type Self, thingOf } from './harvest.js';
 
 const self = (ids: readonly string[], names: readonly string[] = [], emails: readonly string[] = []): Self => ({
   ids: new Set(ids),
@@ -100,5 +100,57 @@ t.test('which value goes into a parameter', (t) => {
   basket.give('alice', 'b', '6');
   t.equal(basket.candidates('alice', alice, 'id', '/rest/basket/')[0], '6', 'an id that the login gave');
   t.equal(basket.ownership('alice', nobody(), '6'), 'exclusive');
+  t.end();
+});
+
+t.test('what only repeats the request, or answers a question about oneself, proves less', (t) => {
+  const harvest = new Harvest(['code', 'order_id']);
+  harvest.gather('alice', alice, '/coupons/check', '{"code":"SAVE9"}', { under: [], values: ['SAVE9'] });
+  t.equal(harvest.ownership('alice', alice, 'SAVE9'), null, 'an echo');
+  harvest.gather('alice', alice, '/users/{id}/posts', '[{"id":"p7","title":"x"}]', { under: ['1'], values: ['1'] });
+  t.equal(harvest.ownership('alice', alice, 'p7'), 'claimed', 'asked for by her own id: others might see it as well');
+  harvest.gather('alice', alice, '/orders', '[{"id":"o8"}]');
+  harvest.gather('alice', alice, '/orders/{id}', '{"id":"o8"}', { under: ['o8'], values: ['o8'] });
+  t.equal(harvest.ownership('alice', alice, 'o8'), 'exclusive', 'her list gave it before she asked');
+  t.ok(harvest.holdsOwn('alice', alice, '{"data":[{"id":"o8"}]}'));
+  t.notOk(harvest.holdsOwn('alice', alice, '{"data":[{"id":"p7"}]}'));
+  t.end();
+});
+
+t.test('ids in links, in JSON:API and below others', (t) => {
+  const harvest = new Harvest([], ['/invoices/{invoice}', '/projects/{id}/tasks/{taskId}', '/exports/report-{number}.csv']);
+  const links = linksIn(
+    '{"_links":{"self":{"href":"/invoices/2026-0017"}},"file":"https://x.example/exports/report-51.csv"}',
+    '/projects/31/tasks/8003',
+  );
+  harvest.gatherLinks('alice', alice, links);
+  t.strictSame(harvest.candidates('alice', alice, 'invoice', '/invoices/'), ['2026-0017']);
+  t.strictSame(harvest.candidates('alice', alice, 'number', '/exports/report-'), ['51']);
+  t.strictSame(harvest.candidates('alice', alice, 'taskId', '/projects/{id}/tasks/'), ['8003']);
+  t.strictSame(harvest.under('alice', '8003'), ['31']);
+  t.strictSame(linksIn('<a href="/orders/7">x</a><form action=\'/orders/8\'>', undefined), ['/orders/7', '/orders/8']);
+
+  harvest.gather(
+    'alice',
+    alice,
+    '/search',
+    '{"data":[{"type":"people","id":"p1","relationships":{"owner":{"data":{"type":"users","id":"1"}}}}]}',
+  );
+  t.strictSame(harvest.candidates('alice', alice, 'id', '/people/'), ['p1'], 'of the kind that it says');
+  t.equal(harvest.ownership('alice', alice, 'p1'), 'exclusive');
+  t.end();
+});
+
+t.test('the thing that a name speaks of', (t) => {
+  const table: { readonly [name: string]: string | null } = {
+    fromAccount: 'account',
+    source_account_number: 'account',
+    orderId: 'order',
+    'x-tenant-id': 'xtenant',
+    username: 'username',
+    id: null,
+    sort_by: 'sortby',
+  };
+  for (const [name, thing] of Object.entries(table)) t.equal(thingOf(name), thing, name);
   t.end();
 });
