@@ -21,7 +21,7 @@ import type { Config } from '../config.js';
 import type { DataDir } from '../data-dir.js';
 import { openSharedMaps } from '../shared-maps.js';
 import { type KeptThread, keepThread } from '../wiring/kept-thread.js';
-import { putHelpersBehind } from '../wiring/priority.js';
+import { helperThreads } from '../wiring/priority.js';
 import { watchRedis } from '../wiring/redis-watch.js';
 import {
   type AdminThreadData,
@@ -52,7 +52,7 @@ export interface AdminReady {
 const entry = (file: string): URL => new URL(`../${file}.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url);
 
 export async function runUp(config: Config, data: DataDir, version: string, log: (message: string) => void): Promise<RunningUp> {
-  putHelpersBehind();
+  const helpers = helperThreads();
   const { redis } = config.stream;
   const shared = createSharedState({ dir: data.path, ...(redis === undefined ? {} : { redis: { url: redis } }) });
   const closing: (() => Promise<void>)[] = [() => shared.close()];
@@ -99,6 +99,7 @@ export async function runUp(config: Config, data: DataDir, version: string, log:
     closing.push(() => sensor.close());
     const gateways = running.gateway.addresses.map((address) => address.url);
     data.publish({ gateways, admin: threads.admin.ready.url });
+    helpers.yield();
     return {
       gateways,
       admin: threads.admin.ready.url,

@@ -13,14 +13,21 @@ export function yieldToGateway(): void {
 }
 
 /**
- * Called before other threads are started. V8's helper threads, which compile and collect for all threads of the process, come behind the gateway's; and
- * nobody waits for them in a collection of the young generation, which would hold up the gateway until the last of them had been given a core.
+ * To be called before other threads are started; what it gives is to be called when all is ready, since a start needs every thread. V8's helper threads, which
+ * compile and collect for all threads of the process, then come behind the gateway's; and nobody waits for them in a collection of the young generation,
+ * which would hold up the gateway until the last of them had been given a core.
  */
-export function putHelpersBehind(): void {
-  setFlagsFromString('--no-parallel-scavenge');
+export function helperThreads(): { yield(): void } {
+  let tasks: number[] = [];
   quietly(() => {
-    for (const task of readdirSync('/proc/self/task').map(Number)) if (task !== process.pid) setPriority(task, BEHIND);
+    tasks = readdirSync('/proc/self/task').map(Number);
   });
+  return {
+    yield() {
+      setFlagsFromString('--no-parallel-scavenge');
+      for (const task of tasks) if (task !== process.pid) quietly(() => setPriority(task, BEHIND));
+    },
+  };
 }
 
 /** Priorities are a help, not a need: a system that has none of this or forbids it goes on without. */

@@ -14,7 +14,6 @@ export interface ThreadRole<Ready> {
 export async function runThread<Ready>(start: (log: (message: string) => void) => Promise<ThreadRole<Ready>>): Promise<void> {
   const port = parentPort;
   if (port === null) throw new Error('this file runs in a worker thread only');
-  yieldToGateway();
   const say = (message: FromThread<Ready>) => port.postMessage(message);
   try {
     const role = await start((message) => say({ kind: 'log', message }));
@@ -30,6 +29,8 @@ export async function runThread<Ready>(start: (log: (message: string) => void) =
       });
     });
     say({ kind: 'ready', ready: role.ready });
+    // Only now: until all is ready nobody is served, and a start needs every thread.
+    yieldToGateway();
   } catch (error) {
     const { code, message, hint } = startFailed(error);
     say({ kind: 'failed', code, message, hint });
