@@ -1,12 +1,15 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { gzipSync } from 'node:zlib';
 import t from 'tap';
-import { bodyOf, type Exchange, emptyBody, headersOf, newId } from '../exchange/index.js';
+import { bodyOf, type Exchange, emptyBody, headersOf, type Json, newId } from '../exchange/index.js';
 import {
   benchRules,
+  Classifier,
   compilePolicies,
   contextOf,
+  dataTypes,
   evaluateExchange,
   exchangeFacts,
   type FullPolicySet,
@@ -15,6 +18,7 @@ import {
   PolicyError,
   PolicyFolder,
   type PolicyFolderOptions,
+  readExchange,
   replay,
   runCases,
 } from './index.js';
@@ -174,6 +178,54 @@ t.test('the engine runs what did not run inline, and nothing twice', async (t) =
     'weir’s own answer is not inspected',
   );
   t.equal(verdictOf(set, exchange({ response: '{"to":"', truncatedTo: 900 })).truncated, true);
+});
+
+t.test('what was read of an exchange before is what rules would have read themselves', async (t) => {
+  const set = compilePolicies([
+    source(`policy: p
+rules:
+  - {rule: mail, phase: response, when: {data: {types: email, atLeast: 2}}, action: alert}
+  - {rule: query, when: {data: {types: email, in: query}}, action: alert}
+  - {rule: name, phase: response, when: {body: {path: '$.items[*].name', equals: Zoë}}, action: alert}
+  - {rule: shut, phase: response, onError: closed, when: {body: {path: '$.never'}}, action: alert}
+  - {rule: many, phase: response, when: {number: {of: records, above: 2}}, action: alert}
+`),
+  ]);
+  const json = (name: string, count: number) =>
+    JSON.stringify({ items: Array.from({ length: count }, (_, index) => ({ name, mail: `ann${index}@example.org` })) });
+  const bodies: [what: string, bytes: Uint8Array, headers: Record<string, string>, rules: string[]][] = [
+    ['ASCII', Buffer.from(json('Zoe', 3)), {}, ['query', 'mail', 'many']],
+    ['UTF-8', Buffer.from(json('Zoë', 2)), {}, ['query', 'mail', 'name']],
+    ['UTF-16', Buffer.from(json('Zoë', 3), 'utf16le'), {}, ['query', 'mail', 'name', 'many']],
+    [
+      'Latin-1',
+      Buffer.from(json('Zoë', 3), 'latin1'),
+      { 'content-type': 'application/json; charset=iso-8859-1' },
+      ['query', 'mail', 'name', 'many'],
+    ],
+    ['gzip', gzipSync(json('Zoe', 3)), { 'content-encoding': 'gzip' }, ['query', 'mail', 'many']],
+    ['a long one', gzipSync(json('Zoe', 3000)), { 'content-encoding': 'gzip' }, ['query', 'mail', 'many']],
+    ['broken', Buffer.from(`${json('Zoë', 3)}}`), {}, ['query', 'mail', 'name', 'shut', 'many']],
+    ['pictures', Buffer.from(json('Zoe', 3)), { 'content-type': 'image/png' }, ['query']],
+    ['nothing', new Uint8Array(0), {}, ['query']],
+  ];
+  const classifier = Classifier.of(dataTypes);
+  for (const [what, bytes, headers, rules] of bodies) {
+    const base = exchange({ target: '/a?to=ann@example.org' });
+    const one: Exchange = {
+      ...base,
+      response: { ...base.response!, headers: headersOf({ 'content-type': 'application/json', ...headers }), body: bodyOf(bytes) },
+    };
+    const parsed = { request: () => undefined, response: () => (what === 'ASCII' ? (JSON.parse(json('Zoe', 3)) as Json) : undefined) };
+    const context = () => contextOf(set, exchangeFacts(one, { template: '/a', tags: [] }));
+    const anew = evaluateExchange(set, one, context(), 'all');
+    t.same(
+      anew.acts.map((act) => act.rule),
+      rules,
+      what,
+    );
+    t.same(evaluateExchange(set, one, context(), 'all', readExchange(one, classifier, parsed)), anew, `${what}, read before`);
+  }
 });
 
 t.test('replay says what a set would have done, with samples', async (t) => {

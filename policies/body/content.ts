@@ -48,7 +48,7 @@ export interface ContentLimits {
 
 /** What was read of a body elsewhere. */
 export interface Known {
-  readonly decoded: DecodedBody;
+  readonly decoded: DecodedBody | null;
   /** Its JSON, when it is whole and valid; else undefined, and it is parsed here. */
   readonly json: (() => Json | undefined) | null;
 }
@@ -115,8 +115,8 @@ export class Content {
 
   /** What was decoded before, unless a longer look is allowed here. */
   private decodedBefore(): DecodedBody | null {
-    const decoded = this.known?.decoded;
-    return decoded === undefined || decoded.problem === 'too-big' || decoded.bytes.length > this.limits.maxBytes ? null : decoded;
+    const decoded = this.known?.decoded ?? null;
+    return decoded === null || decoded.problem === 'too-big' || decoded.bytes.length > this.limits.maxBytes ? null : decoded;
   }
 
   text(): string {

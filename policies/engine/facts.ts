@@ -300,7 +300,7 @@ export class Facts {
   private findInBody(): readonly PlacedMatch[] {
     const { content, read } = this;
     if (content.isEmpty || isBinary(content.mediaType)) return EMPTY;
-    const known = read === null || read.decoded.problem === 'too-big' ? null : read.matches;
+    const known = read?.isWhole === true ? read.matches : null;
     if (known?.length === 0) return EMPTY;
     const { isAscii } = content;
     const bytes = isAscii ? content.decoded().bytes : Buffer.from(content.text(), 'utf8');

@@ -19,15 +19,19 @@ export interface ParsedBodies {
 
 /** What was read of one message before rules look at it. */
 export interface MessageReading {
-  /** Content coding removed, at most {@link MAX_READ_BYTES}. */
-  readonly decoded: DecodedBody;
+  /** Content coding removed; null where keeping it would take much room, so that who needs it decodes again. */
+  readonly decoded: DecodedBody | null;
   /** Values of data types in the body; spans count bytes of it. */
   readonly matches: readonly DataMatch[];
+  /** `matches` are those of the whole body, as far as it was captured. */
+  readonly isWhole: boolean;
   readonly json: (() => Json | undefined) | null;
 }
 
 /** Decoded bytes of a body that are classified for everybody; a rule that wants to see more of a longer one reads it itself. */
 const MAX_READ_BYTES = 1_048_576;
+/** Inflated bodies up to this length are kept until rules have looked at their exchange. */
+const MAX_KEPT_BYTES = 65_536;
 
 /** A recorded exchange, decoded and classified once for everybody who looks at it: inventory, samples and rules. */
 export interface ExchangeReading {
@@ -48,7 +52,12 @@ export function readExchange(
   const { request, response } = exchange;
   const read = (headers: HeaderList, body: Body, json: MessageReading['json']): MessageReading => {
     const decoded = decodeBody(headers, body, MAX_READ_BYTES);
-    return { decoded, matches: decoded.bytes.length === 0 ? NOTHING : classifier.classifyBody(headers, decoded.bytes), json };
+    return {
+      decoded: decoded.bytes.length <= Math.max(MAX_KEPT_BYTES, body.bytes.length) ? decoded : null,
+      matches: decoded.bytes.length === 0 ? NOTHING : classifier.classifyBody(headers, decoded.bytes),
+      isWhole: decoded.problem !== 'too-big',
+      json,
+    };
   };
   const { query } = splitTarget(request.target);
   return {
