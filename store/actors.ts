@@ -1,7 +1,7 @@
-import { type Kysely, sql } from 'kysely';
+import { type Kysely, type SelectQueryBuilder, sql } from 'kysely';
 import { newId } from '../exchange/index.js';
 import { parsed } from './endpoint-rows.js';
-import { containing, type Page, type PageRequest, page, type Sorting } from './page.js';
+import { containing, type Page, type PageRequest, page, pageByIds, type Sorting, walked } from './page.js';
 import type { Tables } from './tables.js';
 import type { Actor, ActorDetail, ActorEvent, ActorLink, ActorState, Json } from './types.js';
 
@@ -36,13 +36,19 @@ const MAX_LINKS = 200;
 export function actorsOf(db: Kysely<Tables>): Actors {
   return {
     list(filter, request) {
-      let query = db.selectFrom('actors').selectAll();
-      if (filter.kind) query = query.where('kind', '=', filter.kind);
-      if (filter.state) query = query.where('state', '=', filter.state);
-      if (filter.minScore !== undefined) query = query.where('score', '>=', filter.minScore);
+      let query: SelectQueryBuilder<Tables, 'actors', object> = db.selectFrom('actors');
+      if (filter.kind) query = query.where(walked('kind', [filter.kind]));
+      if (filter.state) query = query.where(walked('state', [filter.state]));
+      if (filter.minScore !== undefined) query = query.where(sql<boolean>`coalesce(${sql.ref('score')}, null) >= ${filter.minScore}`);
       if (filter.seenAfterMs !== undefined) query = query.where('lastSeenMs', '>=', filter.seenAfterMs);
       if (filter.search) query = query.where(sql<boolean>`${sql.ref('search')} like ${containing(filter.search)} escape '\\'`);
-      return page(query, ACTOR_SORTING, request, actorOf);
+      const rows = (ids: readonly string[]) =>
+        db
+          .selectFrom('actors')
+          .selectAll()
+          .where('id', 'in', [...ids])
+          .execute();
+      return pageByIds(query, ACTOR_SORTING, request, rows, actorOf);
     },
     async get(id) {
       const row = await db.selectFrom('actors').selectAll().where('id', '=', id).executeTakeFirst();

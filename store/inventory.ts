@@ -1,7 +1,7 @@
-import { type Kysely, sql } from 'kysely';
+import { type Kysely, type SelectQueryBuilder, sql } from 'kysely';
 import type { Phase } from '../exchange/index.js';
 import { changeOf, endpointOf, pointOf, summaryOf } from './endpoint-rows.js';
-import { containing, type Page, type PageRequest, page, type Sorting } from './page.js';
+import { containing, type Page, type PageRequest, page, pageByIds, type Sorting, walked } from './page.js';
 import { HOUR_MS, MINUTE_MS } from './shapes.js';
 import type { Tables } from './tables.js';
 import type { CounterPoint, DataSighting, Endpoint, EndpointChange, EndpointSummary, Json, Service } from './types.js';
@@ -64,6 +64,8 @@ const ENDPOINT_SORTING: Sorting = {
   initial: '-lastSeen',
   id: 'id',
 };
+/** Fewer have a rare mark than a walk would pass over. */
+const FEW_ENDPOINTS = 1_000;
 const HISTORY_SORTING: Sorting = { columns: { at: 'atMs' }, initial: '-at', id: 'id' };
 const SIGHTING_SORTING: Sorting = {
   columns: { firstSeen: 'firstSeenMs', lastSeen: 'lastSeenMs', resumed: 'resumedMs' },
@@ -72,25 +74,43 @@ const SIGHTING_SORTING: Sorting = {
 };
 
 export function inventoryOf(db: Kysely<Tables>): Inventory {
-  const filtered = (filter: EndpointFilter) => {
-    let query = db.selectFrom('endpoints');
-    if (filter.service) query = query.where('service', '=', filter.service);
-    if (filter.method) query = query.where('method', '=', filter.method.toUpperCase());
-    if (filter.access) query = query.where('access', '=', filter.access);
-    if (filter.minRisk !== undefined) query = query.where('risk', '>=', filter.minRisk);
-    if (filter.firstSeenAfterMs !== undefined) query = query.where('firstSeenMs', '>=', filter.firstSeenAfterMs);
+  /** Endpoints with a mark where they are few, else null: then the list is walked, and each endpoint asked for the mark. */
+  const fewWith = async (kind: string, value: string): Promise<readonly string[] | null> => {
+    const rows = await db
+      .selectFrom('endpoint_marks')
+      .select('endpointId')
+      .where('kind', '=', kind)
+      .where('value', '=', value)
+      .limit(FEW_ENDPOINTS + 1)
+      .execute();
+    return rows.length > FEW_ENDPOINTS ? null : rows.map((row) => row.endpointId);
+  };
+
+  const filtered = async (filter: EndpointFilter): Promise<SelectQueryBuilder<Tables, 'endpoints', object>> => {
+    let query: SelectQueryBuilder<Tables, 'endpoints', object> = db.selectFrom('endpoints');
+    if (filter.service) query = query.where(walked('service', [filter.service]));
+    if (filter.method) query = query.where(walked('method', [filter.method.toUpperCase()]));
+    if (filter.access) query = query.where(walked('access', [filter.access]));
+    for (const [column, least] of [['risk', filter.minRisk] as const, ['firstSeenMs', filter.firstSeenAfterMs] as const])
+      if (least !== undefined) query = query.where(sql<boolean>`coalesce(${sql.ref(column)}, null) >= ${least}`);
     for (const word of (filter.search ?? '').split(/\s+/).filter(Boolean)) {
       query = query.where(sql<boolean>`${sql.ref('search')} like ${containing(word)} escape '\\'`);
     }
     const marks = { tag: filter.tag, data: filter.dataType, auth: filter.auth, field: filter.field };
-    for (const [kind, value] of Object.entries(marks)) {
-      if (!value) continue;
+    for (const [kind, given] of Object.entries(marks)) {
+      if (!given) continue;
+      const value = given.toLowerCase();
+      const few = await fewWith(kind, value);
+      if (few !== null) {
+        query = query.where(sql<boolean>`${sql.ref('id')} in (${few.length === 0 ? sql`null` : sql.join(few)})`);
+        continue;
+      }
       query = query.where(({ exists, selectFrom }) =>
         exists(
           selectFrom('endpoint_marks')
             .select('endpoint_marks.value')
             .where('endpoint_marks.kind', '=', kind)
-            .where('endpoint_marks.value', '=', value.toLowerCase())
+            .where('endpoint_marks.value', '=', value)
             .whereRef('endpoint_marks.endpointId', '=', 'endpoints.id'),
         ),
       );
@@ -103,7 +123,15 @@ export function inventoryOf(db: Kysely<Tables>): Inventory {
       const rows = await db.selectFrom('services').selectAll().orderBy('name').execute();
       return rows.map(({ aboutJson, ...row }) => ({ ...row, about: JSON.parse(aboutJson) as { [key: string]: Json } }));
     },
-    list: (filter, request) => page(filtered(filter).selectAll(), ENDPOINT_SORTING, request, summaryOf),
+    async list(filter, request) {
+      const rows = (ids: readonly string[]) =>
+        db
+          .selectFrom('endpoints')
+          .selectAll()
+          .where('id', 'in', [...ids])
+          .execute();
+      return pageByIds(await filtered(filter), ENDPOINT_SORTING, request, rows, summaryOf);
+    },
     async get(id) {
       const row = await db.selectFrom('endpoints').selectAll().where('id', '=', id).executeTakeFirst();
       return row === undefined ? null : endpointOf(row);
@@ -125,9 +153,10 @@ export function inventoryOf(db: Kysely<Tables>): Inventory {
       return new Map(rows.map(({ id, method, template }) => [id, { method, template }]));
     },
     async count(filter) {
-      const row = await filtered(filter)
-        .select(({ fn }) => fn.countAll<number>().as('count'))
-        .executeTakeFirstOrThrow();
+      let query = db.selectFrom('endpoints');
+      if (filter.service) query = query.where('service', '=', filter.service);
+      if (filter.firstSeenAfterMs !== undefined) query = query.where('firstSeenMs', '>=', filter.firstSeenAfterMs);
+      const row = await query.select(({ fn }) => fn.countAll<number>().as('count')).executeTakeFirstOrThrow();
       return Number(row.count);
     },
     history(filter, request) {

@@ -4,7 +4,7 @@ import { parsed } from './endpoint-rows.js';
 import { StoreError } from './errors.js';
 import { IssueTally, lockIssue, noteIssue, saveIssue } from './filing.js';
 import { decidedIssue, type IssueRow } from './issue-life.js';
-import { containing, type Page, type PageRequest, page, type Sorting } from './page.js';
+import { containing, type Page, type PageRequest, page, pageByIds, type Sorting, walked } from './page.js';
 import type { Engine, Tables } from './tables.js';
 import type { Issue, IssueEvent, IssueEvidence, IssueStatus, IssueSummary, Json, StoredFinding } from './types.js';
 
@@ -80,14 +80,9 @@ const ISSUE_SORTING: Sorting = {
 };
 /** A page is 50 rows: a word that a thousandth of a million issues have is found by walking 50,000 of them. */
 const FEW_ISSUES = 1_000;
+/** Rows that have all trigrams of the words, in whatever order: past so many, the words are common. */
+const MOST_CANDIDATES = 4_000;
 const AT_SORTING: Sorting = { columns: { at: 'atMs' }, initial: '-at', id: 'id' };
-
-/**
- * `column in (…)` without letting the planner start from that column's index: a list of one to a few common values matches most rows, so
- * walking the sort order and stopping at the page's end is what makes a first page fast.
- */
-const oneOf = (column: string, values: readonly (string | number)[]) =>
-  sql<boolean>`coalesce(${sql.ref(column)}, null) in (${sql.join(values)})`;
 
 export function issuesOf(db: Kysely<Tables>, engine: Engine): Issues {
   const change = async (
@@ -123,7 +118,13 @@ export function issuesOf(db: Kysely<Tables>, engine: Engine): Issues {
   return {
     async list(filter, request) {
       const few = await fewWithWords(db, engine, wordsOf(filter));
-      return page(filteredIssues(db, filter, few), ISSUE_SORTING, request, summaryOfIssue);
+      const rows = (ids: readonly string[]) =>
+        db
+          .selectFrom('issues')
+          .selectAll()
+          .where('id', 'in', [...ids])
+          .execute();
+      return pageByIds(filteredIssues(db, filter, few), ISSUE_SORTING, request, rows, summaryOfIssue);
     },
     async get(id) {
       const row = await db.selectFrom('issues').selectAll().where('id', '=', id).executeTakeFirst();
@@ -175,7 +176,7 @@ export function issuesOf(db: Kysely<Tables>, engine: Engine): Issues {
         const value = filter[column];
         if (value) query = query.where(column, '=', value);
       }
-      if (filter.severity?.length) query = query.where(oneOf('severity', filter.severity.map(severityRank)));
+      if (filter.severity?.length) query = query.where(walked('severity', filter.severity.map(severityRank)));
       if (filter.sinceMs !== undefined) query = query.where('atMs', '>=', filter.sinceMs);
       return page(query, AT_SORTING, request, findingOfRow);
     },
@@ -203,7 +204,10 @@ async function fewWithWords(db: Kysely<Tables>, engine: Engine, words: readonly 
     .limit(FEW_ISSUES + 1);
   if (engine === 'sqlite') {
     const all = [...new Set(grams)].map((gram) => `"${gram.replaceAll('"', '""')}"`).join(' AND ');
-    query = query.where(sql<boolean>`rowid in (select rowid from issues_search where issues_search match ${all})`);
+    const { rows } = await sql<{ rowid: number }>`select rowid from issues_search where issues_search match ${all}
+      limit ${MOST_CANDIDATES + 1}`.execute(db);
+    if (rows.length > MOST_CANDIDATES) return null;
+    query = query.where(sql<boolean>`rowid in (${rows.length === 0 ? sql`null` : sql.join(rows.map((row) => row.rowid))})`);
   }
   for (const word of words) query = query.where(hasWord(word));
   const found = await query.execute();
@@ -220,22 +224,25 @@ function filteredIssues(
   db: Kysely<Tables>,
   filter: IssueFilter,
   few: readonly string[] | null,
-): SelectQueryBuilder<Tables, 'issues', IssueRow> {
-  let query = db.selectFrom('issues').selectAll();
-  const statuses = new Set(filter.status ?? []);
-  if (statuses.size === 2 && statuses.has('open') && statuses.has('reopened')) query = query.where('live', '=', 1);
-  else if (statuses.size === 1) query = query.where('status', '=', [...statuses][0]!);
-  else if (statuses.size > 1) query = query.where(oneOf('status', [...statuses]));
+): SelectQueryBuilder<Tables, 'issues', object> {
+  let query: SelectQueryBuilder<Tables, 'issues', object> = db.selectFrom('issues');
+  const statuses = [...new Set(filter.status ?? [])];
+  if (statuses.length === 2 && statuses.includes('open') && statuses.includes('reopened')) query = query.where(walked('live', [1]));
+  else if (statuses.length > 0) query = query.where(walked('status', statuses));
   const ranks = (filter.severity ?? []).map(severityRank);
-  if (ranks.length === 1) query = query.where('severity', '=', ranks[0]!);
-  else if (ranks.length > 1) query = query.where(oneOf('severity', ranks));
-  for (const column of ['service', 'endpointId', 'actorId', 'assignee', 'owasp'] as const) {
+  if (ranks.length > 0) query = query.where(walked('severity', ranks));
+  for (const column of ['service', 'owasp'] as const) {
+    const value = filter[column];
+    if (value) query = query.where(walked(column, [value]));
+  }
+  // Of these, few issues have the same.
+  for (const column of ['endpointId', 'actorId', 'assignee'] as const) {
     const value = filter[column];
     if (value) query = query.where(column, '=', value);
   }
   // A family (`bola`) stands for all of its kinds.
   if (filter.kind)
-    query = filter.kind.includes('.') ? query.where('kind', '=', filter.kind) : query.where('kind', 'like', `${filter.kind}.%`);
+    query = filter.kind.includes('.') ? query.where(walked('kind', [filter.kind])) : query.where('kind', 'like', `${filter.kind}.%`);
   if (filter.firstSeenAfterMs !== undefined) query = query.where('firstSeenMs', '>=', filter.firstSeenAfterMs);
   if (filter.ids?.length) query = query.where('id', 'in', [...filter.ids]);
   if (few !== null) return query.where(sql<boolean>`${sql.ref('id')} in (${few.length === 0 ? sql`null` : sql.join(few)})`);
