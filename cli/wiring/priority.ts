@@ -1,15 +1,18 @@
 /** Who goes first when there are more threads than cores: the gateway's, because a client waits for it. Linux only; elsewhere nothing happens. */
 import { readdirSync, readlinkSync } from 'node:fs';
-import { setPriority } from 'node:os';
+import { getPriority, setPriority } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
 
-/** Of nice(2): about a third of the share of the gateway's thread where both want one core, all of it where nobody else wants it. */
+/** Added to the nice(2) value of the gateway's thread: about a third of its share where both want one core, all of it where nobody else wants it. */
 const BEHIND = 5;
+const LAST = 19;
+/** The main thread, which is the gateway's, has the id of the process. */
+const behindGateway = (): number => Math.min(LAST, getPriority(process.pid) + BEHIND);
 
 /** Puts the calling thread behind the gateway's: engine, admin and sensor may be late, an answer may not. */
 export function yieldToGateway(): void {
   // A link that names the calling thread: proc(5).
-  quietly(() => setPriority(Number(readlinkSync('/proc/thread-self').split('/').at(-1)), BEHIND));
+  quietly(() => setPriority(Number(readlinkSync('/proc/thread-self').split('/').at(-1)), behindGateway()));
 }
 
 /**
@@ -25,7 +28,7 @@ export function helperThreads(): { yield(): void } {
   return {
     yield() {
       setFlagsFromString('--no-parallel-scavenge');
-      for (const task of tasks) if (task !== process.pid) quietly(() => setPriority(task, BEHIND));
+      for (const task of tasks) if (task !== process.pid) quietly(() => setPriority(task, behindGateway()));
     },
   };
 }
