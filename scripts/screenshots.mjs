@@ -17,7 +17,7 @@ const PAGES = [
   ['inventory', '/inventory?sort=-risk'],
   ['endpoint', '/inventory?sort=-risk', '.row a'],
   ['issues', '/issues'],
-  ['issue', '/issues', '.row a'],
+  ['issue', '/issues?search=secret', '.row a'],
   ['actors', '/actors'],
   ['actor', '/actors', '.row a'],
   ['blocklist', '/blocklist'],
@@ -44,7 +44,7 @@ const MORE = [
     `settings-${tab}`,
     `/settings?tab=${tab}`,
   ]),
-  ['exchange', '/issues', '.row a', 'exchange'],
+  ['exchange', '/issues?search=secret', '.row a', 'exchange'],
   ['no-such-page', '/nowhere'],
 ];
 /** The demo needs this long until its attacker has shown what he does. */
