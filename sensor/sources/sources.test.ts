@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, request } from 'node:http';
+import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -244,6 +245,14 @@ t.test('what is wrong with a file is said in one line', async (t) => {
 
 const vxlanSource = (): UdpMirrorSource => new UdpMirrorSource('vxlan', { host: '127.0.0.1', port: 0, now: () => 1 });
 
+function isInstalled(name: string): boolean {
+  try {
+    return createRequire(import.meta.url).resolve(name) !== '';
+  } catch {
+    return false;
+  }
+}
+
 t.test('sources keep their contract', async (t) => {
   t.test('pcap', async (t) => {
     const file = fileOf('contract.pcap', plain);
@@ -260,21 +269,24 @@ t.test('sources keep their contract', async (t) => {
       await sourceContract(t, { open: async () => ({ source, send, close: async () => void socket.close() }) });
     });
   }
-  t.test('tcpdump', async (t) => {
-    const server = createServer((_, response) => response.end('x')).listen(0, '127.0.0.1');
-    await new Promise((resolve) => server.once('listening', resolve));
-    const { port } = server.address() as AddressInfo;
-    const send = (): Promise<void> =>
-      new Promise((resolve) => request({ port, agent: false }, (response) => response.resume().on('close', () => resolve())).end());
-    await sourceContract(t, {
-      open: async () => ({
-        source: new TcpdumpSource({ interface: 'lo', filter: `tcp port ${port}` }),
-        send,
-        close: async () => void server.close(),
-      }),
-      tries: 100,
+  const live = { tcpdump: TcpdumpSource, cap: CapSource };
+  for (const [driver, Source] of Object.entries(live))
+    t.test(driver, { skip: driver === 'cap' && !isInstalled('cap') ? 'the optional package cap is not installed' : false }, async (t) => {
+      const server = createServer((_, response) => response.end('x')).listen(0, '127.0.0.1');
+      await new Promise((resolve) => server.once('listening', resolve));
+      const { port } = server.address() as AddressInfo;
+      const send = (): Promise<void> =>
+        new Promise((resolve) => request({ port, agent: false }, (response) => response.resume().on('close', () => resolve())).end());
+      await sourceContract(t, {
+        open: async () => ({
+          source: new Source({ interface: 'lo', filter: `tcp port ${port}` }),
+          send,
+          close: async () => void server.close(),
+        }),
+        // A child of a loaded machine takes its time.
+        tries: 400,
+      });
     });
-  });
 });
 
 t.test('garbage on a mirror port is counted', async (t) => {
@@ -326,7 +338,7 @@ t.test('live sources say why they cannot', async (t) => {
   );
   chmodSync(forbidden, 0o755);
   await rejects(new TcpdumpSource({ interface: 'lo', program: forbidden }), 'SENSOR_NO_PERMISSION', /no permission to capture on lo/);
-  await rejects(new CapSource({ interface: 'lo' }), 'SENSOR_NO_CAP', /optional package cap is not installed/);
+  if (!isInstalled('cap')) await rejects(new CapSource({ interface: 'lo' }), 'SENSOR_NO_CAP', /optional package cap is not installed/);
 });
 
 function sensorOf(sources: readonly SourceOptions[]): { sensor: ReturnType<typeof createSensor>; found: Exchange[] } {
@@ -379,7 +391,7 @@ t.test('the sensor hears loopback live, and a mirror, and counts', async (t) => 
     [
       ['live', 'running', null],
       ['pcap', 'ended', null],
-      ['live', /waiting|running/, 'SENSOR_NO_INTERFACE'],
+      ['live', /waiting|starting/, 'SENSOR_NO_INTERFACE'],
     ],
   );
   t.ok(sources[2].restarts > 0, 'is tried again');
@@ -507,9 +519,7 @@ t.test('workers give the same exchanges', async (t) => {
     return { lines: lines.toSorted(), counters: summary.counters };
   };
   const alone = await read(1);
-  const shared = await read(2);
-  const many = await read(4);
-  t.same(many.lines, alone.lines);
+  const shared = await read(3);
   t.equal(alone.lines.length, 200);
   t.same(shared.lines, alone.lines);
   t.same(shared.counters, alone.counters, 'and the same counters');
