@@ -1,7 +1,7 @@
 /**
  * Test support: worlds of unlike structure. `TUNING` are the ones thresholds were chosen on; `KEPT_BACK` were only run afterwards.
  */
-import { base62, hex, type Json, jwt, type Resource, uuid, type World } from './kit.js';
+import { base62, hex, type Json, jwt, type Resource, uuid, type World } from './world.js';
 
 const bearer = (token: string): Record<string, string> => ({ authorization: `Bearer ${token}` });
 const opaque =

@@ -1,0 +1,129 @@
+/** Test support: how a world is declared (users, credentials, resources, shapes of answers), and the seeded dice and ids that worlds are made with. */
+import { createHash, createHmac } from 'node:crypto';
+
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+
+export class Dice {
+  #state: number;
+  constructor(seed: string) {
+    this.#state = createHash('sha256').update(seed).digest().readUInt32LE(0);
+  }
+  /** Mulberry32. */
+  next(): number {
+    this.#state = (this.#state + 0x6d2b79f5) | 0;
+    let t = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  }
+  int(n: number): number {
+    return Math.floor(this.next() * n);
+  }
+  range(a: number, b: number): number {
+    return a + this.int(b - a + 1);
+  }
+  chance(p: number): boolean {
+    return this.next() < p;
+  }
+  pick<T>(list: readonly T[]): T {
+    return list[this.int(list.length)];
+  }
+  sample<T>(list: readonly T[], n: number): T[] {
+    const rest = [...list];
+    const out: T[] = [];
+    while (out.length < n && rest.length > 0) out.push(rest.splice(this.int(rest.length), 1)[0]);
+    return out;
+  }
+}
+
+export const hex = (text: string, n: number): string => createHash('sha256').update(text).digest('hex').slice(0, n);
+export const uuid = (text: string): string => hex(text, 32).replace(/^(.{8})(.{4}).(.{3})(.{4})(.{12}).*$/, '$1-$2-4$3-$4-$5');
+export const base62 = (text: string, n: number): string =>
+  [...createHash('sha256').update(text).digest()]
+    .map((byte) => '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'[byte % 62])
+    .join('')
+    .slice(0, n);
+export const jwt = (claims: Json): string => {
+  const head = `${Buffer.from('{"alg":"HS256"}').toString('base64url')}.${Buffer.from(JSON.stringify(claims)).toString('base64url')}`;
+  return `${head}.${createHmac('sha256', 'world').update(head).digest('base64url')}`;
+};
+
+export interface User {
+  readonly serial: number;
+  readonly id: string;
+  readonly name: string;
+  readonly email: string;
+  readonly group: string;
+  readonly role: 'user' | 'staff';
+  readonly ip: string;
+  token: string;
+  tokens: number;
+}
+
+export interface Thing {
+  readonly id: string;
+  readonly resource: string;
+  owner: User;
+  /** Second party: seller, recipient, doctor. */
+  readonly other: User | null;
+  readonly group: string;
+  readonly grants: Set<User>;
+  readonly serial: number;
+  status: string;
+}
+
+/** One request form: template with `{id}` for the object and `{owner}` for its owner's (or group's) id in path; other places by `in`. */
+export interface Form {
+  readonly method: string;
+  readonly template: string;
+  readonly in?: 'path' | 'query' | 'header' | 'body';
+  readonly name?: string;
+  readonly body?: (thing: Thing | null, dice: Dice) => Json;
+  /** Answer: the object, a list, `{}`-like acknowledgement, or nothing. */
+  readonly answers?: 'one' | 'ack' | 'nothing';
+  /** Several ids at once: `ids=a,b` or `{ ids: [a, b] }`. */
+  readonly many?: boolean;
+}
+
+export interface Resource {
+  readonly name: string;
+  readonly id: (serial: number, owner: User, seed: string) => string;
+  readonly per: readonly [number, number];
+  /** Who may read besides owner and grantees. */
+  readonly reads: 'owner' | 'group' | 'public';
+  readonly hasOther?: boolean;
+  readonly view: (thing: Thing) => Json;
+  readonly list?: string;
+  readonly listGroup?: string;
+  readonly listShared?: string;
+  readonly listAll?: string;
+  readonly listPublic?: string;
+  readonly open: readonly Form[];
+  readonly write: readonly Form[];
+  readonly create?: Form;
+  readonly share?: Form;
+  readonly transfer?: Form;
+  readonly numericId?: boolean;
+}
+
+export interface World {
+  readonly name: string;
+  readonly users: number;
+  readonly groups: number;
+  readonly staff: number;
+  readonly userId: (serial: number, seed: string) => string;
+  readonly groupId: (n: number) => string;
+  readonly token: (user: User, n: number, seed: string) => string;
+  readonly credential: (token: string) => Record<string, string>;
+  /** Share of sessions that begin with a sign-in. */
+  readonly signIn: {
+    readonly template: string;
+    readonly share: number;
+    readonly body: (user: User) => Json;
+    readonly answer: (user: User, token: string) => { readonly body: Json; readonly headers?: Record<string, string> };
+  };
+  readonly refresh?: { readonly template: string; readonly answer: (token: string) => Json };
+  readonly me?: { readonly template: string; readonly answer: (user: User) => Json };
+  readonly one: (resource: string, body: Json) => Json;
+  readonly many: (resource: string, body: readonly Json[]) => Json;
+  readonly resources: readonly Resource[];
+}
