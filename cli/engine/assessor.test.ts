@@ -1,6 +1,5 @@
 import t from 'tap';
 import { endpointRef, headersOf, type Observation } from '../../exchange/index.js';
-import { DetectorWatch } from '../../learning/index.js';
 import { Classifier, compilePolicies, dataTypes, loadLibrary, readExchange } from '../../policies/index.js';
 import { exchangeOf } from '../../test/support/exchange.js';
 import { Assessor } from './assessor.js';
@@ -9,7 +8,6 @@ const set = compilePolicies(loadLibrary());
 const classifier = Classifier.of(dataTypes);
 const assessor = (): Assessor =>
   new Assessor({
-    detectors: new DetectorWatch(),
     policies: () => set,
     actorScore: () => 0,
     tagsOf: () => [],
@@ -77,7 +75,7 @@ t.test('what is true of every answer of a service is told once a minute, an atta
     const one = assessor();
     const found = exchanges.flatMap(([atMs, given]) => {
       const seen = observation(1.7e12 + atMs, given);
-      return one.assess(seen, null, null, readExchange(seen.exchange, classifier)).findings;
+      return one.assess(seen, null, [], readExchange(seen.exchange, classifier)).findings;
     });
     t.equal(found.length, expected, `${name}: ${found.map(({ title }) => title).join(' | ')}`);
   }

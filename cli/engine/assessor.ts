@@ -1,4 +1,4 @@
-/** The second look at an exchange, after what it taught has gone out: detectors, and the rules that did not run inline. */
+/** The second look at an exchange, after what it taught has gone out: the rules that did not run inline, and what is made of it all. */
 import type { GeoReader } from '../../attackers/index.js';
 import {
   type AccessVerdict,
@@ -11,7 +11,6 @@ import {
   type Phase,
   type Principal,
 } from '../../exchange/index.js';
-import type { DetectorWatch } from '../../learning/index.js';
 import {
   type Anomaly,
   type Decision,
@@ -34,7 +33,6 @@ const CREDENTIAL_FLAW_EVERY_MS = 3_600_000;
 const HEADER_FLAW_EVERY_MS = 60_000;
 
 export interface AssessorParts {
-  readonly detectors: DetectorWatch;
   readonly policies: () => FullPolicySet;
   readonly actorScore: (id: string) => number;
   readonly tagsOf: (endpointId: string) => readonly string[];
@@ -58,11 +56,10 @@ export class Assessor {
 
   constructor(private readonly parts: AssessorParts) {}
 
-  /** `reading`: what was read of the exchange when it was learned. */
-  assess(observation: Observation, access: AccessVerdict | null, known: Finding | null, reading: ExchangeReading): Assessment {
+  /** `known`: what ownership and detectors said; `reading`: what was read of the exchange when it was learned. */
+  assess(observation: Observation, access: AccessVerdict | null, known: readonly Finding[], reading: ExchangeReading): Assessment {
     const { exchange, endpoint } = observation;
-    const raised = known === null ? [] : [known];
-    raised.push(...this.parts.detectors.observe(observation, access));
+    const raised = [...known];
     const { acts, blockActor } = this.evaluate(exchange, observation, access, raised, reading);
     raised.push(...findingsOfActs([...exchange.outcome.acts, ...acts], exchange, endpoint));
     return {

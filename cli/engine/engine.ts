@@ -83,7 +83,8 @@ const isSmall = ({ request, response }: Exchange): boolean =>
 interface Learned extends Waits {
   readonly observation: Observation;
   readonly access: AccessVerdict | null;
-  readonly finding: Finding | null;
+  /** What ownership and detectors said. */
+  readonly raised: readonly Finding[];
   readonly reading: ExchangeReading;
 }
 
@@ -257,9 +258,9 @@ export class Engine {
     if (learned !== null) this.attempt(learned.observation.exchange, () => this.assess(learned));
   }
 
-  private assess({ observation, access, finding, reading }: Learned): void {
+  private assess({ observation, access, raised, reading }: Learned): void {
     const { exchange, endpoint, dataHits } = observation;
-    const { findings, blockActor, wouldBlock } = this.assessor.assess(observation, access, finding, reading);
+    const { findings, blockActor, wouldBlock } = this.assessor.assess(observation, access, raised, reading);
     if (blockActor !== null) this.events.blockActor(exchange, blockActor);
     if (wouldBlock) this.extra.wouldBlock(exchange, endpoint.id);
     for (const one of findings) {
@@ -282,7 +283,7 @@ export class Engine {
   }
 
   private learn(exchange: Exchange, lagMs: number, nowMs: number): void {
-    const { inventory, ownership, actors, hits, classifier } = this.parts;
+    const { inventory, ownership, detectors, actors, hits, classifier } = this.parts;
     const { blockId, acts, incidentId } = exchange.outcome;
     if (exchange.outcome.phase === 'connection' && blockId !== undefined) {
       this.learnBlocked(exchange, blockId);
@@ -301,22 +302,34 @@ export class Engine {
     actors.observe(observation);
     this.actorDeltas.observed(observation);
     if (blockId !== undefined) hits.record(readBlockName(blockId), `${endpoint.method} ${endpoint.template}`, exchange.startedAtMs);
+    // What somebody does over time is only seen by who sees all of it: detectors do not wait for the second look, which may be left out.
+    const raised = [...(finding === null ? [] : [finding]), ...detectors.observe(observation, verdict)];
     this.waiting.add({
       observation,
       access: verdict,
-      finding,
+      raised,
       reading,
       subjects: [`endpoint ${endpoint.id} ${exchange.response?.status ?? 0}`, `${actor.kind} ${actor.value}`],
-      mustRun: finding !== null || acts.length > 0 || incidentId !== undefined,
+      mustRun: raised.length > 0 || acts.length > 0 || incidentId !== undefined,
     });
   }
 
   /** What is passed over while too much arrives: endpoint, actor and baselines are right, nothing is read of the answer. */
   private count(exchange: Exchange): void {
-    const { inventory, actors } = this.parts;
+    const { inventory, detectors, actors, classifier } = this.parts;
     const observation = inventory.observe(exchange, [], { ...bodiesOf(exchange), response: () => undefined });
     actors.observe(observation);
     this.actorDeltas.observed(observation);
+    const raised = detectors.observe(observation, null);
+    if (raised.length > 0)
+      this.waiting.add({
+        observation,
+        access: null,
+        raised,
+        reading: readExchange(exchange, classifier(), null),
+        subjects: [],
+        mustRun: true,
+      });
   }
 
   /** What the blocklist stopped is counted and kept for the actor, but teaches nothing about the API. */

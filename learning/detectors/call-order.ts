@@ -22,6 +22,12 @@ export const callOrder: Detector<State> = {
   start: () => ({ uses: 0, callers: newDistinct(), steps: new Map() }),
   keepAt: (state) => growth(state.uses),
   common: NOTHING_SHARED,
+  rename(state, from, to) {
+    const times = state.steps.get(from);
+    if (times === undefined) return;
+    state.steps.delete(from);
+    state.steps.set(to, times + (state.steps.get(to) ?? 0));
+  },
   observe(state, { exchange, endpoint, before, actor }, settings) {
     const done = new Set(before);
     let skipped: [string, number] | null = null;

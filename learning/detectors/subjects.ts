@@ -52,6 +52,11 @@ export class Subjects {
     return renamed;
   }
 
+  *all(): Generator<Remembered> {
+    yield* this.young.values();
+    yield* this.old.values();
+  }
+
   private make(key: string): Remembered {
     const one: Remembered = { key, states: [], kept: null, trail: null };
     this.insert(one);

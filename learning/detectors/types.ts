@@ -30,6 +30,8 @@ export interface Detector<S, C = null> {
   start(): S;
   /** A number that changes when the state is worth keeping again: with each step of what is grave, seldom for what only grows. Left out: not kept. */
   keepAt?(state: S, settings: Settings): number;
+  /** An endpoint goes on under another id: where states name endpoints. */
+  rename?(state: S, from: string, to: string): void;
   /** What all subjects share, and when to keep it. */
   readonly common: Common<C>;
   /** Changes the states; says what is wrong, if anything. */

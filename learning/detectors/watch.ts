@@ -13,6 +13,7 @@ interface Running {
   readonly concerns: (watched: Watched) => boolean;
   /** Looks at one exchange; `keep` hears that the subject's state is worth keeping. */
   readonly observe: (watched: Watched, subject: Remembered) => Finding | null;
+  readonly rename: ((state: unknown, from: string, to: string) => void) | null;
   readonly commonKeepAt: (() => number) | null;
   readonly common: () => unknown;
   readonly restoreCommon: (saved: unknown) => void;
@@ -59,7 +60,7 @@ export class DetectorWatch {
     const numbers = Object.entries(override).filter((one): one is [string, number] => typeof one[1] === 'number');
     const settings = Object.freeze({ ...detector.settings, ...Object.fromEntries(numbers) });
     const number = this.#running.length;
-    const { keepAt } = detector;
+    const { keepAt, rename } = detector;
     const { keepAt: commonKeepAt } = detector.common;
     let common = detector.common.start();
     this.#running.push({
@@ -81,6 +82,7 @@ export class DetectorWatch {
         }
         return finding;
       },
+      rename: rename === undefined ? null : (state, from, to) => rename(state as S, from, to),
       commonKeepAt: commonKeepAt === undefined ? null : () => commonKeepAt(common),
       common: () => common,
       restoreCommon: (saved) => {
@@ -118,6 +120,14 @@ export class DetectorWatch {
 
   /** An endpoint goes on under another template: what is remembered of it goes with it. */
   rename(from: EndpointRef, to: EndpointRef): void {
+    for (const { trail } of this.#subjects.actor.all()) {
+      if (trail === null) continue;
+      for (let at = 0; at < trail.length; at++) if (trail[at] === from.id) trail[at] = to.id;
+    }
+    for (const [number, one] of this.#running.entries()) {
+      if (one.rename === null) continue;
+      for (const { states } of this.#subjects[one.of].all()) if (states[number] !== undefined) one.rename(states[number], from.id, to.id);
+    }
     const before = this.#subjects.endpoint.find(from.id);
     if (before === null) return;
     this.#forget('endpoint', before);
