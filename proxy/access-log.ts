@@ -22,7 +22,7 @@ interface Block {
  * stalls, lines are dropped and counted.
  */
 export class AccessLogFile implements AccessLogSink {
-  private buffer = Buffer.allocUnsafe(BUFFER_BYTES);
+  private buffer: Buffer = Buffer.allocUnsafe(BUFFER_BYTES);
   private used = 0;
   private readonly queue: Block[] = [];
   /** Written out, free for the next lines. */
