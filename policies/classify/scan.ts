@@ -3,24 +3,8 @@
  * up. Strings are only built for candidates. Every step looks at a bounded number of bytes around it, so the cost is linear in the input.
  */
 import type { ScannerName } from '../data-types/index.js';
-import {
-  ALNUM,
-  ALPHABETS,
-  AT,
-  CHAIN,
-  CLASS,
-  COARSE,
-  DASH,
-  DIGIT,
-  DOT,
-  GLUE,
-  LETTER,
-  LOWER,
-  OUTLINE,
-  START,
-  step,
-  TRIGGER,
-} from './bytes.js';
+import { ALNUM, AT, CHAIN, CLASS, COARSE, DASH, DIGIT, DOT, GLUE, LETTER, LOWER, OUTLINE, START, step, TRIGGER } from './bytes.js';
+import { isDateTime, isHexRun, isPlaceholder, outlineOf } from './forms.js';
 import { HintReader } from './hints.js';
 import {
   scanAssignment,
@@ -68,16 +52,6 @@ const AGAINST_COST = 0.3;
 
 /** Readings that policies act on are at least this sure. */
 const LEAST_SURE = 0.5;
-/** `2026-03-04T05:06`: zero for a digit. */
-const DATE_TIME = new Uint8Array(16);
-for (const [at, byte] of [
-  [4, 0x2d],
-  [7, 0x2d],
-  [10, 0x54],
-  [13, 0x3a],
-])
-  DATE_TIME[at] = byte; // prettier-ignore
-
 /** Buffer with the slice methods that Node's typings leave out; `toString` with a range costs three times as much on short ranges. */
 type SlicingBuffer = Buffer & { latin1Slice(start: number, end: number): string; utf8Slice(start: number, end: number): string };
 const slicing = (bytes: Uint8Array): SlicingBuffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength) as SlicingBuffer;
@@ -446,45 +420,4 @@ export class Scan {
     for (const type of hint.types) this.#stamps[type] = this.#stamp;
     return hint.against;
   }
-}
-
-function outlineOf(bytes: Uint8Array, start: number, end: number): number {
-  let hash = START;
-  for (let at = start; at < end; at++) hash = step(hash, OUTLINE[bytes[at]]);
-  return hash;
-}
-
-const isDigit = (byte: number): boolean => (CLASS[byte] & DIGIT) !== 0;
-
-/** The whole region is a point in time (RFC 3339: `2026-03-04T05:06:07.123Z`), in which nothing is found by its form alone. */
-function isDateTime(bytes: Uint8Array, start: number, end: number): boolean {
-  if (end - start < 16 || bytes[start + 10] !== 0x54) return false;
-  for (let i = 0; i < 16; i++) {
-    const wanted = DATE_TIME[i];
-    if (wanted === 0 ? !isDigit(bytes[start + i]) : bytes[start + i] !== wanted) return false;
-  }
-  let at = start + 16;
-  if (bytes[at] === 0x3a && isDigit(bytes[at + 1]) && isDigit(bytes[at + 2])) at += 3;
-  if (bytes[at] === 0x2e)
-    do at++;
-    while (at < end && isDigit(bytes[at]));
-  if (at < end && bytes[at] === 0x5a) at++;
-  else if (at < end && (bytes[at] === 0x2b || bytes[at] === 0x2d)) {
-    at += 3;
-    if (bytes[at] === 0x3a) at++;
-    at += 2;
-  }
-  return at === end;
-}
-
-function isHexRun(bytes: Uint8Array, start: number, end: number): boolean {
-  for (let i = start; i < end; i++) if (ALPHABETS.hex[bytes[i]] === 0) return false;
-  return true;
-}
-
-/** Values that stand where a value was, or will be: masks, templates, nothing. */
-export function isPlaceholder(text: string): boolean {
-  return /^(?:null|undefined|none|nil|true|false|n\/?a|unknown|redacted|hidden|masked|removed|secret|changeme|example|string|test|todo)$|\*{3}|•{2}|^\W*redacted|^[xX*#.\-\s]+$|^[$<{%[(].*[>})%\]]$|^\$/i.test(
-    text,
-  );
 }
