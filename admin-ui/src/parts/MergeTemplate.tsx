@@ -62,7 +62,7 @@ export function MergeTemplate({ endpoint, close }: { readonly endpoint: Endpoint
     <Modal opened size="lg" onClose={close} title="Make several endpoints one" closeButtonProps={{ 'aria-label': 'Close' }}>
       <Stack>
         <Text size="sm">
-          Press the parts of the path that differ from call to call. Everything that fits becomes one endpoint, with its history.
+          Press the parts of the path that differ from call to call. The template is pinned, and what fits it is counted there from then on.
         </Text>
         <Group gap={2} role="group" aria-label="Parts of the path">
           {segments.map((segment, at) =>
@@ -92,9 +92,9 @@ export function MergeTemplate({ endpoint, close }: { readonly endpoint: Endpoint
             return (
               <div>
                 <Text size="sm" fw={600}>
-                  {wanted === endpoint.template ? 'Nothing is merged yet' : `${inside.length} of the endpoints so far become one`}
+                  {wanted === endpoint.template ? 'Nothing is merged yet' : `${inside.length} of the endpoints so far fit it`}
                 </Text>
-                <ul className="plain-list small" aria-label="What becomes one">
+                <ul className="plain-list small" aria-label="What fits it">
                   {inside.slice(0, 12).map((one) => (
                     <li key={one.id}>
                       <Place method={one.method} template={one.template} />

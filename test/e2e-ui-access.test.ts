@@ -1,0 +1,259 @@
+/** Who may come in and what they may do, and what each page says when weir is slow, failing or away, in a real browser. */
+
+import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import path from 'node:path';
+import type { Browser, Page, Route } from 'playwright-core';
+import t from 'tap';
+import {
+  call,
+  credentials,
+  newPage,
+  open,
+  settled,
+  signedIn,
+  startBrowser,
+  violations,
+  violationsInBothSchemes,
+} from './support/browser.js';
+import { startOidcProvider } from './support/oidc.js';
+import { eventually, type RunningWeir, startDemoApi, startWeir, temporaryFolder } from './support/processes.js';
+
+t.setTimeout(400_000);
+
+let browser: Browser;
+let weir: RunningWeir;
+let admin: Page;
+/** The same address after a restart. */
+let args: readonly string[];
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => server.once('listening', resolve));
+  const { port } = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+const provider = startOidcProvider(t, { ada: ['security', 'staff'], bert: ['developers'], mallory: ['guests'] });
+t.before(async () => {
+  browser = await startBrowser(t);
+  const { issuer, clientId, clientSecret } = await provider;
+  const config = path.join(temporaryFolder(t), 'weir.yaml');
+  const oidc = { name: 'Example ID', issuer, clientId, clientSecret, roles: { security: 'admin', developers: 'viewer' } };
+  const upstream = await startDemoApi(t);
+  writeFileSync(config, JSON.stringify({ admin: { oidc }, services: [{ name: 'shop', upstreams: [upstream] }] }));
+  args = ['--config', config, '--admin-port', String(await freePort()), '--port', String(await freePort())];
+  weir = await startWeir(t, args);
+  admin = await signedIn(t, browser, weir);
+  const headers = await credentials(weir.gateway, 'alice');
+  for (const target of ['/api/orders', '/api/profile', '/debug/config'])
+    await fetch(`${weir.gateway}${target}`, { headers }).then((answer) => answer.text());
+});
+
+async function passwordSignIn(page: Page, name: string, password: string): Promise<void> {
+  await page.getByRole('textbox', { name: 'Name' }).fill(name);
+  await page.getByRole('textbox', { name: 'Password' }).fill(password);
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+}
+
+t.test('with a password: wrong, right, out again; each role sees what it may do, and the server agrees', async (t) => {
+  await admin.goto(`${weir.admin}/settings?tab=users`);
+  for (const [name, role] of [
+    ['vera', 'viewer'],
+    ['anna', 'analyst'],
+  ] as const) {
+    await admin.getByRole('button', { name: 'Add a user' }).click();
+    const form = admin.getByRole('dialog');
+    await form.getByLabel('Name').fill(name);
+    await form.getByRole('combobox', { name: 'Role' }).click();
+    await admin.getByRole('option', { name: role }).click();
+    await form.getByRole('button', { name: 'Add' }).click();
+    await form.waitFor({ state: 'detached' });
+    await admin.getByRole('button', { name: `Sign-in link for ${name}` }).click();
+    const link = await admin
+      .getByRole('dialog')
+      .getByText(/\/welcome#/)
+      .textContent();
+    await admin.getByRole('dialog').getByRole('button', { name: 'Close' }).click();
+    const page = await signedIn(t, browser, { signIn: link?.trim() ?? '' });
+    await page.getByRole('link', { name: 'Set a password' }).click();
+    await page.getByRole('textbox', { name: 'New password' }).fill(`a long password of ${name}`);
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByText('Your password is set.').waitFor();
+    await page.getByRole('button', { name: `Account of ${name}` }).click();
+    await page.getByRole('menuitem', { name: 'Sign out' }).click();
+    await page.getByRole('heading', { name: 'Sign in', level: 1 }).waitFor();
+    t.same(await violations(page), []);
+    await passwordSignIn(page, name, 'something else altogether');
+    await page.getByRole('alert').filter({ hasText: 'name or password is wrong' }).waitFor();
+    await passwordSignIn(page, name, `a long password of ${name}`);
+    await page.getByRole('heading', { name: 'Settings', level: 1 }).waitFor();
+    await open(page, 'Policies');
+    t.equal(await page.getByRole('button', { name: 'New policy' }).isDisabled(), true, `${role}: no policies`);
+    t.equal(await page.getByRole('combobox', { name: /^Mode of / }).count(), 0);
+    await open(page, 'Blocklist');
+    t.equal(await page.getByRole('button', { name: 'Block', exact: true }).isDisabled(), role === 'viewer', `${role}: blocks`);
+    await open(page, 'Settings');
+    t.equal(await page.getByRole('tab', { name: 'Users' }).count(), 0);
+    t.equal(await page.evaluate(async () => (await fetch('/api/v1/users')).status), 403, 'and the server says so too');
+    const blocked = await call<{ code?: string }>(page, 'POST', '/blocks', { value: '203.0.113.7' });
+    t.equal(blocked.code, role === 'viewer' ? 'ADMIN_FORBIDDEN' : undefined, `${role}: the server on blocks`);
+  }
+});
+
+t.test('single sign-on: a role by the group, no way in without one, out when the group is gone', async (t) => {
+  const { groups } = await provider;
+  const page = await newPage(t, browser);
+  const continueAs = async (name: string) => {
+    await page.goto(weir.admin);
+    await page.getByRole('link', { name: 'Continue with Example ID' }).click();
+    await page.getByRole('link', { name }).click();
+  };
+  const signOut = async (name: string) => {
+    await page.getByRole('button', { name: `Account of ${name}` }).click();
+    await page.getByRole('menuitem', { name: 'Sign out' }).click();
+    await page.getByRole('heading', { name: 'Sign in', level: 1 }).waitFor();
+  };
+  await continueAs('ada');
+  await page.getByRole('heading', { name: 'Overview', level: 1 }).waitFor();
+  await page.goto(`${weir.admin}/settings?tab=users`);
+  await page.getByRole('row').filter({ hasText: 'ada@example.com' }).getByText('single sign-on').waitFor();
+  await signOut('ada');
+  await continueAs('bert');
+  await page.getByRole('heading', { name: 'Overview', level: 1 }).waitFor();
+  await open(page, 'Policies');
+  t.equal(await page.getByRole('button', { name: 'New policy' }).isDisabled(), true, 'a viewer');
+  await signOut('bert');
+  await continueAs('mallory');
+  await page.getByText('None of your groups may use weir.').waitFor();
+  t.same(await violations(page), []);
+  groups.set('ada', ['developers']);
+  await continueAs('ada');
+  await page.getByRole('heading', { name: 'Overview', level: 1 }).waitFor();
+  t.match(await call(page, 'GET', '/session'), { name: 'ada', role: 'viewer' }, 'the role follows the group at the next sign-in');
+  await page.goto(`${weir.admin}/api/v1/session/oidc/callback?code=stolen&state=x`);
+  await page.getByText('This sign-in was not begun on this page.').waitFor();
+});
+
+/** Every page, with what stands on it once it has its data. */
+async function pages(): Promise<readonly (readonly [string, string | RegExp])[]> {
+  const first = async (list: string) =>
+    eventually(`something in ${list}`, async () => (await call<{ items: { id: string }[] }>(admin, 'GET', list)).items[0]?.id);
+  const scan = await call<{ id: string }>(admin, 'POST', '/scans', { name: 'One', service: 'shop', definition: { tests: ['none'] } });
+  const run = await call<{ id: string }>(admin, 'POST', `/scans/${scan.id}/runs`, {});
+  const endpoint = await first('/endpoints');
+  return [
+    ['/', 'Requests over time'],
+    ['/inventory', '/api/orders'],
+    [`/inventory/${endpoint}`, 'Why this risk:'],
+    [`/inventory/${endpoint}?tab=data`, /No sensitive data seen here|First seen/],
+    [`/inventory/${endpoint}?tab=callers`, 'Exchanges kept'],
+    [`/inventory/${endpoint}?tab=why`, 'Merge with others'],
+    ['/issues', /^\d+ rows?/],
+    [`/issues/${await first('/issues')}`, 'What happened'],
+    ['/actors', /^\d+ rows?/],
+    [`/actors/${encodeURIComponent(await first('/actors'))}`, 'Why this score'],
+    ['/blocklist', /^Whom$|Nobody is blocked/],
+    ['/blocklist?tab=allow', 'The allowlist is empty'],
+    ['/blocklist?tab=feeds', 'No feed yet'],
+    ['/policies', /^\d+ rows?/],
+    ['/policies/debug-headers', 'Cases'],
+    ['/policies/new', 'Cases'],
+    ['/scans', 'Run now'],
+    ['/scans?tab=runs', /^\d+ rows?/],
+    ['/scans?tab=tests', /^\d+ rows?/],
+    ['/scans?tab=contexts', 'No identity yet'],
+    ['/scans/new', 'As whom'],
+    [`/scans/runs/${run.id}`, 'Started by'],
+    ['/sources', 'Gateways, sensors and engines'],
+    [`/exchanges/${await first('/exchanges')}`, 'Request id'],
+    ['/reports', 'What it is about'],
+    ['/settings?tab=account', 'Set a password'],
+    ['/settings?tab=users', 'May sign in'],
+    ['/settings?tab=tokens', 'No token yet'],
+    ['/settings?tab=data-types', 'Sensitivity'],
+    ['/settings?tab=integrations', 'Webhook'],
+    ['/settings?tab=redaction', 'What is masked before it is written'],
+    ['/settings?tab=retention', 'How long things are kept'],
+    ['/settings?tab=audit', /^\d+ rows?/],
+  ];
+}
+
+/** Tabs at once: most of the time they wait. */
+const AT_ONCE = 4;
+async function eachPage(
+  list: readonly (readonly [string, string | RegExp])[],
+  visit: (page: Page, address: string, text: string | RegExp) => Promise<void>,
+) {
+  const queue = [...list];
+  const storageState = await admin.context().storageState();
+  await Promise.all(
+    Array.from({ length: AT_ONCE }, async () => {
+      // A window of its own: tabs behind another stand still.
+      const page = await newPage(t, browser, { storageState });
+      for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+        const [address, text] = next;
+        await visit(page, address, text).catch((error: Error) => {
+          throw new Error(`${address}: ${error.message}`);
+        });
+      }
+      await page.close();
+    }),
+  );
+}
+
+const ready = (page: Page, text: string | RegExp) => page.locator('main').getByText(text).first().waitFor();
+
+t.test('each page says when weir is slow, fails or is away; afterwards it is whole, and fit for assistive technology', async (t) => {
+  await eachPage(await pages(), async (page, address, text) => {
+    const held: Route[] = [];
+    let answer: ((route: Route) => Promise<void>) | null = null;
+    const isOwn = (url: URL) => url.pathname.startsWith('/api/v1/') && !/\/(?:session|live)$/.test(url.pathname);
+    const treat = async (route: Route) => {
+      if (answer === null) held.push(route);
+      else await answer(route);
+    };
+    await page.route(isOwn, treat);
+    await page.goto(`${weir.admin}${address}`);
+    // The account of the person who is signed in is known already, and a form needs nothing to be filled in.
+    const asks = !/account|policies\/new/.test(address);
+    const main = page.locator('main');
+    if (asks && !address.startsWith('/scans/new'))
+      await main
+        .getByText(/^This takes longer than usual/)
+        .first()
+        .waitFor();
+    answer = (route) => route.fulfill({ status: 500, body: 'out of order' });
+    for (const route of held.splice(0)) await answer(route);
+    if (asks) {
+      await main.getByRole('alert').filter({ hasText: 'weir could not do this' }).first().waitFor();
+      answer = (route) => route.abort();
+      await main.getByRole('button', { name: 'Try again' }).first().click();
+      await main.getByRole('alert').filter({ hasText: 'weir is away' }).first().waitFor();
+    }
+    await page.unroute(isOwn, treat);
+    await eventually(`${address} to be whole again`, async () => {
+      const again = main.getByRole('button', { name: /Try again/ });
+      if ((await again.count()) > 0) await again.first().click({ timeout: 1_000 });
+      return (await again.count()) === 0;
+    });
+    await ready(page, text);
+    t.same(await violationsInBothSchemes(page), [], `${address}: no serious flaw for assistive technology`);
+  });
+});
+
+t.test('weir is restarted: an open page says that it is away, and goes on by itself', async (t) => {
+  await open(admin, 'Inventory');
+  await admin.getByRole('link', { name: '/api/orders' }).first().waitFor();
+  await weir.stop();
+  await admin.getByRole('alert').filter({ hasText: 'weir is away' }).first().waitFor();
+  t.equal(await admin.getByRole('link', { name: '/api/orders' }).first().isVisible(), true, 'what it knew last is still there');
+  weir = await startWeir(t, args, weir.data);
+  await admin.getByRole('alert').filter({ hasText: 'weir is away' }).first().waitFor({ state: 'detached' });
+  await admin.getByText('live', { exact: true }).waitFor();
+  await fetch(`${weir.gateway}/api/products`, { headers: await credentials(weir.gateway, 'alice') });
+  await admin.getByRole('link', { name: '/api/products' }).first().waitFor();
+  await settled(admin);
+  t.pass('told of what is new again, without a reload');
+});

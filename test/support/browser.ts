@@ -1,0 +1,130 @@
+/** Chromium over the admin pages: a signed-in page that reports what must never happen, and what tests ask of pages again and again. */
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import type { Test } from 'tap';
+import { eventually, type RunningWeir } from './processes.js';
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+export const PATIENCE_MS = 12_000;
+
+/** One browser for a file of tests; it ends with the file. */
+export async function startBrowser(t: Test): Promise<Browser> {
+  const browser = await chromium.launch({
+    executablePath: '/usr/bin/chromium',
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+      '--no-first-run',
+    ],
+  });
+  t.teardown(() => browser.close());
+  return browser;
+}
+
+/** A page with a session of its own. Anything it throws, and any style or script that its content policy refuses, fails the test. */
+export async function newPage(t: Test, browser: Browser, options: BrowserContextOptions = {}): Promise<Page> {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, reducedMotion: 'reduce', ...options });
+  t.teardown(() => context.close());
+  return watched(t, await context.newPage());
+}
+
+/** See `newPage`; for further tabs of a session. */
+export function watched(t: Test, page: Page): Page {
+  page.setDefaultTimeout(PATIENCE_MS);
+  page.on('pageerror', (error) => t.fail(`the page threw: ${error.message}`));
+  page.on('console', (message) => {
+    if (message.text().includes('Content Security Policy'))
+      t.fail(`${message.text()} at ${message.location().url}:${message.location().lineNumber}:${message.location().columnNumber}`);
+  });
+  return page;
+}
+
+/** Signed in by the link that weir printed. */
+export async function signedIn(t: Test, browser: Browser, weir: Pick<RunningWeir, 'signIn'>): Promise<Page> {
+  const page = await newPage(t, browser);
+  await page.goto(weir.signIn);
+  await page.getByRole('heading', { name: 'Overview', level: 1 }).waitFor();
+  return page;
+}
+
+/** Goes to a page by the navigation, as people do. */
+export async function open(page: Page, name: string): Promise<void> {
+  await page.getByRole('navigation').getByRole('link', { name, exact: true }).click();
+  await page.getByRole('heading', { name, level: 1 }).waitFor();
+}
+
+/** Evaluated in the page. What turns for ever, such as a spinner of a button, is no movement that ends. */
+const STILL = `!document.body.textContent.includes('Loading …') &&
+  document.getAnimations().every((one) => one.playState !== 'running' || one.effect?.getComputedTiming().iterations === Infinity)`;
+
+/** Waits until nothing on the page loads or moves: a half faded dialog has half its contrast. */
+export async function settled(page: Page): Promise<void> {
+  await eventually('the page to settle', () => page.evaluate<boolean>(STILL));
+}
+
+/** Serious violations of WCAG on the page once it stands still; of one rule where one is named. */
+export async function violations(page: Page, rule?: string): Promise<readonly string[]> {
+  await settled(page);
+  return page.evaluate(
+    async ([source, rule]) => {
+      // The policy of the page forbids added script elements; what the debugger evaluates is no such thing.
+      const run = new Function('options', `${source}; return globalThis.axe.run(document, options)`);
+      const options = { resultTypes: ['violations'], ...(rule === null ? {} : { runOnly: { type: 'rule', values: [rule] } }) };
+      const found = (await run(options)) as { violations: { id: string; impact: string; nodes: { html: string }[] }[] };
+      return found.violations
+        .filter((one) => one.impact === 'serious' || one.impact === 'critical')
+        .map((one) => `${one.id}: ${one.nodes[0]?.html.slice(0, 160)}`);
+    },
+    [AXE, rule ?? null] as const,
+  );
+}
+
+/** Serious violations in dark and in light: the colours in both, the rest once. */
+export async function violationsInBothSchemes(page: Page): Promise<readonly string[]> {
+  const found: string[] = [];
+  for (const [colorScheme, rule] of [['dark', 'color-contrast'] as const, ['light', undefined] as const]) {
+    await page.emulateMedia({ colorScheme });
+    const isShown = `document.documentElement.dataset.mantineColorScheme === '${colorScheme}'`;
+    await eventually(`the page in ${colorScheme}`, () => page.evaluate<boolean>(isShown));
+    found.push(...(await violations(page, rule)).map((one) => `${colorScheme}: ${one}`));
+  }
+  return found;
+}
+
+/** Chooses an option of a select by its label. */
+export async function choose(page: Page, label: string | RegExp, option: string | RegExp): Promise<void> {
+  await page.getByRole('combobox', { name: label }).first().click();
+  await page.getByRole('option', { name: option, exact: typeof option === 'string' }).click();
+}
+
+/** An API call with the session of the page. */
+export async function call<T>(page: Page, method: string, path: string, body?: unknown): Promise<T> {
+  return page.evaluate(
+    async ([method, path, body]) => {
+      const { csrf } = (await (await fetch('/api/v1/session')).json()) as { csrf: string };
+      const answer = await fetch(`/api/v1${path}`, {
+        method,
+        headers: { 'x-csrf-token': csrf, ...(body === null ? {} : { 'content-type': 'application/json' }) },
+        body,
+      });
+      return answer.json();
+    },
+    [method, path, body === undefined ? null : JSON.stringify(body)] as const,
+  ) as Promise<T>;
+}
+
+async function login(gateway: string, name: string): Promise<string> {
+  const answer = await fetch(`${gateway}/api/login`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ username: name, password: `${name}-pw` }),
+  });
+  return ((await answer.json()) as { token?: string }).token ?? '';
+}
+
+/** Headers of a user of the demo shop. */
+export const credentials = async (gateway: string, name: string) => ({ authorization: `Bearer ${await login(gateway, name)}` });
