@@ -52,6 +52,8 @@ export async function createAdmin(options: AdminOptions, ports: Ports & { readon
   const streams = new Set<() => void>();
   const app = Fastify({
     logger: false,
+    // A machine that has much else to do is slow, not broken.
+    pluginTimeout: 60_000,
     ...(options.tls === undefined ? {} : { https: options.tls }),
     trustProxy: options.behindTls ? 'loopback' : false,
     genReqId: () => newId(nowMs()),
