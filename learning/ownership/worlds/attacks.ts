@@ -1,7 +1,7 @@
 /** Test support: what attackers do in a world of the kit, by kind. */
 import type { Stage } from './kit.js';
 import type { Labelled } from './replay.js';
-import type { Form, World } from './world.js';
+import type { Form, User, World } from './world.js';
 
 type Label = (scored?: boolean) => Labelled['attack'];
 interface Attack {
