@@ -1,0 +1,176 @@
+/** A day's work on the admin pages, in a real browser over one `weir up`: templates, issues, policies, scans, recordings, redaction. */
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import type { Browser, Page } from 'playwright-core';
+import t from 'tap';
+import { packageRoot } from '../exchange/index.js';
+import { call, choose, credentials, open, settled, signedIn, startBrowser, violations } from './support/browser.js';
+import { pcapOf } from './support/pcap.js';
+import { eventually, type RunningWeir, startDemoApi, startWeir, temporaryFolder } from './support/processes.js';
+
+t.setTimeout(400_000);
+
+let browser: Browser;
+let weir: RunningWeir;
+let page: Page;
+t.before(async () => {
+  browser = await startBrowser(t);
+  weir = await startWeir(t, ['--upstream', await startDemoApi(t), '--mode', 'enforce']);
+  page = await signedIn(t, browser, weir);
+  const headers = await credentials(weir.gateway, 'alice');
+  const attacks = ['/api/products/search?q=%27%20OR%201=1--', '/api/invoices?file=../../../../etc/passwd', '/api/profile', '/debug/config'];
+  const products = Array.from({ length: 8 }, (_, at) => `/api/products/${at + 1}`);
+  for (const target of ['/api/products', '/api/products/search?q=a', ...products, '/api/orders', ...attacks])
+    await fetch(`${weir.gateway}${target}`, { headers }).then((answer) => answer.text());
+});
+
+/** Waits for the row of an endpoint and opens it. */
+async function openEndpoint(template: string): Promise<void> {
+  await open(page, 'Inventory');
+  await page.getByRole('textbox', { name: 'Search method, path or service' }).fill(template.replace(/\{.*/, ''));
+  await page.getByRole('link', { name: `GET ${template}`, exact: true }).click();
+  await page.getByRole('heading', { name: `GET ${template}`, level: 1 }).waitFor();
+}
+
+t.test('a template is pinned, and the pin taken back', async (t) => {
+  await openEndpoint('/api/orders');
+  await page.getByRole('tab', { name: 'Why this template' }).click();
+  await page.getByRole('button', { name: 'Pin this template' }).click();
+  const edit = page.getByRole('listitem').filter({ hasText: 'GET /api/orders pinned' });
+  await edit.getByRole('button', { name: 'Undo' }).click();
+  await edit.getByText('undone').waitFor();
+  t.same(await violations(page), []);
+});
+
+t.test('issues: chosen, given to somebody and accepted together; the filters kept as a view', async (t) => {
+  await open(page, 'Issues');
+  await eventually('issues', async () => (await page.getByRole('row').count()) > 3);
+  await page.getByRole('checkbox', { name: 'Choose all that are loaded' }).check();
+  const chosen = page.getByRole('toolbar', { name: 'Chosen issues' });
+  const many = Number(/\d+/.exec((await chosen.textContent()) ?? '')?.[0]);
+  t.ok(many >= 3, `${many} issues`);
+  await choose(page, 'Assign the chosen issues', 'admin');
+  await page.getByText(`${many} issues assigned.`).waitFor();
+  const table = page.getByRole('table', { name: 'Issues' });
+  await table.getByRole('cell', { name: 'admin', exact: true }).first().waitFor();
+  for (const row of [0, 1])
+    await table
+      .getByRole('checkbox', { name: /^Choose (?!all)/ })
+      .nth(row)
+      .check();
+  await chosen.getByText('2 issues chosen').waitFor();
+  await chosen.getByRole('button', { name: 'Accept' }).click();
+  const form = page.getByRole('dialog');
+  await form.getByLabel('Reason').fill('a known demo');
+  await form.getByRole('button', { name: 'Accept the risk' }).click();
+  await page.getByText('2 issues changed.').waitFor();
+  await choose(page, 'Status', 'accepted');
+  await page.keyboard.press('Escape');
+  await page.getByText(/^2 rows/).waitFor();
+  await page.getByRole('button', { name: 'Views' }).click();
+  await page.getByRole('textbox', { name: 'Name for the present filters' }).fill('Accepted');
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  await page.getByText('View “Accepted” is saved.').waitFor();
+  await page.keyboard.press('Escape');
+  await page.goto(`${weir.admin}/issues`);
+  await eventually('the unfiltered list', async () => (await page.getByRole('row').count()) > 3);
+  await page.getByRole('button', { name: 'Views' }).click();
+  await page.getByRole('menuitem', { name: 'Accepted' }).click();
+  await page.getByText(/^2 rows/).waitFor();
+  t.match(page.url(), /status=accepted/);
+  await settled(page);
+  t.same(await violations(page), []);
+});
+
+t.test('an issue is sent to an integration, and shows what led to it', async (t) => {
+  const webhook = { kind: 'webhook', name: 'Our hook', minSeverity: 'critical', config: { url: 'http://127.0.0.1:9/' } };
+  await call(page, 'POST', '/integrations', webhook);
+  await page.goto(`${weir.admin}/issues`);
+  await page.getByRole('textbox', { name: 'Search issues' }).fill('secret');
+  await page.getByRole('table', { name: 'Issues' }).getByRole('link').first().click();
+  await page.getByRole('heading', { name: 'What led to it' }).waitFor();
+  const before = page.locator('section').filter({ has: page.getByRole('heading', { name: 'What led to it' }) });
+  t.ok((await before.getByRole('link').count()) > 0, 'the requests of the same actor before it');
+  await choose(page, 'Send to an integration', 'Our hook');
+  await page.getByText('On its way.').waitFor();
+  await page.getByRole('listitem').filter({ hasText: 'sent to' }).waitFor();
+});
+
+t.test('a capture file is uploaded, and a description pins templates', async () => {
+  const file = path.join(temporaryFolder(t), 'one.pcap');
+  writeFileSync(
+    file,
+    pcapOf(
+      'GET /from/the/wire HTTP/1.1\r\nHost: shop.example\r\n\r\n',
+      'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 11\r\n\r\n{"ok":true}',
+    ),
+  );
+  await open(page, 'Sources');
+  await page.getByLabel('Recording to upload').setInputFiles(file);
+  await page.getByText('1 exchange read, 0 refused.').waitFor();
+  await page.getByRole('status').getByRole('link', { name: 'Open the inventory' }).click();
+  await page.getByRole('link', { name: '/from/the/wire' }).first().waitFor();
+  await open(page, 'Sources');
+  await page.getByRole('combobox', { name: 'Service' }).last().click();
+  await page.getByRole('option').filter({ hasNotText: 'shop.example' }).first().click();
+  await page.getByLabel('Description to read').setInputFiles(path.join(packageRoot(), 'examples', 'ci', 'demo-shop.openapi.json'));
+  await page.getByText(/operations of .* are pinned/).waitFor();
+});
+
+t.test('a scan is put on a schedule, with its next five times', async (t) => {
+  await open(page, 'Scans');
+  await page.getByRole('button', { name: 'New scan' }).click();
+  await page.getByLabel('Name').fill('Nightly');
+  await page.getByRole('combobox', { name: 'Service' }).click();
+  await page.getByRole('option').first().click();
+  await choose(page, 'Runs', 'by a cron expression');
+  await page.getByLabel('Cron expression').fill('61 2 * * *');
+  await page.getByText(/schedule cannot be read/).waitFor();
+  await page.getByLabel('Cron expression').fill('30 2 * * 1-5');
+  await page.getByRole('list', { name: 'Next times' }).waitFor();
+  t.equal(await page.getByRole('list', { name: 'Next times' }).getByRole('listitem').count(), 5);
+  const time = page.getByRole('list', { name: 'Next times' }).locator('time').first();
+  t.match(await time.getAttribute('title'), /\d\d:\d\d:\d\d UTC$/, 'UTC on hover');
+  await page.getByRole('button', { name: 'Save the schedule' }).click();
+  await page.getByRole('cell', { name: 'Nightly', exact: true }).waitFor();
+  await page.getByText('30 2 * * 1-5').waitFor();
+});
+
+t.test('a policy is enforced for a share of the traffic; the history shows what a version changed', async (t) => {
+  await open(page, 'Policies');
+  const name = 'debug-headers';
+  await page.getByRole('textbox', { name: 'Search policies' }).fill(name);
+  await page.getByText(/^1 row/).waitFor();
+  await choose(page, `Mode of ${name}`, 'enforce');
+  await page.getByText(/is in enforce now\./).waitFor();
+  await choose(page, /^Share of the traffic/, '10 %');
+  await page.getByText(/is in enforce now for 10 % of the traffic/).waitFor();
+  await page.getByRole('button', { name: 'New policy' }).click();
+  await page.getByText(/^No error/).waitFor();
+  await page.getByRole('button', { name: 'Save' }).click();
+  await page.getByText(/is saved and in force/).waitFor();
+  await page.getByRole('heading', { name: 'What it is for' }).waitFor();
+  await choose(page, /^Mode of my-policy/, 'enforce');
+  await page.getByText('my-policy is in enforce now.').waitFor();
+  await page.getByRole('tab', { name: 'History' }).click();
+  await page.getByRole('button', { name: 'Compare' }).first().click();
+  await page.locator('.diff [data-kind="removed"]', { hasText: 'mode: observe' }).waitFor();
+  await page.locator('.diff [data-kind="added"]', { hasText: 'mode: enforce' }).waitFor();
+  t.same(await violations(page), []);
+});
+
+t.test('a report opens for a service and a period, and prints', async (t) => {
+  await open(page, 'Overview');
+  await page.getByRole('button', { name: 'Report' }).click();
+  await page.getByRole('heading', { name: 'Report', level: 1 }).waitFor();
+  await page.getByText('30 days', { exact: true }).click();
+  t.match(page.url(), /from=\d{4}-\d\d-\d\d/);
+  t.same(await violations(page), []);
+  const [report] = await Promise.all([page.context().waitForEvent('page'), page.getByRole('link', { name: 'Open the report' }).click()]);
+  for (const name of ['Posture', 'Open issues', 'Blocked attacks', 'What changed', 'Sensitive data', 'Endpoints by risk'])
+    await report.getByRole('heading', { name, level: 2 }).waitFor();
+  t.match(await report.locator('body').textContent(), /SQL injection attempt/);
+  t.equal(await report.evaluate(`getComputedStyle(document.body).fontFamily.includes('system-ui')`), true, 'its style sheet is let in');
+  t.ok((await report.pdf()).length > 5_000, 'as PDF');
+  await report.close();
+});
