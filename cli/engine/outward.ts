@@ -17,6 +17,7 @@ const SCORE_TTL_MS = 24 * 3_600_000;
 export class OutwardState {
   private templateVersion = -1;
   private templatesNotBeforeMs = 0;
+  private templatesLater: NodeJS.Timeout | null = null;
   private scoresAtMs = 0;
   /** Scores changed since they were last told. */
   private scoresDue = false;
@@ -28,10 +29,18 @@ export class OutwardState {
     private readonly blockHits: SharedMap<BlockHits>,
   ) {}
 
-  /** Adds new and changed templates, removes folded ones. Cheap when nothing changed. */
-  templates(inventory: Inventory): void {
+  /** Adds new and changed templates, removes folded ones: now, or after the pause that is due. Cheap when nothing changed. */
+  templates(inventory: Pick<Inventory, 'templatesVersion' | 'templates'>): void {
+    if (inventory.templatesVersion === this.templateVersion || this.templatesLater !== null) return;
     const startedMs = performance.now();
-    if (inventory.templatesVersion === this.templateVersion || startedMs < this.templatesNotBeforeMs) return;
+    if (startedMs < this.templatesNotBeforeMs) {
+      // The last change before a quiet time must not wait for the next exchange.
+      this.templatesLater = setTimeout(() => {
+        this.templatesLater = null;
+        this.templates(inventory);
+      }, this.templatesNotBeforeMs - startedMs);
+      return;
+    }
     this.templateVersion = inventory.templatesVersion;
     const { templates } = this.maps;
     const known = new Set([...templates.entries()].map((entry) => entry.key));
@@ -44,6 +53,10 @@ export class OutwardState {
     }
     for (const id of known) void templates.delete(id).catch(() => undefined);
     this.templatesNotBeforeMs = performance.now() + TEMPLATES_PAUSE * (performance.now() - startedMs);
+  }
+
+  close(): void {
+    if (this.templatesLater !== null) clearTimeout(this.templatesLater);
   }
 
   /** Blocks that were hit, for the blocklist page; by id. */

@@ -175,6 +175,7 @@ export async function runEngine(run: EngineRun): Promise<{ close(): Promise<void
       await consuming.catch(() => undefined);
       engine.stop();
       await engine.idle();
+      outward.close();
       await run.consumer.close();
       await feed.close();
       policies.book?.close();
