@@ -118,8 +118,7 @@ class LibsqlConnection implements DatabaseConnection {
       try {
         return this.#execute<R>(query);
       } catch (error) {
-        const busy = error instanceof Error && 'code' in error && String(error.code).startsWith('SQLITE_BUSY');
-        if (!busy || waitedMs >= this.#busyTimeoutMs) throw error;
+        if (!isBusy(error) || waitedMs >= this.#busyTimeoutMs) throw error;
         waitedMs += BLOCKING_WAIT_MS + pauseMs;
         await delay(pauseMs);
       }
@@ -169,7 +168,25 @@ function withBytes(row: unknown): unknown {
   return record;
 }
 
+/** Pauses between attempts to open what another thread or process is just making. */
+const OPEN_AGAIN_MS = 20;
+
+const isBusy = (error: unknown): boolean => error instanceof Error && 'code' in error && String(error.code).startsWith('SQLITE_BUSY');
+
+/** SQLite does not wait while another connection makes a file a WAL file: it is busy at once. */
 function openDatabase(file: string, busyTimeoutMs: number): Database.Database {
+  const pause = new Int32Array(new SharedArrayBuffer(4));
+  for (let waitedMs = 0; ; waitedMs += OPEN_AGAIN_MS) {
+    try {
+      return openOnce(file, busyTimeoutMs);
+    } catch (error) {
+      if (!isBusy(error) || waitedMs >= busyTimeoutMs) throw error;
+      Atomics.wait(pause, 0, 0, OPEN_AGAIN_MS);
+    }
+  }
+}
+
+function openOnce(file: string, busyTimeoutMs: number): Database.Database {
   const database = new Database(file, { timeout: busyTimeoutMs });
   // auto_vacuum must be set before the first table: the disk cap gives pages back in small steps with it.
   const pragmas = [
@@ -183,6 +200,11 @@ function openDatabase(file: string, busyTimeoutMs: number): Database.Database {
     'mmap_size = 268435456',
     `busy_timeout = ${BLOCKING_WAIT_MS}`,
   ];
-  for (const pragma of pragmas) database.pragma(pragma);
+  try {
+    for (const pragma of pragmas) database.pragma(pragma);
+  } catch (error) {
+    database.close();
+    throw error;
+  }
   return database;
 }

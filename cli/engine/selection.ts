@@ -8,9 +8,10 @@ export interface SelectionLimits {
   readonly ofOne: number;
 }
 
-const LIMITS: SelectionLimits = { behindMs: 500, ofOne: 16 };
+/** A cold start, a pause of the collector or a burst makes an engine late by a second or two, and it catches up: that is no reason to pass anything over. */
+const LIMITS: SelectionLimits = { behindMs: 3_000, ofOne: 16 };
 /** This many times too late, being from a rare actor alone is no reason any more: there may be more actors than can be looked at. */
-const FAR_BEHIND = 3;
+const FAR_BEHIND = 2;
 const SECOND_MS = 1_000;
 const MOST_PATH_CHARS = 200;
 /** Segments with a digit are values, or nearly all are. */
