@@ -172,7 +172,7 @@ t.test('a later insight folds words that stood alone', async (t) => {
   t.same(host.match('GET', '/shops/ada')?.template, '/shops/ada');
   for (const name of people) host.observe('GET', `/shops/${name}`, ['name']);
   host.resolve();
-  t.same(host.match('GET', '/shops/ada'), { template: '/shops/{shopId}', parameters: ['ada'] });
+  t.match(host.match('GET', '/shops/ada'), { template: '/shops/{shopId}', parameters: ['ada'] });
   t.same(host.match('GET', '/shops/never-seen')?.template, '/shops/{shopId}');
   t.equal(host.match('DELETE', '/shops/ada'), null);
   t.equal(host.match('GET', '/elsewhere'), null);
@@ -187,8 +187,8 @@ t.test('pins win, and can be taken back', async (t) => {
     { template: '/files/report-{n}.pdf', method: 'GET', source: 'openapi:x' },
   ]);
   t.equal(host.match('GET', '/users/ada')?.template, '/users/ada');
-  t.same(host.match('GET', '/users/bob.smith'), { template: '/users/{login}', parameters: ['bob.smith'] });
-  t.same(host.match('GET', '/files/report-7.pdf'), { template: '/files/report-{n}.pdf', parameters: ['7'] }, 'known before the first call');
+  t.match(host.match('GET', '/users/bob.smith'), { template: '/users/{login}', parameters: ['bob.smith'] });
+  t.match(host.match('GET', '/files/report-7.pdf'), { template: '/files/report-{n}.pdf', parameters: ['7'] }, 'known before the first call');
   host.setPins([]);
   t.equal(host.match('GET', '/users/ada')?.template, '/users/{userId}');
 });
