@@ -93,7 +93,8 @@ export function YamlEditor({ label, text, readOnly = false, schema, onChange, ch
             delay: 350,
           }),
           autocompletion({ override: [(context) => complete(context, latest.current.schema)] }),
-          EditorView.contentAttributes.of({ 'aria-label': label }),
+          // What can only be read is still scrolled by keyboard.
+          EditorView.contentAttributes.of({ 'aria-label': label, ...(readOnly ? { tabindex: '0' } : {}) }),
           EditorView.editable.of(!readOnly),
           EditorState.readOnly.of(readOnly),
           EditorView.updateListener.of((update) => {

@@ -47,7 +47,7 @@ function Form({ kept }: { readonly kept: Kept }) {
             </li>
             <li>
               <b>Recognised values</b>: every{' '}
-              <Link to="/settings" search={{ tab: 'data-types' }}>
+              <Link to="/settings" search={{ tab: 'data-types' }} className="in-text">
                 data type
               </Link>{' '}
               that is on. Shape and length stay: •••-••-6789.
