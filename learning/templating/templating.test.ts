@@ -188,7 +188,11 @@ t.test('pins win, and can be taken back', async (t) => {
   ]);
   t.equal(host.match('GET', '/users/ada')?.template, '/users/ada');
   t.match(host.match('GET', '/users/bob.smith'), { template: '/users/{login}', parameters: ['bob.smith'] });
-  t.match(host.match('GET', '/files/report-7.pdf'), { template: '/files/report-{n}.pdf', parameters: ['7'] }, 'known before the first call');
+  t.match(
+    host.match('GET', '/files/report-7.pdf'),
+    { template: '/files/report-{n}.pdf', parameters: ['7'] },
+    'known before the first call',
+  );
   host.setPins([]);
   t.equal(host.match('GET', '/users/ada')?.template, '/users/{userId}');
 });
