@@ -19,4 +19,5 @@ export type { Page, PageRequest } from './page.js';
 export { DEFAULT_RETENTION, type Retention, type Swept } from './retention.js';
 export type { SampleFilter, Samples } from './samples.js';
 export type { RunState, Scan, ScanResult, ScanRun, Scans } from './scans.js';
+export { NO_TRAFFIC, TRAFFIC_COUNTS } from './tables.js';
 export * from './types.js';

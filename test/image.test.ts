@@ -5,21 +5,8 @@ import t from 'tap';
 import { packageRoot } from '../exchange/index.js';
 
 const root = packageRoot();
-const MODULES = [
-  'exchange',
-  'policies',
-  'traffic',
-  'store',
-  'attackers',
-  'learning',
-  'scans',
-  'integrations',
-  'proxy',
-  'sensor',
-  'admin',
-  'cli',
-  'examples',
-];
+// Plain JavaScript without types: it runs before anything is installed.
+const { MODULES } = (await import(`${root}/scripts/ready.mjs`)) as { MODULES: readonly string[] };
 /** What a source joins to the package root: `path.join(packageRoot(), 'a', 'b')`, `join(packageRoot(), 'a/b')`. */
 const READS = /join\(packageRoot\(\), ((?:'[^']+'(?:, )?)+)\)/g;
 /** Written by what people run to develop, or made where it is used. */

@@ -1,4 +1,4 @@
-import type { CounterPoint, TrafficCounts } from '../../store/index.js';
+import { type CounterPoint, NO_TRAFFIC, TRAFFIC_COUNTS, type TrafficCounts } from '../../store/index.js';
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
@@ -22,23 +22,9 @@ export function spanOf(query: { readonly fromMs?: number; readonly toMs?: number
 }
 
 export function sumOf(points: readonly CounterPoint[]): TrafficCounts {
-  const sum = {
-    requests: 0,
-    status2xx: 0,
-    status3xx: 0,
-    status4xx: 0,
-    status5xx: 0,
-    failed: 0,
-    blocked: 0,
-    wouldBlock: 0,
-    unmatched: 0,
-    bytesIn: 0,
-    bytesOut: 0,
-    latencySumMs: 0,
-    latencyMaxMs: 0,
-  };
+  const sum = { ...NO_TRAFFIC };
   for (const point of points) {
-    for (const name of Object.keys(sum) as (keyof TrafficCounts)[]) {
+    for (const name of TRAFFIC_COUNTS) {
       sum[name] = name === 'latencyMaxMs' ? Math.max(sum[name], point[name]) : sum[name] + point[name];
     }
   }

@@ -1,5 +1,5 @@
 import type { EndpointRef, Exchange } from '../../exchange/index.js';
-import type { CounterWrite, EndpointChange, EndpointFold, SightingWrite } from '../../store/index.js';
+import { type CounterWrite, type EndpointChange, type EndpointFold, NO_TRAFFIC, type SightingWrite } from '../../store/index.js';
 
 const MINUTE_MS = 60_000;
 
@@ -7,23 +7,7 @@ type Sums = { -readonly [K in keyof CounterWrite]-?: NonNullable<CounterWrite[K]
 
 const minuteKey = ({ endpointId, service, atMs }: Sums): string => `${endpointId ?? service}|${atMs}`;
 
-const newSums = (endpointId: string | null, service: string, atMs: number): Sums => ({
-  endpointId,
-  service,
-  atMs,
-  requests: 0,
-  status2xx: 0,
-  status3xx: 0,
-  status4xx: 0,
-  status5xx: 0,
-  failed: 0,
-  blocked: 0,
-  wouldBlock: 0,
-  bytesIn: 0,
-  bytesOut: 0,
-  latencySumMs: 0,
-  latencyMaxMs: 0,
-});
+const newSums = (endpointId: string | null, service: string, atMs: number): Sums => ({ ...NO_TRAFFIC, endpointId, service, atMs });
 
 /** What waits to be stored: sums by minute, sightings, folds. When an endpoint goes on under another template, what waits goes with it. */
 export class Pending {

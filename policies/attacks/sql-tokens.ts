@@ -52,7 +52,7 @@ const TOKEN = new RegExp(
     String.raw`(\|\||&&)`,
     String.raw`(--(?![\w(.])|--\s|#)`,
     String.raw`([+\-*/%^~|&])`,
-    String.raw`([(),;!])`,
+    '([(),;!])',
     String.raw`(['"\u0060])`,
   ].join('|'),
   'iy',

@@ -148,7 +148,7 @@ const PAYLOADS: Readonly<Record<string, readonly string[]>> = {
     '/etc/./passwd',
     '../../app/config/parameters.yml',
     '~/.aws/credentials',
-    '/root/.bash_history',
+    '~/.bash_history',
     '../wp-config.php',
   ],
   ssrf: [

@@ -311,7 +311,12 @@ export async function LEDGER_HAR(url: string): Promise<object> {
   const entries: object[] = [];
   let cookie = '';
   let xsrf = '';
-  const browse = async (method: string, path: string, body?: object, extra: { readonly [name: string]: string } = {}) => {
+  const browse = async <Answer = unknown>(
+    method: string,
+    path: string,
+    body?: object,
+    extra: { readonly [name: string]: string } = {},
+  ): Promise<Answer> => {
     const headers: { [name: string]: string } = {
       accept: 'application/json',
       ...(cookie === '' ? {} : { cookie }),
@@ -341,22 +346,22 @@ export async function LEDGER_HAR(url: string): Promise<object> {
         content: { mimeType: answer.headers.get('content-type') ?? '', text: content },
       },
     });
-    return content === '' ? {} : (JSON.parse(content) as { readonly [name: string]: never });
+    return (content === '' ? {} : JSON.parse(content)) as Answer;
   };
   await browse('POST', '/api/auth/session', { user: 'olga', pass: password('olga') });
-  const me = await browse('GET', '/api/me');
+  const me = await browse<{ tenantId: string }>('GET', '/api/me');
   await browse('GET', '/api/dashboard');
-  await browse('GET', '/api/company/settings', undefined, { 'x-tenant-id': String(me.tenantId) });
-  const { content: accounts } = (await browse('GET', '/api/accounts')) as unknown as { content: { ref: string }[] };
+  await browse('GET', '/api/company/settings', undefined, { 'x-tenant-id': me.tenantId });
+  const { content: accounts } = await browse<{ content: { ref: string }[] }>('GET', '/api/accounts');
   for (const { ref } of accounts) {
     await browse('GET', `/api/accounts/${ref}`);
-    const { content } = (await browse('GET', `/api/accounts/${ref}/statements`)) as unknown as { content: { statementId: string }[] };
+    const { content } = await browse<{ content: { statementId: string }[] }>('GET', `/api/accounts/${ref}/statements`);
     for (const { statementId } of content) await browse('GET', `/api/accounts/${ref}/statements/${statementId}`);
   }
   await browse('PATCH', `/api/accounts/${accounts[0]!.ref}`, { label: 'rent' });
-  const { content: papers } = (await browse('GET', '/api/papers')) as unknown as { content: { token: string }[] };
+  const { content: papers } = await browse<{ content: { token: string }[] }>('GET', '/api/papers');
   await browse('GET', `/api/papers/view?token=${papers[0]!.token}`);
-  const { content: payees } = (await browse('GET', '/api/payees')) as unknown as { content: { id: number }[] };
+  const { content: payees } = await browse<{ content: { id: number }[] }>('GET', '/api/payees');
   await browse('POST', '/api/payees', { holder: 'Landlord', iban: 'DE02120300000000202051' });
   await browse('DELETE', `/api/payees/${payees[0]!.id}`);
   await browse('POST', '/api/transfers', { fromAccount: accounts[0]!.ref, toIban: 'DE02120300000000202051', amount: 20 });
