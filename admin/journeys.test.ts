@@ -355,6 +355,9 @@ t.test('settings: retention, data types, integrations, views, sources', async (t
   t.match((await admin('POST', '/data-types/test', { text: 'see ORD-123456' })).json.hits, [{ type: 'order-number' }]);
   t.match((await admin('POST', '/data-types/email/switch', { enabled: false })).json, { enabled: false });
   t.match(world.ports.published.get('data-types'), { own: [{ id: 'order-number' }], disabled: ['email'] });
+  t.match((await admin('POST', '/data-types/order-number/switch', { enabled: false })).json, { enabled: false });
+  t.match((await admin('GET', '/data-types')).json.items[0], { id: 'order-number', enabled: false, pattern: 'ORD-\\d{6}', keywords: [] });
+  t.equal((await admin('POST', '/data-types/nothing/switch', { enabled: false })).status, 404);
 
   const made = (
     await admin('POST', '/integrations', { kind: 'webhook', name: 'soc', config: { url: 'https://soc.test', secret: 'hunter2' } })

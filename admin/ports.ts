@@ -167,10 +167,14 @@ export interface OwnDataType {
   readonly enabled: boolean;
   readonly fieldNames: readonly string[];
   readonly pattern: string | null;
+  readonly keywords: readonly string[];
+  readonly requireKeywords: boolean;
+  readonly validator: string | null;
+  readonly caseSensitive: boolean;
 }
 export interface DataTypesPort {
   builtIn(): readonly BuiltInDataType[];
-  /** Classifies a text with the built-in types and the given own ones. @throws WeirError for a pattern that does not compile */
+  /** Classifies a text with the built-in types and the given own ones. @throws WeirError for an own type that could not be found anywhere */
   test(text: string, own: readonly OwnDataType[]): readonly DataHitView[];
   publish(own: readonly OwnDataType[], disabled: readonly string[]): Promise<void>;
 }

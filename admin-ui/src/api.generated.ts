@@ -1612,7 +1612,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Switch a built-in data type on or off */
+        /** Switch a data type on or off */
         post: operations["dataTypes.switch"];
         delete?: never;
         options?: never;
@@ -2152,6 +2152,10 @@ export interface components {
             fieldNames: string[];
             /** @description Regular expression of an own type */
             pattern: string | null;
+            keywords: string[];
+            requireKeywords: boolean;
+            validator: string | null;
+            caseSensitive: boolean;
             examples: {
                 match: string[];
                 ignore: string[];
@@ -2660,10 +2664,33 @@ export interface components {
             sensitivity?: "low" | "medium" | "high";
             /** @default true */
             enabled?: boolean;
-            /** @default [] */
+            /**
+             * @description Names under which a matching value is certain; without a pattern, every value under one of them is meant
+             * @default []
+             */
             fieldNames?: string[];
-            /** @default null */
+            /**
+             * @description RE2; null: the field names alone tell
+             * @default null
+             */
             pattern?: string | null;
+            /**
+             * @description Words nearby that speak for a match of the pattern
+             * @default []
+             */
+            keywords?: string[];
+            /**
+             * @description Only next to a keyword or under a field name
+             * @default false
+             */
+            requireKeywords?: boolean;
+            /**
+             * @description Check that a value must pass: luhn, mod97, verhoeff, iban, card
+             * @default null
+             */
+            validator?: string | null;
+            /** @default true */
+            caseSensitive?: boolean;
             /**
              * @default {
              *       "match": [],

@@ -32,7 +32,8 @@ async function ownDataTypes(
   store: Store,
 ): Promise<readonly (z.output<typeof newDataType> & { readonly id: string; readonly version: number })[]> {
   const { items } = await store.objects.list(DATA_TYPE_KIND);
-  return items.map((object) => ({ ...(object.body as z.output<typeof newDataType>), id: object.id, version: object.version }));
+  // Read through the schema: what was written before a key came to be has its default.
+  return items.map((object) => ({ ...newDataType.parse(object.body), id: object.id, version: object.version }));
 }
 
 /** Brings own and switched-off data types to the classifier. Also called at the start of the process. */
@@ -51,6 +52,10 @@ async function dataTypeViews(context: Context) {
     builtIn: true,
     enabled: !off.has(type.id),
     pattern: null,
+    keywords: [],
+    requireKeywords: false,
+    validator: null,
+    caseSensitive: true,
     version: 0,
   }));
   const own = (await ownDataTypes(context.store)).map((type) => ({ ...type, builtIn: false }));
@@ -159,6 +164,9 @@ export const settingRoutes: readonly Route[] = [
       const types = port(context, 'dataTypes');
       if (types.builtIn().some((type) => type.id === params.id))
         throw new AdminError('ADMIN_READ_ONLY', `"${params.id}" is a built-in data type`);
+      // Also without examples: a type that cannot be used must not keep those that can from the gateways.
+      const others = (await ownDataTypes(context.store)).filter((type) => type.id !== params.id);
+      types.test('', [...others, { ...body, id: params.id, enabled: true }]);
       const hits = (text: string) => types.test(text, [{ ...body, id: params.id, enabled: true }]).some((hit) => hit.type === params.id);
       const problems = [
         ...body.examples.match
@@ -182,19 +190,27 @@ export const settingRoutes: readonly Route[] = [
     id: 'dataTypes.switch',
     method: 'POST',
     path: '/data-types/:id/switch',
-    summary: 'Switch a built-in data type on or off',
+    summary: 'Switch a data type on or off',
     role: 'admin',
     params: idParams,
     body: z.strictObject({ enabled: z.boolean() }),
     answer: z.object({ id: z.string(), enabled: z.boolean() }),
     async handle({ params, body }, call, context) {
-      if (
-        !port(context, 'dataTypes')
-          .builtIn()
-          .some((type) => type.id === params.id)
-      )
-        throw notFound('built-in data type', params.id);
-      if (body.enabled) await context.store.objects.remove(DATA_TYPE_OFF, params.id);
+      const isBuiltIn = port(context, 'dataTypes')
+        .builtIn()
+        .some((type) => type.id === params.id);
+      const own = isBuiltIn ? undefined : (await ownDataTypes(context.store)).find((type) => type.id === params.id);
+      if (!isBuiltIn && own === undefined) throw notFound('data type', params.id);
+      if (own !== undefined) {
+        const { id, version, ...kept } = own;
+        await context.store.objects.put(
+          DATA_TYPE_KIND,
+          id,
+          { ...kept, enabled: body.enabled },
+          { author: call.caller.name, atMs: call.nowMs },
+          version,
+        );
+      } else if (body.enabled) await context.store.objects.remove(DATA_TYPE_OFF, params.id);
       else await context.store.objects.put(DATA_TYPE_OFF, params.id, true, { author: call.caller.name, atMs: call.nowMs });
       await publishDataTypes(context);
       return { id: params.id, enabled: body.enabled };

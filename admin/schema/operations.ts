@@ -131,6 +131,10 @@ export const dataType = z
     enabled: z.boolean(),
     fieldNames: z.array(z.string()),
     pattern: z.string().nullable().describe('Regular expression of an own type'),
+    keywords: z.array(z.string()),
+    requireKeywords: z.boolean(),
+    validator: z.string().nullable(),
+    caseSensitive: z.boolean(),
     examples: z.object({ match: z.array(z.string()), ignore: z.array(z.string()) }),
     version: z.number(),
   })
@@ -141,8 +145,16 @@ export const newDataType = z
     title: z.string().min(1).max(100),
     sensitivity: z.enum(['low', 'medium', 'high']).default('high'),
     enabled: z.boolean().default(true),
-    fieldNames: z.array(z.string().max(200)).max(200).default([]),
-    pattern: z.string().max(2000).nullable().default(null),
+    fieldNames: z
+      .array(z.string().max(200))
+      .max(200)
+      .default([])
+      .describe('Names under which a matching value is certain; without a pattern, every value under one of them is meant'),
+    pattern: z.string().max(1000).nullable().default(null).describe('RE2; null: the field names alone tell'),
+    keywords: z.array(z.string().max(200)).max(200).default([]).describe('Words nearby that speak for a match of the pattern'),
+    requireKeywords: z.boolean().default(false).describe('Only next to a keyword or under a field name'),
+    validator: z.string().max(40).nullable().default(null).describe('Check that a value must pass: luhn, mod97, verhoeff, iban, card'),
+    caseSensitive: z.boolean().default(true),
     examples: z
       .object({ match: z.array(z.string().max(500)).max(50), ignore: z.array(z.string().max(500)).max(50) })
       .default({ match: [], ignore: [] }),

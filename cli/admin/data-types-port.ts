@@ -17,7 +17,7 @@ export function dataTypesPort(maps: SharedMaps): DataTypesPort {
         examples: { match: [...type.examples.match], ignore: [...type.examples.ignore] },
       })),
     test(text, own) {
-      const custom = customTypes(own);
+      const custom = customTypes(own.filter((type) => type.enabled));
       const classifier = Classifier.of(dataTypes, custom);
       const hits = new Map<string, { type: string; path: string; confidence: number; excerpt: string; count: number }>();
       for (const match of classifier.classifyText(text)) {
@@ -36,22 +36,26 @@ export function dataTypesPort(maps: SharedMaps): DataTypesPort {
       return [...hits.values()];
     },
     async publish(own, disabled) {
-      await maps.dataTypes.set(OWN_TYPES, { own: customTypes(own), disabled });
+      // One that is switched off goes along: policies may name it.
+      const off = own.filter((type) => !type.enabled).map((type) => type.id);
+      await maps.dataTypes.set(OWN_TYPES, { own: customTypes(own), disabled: [...disabled, ...off] });
     },
   };
 }
 
-/** Own types as the classifier takes them; those that are switched off, or have no pattern yet, are left out. */
+/** Own types as the classifier takes them. */
 function customTypes(own: readonly OwnDataType[]): CustomType[] {
-  return own
-    .filter((type) => type.enabled && type.pattern !== null)
-    .map((type) =>
-      customTypeSchema.parse({
-        id: type.id,
-        title: type.title,
-        sensitivity: type.sensitivity,
-        pattern: type.pattern,
-        fields: [...type.fieldNames],
-      }),
-    );
+  return own.map((type) =>
+    customTypeSchema.parse({
+      id: type.id,
+      title: type.title,
+      sensitivity: type.sensitivity,
+      ...(type.pattern === null ? {} : { pattern: type.pattern }),
+      ...(type.validator === null ? {} : { validator: type.validator }),
+      fields: [...type.fieldNames],
+      words: [...type.keywords],
+      requireWords: type.requireKeywords,
+      caseSensitive: type.caseSensitive,
+    }),
+  );
 }

@@ -1,5 +1,7 @@
 import t from 'tap';
+import type { OwnDataType } from '../../admin/index.js';
 import { createSharedState } from '../../traffic/index.js';
+import { dataTypesPort } from '../admin/data-types-port.js';
 import { openSharedMaps, type SharedMaps } from '../shared-maps.js';
 import { openPolicyBook, type PolicyBook } from './policies.js';
 import { OWN_TYPES } from './vocabulary.js';
@@ -79,3 +81,54 @@ for (const { what, change, shows } of CHANGES)
       await shared.close();
     }
   });
+
+t.test('a type that is written in the UI is found, and one that could be found nowhere is refused', async (t) => {
+  const shared = createSharedState({ dir: null });
+  const maps = await openSharedMaps(shared);
+  const port = dataTypesPort(maps);
+  const type = (more: Partial<OwnDataType>): OwnDataType => ({
+    id: 'staff_number',
+    title: 'Staff number',
+    sensitivity: 'high',
+    enabled: true,
+    fieldNames: [],
+    pattern: null,
+    keywords: [],
+    requireKeywords: false,
+    validator: null,
+    caseSensitive: true,
+    ...more,
+  });
+  const found = (text: string, more: Partial<OwnDataType>): number =>
+    port.test(text, [type(more)]).filter((hit) => hit.type === 'staff_number').length;
+  t.equal(found('{"staff":"EMP-1"}', { pattern: 'EMP-\\d' }), 1);
+  t.equal(found('{"staff":"emp-1"}', { pattern: 'EMP-\\d' }), 0);
+  t.equal(found('{"staff":"emp-1"}', { pattern: 'EMP-\\d', caseSensitive: false }), 1);
+  t.equal(found('{"staff":"anybody"}', { fieldNames: ['staff'] }), 1, 'a field name alone');
+  t.equal(found('{"x":"EMP-1"}', { pattern: 'EMP-\\d', keywords: ['badge'], requireKeywords: true }), 0);
+  t.equal(found('{"badge":"EMP-1"}', { pattern: 'EMP-\\d', keywords: ['badge'], requireKeywords: true }), 1);
+  t.equal(found('{"x":"12345"}', { pattern: '\\d+', validator: 'luhn' }), 0);
+  for (const bad of [
+    {},
+    { keywords: ['badge'] },
+    { pattern: '(a)\\1' },
+    { pattern: 'a', validator: 'magic' },
+    { pattern: 'a', id: 'email' },
+  ])
+    t.throws(() => port.test('', [type(bad)]), { code: /^CUSTOM_TYPE_/, status: 422 }, JSON.stringify(bad));
+
+  const book = await openPolicyBook({ config: { policies: undefined, dataTypes: [], keySets: {} }, secret: 's', maps, log: () => {} });
+  const hits = () => book.classifier().classifyText('EMP-1').length;
+  await port.publish([type({ pattern: 'EMP-\\d' })], []);
+  for (let turns = 0; turns < 200 && hits() === 0; turns++) await new Promise((resolve) => setTimeout(resolve, 10));
+  t.equal(hits(), 1);
+  await port.publish([type({ pattern: 'EMP-\\d', enabled: false })], []);
+  for (let turns = 0; turns < 200 && hits() === 1; turns++) await new Promise((resolve) => setTimeout(resolve, 10));
+  t.equal(hits(), 0, 'switched off');
+  t.ok(
+    book.classifier().types.some(({ id }) => id === 'staff_number'),
+    'policies may still name it',
+  );
+  book.close();
+  await shared.close();
+});

@@ -1,7 +1,16 @@
 /** What policies may name besides their own words: data types, built in and people's own, and key sets against which tokens are checked. */
 import { readFile } from 'node:fs/promises';
 import { WeirError } from '../../exchange/index.js';
-import { Classifier, type CustomType, CustomTypeError, customTypeSchema, dataTypes, type Jwk, KeyRing } from '../../policies/index.js';
+import {
+  Classifier,
+  type CustomType,
+  CustomTypeError,
+  customTypeSchema,
+  type DataType,
+  dataTypes,
+  type Jwk,
+  KeyRing,
+} from '../../policies/index.js';
 import type { Config } from '../config.js';
 import type { SharedMaps } from '../shared-maps.js';
 
@@ -82,8 +91,15 @@ function classifierOf(fromFile: readonly CustomType[], maps: SharedMaps | null):
   }
   const disabled = new Set(setting.disabled);
   // A type that is switched off keeps its name, since policies may name it, and is found nowhere.
-  const types = dataTypes.map((type) => (disabled.has(type.id) ? { ...type, find: [] } : type));
-  return Classifier.of(types, custom);
+  const off = (type: DataType): DataType => (disabled.has(type.id) ? { ...type, fields: [], words: [], find: [] } : type);
+  const unused = Classifier.of(
+    [],
+    custom.filter((type) => disabled.has(type.id)),
+  ).types.map(off);
+  return Classifier.of(
+    [...dataTypes.map(off), ...unused],
+    custom.filter((type) => !disabled.has(type.id)),
+  );
 }
 
 function readType(source: unknown): CustomType {

@@ -40,14 +40,13 @@ export class Classifier {
   readonly types: readonly DataType[];
   readonly #tables: Tables;
   readonly #collector: Collector;
-  readonly #custom: ReturnType<typeof compileCustomTypes>;
   readonly #filters = new Map<string, Uint8Array>();
 
   private constructor(types: readonly DataType[], custom: readonly CustomType[]) {
-    this.#custom = compileCustomTypes(custom, new Set(types.map((type) => type.id)));
-    this.types = [...types, ...this.#custom.types];
+    const own = compileCustomTypes(custom, types);
+    this.types = [...types, ...own.types];
     this.#tables = compileTables(this.types);
-    this.#collector = new Collector(this.#tables);
+    this.#collector = new Collector(this.#tables, own.patterns);
   }
 
   /**
@@ -63,7 +62,7 @@ export class Classifier {
     this.#begin(bytes, options);
     if (looksLikeJson(bytes, 0, bytes.length)) walkJson(this.#collector, 0, bytes.length, '');
     else walkText(this.#collector, 0, bytes.length, '');
-    this.#custom.scan(this.#collector, bytes, '');
+    this.#collector.finish();
     if (options.asValue) this.#readAsValue(bytes);
     return [...inUnits(this.#collector.out, bytes, isAscii(bytes))];
   }
@@ -78,7 +77,7 @@ export class Classifier {
   classifyUtf8(contentType: string, bytes: Uint8Array, options: ClassifyOptions = {}): DataMatch[] {
     this.#begin(bytes, options, MAX_IN_BODY);
     this.#walk(mediaTypeOf(contentType), contentType, 0, bytes.length, '', 0);
-    this.#custom.scan(this.#collector, bytes, '');
+    this.#collector.finish();
     return this.#collector.out;
   }
 
@@ -91,10 +90,10 @@ export class Classifier {
       if (value.length < 2) continue;
       const bytes = Buffer.from(value, 'utf8');
       const key = Buffer.from(name, 'utf8');
-      this.#begin(bytes, { ...options, maxMatches: max - out.length });
+      this.#begin(bytes, { ...options, maxMatches: max - out.length }, max, name);
       if (looksLikeJson(bytes, 0, bytes.length)) walkJson(this.#collector, 0, bytes.length, '');
       else this.#collector.value(0, bytes.length, this.#collector.scan.hints.ofKey(key, 0, key.length), true, () => '');
-      this.#custom.scan(this.#collector, bytes, '', name);
+      this.#collector.finish();
       for (const match of inUnits(this.#collector.out, bytes, isAscii(bytes)))
         out.push({ ...match, path: match.path === '' ? name : `${name}.${match.path}` });
     }
@@ -109,12 +108,13 @@ export class Classifier {
     });
   }
 
-  #begin(bytes: Uint8Array, options: TextOptions, maxMatches = DEFAULT_MAX_MATCHES): void {
+  #begin(bytes: Uint8Array, options: TextOptions, maxMatches = DEFAULT_MAX_MATCHES, name = ''): void {
     this.#collector.begin(bytes, {
       minConfidence: options.minConfidence ?? DEFAULT_CONFIDENCE,
       maxMatches: options.maxMatches ?? maxMatches,
       enabled: options.types === undefined ? null : this.#filter(options.types),
       all: options.asValue,
+      name,
     });
   }
 

@@ -268,6 +268,10 @@ t.test('custom types', async (t) => {
     [{ validator: 'nope' }, 'CUSTOM_TYPE_VALIDATOR'],
     [{ id: 'Bad Id' }, 'CUSTOM_TYPE_ID'],
     [{ id: 'email' }, 'CUSTOM_TYPE_ID'],
+    [{ pattern: undefined }, 'CUSTOM_TYPE_PATTERN'],
+    [{ pattern: undefined, words: ['employee'] }, 'CUSTOM_TYPE_PATTERN'],
+    [{ pattern: undefined, fields: ['badge'], words: ['employee'] }, 'CUSTOM_TYPE_PATTERN'],
+    [{ words: ['№ 7'] }, 'CUSTOM_TYPE_WORDS'],
   ];
   for (const [entry, code] of bad) {
     try {
@@ -280,6 +284,78 @@ t.test('custom types', async (t) => {
   const start = process.cpuUsage();
   custom({ pattern: '^(a+)+$' }).classifyText(`${'a'.repeat(4000)}!`);
   t.ok(process.cpuUsage(start).user < 5e6, 'linear where a backtracking engine would not end');
+});
+
+t.test('custom types are found wherever built-in ones are', async (t) => {
+  const own = Classifier.of(
+    dataTypes,
+    [
+      { id: 'staff-id', pattern: 'EMP-[0-9]{6}', words: ['employee'] },
+      { id: 'desk', pattern: 'PLÄTZ-[0-9]{3}' },
+      { id: 'nickname', fields: ['nick_name'] },
+      { id: 'member', fields: ['member'], validator: 'luhn' },
+    ].map((type) => customTypeSchema.parse(type)),
+  );
+  const wrapped = Buffer.from('{"who":"EMP-123456","a":"bcdefghijklmnopqrstuvwxyz"}').toString('base64');
+  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const token = `${part({ alg: 'HS256' })}.${part({ who: 'EMP-123456' })}.${'x'.repeat(43)}`;
+  const table: readonly (readonly [what: string, type: string, input: string | Buffer, wanted: readonly string[]])[] = [
+    ['a list', 'application/json', '{"a":{"n":["EMP-000001","to PLÄTZ-123"]}}', ['staff-id@a.n[*]=EMP-000001', 'desk@a.n[*]=PLÄTZ-123']],
+    ['a name', 'application/json', '{"by":{"EMP-000001":1}}', ['staff-id@by.EMP-000001=EMP-000001']],
+    ['escapes', 'application/json', '{"a":"\\u0045MP-000001"}', ['staff-id@a=\\u0045MP-000001']],
+    ['a form', 'application/x-www-form-urlencoded', 'a=1&b=EMP%2D123456', ['staff-id@b=EMP%2D123456']],
+    [
+      'XML',
+      'text/xml',
+      '<r a="EMP-1"><b>&#69;MP-123456</b><c>EMP-333333</c></r>',
+      ['staff-id@r.b=&#69;MP-123456', 'staff-id@r.c=EMP-333333'],
+    ],
+    [
+      'multipart',
+      'multipart/form-data; boundary=B',
+      '--B\r\nContent-Disposition: form-data; name="w"\r\n\r\nEMP-123456\r\n--B--',
+      ['staff-id@w=EMP-123456'],
+    ],
+    ['base64', 'application/json', JSON.stringify({ blob: wrapped }), [`staff-id@blob=${wrapped}`]],
+    ['a token', 'application/json', JSON.stringify({ token }), [`staff-id@token=${token}`]],
+    ['text', 'text/csv', 'id\nEMP-123456\n', ['staff-id@=EMP-123456']],
+    ['broken JSON', 'application/json', '{"a":EMP-123456', ['staff-id@a=EMP-123456']],
+    [
+      'field names alone',
+      'application/json',
+      '{"nickName":"Bob","nick":"Al","nick_names":["Zed"]}',
+      ['nickname@nickName=Bob', 'nickname@nick_names[*]=Zed'],
+    ],
+    ['field names and a check', 'application/json', '{"member":18,"a":{"member":"12345"},"x":"18"}', ['member@member=18']],
+  ]; // prettier-ignore
+  for (const [what, type, input, wanted] of table) {
+    const bytes = Buffer.from(input);
+    const ours = own.classifyBody(['content-type', type], bytes).filter((match) => !dataTypes.some(({ id }) => id === match.type));
+    t.same(
+      ours.map((match) => `${match.type}@${match.path}=${bytes.toString('utf8', match.start, match.end)}`),
+      wanted,
+      what,
+    );
+  }
+  t.same(
+    own.classifyBody(JSON_TYPE, Buffer.from('\ufeff{"w":"EMP-123456"}', 'utf16le')).map((match) => match.path),
+    ['w'],
+    'UTF-16',
+  );
+  t.match(
+    own.classifyPairs([
+      ['employee', 'EMP-123456'],
+      ['shopemployeex', 'PLÄTZ-1 EMP-123456'],
+    ]),
+    [
+      { path: 'employee', confidence: 0.95 },
+      { path: 'shopemployeex', confidence: 0.75, start: 8 },
+    ],
+    'words are compared whole',
+  );
+  const stream = own.classifyStream();
+  const found = [...stream.push(Buffer.from(`${'x'.repeat(1000)} "EMP-12`)), ...stream.push(Buffer.from('3456" y')), ...stream.end()];
+  t.match(found, [{ type: 'staff-id', start: 1002, end: 1012 }], 'over the border of two chunks');
 });
 
 t.test('weir classify answers line by line', async (t) => {

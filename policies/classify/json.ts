@@ -57,7 +57,7 @@ export function walkJson(collector: Collector, start: number, end: number, root:
         lastKey = expected;
         hint = expected.hint;
         if (hint?.generic && depth > 0) hint = inherited(arrays, hints, depth) ?? hint;
-        if (expected.telling) collector.value(from, nameEnd, null, false, path);
+        if (expected.telling || collector.isLocating) collector.value(from, nameEnd, null, false, path);
         continue;
       }
       let escaped = false;
@@ -86,14 +86,14 @@ export function walkJson(collector: Collector, start: number, end: number, root:
         if (lastKey !== null && key !== null) scan.hints.chain(lastKey, depth, key);
         lastKey = key;
         if (hint?.generic && depth > 0) hint = inherited(arrays, hints, depth) ?? hint;
-        if (to - from >= 7 && (mask & (DIGIT | AT)) !== 0) collector.value(from, to, null, false, path);
+        if ((to - from >= 7 && (mask & (DIGIT | AT)) !== 0) || collector.isLocating) collector.value(from, to, null, false, path);
         i = after + 1;
       } else if (to - from >= 2) {
         const key = depth >= 0 && arrays[depth] ? inherited(arrays, hints, depth) : hint;
         if (escaped) {
           const copy = unescapeJson(bytes, from, to);
           collector.decoded(copy.bytes, key, path, copy.map);
-        } else if ((mask & TELLING) !== 0 || (key !== null && key.types.length > 0) || scan.mayBeIssued(from, to))
+        } else if ((mask & TELLING) !== 0 || (key !== null && key.types.length > 0) || scan.mayBeIssued(from, to) || collector.isLocating)
           collector.value(from, to, key, true, path);
         if (collector.full) return;
       }
@@ -119,7 +119,7 @@ export function walkJson(collector: Collector, start: number, end: number, root:
       const from = i;
       while (i < end && ((CLASS[bytes[i]] & ALNUM) !== 0 || bytes[i] === 0x2e || bytes[i] === 0x2d || bytes[i] === 0x2b)) i++;
       const key = depth >= 0 && arrays[depth] ? inherited(arrays, hints, depth) : hint;
-      if (i - from >= 7 || (key !== null && key.types.length > 0 && i - from >= 2)) {
+      if (i - from >= 7 || (key !== null && key.types.length > 0 && i - from >= 2) || collector.isLocating) {
         collector.value(from, i, key, true, path);
         if (collector.full) return;
       }
@@ -180,26 +180,4 @@ export function utf8(code: number): number[] {
   if (code < 0x800) return [0xc0 | (code >> 6), 0x80 | (code & 63)];
   if (code < 0x10000) return [0xe0 | (code >> 12), 0x80 | ((code >> 6) & 63), 0x80 | (code & 63)];
   return [0xf0 | (code >> 18), 0x80 | ((code >> 12) & 63), 0x80 | ((code >> 6) & 63), 0x80 | (code & 63)];
-}
-
-/** Path of the value at `offset` of JSON text; empty for other text. */
-export function pathAt(bytes: Uint8Array, offset: number, root: string): string {
-  const first = bytes.find((byte) => byte > 32);
-  if (first !== 0x7b && first !== 0x5b) return root;
-  const levels: { array: boolean; name: string }[] = [];
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  let pending = '';
-  for (let i = 0; i < offset && i < bytes.length; i++) {
-    const byte = bytes[i];
-    if (byte === 0x22) {
-      const from = ++i;
-      while (i < bytes.length && bytes[i] !== 0x22) i += bytes[i] === 0x5c ? 2 : 1;
-      if (i < offset) pending = text.toString('utf8', from, i);
-    } else if (byte === 0x3a && levels.length > 0) levels[levels.length - 1].name = pending;
-    else if (byte === 0x7b || byte === 0x5b) levels.push({ array: byte === 0x5b, name: '' });
-    else if (byte === 0x7d || byte === 0x5d) levels.pop();
-  }
-  return levels
-    .slice(0, MAX_PATH_PARTS)
-    .reduce((path, level) => (level.array ? `${path}[*]` : path === '' ? level.name : `${path}.${level.name}`), root);
 }

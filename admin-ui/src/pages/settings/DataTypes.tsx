@@ -86,11 +86,23 @@ function OwnType() {
   const [title, setTitle] = useState('');
   const [pattern, setPattern] = useState('');
   const [fieldNames, setFieldNames] = useState<string[]>([]);
+  const [keywords, setKeywords] = useState<string[]>([]);
+  const [validator, setValidator] = useState<string | null>(null);
   const [sensitivity, setSensitivity] = useState<'low' | 'medium' | 'high'>('high');
   const own: Schemas['NewDataType'] | undefined =
     title === '' && pattern === '' && fieldNames.length === 0
       ? undefined
-      : { title: title || 'new type', pattern: pattern === '' ? null : pattern, fieldNames, sensitivity, enabled: true };
+      : {
+          title: title || 'new type',
+          pattern: pattern === '' ? null : pattern,
+          fieldNames,
+          keywords,
+          requireKeywords: false,
+          caseSensitive: true,
+          validator,
+          sensitivity,
+          enabled: true,
+        };
   const [asked] = useDebouncedValue({ text, own }, 300);
   const hits = useQuery({
     queryKey: ['data-type-test', asked],
@@ -107,8 +119,8 @@ function OwnType() {
             path: {
               id: title
                 .toLowerCase()
-                .replace(/[^a-z0-9]+/g, '-')
-                .replace(/^-|-$/g, ''),
+                .replace(/[^a-z0-9]+/g, '_')
+                .replace(/^_|_$/g, ''),
             },
           },
           body: type,
@@ -119,6 +131,8 @@ function OwnType() {
       setTitle('');
       setPattern('');
       setFieldNames([]);
+      setKeywords([]);
+      setValidator(null);
     },
   });
   return (
@@ -128,7 +142,7 @@ function OwnType() {
           <TextInput label="Title" placeholder="Staff number" value={title} onChange={(event) => setTitle(event.currentTarget.value)} />
           <TextInput
             label="Pattern"
-            description="A regular expression of linear cost (RE2)"
+            description="A regular expression of linear cost (RE2); without one, every value under a field name is meant"
             placeholder="EMP-\d{6}"
             classNames={{ input: 'mono' }}
             value={pattern}
@@ -140,6 +154,21 @@ function OwnType() {
             value={fieldNames}
             onChange={setFieldNames}
           />
+          <TagsInput
+            label="Keywords"
+            description="Words nearby that speak for what the pattern matches"
+            disabled={pattern === ''}
+            value={keywords}
+            onChange={setKeywords}
+          />
+          <Select
+            label="Check"
+            placeholder="None"
+            clearable
+            value={validator}
+            data={['luhn', 'mod97', 'verhoeff', 'iban', 'card']}
+            onChange={setValidator}
+          />
           <Select
             label="Sensitivity"
             allowDeselect={false}
@@ -149,7 +178,7 @@ function OwnType() {
           />
           <Group>
             <Button
-              disabled={!may || own === undefined || title === '' || pattern === ''}
+              disabled={!may || own === undefined || title === '' || (pattern === '' && fieldNames.length === 0)}
               loading={save.isPending}
               onClick={() => own !== undefined && save.mutate(own)}
             >
