@@ -1,7 +1,7 @@
 import { type FSWatcher, watch } from 'node:fs';
 import { open, readdir } from 'node:fs/promises';
 import path from 'node:path';
-import { type CompileOptions, compilePolicies, type FullPolicySet } from './engine/set.js';
+import { type CompileOptions, compileInTurns, compilePolicies, type FullPolicySet } from './engine/set.js';
 import { PolicyError, type PolicyProblem } from './errors.js';
 import { MAX_FILE_BYTES, type PolicySource } from './language/source.js';
 
@@ -33,14 +33,17 @@ const MAX_FILES = 5000;
 const MAX_ATTEMPTS = 4;
 
 /**
- * The policies in force: a folder, the library, and what people wrote in the UI. Everything is compiled anew on a change and swapped as a whole. A
- * file with a mistake keeps its last good text in force, and is listed as stale. This is the only part of the engine that does I/O.
+ * The policies in force: a folder, the library, and what people wrote in the UI. On a change, what changed is compiled, in turns with the traffic of
+ * the thread, and the set is swapped as a whole. A file with a mistake keeps its last good text in force, and is listed as stale. This is the only
+ * part of the engine that does I/O.
  */
 export class PolicyFolder {
   private current: FolderState;
   private edited: readonly PolicySource[] = [];
   /** Texts of the set in force, by file. */
   private good: ReadonlyMap<string, PolicySource> = new Map();
+  /** Last text of every file, in force or not. */
+  private readonly sources = new Map<string, PolicySource>();
   private watcher: FSWatcher | null = null;
   private timer: NodeJS.Timeout | null = null;
   private loading: Promise<void> = Promise.resolve();
@@ -71,7 +74,7 @@ export class PolicyFolder {
   async edit(sources: readonly PolicySource[]): Promise<void> {
     const before = this.edited;
     const names = new Set(sources.map((source) => source.file));
-    this.edited = sources;
+    this.edited = sources.map((source) => this.known(source));
     const { problems } = await this.compileAll();
     const own = problems.filter((problem) => names.has(problem.file));
     if (own.length === 0) return this.reload();
@@ -134,7 +137,7 @@ export class PolicyFolder {
     let files = [...(this.options.base ?? []), ...sources, ...unread, ...this.edited];
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       try {
-        const set = compilePolicies(files, this.options.compile());
+        const set = await compileInTurns(files, this.options.compile(), this.current.set);
         return { set, good: new Map(files.map((file) => [file.file, file])), problems: all };
       } catch (error) {
         if (!(error instanceof PolicyError)) throw error;
@@ -153,7 +156,16 @@ export class PolicyFolder {
   private async read(): Promise<{ sources: PolicySource[]; problems: PolicyProblem[] }> {
     const { path: folder } = this.options;
     if (folder === null) return { sources: [], problems: [] };
-    return readPolicyFolder(folder);
+    const { sources, problems } = await readPolicyFolder(folder);
+    return { sources: sources.map((source) => this.known(source)), problems };
+  }
+
+  /** The object that stood for the same text before: what was compiled from it is found by it. */
+  private known(source: PolicySource): PolicySource {
+    const before = this.sources.get(source.file);
+    if (before !== undefined && before.text === source.text && before.origin === source.origin) return before;
+    this.sources.set(source.file, source);
+    return source;
   }
 }
 

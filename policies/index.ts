@@ -24,7 +24,7 @@ export {
   type RuleCost,
   replay,
 } from './engine/replay.js';
-export { type CompileOptions, compilePolicies, type FullPolicySet } from './engine/set.js';
+export { type CompileOptions, compileInTurns, compilePolicies, type FullPolicySet } from './engine/set.js';
 export { mergeStats } from './engine/stats.js';
 export { POLICY_CODES, type PolicyCode, PolicyError, type PolicyProblem } from './errors.js';
 export { type FolderState, PolicyFolder, type PolicyFolderOptions, readPolicyFolder } from './folder.js';

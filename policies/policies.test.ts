@@ -7,6 +7,7 @@ import { bodyOf, type Exchange, emptyBody, headersOf, type Json, newId } from '.
 import {
   benchRules,
   Classifier,
+  compileInTurns,
   compilePolicies,
   contextOf,
   dataTypes,
@@ -18,6 +19,7 @@ import {
   PolicyError,
   PolicyFolder,
   type PolicyFolderOptions,
+  type PolicySource,
   readExchange,
   replay,
   runCases,
@@ -325,6 +327,49 @@ t.test('a folder keeps what last worked, file by file', async (t) => {
   await folder.reload();
   t.same(rulesOf(folder), ['two'], 'a folder that cannot be read changes nothing');
   t.match([...folder.state.stale.values()], [[{ code: 'POLICY_FILE' }]]);
+});
+
+t.test('what did not change is taken over, and the thread does other work while the rest is compiled', async (t) => {
+  const file = (name: string, more = ''): PolicySource => ({
+    file: `${name}.yaml`,
+    text: good(name).replace('policy: p', `policy: ${name}`) + more,
+    origin: 'folder',
+  });
+  const many = Array.from({ length: 300 }, (_, index) => file(`r${index}`));
+  let turns = 0;
+  let isDone = false;
+  const count = (): void => {
+    turns++;
+    if (!isDone) setImmediate(count);
+  };
+  setImmediate(count);
+  const first = await compileInTurns(many, {}, null);
+  isDone = true;
+  t.ok(turns > 1, 'others had their turn');
+  const route = { service: 's', host: 'h', method: 'GET', template: null, tags: [] };
+  const matches = (set: FullPolicySet) => new Map(set.planned('all', route).request.map((rule) => [rule.policy, rule.matches]));
+  const changed = many.map((one, index) => (index === 7 ? file('r7', '# new\n') : one));
+  const second = await compileInTurns(changed, {}, first);
+  const [before, after] = [matches(first), matches(second)];
+  t.equal(after.size, 300);
+  t.same(
+    [...after].filter(([name, compiled]) => before.get(name) !== compiled).map(([name]) => name),
+    ['r7'],
+  );
+  const other = await compileInTurns(changed, { overrides: new Map([['r9', { mode: 'observe' }]]) }, second);
+  t.same(
+    [...matches(other)].filter(([name, compiled]) => after.get(name) !== compiled).map(([name]) => name),
+    ['r9'],
+    'a mode that is set while weir runs',
+  );
+  const anew = compilePolicies(changed);
+  t.same(
+    anew.planned('all', route).request.map(({ policy, rule, index }) => [policy, rule, index]),
+    second.planned('all', route).request.map(({ policy, rule, index }) => [policy, rule, index]),
+    'the same set as one that is compiled at once',
+  );
+  const bad = await compileInTurns([...changed, file('r3')], {}, second).catch((error: unknown) => error);
+  t.match(bad, { problems: [{ code: 'POLICY_DUPLICATE', file: 'r3.yaml' }] });
 });
 
 t.test('policies written in the UI are joined, or refused with their own mistakes', async (t) => {

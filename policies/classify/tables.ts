@@ -1,5 +1,5 @@
 /** Compiles a list of data types into the tables that the scan looks into. */
-import type { DataType, ScannerName } from '../data-types/index.js';
+import type { DataType, Find, ScannerName } from '../data-types/index.js';
 import { expandShape } from '../data-types/index.js';
 import { ALPHABETS, outlineHash, wordHash } from './bytes.js';
 
@@ -69,6 +69,26 @@ const GENERIC =
 
 export const prefixHash = (a: number, b: number, c: number): number => ((a * 31 + b) * 31 + c) & 4095;
 
+interface Outline {
+  readonly isCoarse: boolean;
+  readonly hash: number;
+}
+
+const spelledOut = new WeakMap<Find, readonly Outline[]>();
+
+/** Spelling out the outlines of the built-in types is most of the work of compiling them, and is done once a thread. */
+function outlinesOf(find: Find & { readonly by: 'shape' }): readonly Outline[] {
+  let outlines = spelledOut.get(find);
+  if (outlines === undefined) {
+    outlines = [...new Set(find.shapes.flatMap(expandShape))].map((outline) => {
+      const isCoarse = outline.includes('#');
+      return { isCoarse, hash: outlineHash(isCoarse ? outline.replace(/[A9]/g, '#') : outline) };
+    });
+    spelledOut.set(find, outlines);
+  }
+  return outlines;
+}
+
 export function compileTables(types: readonly DataType[]): Tables {
   const shapes = new Map<number, Rule[]>();
   const coarse = new Map<number, Rule[]>();
@@ -93,10 +113,8 @@ export function compileTables(types: readonly DataType[]): Tables {
       hint(word).types.push(index);
     for (const find of type.find) {
       if (find.by === 'shape') {
-        for (const outline of new Set(find.shapes.flatMap(expandShape))) {
-          const isCoarse = outline.includes('#');
+        for (const { isCoarse, hash } of outlinesOf(find)) {
           const table = isCoarse ? coarse : shapes;
-          const hash = outlineHash(isCoarse ? outline.replace(/[A9]/g, '#') : outline);
           const rules = table.get(hash) ?? [];
           if (!rules.some((rule) => rule.type === index)) rules.push({ type: index, alone: find.alone });
           table.set(hash, rules);

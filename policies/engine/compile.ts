@@ -57,6 +57,8 @@ const DEFAULT_MAX_BODY = 262_144;
 const LARGEST_MAX_BODY = 10_485_760;
 const MAX_POLICIES = 5000;
 const MAX_RULES = 20_000;
+/** Regular expressions in one set. */
+const MAX_REGEXES = 5000;
 const INLINE_KINDS: ReadonlySet<ActionKind> = new Set<ActionKind>([
   'redact',
   'block',
@@ -70,7 +72,7 @@ const INLINE_KINDS: ReadonlySet<ActionKind> = new Set<ActionKind>([
 
 const parsedBefore = new WeakMap<PolicySource, readonly ParsedPolicy[]>();
 
-/** A mode that changes compiles all policies again, on the thread of the gateway: reading the same texts again would take half of it. */
+/** Reading a text costs the thread of the gateway more than all else; a source that is the same object is not read again. */
 function parsedOf(source: PolicySource, problems: PolicyProblem[]): readonly ParsedPolicy[] {
   const known = parsedBefore.get(source);
   if (known !== undefined) return known;
@@ -80,10 +82,53 @@ function parsedOf(source: PolicySource, problems: PolicyProblem[]): readonly Par
   return parsed;
 }
 
-/** Parses, validates and compiles all files. Throws PolicyError with everything that is wrong, in the order of files and lines. */
-export function compileFiles(files: readonly PolicySource[], tools: Tools, overrides: ReadonlyMap<string, ModeOverride>): CompiledPolicies {
+/** One policy as it was last compiled, and what with. */
+interface CompiledPolicy {
+  readonly tools: Tools;
+  readonly overrides: string;
+  readonly rules: readonly (CompiledRule | null)[];
+  readonly regexes: number;
+}
+
+const compiledBefore = new WeakMap<ParsedPolicy, CompiledPolicy>();
+
+/** A policy whose text, tools and overrides are what they were is not compiled again: of a folder that changes, most files stay as they are. */
+function compiledOf(
+  parsed: ParsedPolicy,
+  tools: Tools,
+  problems: PolicyProblem[],
+  budget: { regexes: number },
+  overrides: ReadonlyMap<string, ModeOverride>,
+): readonly (CompiledRule | null)[] {
+  const { policy, rules } = parsed.document;
+  const asked = JSON.stringify([policy, ...rules.map(({ rule }) => `${policy}/${rule}`)].map((name) => overrides.get(name) ?? 0));
+  const known = compiledBefore.get(parsed);
+  if (known !== undefined && known.tools === tools && known.overrides === asked) {
+    budget.regexes += known.regexes;
+    return known.rules;
+  }
+  const before = { problems: problems.length, regexes: budget.regexes };
+  const compiled = compilePolicy(parsed, new Scope(tools, parsed, [], problems, budget), overrides);
+  if (problems.length === before.problems)
+    compiledBefore.set(parsed, { tools, overrides: asked, rules: compiled, regexes: budget.regexes - before.regexes });
+  return compiled;
+}
+
+/**
+ * Parses, validates and compiles all files. Throws PolicyError with everything that is wrong, in the order of files and lines. Yields after each
+ * file and each policy, so that a thread with more to do can do it in between; nothing is in force before the end.
+ */
+export function* compileSteps(
+  files: readonly PolicySource[],
+  tools: Tools,
+  overrides: ReadonlyMap<string, ModeOverride>,
+): Generator<void, CompiledPolicies, void> {
   const problems: PolicyProblem[] = [];
-  const documents = files.flatMap((file) => parsedOf(file, problems));
+  const documents: ParsedPolicy[] = [];
+  for (const file of files) {
+    documents.push(...parsedOf(file, problems));
+    yield;
+  }
   refuseDuplicates(documents, problems);
   const ordered = [...documents].sort(
     (a, b) => (a.document.order ?? 500) - (b.document.order ?? 500) || compareText(a.document.policy, b.document.policy),
@@ -93,8 +138,9 @@ export function compileFiles(files: readonly PolicySource[], tools: Tools, overr
   for (const parsed of ordered) {
     const policyMode = overrides.get(parsed.document.policy)?.mode ?? parsed.document.mode ?? 'inherit';
     // Rules that are off are compiled too: a mistake must not hide until somebody switches them on.
-    const compiled = compilePolicy(parsed, new Scope(tools, parsed, [], problems, budget), overrides);
+    const compiled = compiledOf(parsed, tools, problems, budget, overrides);
     if (policyMode !== 'off') for (const rule of compiled) if (rule !== null) rules.push({ ...rule, index: rules.length });
+    yield;
   }
   if (documents.length > MAX_POLICIES || rules.length > MAX_RULES) {
     const last = documents[documents.length - 1];
@@ -104,6 +150,12 @@ export function compileFiles(files: readonly PolicySource[], tools: Tools, overr
       }),
     );
   }
+  if (budget.regexes > MAX_REGEXES)
+    problems.push(
+      documents[documents.length - 1].problem('POLICY_LIMIT', [], `the set holds ${budget.regexes} regular expressions`, {
+        expected: `at most ${MAX_REGEXES}`,
+      }),
+    );
   if (problems.length > 0) throw new PolicyError(inOrder(problems, files));
   const hash = createHash('sha256');
   for (const file of files) hash.update(`${file.origin}\0${file.file}\0${file.text}\0`);

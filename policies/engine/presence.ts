@@ -11,6 +11,7 @@ export const HAS_TOKEN = 4;
 const FIRST_HEADER = 3;
 const BITS = 32;
 const MAX_SPELLINGS = 4096;
+const CROWD = 1000;
 
 /**
  * What a condition asks of a message before it is worth looking at: each mask stands for things of which one must be there. A message that has none
@@ -41,6 +42,11 @@ export class HeaderNames {
   private readonly lists = new Map<string, number>();
   private readonly tests: { readonly bit: number; readonly has: Predicate<string> }[] = [];
   private readonly spellings = new Map<string, number>();
+
+  /** So many lists share each bit that telling them apart is worth little; sets that are compiled one after another bring ever more. */
+  get isCrowded(): boolean {
+    return this.lists.size > CROWD;
+  }
 
   /** The bit of a list of names or globs. Sets with more lists than bits share some, which costs a look and changes no verdict. */
   bit(names: readonly string[]): number {

@@ -7,13 +7,14 @@ import type { DataClassifier } from '../data-port.js';
 import { dataTypes } from '../data-types/index.js';
 import type { ParsedPolicy, PolicySource } from '../language/source.js';
 import type { Decision, EvaluationContext, PolicySet, RequestView, ResponseView, RouteFacts, RuleStats } from '../types.js';
-import { type CompiledRule, compileFiles, type ModeOverride } from './compile.js';
+import { type CompiledPolicies, type CompiledRule, compileSteps, type ModeOverride } from './compile.js';
 import { type Engine, evaluate, PASS, requestFacts } from './evaluate.js';
 import { RequestFacts } from './facts.js';
 import { KeyRing } from './keys.js';
 import { type Part, PlanCache, RoutePlan } from './plan.js';
 import { HeaderNames } from './presence.js';
 import type { ExchangeReading } from './reading.js';
+import type { Tools } from './scope.js';
 import { Counters } from './stats.js';
 
 export interface CompileOptions {
@@ -54,6 +55,7 @@ export interface FullPolicySet extends PolicySet {
 const NOTHING_DECIDED: readonly Decision[] = [];
 
 let builtIn: Classifier | null = null;
+let attacksBuiltIn: AttackDetector | null = null;
 
 /** The classifier of the built-in data types; tables are made once a thread. */
 function builtInClassifier(): Classifier {
@@ -66,23 +68,68 @@ function builtInClassifier(): Classifier {
  * the nearest known name.
  */
 export function compilePolicies(files: readonly PolicySource[], options: CompileOptions = {}): FullPolicySet {
-  const complete: Required<CompileOptions> = {
+  const complete = completeOf(options, null);
+  const tools = toolsOf(complete, null);
+  const steps = compileSteps(files, tools, complete.overrides);
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return setOf(step.value, complete, tools);
+  }
+}
+
+/** Longest time for which compiling in turns keeps the thread, unless one file or policy alone takes longer. */
+const TURN_MS = 4;
+
+/**
+ * As `compilePolicies`, but lets the thread do other work in between: for a thread that carries traffic. `files` and `options` are those of the
+ * call, whatever changes meanwhile. What `previous` compiled from the same sources with the same options is taken over.
+ */
+export async function compileInTurns(
+  files: readonly PolicySource[],
+  options: CompileOptions,
+  previous: FullPolicySet | null,
+): Promise<FullPolicySet> {
+  const complete = completeOf(options, previous);
+  const tools = toolsOf(complete, previous);
+  const steps = compileSteps(files, tools, complete.overrides);
+  for (let turnEndsAt = performance.now() + TURN_MS; ; ) {
+    const step = steps.next();
+    if (step.done === true) return setOf(step.value, complete, tools);
+    if (performance.now() < turnEndsAt) continue;
+    await new Promise((resolve) => setImmediate(resolve));
+    turnEndsAt = performance.now() + TURN_MS;
+  }
+}
+
+function completeOf(options: CompileOptions, previous: FullPolicySet | null): Required<CompileOptions> {
+  attacksBuiltIn ??= attackDetector();
+  return {
     classifier: options.classifier ?? builtInClassifier(),
-    attacks: options.attacks === undefined ? attackDetector() : options.attacks,
-    redactor: options.redactor ?? new Redactor(randomBytes(16).toString('hex')),
-    keys: options.keys ?? new KeyRing(),
+    attacks: options.attacks === undefined ? attacksBuiltIn : options.attacks,
+    redactor: options.redactor ?? previous?.options.redactor ?? new Redactor(randomBytes(16).toString('hex')),
+    keys: options.keys ?? previous?.options.keys ?? new KeyRing(),
     overrides: options.overrides ?? new Map(),
     maxDecodedBytes: options.maxDecodedBytes ?? 4_194_304,
     maxDepth: options.maxDepth ?? 200,
   };
-  const tools = {
-    classifier: complete.classifier,
-    attacks: complete.attacks,
-    redactor: complete.redactor,
-    keys: complete.keys,
-    names: new HeaderNames(),
-  };
-  const compiled = compileFiles(files, tools, complete.overrides);
+}
+
+const toolsBefore = new WeakMap<FullPolicySet, Tools>();
+
+function toolsOf(options: Required<CompileOptions>, previous: FullPolicySet | null): Tools {
+  const { classifier, attacks, redactor, keys } = options;
+  const before = previous === null ? undefined : toolsBefore.get(previous);
+  const isSame =
+    before !== undefined &&
+    before.classifier === classifier &&
+    before.attacks === attacks &&
+    before.redactor === redactor &&
+    before.keys === keys &&
+    !before.names.isCrowded;
+  return isSame ? before : { classifier, attacks, redactor, keys, names: new HeaderNames() };
+}
+
+function setOf(compiled: CompiledPolicies, complete: Required<CompileOptions>, tools: Tools): FullPolicySet {
   const plans = new PlanCache(compiled.rules);
   const counters = new Counters(compiled.rules);
   const engine: Engine = { tools, counters, limits: { maxBytes: complete.maxDecodedBytes, maxDepth: complete.maxDepth } };
@@ -96,7 +143,7 @@ export function compilePolicies(files: readonly PolicySource[], options: Compile
     own.add(made);
     return made;
   };
-  return {
+  const set: FullPolicySet = {
     version: compiled.version,
     policies: compiled.policies,
     documents: compiled.documents,
@@ -131,4 +178,6 @@ export function compilePolicies(files: readonly PolicySource[], options: Compile
     },
     stats: (): readonly RuleStats[] => counters.read(),
   };
+  toolsBefore.set(set, tools);
+  return set;
 }
