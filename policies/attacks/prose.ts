@@ -34,7 +34,7 @@ const CODE_LINES =
 const TEXT_FIELD =
   /(?:title|body|text|comment|description|bio|about|content|message|note|notes|summary|subject|question|answer|review|caption|headline|details|reason|feedback|abstract|excerpt|post|reply)$/i;
 const FENCE = /(?:^|\n)\s{0,3}(?:```|~~~)/;
-const OPENING_WORDS = /^(?:[A-Z]?[a-z]{1,20}[,:]?|[A-Z]{2}[A-Z;/]{0,8}[:,]) +\S/;
+const OPENING_WORDS = /^(?:[A-Z]?[a-z]{1,20}[,:]?|[A-Z]{2}[A-Z;/]{0,8}[:,]|SELECT|INSERT|UPDATE|DELETE|CREATE|ALTER|DROP|WITH|EXPLAIN) +\S/;
 
 const TAG = /<\/?[a-z!][^<>]{0,300}>/gi;
 const FEW_TAGS = 4;

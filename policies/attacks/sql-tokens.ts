@@ -3,7 +3,7 @@
  * `1` number or constant, `s` text literal, `n` name, `v` variable, `f` name before a bracket, `d` function known from attacks, `&` and/or,
  * `|` the operators || and &&, `!` not, `o` comparison, `a` arithmetic, `U` union, `E` select, `S` other statement, `D` waitfor delay, `A` all/distinct,
  * `F` from, `W` where/having, `B` order or group by, `L` limit, outfile, procedure, `K` other keyword, `C` case when, `M` "in boolean mode", `I` if with its bracket,
- * `c` comment to the end of the line, and `( ) , ; q` themselves (q: what SQL has no use for).
+ * `c` comment to the end of the line, or one that does not end, and `( ) , ; q` themselves (q: what SQL has no use for).
  */
 export interface SqlTokens {
   readonly letters: string;
@@ -43,14 +43,14 @@ const TOKEN = new RegExp(
     String.raw`(limit\s+\d|offset\s+\d|procedure\s+analyse|into\s+(?:out|dump)file|for\s+xml\s+path)`,
     String.raw`(case\s+when|case\s+\d+\s+when)`,
     String.raw`(in\s+boolean\s+mode|with\s+query\s+expansion)`,
-    String.raw`(waitfor\s+(?:delay|time)\b)`,
+    String.raw`(waitfor\s+(?:delay|time)\b(?=\s*(?:['"@(\d]|$)))`,
     String.raw`((?:drop|truncate|alter|create)\s+(?:or\s+replace\s+)?(?:temp(?:orary)?\s+)?(?:table|database|schema|view|function|procedure|user|login|trigger|index|role|alias|assembly)\b|insert\s+into\b|delete\s+from\b|update\s+[\w.[\]"]+\s+set\b|replace\s+into\b|declare\s+@?\w+|exec(?:ute)?(?:\s+immediate|\s+[\w.[\]]+|\s*\()|call\s+[\w.]+\s*\(|begin\s+[\w.]+|shutdown\b|grant\s+\w+\s+(?:on|to)\b|set\s+@\w+|load\s+data\b|copy\s+\w+\s+(?:from|to)\b|perform\s+\w+\s*\(|handler\s+\w+\s+open|attach\s+database|vacuum\s+into)`,
     String.raw`(if\s*\()`,
     String.raw`([@:]{1,2}[a-z_][\w$.]*)`,
     String.raw`([a-z_\u0080-\uffff][\w$\u0080-\uffff]*(?:\.{1,2}[a-z_*][\w$]*){0,3}|\[[\w ]{1,60}\]|\d[\w$]*)`,
     String.raw`(<=>|<>|!=|<=|>=|==|=|<|>|!<|!>|~\*|!~)`,
     String.raw`(\|\||&&)`,
-    String.raw`(--(?![\w(.])|--\s|#)`,
+    String.raw`(--(?![\w(.])|--\s|#|\/\*(?!!)(?![\s\S]{0,8000}\*\/))`,
     String.raw`([+\-*/%^~|&])`,
     '([(),;!])',
     String.raw`(['"\u0060])`,
@@ -83,7 +83,7 @@ export function sqlTokens(lower: string, start: number): SqlTokens {
     else if (match[13] !== undefined) tokens += '|';
     else if (match[14] !== undefined) {
       tokens += 'c';
-      const line = lower.indexOf('\n', at);
+      const line = whole === '/*' ? -1 : lower.indexOf('\n', at);
       at = line < 0 ? end : line + 1;
     } else if (match[15] !== undefined) tokens += 'a';
     else if (match[16] !== undefined) tokens += whole;

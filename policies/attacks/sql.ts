@@ -20,7 +20,7 @@ const BREAK_OUT: readonly Form[] = [
   { rule: 'sql-union', letters: /^[^;]{0,40}?U[A]?[a(]*E(?:A)?[a(]*(?:[1svdfC]|a[,F]|n(?:[,.F)c(]|$)|!)/ },
   { rule: 'sql-stacked', letters: /^[^;]{0,30};+\(?(?:[SDd]|I!?[1s(]+o|E\(*[1svdfCa(]|E\(*n(?:[,F(;c]|$))/ },
   { rule: 'sql-stacked', letters: /^D|^S(?!$)/ },
-  { rule: 'sql-logic', letters: /^(?:M\)*)?[&|]!?[!(a]*(?:E|C|d\()/ },
+  { rule: 'sql-logic', letters: /^(?:M\)*)?[&|]!?[!(a]*(?:E|C|d\(|I[^;]{0,12}d\()/ },
   { rule: 'sql-logic', letters: /^(?:M\)*)?&!?[!(a]*f\([^;]*\)[)]*(?:o|$|c|&)/ },
   {
     rule: 'sql-logic',
@@ -83,6 +83,10 @@ function breakOut(lower: string, quote: number, isBehindLiteral: boolean, sign: 
   if (quote === 0 && /^o(?:s|$)/.test(open) && lower.length <= 12) sign('sql-quotes', 0);
 }
 
+/** `1 or 2`, `2 and 3`: two numbers, of which the second says nothing that always or never holds. */
+const ALTERNATIVE = /^\s*(\d{1,6})\s+(?:and|or)\s+(?!\1\b|[01]\b)\d{1,6}\s*$/;
+/** A condition as a whole value, of which something is done that only a database does. */
+const TIMED = /^[\s(+-]*if\s*\([^;{}]{1,120}\b(?:sleep|pg_sleep|benchmark|load_file|extractvalue|updatexml)\s*\(/;
 const HEAD = /^[\s(+-]*(?:(?:-?\d[\w.]*|null|true|false|@\w+|[\w$.@-]{1,64})(?:\s*%)?(?=[\s)(;,|&+\-*/%<>=^~!]|$))?/;
 
 function unquoted(lower: string, sign: Sign): void {
@@ -94,10 +98,12 @@ function unquoted(lower: string, sign: Sign): void {
       break;
     }
   }
+  if (TIMED.test(lower)) sign('sql-function', 0);
   if (lower.length > 300) unquotedTail(lower, sign);
   const head = SQL_WORD.test(lower) ? '' : (HEAD.exec(lower)?.[0] ?? '');
   BEHIND_VALUE.lastIndex = head.length;
   if (!BEHIND_VALUE.test(lower)) return;
+  if (ALTERNATIVE.test(lower)) return;
   const isNumber = /^[\s(+-]*[\d'"]|null|@/.test(head);
   const { letters } = sqlTokens(lower, head.length);
   const open = letters.replace(/^\)+/, '').replace(/^M\)*/, '');
