@@ -24,6 +24,7 @@ function everyFile() {
   );
 }
 
+const loader = path.join(root, 'scripts', 'typescript.mjs');
 const files = process.argv.slice(2).filter((name) => !name.startsWith('-'));
 t.setTimeout(0);
 t.jobs = AT_ONCE;
@@ -36,6 +37,6 @@ t.on('complete', ({ ok }) => {
 });
 for (const name of files.length > 0 ? files : everyFile()) {
   // tap's loader, which follows what every process loads for coverage, costs as much as the tests of most files: it is left out.
-  const command = ['-u', 'NODE_OPTIONS', process.execPath, '--enable-source-maps', '--import=tsx', name];
+  const command = ['-u', 'NODE_OPTIONS', process.execPath, '--enable-source-maps', `--import=${loader}`, name];
   t.spawn('env', command, { name, buffered: true, timeout: TIMEOUT_MS }, name);
 }

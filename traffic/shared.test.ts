@@ -219,7 +219,7 @@ t.test('partition: both sides edit, one restarts meanwhile, and they converge', 
     t.equal(a.map.get('kept'), 'old', 'a Redis that lost its memory got it back');
   }
   const c = await open('c');
-  t.ok(same(c.map, a.map), 'a newcomer gets all of it');
+  await until('a newcomer has all of it', () => same(c.map, a.map));
   await server.run('FLUSHALL');
   await a.map.set('after-flush', '1');
   await until('healed', () => b.map.get('after-flush') === '1');
