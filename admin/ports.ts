@@ -45,6 +45,8 @@ export type BlockExport = (typeof BLOCK_EXPORTS)[number];
 export interface BlocksPort {
   list(): readonly BlockView[];
   get(id: string): BlockView | null;
+  /** What the lists say of an actor now; null: nothing. */
+  stateOf(actor: { readonly kind: 'principal' | 'address'; readonly value: string }): 'blocked' | 'allowed' | null;
   add(block: NewBlock, by: { readonly name: string; readonly callerAddress: string; readonly nowMs: number }): Promise<BlockView>;
   remove(id: string, by: string): Promise<boolean>;
   allowlist(): readonly AllowView[];
@@ -53,9 +55,12 @@ export interface BlocksPort {
     by: { readonly name: string; readonly nowMs: number },
   ): Promise<AllowView>;
   disallow(id: string, by: string): Promise<boolean>;
-  /** `subject`: address, CIDR, principal key, block id. */
+  /** `subject`: address, CIDR, principal key, AS number, country, block id. */
   explain(subject: string): BlockExplanation;
-  export(format: BlockExport): { readonly text: string; readonly mediaType: string };
+  /** What is to be said of the entry that stopped a client, by the name that the record has of it; entries may be gone by now. */
+  describe(name: string, client: { readonly ip: string; readonly principalKey: string | null; readonly service: string }): string;
+  /** Feeds are left out unless asked for. */
+  export(format: BlockExport, withFeeds: boolean): { readonly text: string; readonly mediaType: string };
   feeds(): readonly FeedView[];
   addFeed(feed: NewFeed, by: string): Promise<FeedView>;
   removeFeed(id: string): Promise<boolean>;

@@ -94,7 +94,11 @@ t.test('who is blocked: the longest prefix of all tiers, the allowlist first', a
     block('DE', { kind: 'country' }),
     block('AS64500'),
   ];
-  const geo = { country: (ip: string) => (ip === '192.0.2.50' ? 'DE' : null), asn: (ip: string) => (ip === '192.0.2.51' ? 64500 : null) };
+  const geo = {
+    knows: { country: true, asn: true },
+    country: (ip: string) => (ip === '192.0.2.50' ? 'DE' : null),
+    asn: (ip: string) => (ip === '192.0.2.51' ? 64500 : null),
+  };
   const allowed = ['203.0.113.99', '2001:db8:ffff::/48'].map((value) => ({
     scope: normalScope(value),
     reason: 'office',

@@ -11,6 +11,12 @@ export interface Scope {
 
 export type BlockOrigin = 'person' | 'policy' | 'detector' | 'feed';
 
+/** What happens to who is meant: refused; let through a little of the time (429 beyond); held back, then refused; or the connection is closed. */
+export type BlockAction = 'block' | 'throttle' | 'tarpit' | 'close';
+
+/** Requests a minute that a throttled actor has on each endpoint, unless the entry says otherwise. */
+export const THROTTLE_PER_MINUTE = 10;
+
 /** One entry of the blocklist. Immutable: a change writes a new one under the same id. */
 export interface Block {
   /** From scope and service: blocking the same again updates the entry. */
@@ -29,6 +35,10 @@ export interface Block {
   readonly unauthenticatedOnly?: boolean;
   /** How often this scope was blocked, this time included. */
   readonly count?: number;
+  /** Absent: `block`. */
+  readonly action?: Exclude<BlockAction, 'block'>;
+  /** For `throttle`: default `THROTTLE_PER_MINUTE`. */
+  readonly perMinute?: number;
 }
 
 /** An entry of the allowlist. It wins over every block, or over one feed. */
@@ -40,6 +50,9 @@ export interface AllowEntry {
   /** A false positive of this feed only; null: nothing blocks it. */
   readonly feed: string | null;
 }
+
+/** As PrincipalReader writes them. */
+const PRINCIPAL_KEY = /^p_[\w-]{22}$/;
 
 /** Key of a block in the shared map; says whom it means, so a deletion needs no look-up. */
 export function blockKey(scope: Scope, service: string | null): string {
@@ -54,7 +67,7 @@ export function readBlockKey(key: string): { readonly scope: Scope; readonly ser
 }
 
 /**
- * 13 hex digits from scope and service (53 bits of two FNV-1a passes): the same entry has the same id everywhere. Not cryptographic, because compiled entries are named
+ * 13 or 14 hex digits from scope and service (53 bits of two FNV-1a passes): the same entry has the same id everywhere. Not cryptographic, because compiled entries are named
  * when they hit, in the request path.
  */
 export function blockId(scope: Scope, service: string | null): string {
@@ -81,11 +94,12 @@ export function readBlockName(name: string): Pick<Block, 'id' | 'origin' | 'crea
 }
 
 /**
- * Canonical form of a scope. The kind may be left out: then an address, a CIDR or `AS64500` is recognised.
+ * Canonical form of a scope. The kind may be left out: then an address, a CIDR, `AS64500`, a country code and the key of a principal are recognised.
  * Throws WeirError BLOCK_INVALID with what is wrong.
  */
-export function normalScope(value: string, kind?: ScopeKind): Scope {
+export function normalScope(value: string, given?: ScopeKind): Scope {
   const text = value.trim();
+  const kind = given ?? (PRINCIPAL_KEY.test(text) ? 'principal' : /^[A-Za-z]{2}$/.test(text) ? 'country' : undefined);
   if (kind === undefined || kind === 'address' || kind === 'cidr') {
     const prefix = readPrefix(text);
     if (prefix !== null) {
@@ -94,7 +108,11 @@ export function normalScope(value: string, kind?: ScopeKind): Scope {
       if (kind === 'address' && isNetwork) throw attackersError('BLOCK_INVALID', `"${text}" is a network, not an address`);
       return { kind: isNetwork ? 'cidr' : 'address', value: canonical };
     }
-    if (kind !== undefined || !/^AS\d/i.test(text)) throw attackersError('BLOCK_INVALID', `"${text}" is not an IP address or CIDR`);
+    if (kind !== undefined || !/^AS\d/i.test(text))
+      throw attackersError(
+        'BLOCK_INVALID',
+        `"${text}" is not an IP address or CIDR${kind === undefined ? ', AS number, country code or key of a principal' : ''}`,
+      );
   }
   if (kind === 'principal') {
     if (text === '' || text.length > 512) throw attackersError('BLOCK_INVALID', 'A principal key has 1–512 characters');
@@ -107,6 +125,16 @@ export function normalScope(value: string, kind?: ScopeKind): Scope {
   const asn = /^(?:AS)?(\d{1,10})$/i.exec(text)?.[1];
   if (asn === undefined || Number(asn) > 0xffffffff) throw attackersError('BLOCK_INVALID', `"${text}" is not an AS number`);
   return { kind: 'asn', value: String(Number(asn)) };
+}
+
+/** The scope as people write it. */
+export function scopeText({ kind, value }: Scope): string {
+  return kind === 'asn' ? `AS${value}` : value;
+}
+
+/** Who or what made a block, for a sentence. */
+export function makerOf({ origin, createdBy }: Pick<Block, 'origin' | 'createdBy'>): string {
+  return origin === 'feed' ? `feed ${createdBy}` : createdBy;
 }
 
 /** Does it take in so much that it must be meant twice: wider than /8 (IPv4) or /16 (IPv6)? */

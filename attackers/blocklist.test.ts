@@ -39,9 +39,15 @@ async function fresh() {
     { cidr: '192.0.2.0/28', what: 'the load balancers' },
     { cidr: '198.51.100.5', what: 'the upstream of shop' },
   ];
-  return { shared, clock, list: await Blocklist.open(shared, { protect, now: () => clock.nowMs }) };
+  const geo = {
+    knows: { country: true, asn: true },
+    country: (ip: string) => (ip === '192.0.2.0' ? 'NL' : null),
+    asn: (ip: string) => (ip === '198.51.100.5' ? 64496 : null),
+  };
+  return { shared, clock, list: await Blocklist.open(shared, { protect, geo, now: () => clock.nowMs }) };
 }
 
+const PRINCIPAL = 'p_abcdefghijklmnopqrst-_';
 const by = { reason: 'test', origin: 'person', createdBy: 'ann' } as const;
 
 t.test('what may be blocked, and what is refused with which words', async (t) => {
@@ -57,6 +63,9 @@ t.test('what may be blocked, and what is refused with which words', async (t) =>
     ['a principal', { value: 'p:1', kind: 'principal' }, { kind: 'principal', value: 'p:1' }],
     ['an AS', { value: 'as064500' }, { kind: 'asn', value: '64500' }],
     ['a country', { value: 'de', kind: 'country' }, { kind: 'country', value: 'DE' }],
+    ['a country, recognised', { value: 'fr' }, { kind: 'country', value: 'FR' }],
+    ['the key of a principal, recognised', { value: PRINCIPAL }, { kind: 'principal', value: PRINCIPAL }],
+    ['a country with a proxy in it, with force', { value: 'NL', force: true }, { kind: 'country', value: 'NL' }],
     ['around the allowlist: the allowed part stays open', { value: '203.0.113.0/24' }, { kind: 'cidr', value: '203.0.113.0/24' }],
     ['everybody, with force', { value: '0.0.0.0/0', force: true }, { kind: 'cidr', value: '0.0.0.0/0' }],
     ['a proxy, with force', { value: '192.0.2.1', force: true }, { kind: 'address', value: '192.0.2.1' }],
@@ -73,6 +82,11 @@ t.test('what may be blocked, and what is refused with which words', async (t) =>
     ['all of IPv6', { value: '::/0' }, 'BLOCK_TOO_WIDE', /::\/0/],
     ['a trusted proxy', { value: '192.0.2.3' }, 'BLOCK_PROTECTED', /the load balancers/],
     ['a network with the upstream in it', { value: '198.51.100.0/24' }, 'BLOCK_PROTECTED', /198\.51\.100\.5, the upstream of shop/],
+    ['the country of a trusted proxy', { value: 'NL' }, 'BLOCK_PROTECTED', /NL takes in 192\.0\.2\.0\/28, the load balancers/],
+    ['the AS of an upstream', { value: 'AS64496' }, 'BLOCK_PROTECTED', /AS64496 takes in 198\.51\.100\.5, the upstream of shop/],
+    ['a network around all proxies', { value: '192.0.0.0/16' }, 'BLOCK_PROTECTED', /192\.0\.2\.0\/28, the load balancers/],
+    ['oneself by address', { value: '127.0.0.1', requestedFrom: '127.0.0.1' }, 'BLOCK_PROTECTED', /your own address/],
+    ['what is neither', { value: '300.1.2.3' }, 'BLOCK_INVALID', /AS number, country code or key of a principal/],
     ['oneself', { value: '100.64.0.0/10', requestedFrom: '100.64.3.2' }, 'BLOCK_PROTECTED', /your own address/],
     [
       'an allowed address, even with force',
@@ -99,28 +113,53 @@ t.test('again, escalation, removal, explanation', async (t) => {
   }
   t.strictSame(times, [4, 8, 12, 16], '4 h × count');
   t.equal(list.list().length, 1, 'the same scope is one entry');
-  t.strictSame([list.names('203.0.113.7'), list.names('203.0.113.8')], [true, false]);
+  const address = (value: string) => ({ kind: 'address', value }) as const;
+  t.strictSame([list.holds(address('203.0.113.7')), list.holds(address('203.0.113.8'))], [true, false]);
   const capped = await list.add({ ...by, value: '203.0.113.7', durationMs: 20 * 24 * HOUR, escalate: true });
   t.equal((capped.expiresAtMs ?? 0) - capped.createdAtMs, 30 * 24 * HOUR, 'at most 30 days');
   await list.add({ ...by, value: '203.0.113.0/24', service: 'bank', reason: 'scanning' });
-  t.match(list.explain('203.0.113.7', null, 'bank'), {
-    blocked: true,
-    block: { scope: { value: '203.0.113.7' } },
-    others: [{ service: 'bank' }],
-  });
-  t.match(list.explain('203.0.113.9', null, 'shop').text, '203.0.113.9 is not blocked here: 1 entries match');
-  t.match(
-    list.explain('203.0.113.9', null, 'bank').text,
-    '203.0.113.9 is blocked on bank until it is removed: cidr 203.0.113.0/24, made by person ann: scanning',
-  );
+  await list.add({ ...by, value: PRINCIPAL, action: 'throttle', reason: 'slow' });
+  await list.add({ ...by, value: 'AS64500', reason: 'bots', unauthenticatedOnly: true });
+  const explain = (value: string, service: string | null = null, principalKey: string | null = null) =>
+    list.explain({ scope: normalScope(value), principalKey, service });
+  t.match(explain('203.0.113.7', 'bank'), { blocked: true, block: { scope: { value: '203.0.113.7' } }, others: [{ service: 'bank' }] });
+  const made = /made by ann at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC/.source;
+  const told: [value: string, service: string | null, text: RegExp][] = [
+    [
+      '203.0.113.7',
+      null,
+      new RegExp(
+        `^203.0.113.7 is blocked on every service for another 30 days: address 203.0.113.7, ${made}: test \\(entry \\w{13,14}\\)\\. Without it 1 entry more would match\\.$`,
+      ),
+    ],
+    ['203.0.113.9', 'shop', /^203.0.113.9 is not blocked as a whole: 1 entry matches it, but not on shop/],
+    ['203.0.113.9', 'bank', new RegExp(`^203.0.113.9 is blocked on bank until it is removed: cidr 203.0.113.0/24, ${made}: scanning`)],
+    ['203.0.113.9', null, /^203.0.113.9 is blocked on bank/],
+    ['203.0.113.0/25', null, /^203.0.113.0\/25 is blocked on bank until it is removed: cidr 203.0.113.0\/24/],
+    ['203.0.0.0/16', null, /^203.0.0.0\/16 is not blocked as a whole: 2 entries lie inside it: /],
+    [
+      PRINCIPAL,
+      null,
+      new RegExp(
+        `^${PRINCIPAL} is throttled to 10 requests a minute on each endpoint on every service until it is removed: principal ${PRINCIPAL}, ${made}: slow`,
+      ),
+    ],
+    ['AS64500', null, /^AS64500 is blocked on every service until it is removed: asn AS64500 \(only who is not signed in\), made by ann/],
+    ['DE', null, /^DE is not blocked\.$/],
+    ['2001:db8::1', null, /^2001:db8::1 is not blocked\.$/],
+  ];
+  for (const [value, service, text] of told) t.match(explain(value, service).text, text, `${value} on ${service ?? 'any'}`);
+  t.notOk(list.holds({ kind: 'principal', value: PRINCIPAL }), 'a throttled user is not blocked');
+  await list.remove(PRINCIPAL);
+  await list.remove('AS64500');
   await list.allow({ value: '203.0.113.9', reason: 'customer', createdBy: 'ann' });
-  t.match(list.explain('203.0.113.9', null, 'bank'), {
+  t.match(explain('203.0.113.9', 'bank'), {
     blocked: false,
     allowedBy: { value: '203.0.113.9' },
-    text: /allowlist entry 203.0.113.9 wins/,
+    text: /allowlist entry 203.0.113.9 wins over every block \(of 1 entry that would match\)/,
   });
   await list.disallow('203.0.113.9');
-  t.ok(list.explain('203.0.113.9', null, 'bank').blocked);
+  t.ok(explain('203.0.113.9', 'bank').blocked);
   await t.rejects(list.disallow('203.0.113.9'), { code: 'BLOCK_UNKNOWN' });
   t.equal((await list.remove('203.0.113.7')).scope.value, '203.0.113.7', 'by value');
   await t.rejects(list.remove('203.0.113.7'), { code: 'BLOCK_UNKNOWN', status: 404 });
@@ -213,6 +252,7 @@ t.test('feeds are read as what they are; garbage is counted with its lines', asy
   }
   t.equal(parseFeed('203.0.113.7\n203.0.113.7/32').duplicates, 1);
   const tenth = Array.from({ length: 10_000 }, (_, n) => (n % 10 === 3 ? `garbage ${n}` : `9.${n >> 8}.${n & 255}.1`)).join('\n');
+  t.match(parseFeed(`${' '.repeat(2_000_000)}x\n203.0.113.7`), { garbage: 1, entries: ['203.0.113.7'] }, 'a line of two million blanks');
   t.match(parseFeed(tenth), { garbage: 1000, problems: { length: 100, 0: { line: 4 } }, entries: { length: 9000 } });
   for (const text of ['<html>not found</html>', '{"a":1}', '[1', 'hello'])
     t.throws(() => parseFeed(text), { code: 'FEED_UNREADABLE' }, text);
@@ -353,6 +393,16 @@ t.test('exports: what a firewall gets', async (t) => {
     { Name: 'weir-blocked-v4-2', Addresses: ['9.39.16.1/32'] },
     { Name: 'weir-blocked-v6' },
   ]);
+  t.strictSame(
+    JSON.parse(exportBlocks('aws-waf', [block('0.0.0.0/0')], [], now).body)[0].Addresses,
+    ['0.0.0.0/1', '128.0.0.0/1'],
+    'AWS takes no /0',
+  );
+  const listed = block('198.51.100.0/30', { origin: 'feed', createdBy: 'tor' });
+  const overridden: AllowEntry[] = [{ ...allowed[0], feed: 'tor' }];
+  t.equal(exportBlocks('list', [listed], overridden, now).body, '198.51.100.0/31\n198.51.100.3\n', 'a false positive of the feed');
+  t.equal(exportBlocks('list', [{ ...listed, createdBy: 'spam' }], overridden, now).body, '198.51.100.0/30\n', 'of that feed only');
+  t.equal(exportBlocks('list', [block('192.0.2.9', { action: 'throttle' })], [], now).leftOut, 1, 'a firewall cannot throttle like this');
   t.equal(
     exportBlocks('list', [block('198.51.100.0/24')], [{ ...allowed[0], scope: normalScope('198.51.0.0/16') }], now).body,
     '',

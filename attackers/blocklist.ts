@@ -1,7 +1,9 @@
+import type { ActorRef } from '../exchange/index.js';
 import type { SharedMap, SharedState } from '../traffic/index.js';
 import {
   type AllowEntry,
   type Block,
+  type BlockAction,
   type BlockOrigin,
   blockId,
   blockKey,
@@ -12,10 +14,12 @@ import {
   readBlockKey,
   type Scope,
   type ScopeKind,
+  scopeText,
+  THROTTLE_PER_MINUTE,
 } from './block.js';
 import { BlockTable } from './block-table.js';
-import { plainBlock } from './compiled.js';
 import { attackersError } from './errors.js';
+import { type Explanation, explainSubject, type Subject } from './explain.js';
 import type { GeoReader } from './geo.js';
 
 const HOUR_MS = 3_600_000;
@@ -37,6 +41,10 @@ export interface BlockInput {
   /** Multiplies the duration by how often this scope was blocked before, at most 30 days. */
   readonly escalate?: boolean;
   readonly unauthenticatedOnly?: boolean;
+  /** Default `block`. */
+  readonly action?: BlockAction;
+  /** Of a throttle. */
+  readonly perMinute?: number;
   /** Address of the person who asks; it is not blocked by mistake. */
   readonly requestedFrom?: string;
   /** Blocks what is protected or very wide all the same. The allowlist still wins. */
@@ -46,20 +54,9 @@ export interface BlockInput {
 export interface BlocklistOptions {
   /** Addresses and CIDRs that are blocked only with force: trusted proxies, and addresses of the upstreams. */
   readonly protect?: readonly { readonly cidr: string; readonly what: string }[];
+  /** Without it, blocks by country and AS number are refused: they would never hold. */
   readonly geo?: GeoReader | null;
   readonly now?: () => number;
-}
-
-/** Why a client is or is not blocked. */
-export interface Explanation {
-  readonly blocked: boolean;
-  readonly block: Block | null;
-  /** The allowlist entry that lets it through. */
-  readonly allowedBy: Scope | null;
-  /** Other entries that match and did not decide. */
-  readonly others: readonly Block[];
-  /** One sentence for a person. */
-  readonly text: string;
 }
 
 /**
@@ -119,6 +116,8 @@ export class Blocklist {
       expiresAtMs,
       count,
       ...(input.unauthenticatedOnly ? { unauthenticatedOnly: true } : {}),
+      ...(input.action === undefined || input.action === 'block' ? {} : { action: input.action }),
+      ...(input.action === 'throttle' ? { perMinute: input.perMinute ?? THROTTLE_PER_MINUTE } : {}),
     };
     await Promise.all([
       this.blocks.set(key, block, { expiresAtMs }),
@@ -135,11 +134,13 @@ export class Blocklist {
     return block;
   }
 
-  /** True when a block names exactly this address, network or principal, on any service. */
-  names(value: string): boolean {
+  /** Is this actor (an address, a network or the key of a principal) refused on any service? Entries that only slow down do not count, nor do feeds. */
+  holds({ kind, value }: Pick<ActorRef, 'kind' | 'value'>): boolean {
     const nowMs = this.now();
-    for (const { expiresAtMs } of this.byScope.get(value)?.values() ?? []) if (expiresAtMs === null || expiresAtMs > nowMs) return true;
-    return false;
+    for (const { action, expiresAtMs } of this.byScope.get(value)?.values() ?? [])
+      if (action !== 'throttle' && (expiresAtMs === null || expiresAtMs > nowMs)) return true;
+    const found = kind === 'principal' ? this.table.check('', value, '', nowMs) : this.table.check(value.split('/')[0], null, '', nowMs);
+    return found !== null && found.action !== 'throttle';
   }
 
   get(id: string): Block | null {
@@ -179,19 +180,8 @@ export class Blocklist {
   }
 
   /** What happens to a client now, and which entry decides it. Feeds count when `table` (a gateway's) is given. */
-  explain(ip: string, principalKey: string | null, service: string, table: BlockTable = this.table): Explanation {
-    const nowMs = this.now();
-    const found = table.check(ip, principalKey, service, nowMs);
-    const block = found === null ? null : plainBlock(found);
-    const allowed = table.allowedBy(ip, principalKey);
-    const others = this.list().filter((one) => one.id !== block?.id && touches(one.scope, ip, principalKey));
-    return {
-      blocked: block !== null,
-      block,
-      allowedBy: allowed?.scope ?? null,
-      others,
-      text: sentence(ip, block, allowed?.scope ?? null, others, nowMs),
-    };
+  explain(subject: Subject, table: BlockTable = this.table): Explanation {
+    return explainSubject(subject, this.list(), this.listAllowed(), table, this.now());
   }
 
   private index(): void {
@@ -233,15 +223,26 @@ export class Blocklist {
         : value.scope.kind === scope.kind && value.scope.value === scope.value;
       if (isAllowed) throw attackersError('BLOCK_ALLOWED', `${scope.value} is on the allowlist (${value.scope.value}: ${value.reason})`);
     }
-    if (!isNetwork || input.force) return;
+    if ((scope.kind === 'country' || scope.kind === 'asn') && this.options.geo?.knows[scope.kind] !== true)
+      throw attackersError(
+        'GEO_MISSING',
+        `${scopeText(scope)} would block nobody: there is no database of ${scope.kind === 'asn' ? 'AS numbers' : 'countries'}`,
+      );
+    if (scope.kind === 'principal' || input.force) return;
     if (isTooWide(scope)) throw attackersError('BLOCK_TOO_WIDE', `${scope.value} is wider than /8 (IPv6: /16)`);
     const protectedOnes = [
       ...(this.options.protect ?? []),
       ...(input.requestedFrom === undefined ? [] : [{ cidr: input.requestedFrom, what: 'your own address' }]),
     ];
     for (const { cidr, what } of protectedOnes) {
-      if (overlap(cidr, scope.value)) throw attackersError('BLOCK_PROTECTED', `${scope.value} takes in ${cidr}, ${what}`);
+      if (isNetwork ? overlap(cidr, scope.value) : this.isIn(cidr.split('/')[0], scope))
+        throw attackersError('BLOCK_PROTECTED', `${scopeText(scope)} takes in ${cidr}, ${what}`);
     }
+  }
+
+  private isIn(ip: string, { kind, value }: Scope): boolean {
+    const { geo } = this.options;
+    return kind === 'asn' ? String(geo?.asn(ip)) === value : geo?.country(ip) === value;
   }
 
   private byValue(value: string, service: string | null): Block | null {
@@ -263,20 +264,4 @@ export class Blocklist {
 
 function allowKey(scope: Scope, feed: string | null): string {
   return blockKey(scope, feed);
-}
-
-function touches(scope: Scope, ip: string, principalKey: string | null): boolean {
-  if (scope.kind === 'principal') return scope.value === principalKey;
-  return (scope.kind === 'address' || scope.kind === 'cidr') && covers(scope.value, ip);
-}
-
-function sentence(ip: string, block: Block | null, allowed: Scope | null, others: readonly Block[], nowMs: number): string {
-  if (allowed !== null) return `${ip} is let through: the allowlist entry ${allowed.value} wins over every block (${others.length} match).`;
-  if (block === null)
-    return others.length === 0
-      ? `${ip} is not blocked.`
-      : `${ip} is not blocked here: ${others.length} entries match its address but not this service or principal.`;
-  const until = block.expiresAtMs === null ? 'until it is removed' : `for another ${Math.ceil((block.expiresAtMs - nowMs) / 60_000)} min`;
-  const where = block.service === null ? 'on every service' : `on ${block.service}`;
-  return `${ip} is blocked ${where} ${until}: ${block.scope.kind} ${block.scope.value}, made by ${block.origin} ${block.createdBy}: ${block.reason}`;
 }

@@ -44,7 +44,7 @@ export class BlockCompiler {
   private readonly words = new Uint32Array(4);
 
   add(block: Block): boolean {
-    if (block.scope.kind !== 'address' && block.scope.kind !== 'cidr') return false;
+    if ((block.scope.kind !== 'address' && block.scope.kind !== 'cidr') || block.action !== undefined) return false;
     const { service, reason, origin, createdBy, unauthenticatedOnly = false } = block;
     const key = `${service ?? ''}\0${reason}\0${origin}\0${createdBy}\0${unauthenticatedOnly}`;
     const kind = this.kind(key, { service, reason, origin, createdBy, unauthenticatedOnly });

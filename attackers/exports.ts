@@ -11,7 +11,7 @@ export interface Export {
   /** Quoted, of the body: unchanged content is answered with 304. */
   readonly etag: string;
   readonly entries: number;
-  /** Blocks that a firewall cannot apply: principals, AS numbers, countries, one service only, unauthenticated only. */
+  /** Blocks that a firewall cannot apply: principals, AS numbers, countries, one service only, unauthenticated only, throttled. */
   readonly leftOut: number;
 }
 
@@ -25,23 +25,29 @@ interface Item {
 }
 
 /**
- * The blocklist for a firewall or edge. The allowlist is cut out of the networks themselves, since most of these formats cannot say "except".
+ * The blocklist (and what feeds list, where those are among `blocks`) for a firewall or edge. The allowlist is cut out of the networks themselves, since most of these formats cannot say "except".
  * What is contained in another entry is dropped (nftables refuses overlaps), so poll more often than blocks expire. Expired blocks are not exported.
  */
 export function exportBlocks(format: ExportFormat, blocks: Iterable<Block>, allowlist: readonly AllowEntry[], nowMs: number): Export {
-  const holes = allowlist
-    .filter(({ feed }) => feed === null)
-    .flatMap(({ scope }) => (scope.kind === 'principal' ? [] : (readPrefix(scope.value) ?? [])));
+  const always = holesOf(allowlist, null);
+  const byFeed = new Map<string, readonly Prefix[]>();
+  const holesIn = ({ origin, createdBy }: Block): readonly Prefix[] => {
+    if (origin !== 'feed') return always;
+    const holes = byFeed.get(createdBy) ?? [...always, ...holesOf(allowlist, createdBy)];
+    byFeed.set(createdBy, holes);
+    return holes;
+  };
   const items: Item[] = [];
   let leftOut = 0;
-  for (const { scope, service, unauthenticatedOnly, expiresAtMs } of blocks) {
+  for (const block of blocks) {
+    const { scope, service, unauthenticatedOnly, expiresAtMs, action } = block;
     if (expiresAtMs !== null && expiresAtMs <= nowMs) continue;
     const prefix = scope.kind === 'address' || scope.kind === 'cidr' ? readPrefix(scope.value) : null;
-    if (prefix === null || service !== null || unauthenticatedOnly) {
+    if (prefix === null || service !== null || unauthenticatedOnly || action === 'throttle') {
       leftOut++;
       continue;
     }
-    for (const piece of without(prefix, holes)) items.push({ family: piece.family, text: writePrefix(piece), expiresAtMs });
+    for (const piece of without(prefix, holesIn(block))) items.push({ family: piece.family, text: writePrefix(piece), expiresAtMs });
   }
   const kept = dropContained(items);
   const { body, contentType } = WRITERS[format](kept, nowMs);
@@ -52,6 +58,11 @@ export function exportBlocks(format: ExportFormat, blocks: Iterable<Block>, allo
     entries: kept.length,
     leftOut,
   };
+}
+
+function holesOf(allowlist: readonly AllowEntry[], feed: string | null): Prefix[] {
+  const entries = allowlist.filter((entry) => entry.feed === feed && entry.scope.kind !== 'principal');
+  return entries.flatMap(({ scope }) => readPrefix(scope.value) ?? []);
 }
 
 type Writer = (items: readonly Item[], nowMs: number) => { readonly body: string; readonly contentType: string };
@@ -94,15 +105,19 @@ function nftables(items: readonly Item[], nowMs: number): string {
 function awsSets(items: readonly Item[]): object[] {
   const sets: object[] = [];
   for (const family of [4, 6] as const) {
-    const texts = items
-      .filter((item) => item.family === family)
-      .map(({ text }) => (text.includes('/') ? text : `${text}/${family === 4 ? 32 : 128}`));
+    const texts = items.filter((item) => item.family === family).flatMap(({ text }) => awsRanges(text, family));
     for (let start = 0; start === 0 || start < texts.length; start += AWS_SET_SIZE) {
       const Name = `weir-blocked-v${family}${start === 0 ? '' : `-${start / AWS_SET_SIZE + 1}`}`;
       sets.push({ Name, Scope: 'REGIONAL', IPAddressVersion: `IPV${family}`, Addresses: texts.slice(start, start + AWS_SET_SIZE) });
     }
   }
   return sets;
+}
+
+/** A set takes ranges with a length from 1 on: everybody is two halves. */
+function awsRanges(text: string, family: 4 | 6): string[] {
+  if (text.endsWith('/0')) return family === 4 ? ['0.0.0.0/1', '128.0.0.0/1'] : ['::/1', '8000::/1'];
+  return [text.includes('/') ? text : `${text}/${family === 4 ? 32 : 128}`];
 }
 
 /** The parts of a network outside of the holes. */

@@ -1,5 +1,6 @@
 import { newId, WeirError } from '../exchange/index.js';
 import type { SharedMap, SharedState } from '../traffic/index.js';
+import type { Block } from './block.js';
 import type { BlockTable } from './block-table.js';
 import { compileFeeds, type FeedText } from './compiled.js';
 import { attackersError } from './errors.js';
@@ -81,6 +82,25 @@ export class FeedBook {
 
   list(): Feed[] {
     return [...this.feeds.entries()].map(({ value }) => value).sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /** What all feeds list now, as entries of a blocklist; for exports. */
+  *blocks(): Generator<Block> {
+    for (const { name, service, fetchedAtMs, lines } of readAll(this.feeds, this.content) ?? [])
+      for (const line of lines.split('\n')) {
+        if (line === '') continue;
+        const scope = { kind: line.includes('/') ? 'cidr' : 'address', value: line } as const;
+        yield {
+          id: '',
+          scope,
+          service,
+          reason: `listed by feed ${name}`,
+          origin: 'feed',
+          createdBy: name,
+          createdAtMs: fetchedAtMs,
+          expiresAtMs: null,
+        };
+      }
   }
 
   /** Fetches the feeds whose time has come. */

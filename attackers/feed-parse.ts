@@ -114,8 +114,9 @@ function eachLine(text: string, take: (line: string, number: number) => void): v
 }
 
 function firstWord(line: string): string {
-  const end = line.search(/\s*(#|;|\/\/|$)/);
-  return line.slice(0, end).trim().split(/[\s,]/)[0];
+  const text = line.trimStart();
+  const end = text.search(/[\s,#;]|\/\//);
+  return end < 0 ? text : text.slice(0, end);
 }
 
 function readCsv(text: string, collector: Collector): void {

@@ -3,6 +3,8 @@ import { attackersError } from './errors.js';
 
 /** Where an address is, by the operator's own databases. Null: not known, or no database of that kind. */
 export interface GeoReader {
+  /** Which of the two databases there are. */
+  readonly knows: { readonly country: boolean; readonly asn: boolean };
   /** ISO 3166-1, upper case. */
   country(ip: string): string | null;
   asn(ip: string): number | null;
@@ -13,6 +15,7 @@ export async function openGeo(files: { readonly country?: string; readonly asn?:
   const countries = files.country === undefined ? null : await read<CountryResponse>(files.country);
   const networks = files.asn === undefined ? null : await read<AsnResponse>(files.asn);
   return {
+    knows: { country: countries !== null, asn: networks !== null },
     country: (ip) => countries?.get(ip)?.country?.iso_code ?? null,
     asn: (ip) => networks?.get(ip)?.autonomous_system_number ?? null,
   };

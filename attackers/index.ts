@@ -8,6 +8,7 @@ export { BlockTable } from './block-table.js';
 export * from './blocklist.js';
 export { BlockCompiler, type CompiledBlocks, compileFeeds, type FeedText } from './compiled.js';
 export * from './errors.js';
+export { describeBlock, type Explanation, type Subject } from './explain.js';
 export * from './exports.js';
 export * from './feed-book.js';
 export { type FeedSource, fetchFeed } from './feed-fetch.js';

@@ -131,7 +131,19 @@ export const configSchema = z.strictObject({
     })
     .prefault({}),
   actors: z
-    .strictObject({ autoBlockScore: z.number().min(1).max(100).optional(), ipv6Prefix: z.number().int().min(32).max(128).default(64) })
+    .strictObject({
+      autoBlockScore: z
+        .number()
+        .min(1)
+        .max(100)
+        .optional()
+        .describe('Score from which an actor is blocked for 4 h × how often; absent: nobody is, timelines say who would have been at 80'),
+      autoBlock: z
+        .enum(['simulate', 'enforce'])
+        .default('enforce')
+        .describe('simulate: with autoBlockScore set, timelines say who would have been blocked, and nobody is'),
+      ipv6Prefix: z.number().int().min(32).max(128).default(64).describe('IPv6 clients are told apart by networks of this length'),
+    })
     .prefault({}),
   scans: z
     .strictObject({

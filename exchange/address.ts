@@ -87,8 +87,15 @@ function matches(bytes: readonly number[], cidr: Cidr): boolean {
   return true;
 }
 
-/** The address an unauthenticated actor is known by: IPv4 as it is, IPv6 by its network (`/64` by default), since one host owns that many addresses. */
-export function actorAddress(ip: string, ipv6Prefix = 64): string {
+let actorPrefix = 64;
+
+/** How IPv6 clients are told apart in this thread: by networks of this length, 32–128. Set once, where a role starts; every role of a weir takes the same. */
+export function tellIpv6ActorsBy(length: number): void {
+  actorPrefix = length;
+}
+
+/** The address an unauthenticated actor is known by: IPv4 as it is, IPv6 by its network (`/64` unless set), since one host owns that many addresses. */
+export function actorAddress(ip: string, ipv6Prefix = actorPrefix): string {
   if (!ip.includes(':')) return ip;
   return parseCidr(`${ip}/${ipv6Prefix}`).text;
 }

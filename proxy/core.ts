@@ -143,8 +143,7 @@ export class GatewayCore {
       if (chain.ip !== client.ip) client = { ip: chain.ip, port: 0 };
     }
     const block = this.blockOf(connection, client, service);
-    const repeat =
-      block === null || block.action === 'close' || block.action === 'tarpit' ? null : this.repeats.of(client.ip, block.id, nowMs);
+    const repeat = block === null || (block.action ?? 'block') !== 'block' ? null : this.repeats.of(client.ip, block.id, nowMs);
     if (repeat !== null && isPlenty(repeat) && upgradeHead === null) {
       if (turnAway(this, { repeat, service, client, connection, head, target, req, res })) return;
     }

@@ -1,5 +1,6 @@
 import type { Verdict } from './passage.js';
 import type { BlockVerdict } from './ports.js';
+import { TARPIT_MS } from './tarpit.js';
 
 /** A request that can be stopped. */
 export interface Obedient {
@@ -14,7 +15,7 @@ export interface Obedient {
 export function obeyBlock({ action, delayMs, retryAfterS }: BlockVerdict, request: Obedient): void {
   if (action === 'close') request.cut();
   else if (action === 'throttle') request.refuse(429, retryAfterS ?? 60, null);
-  else if (action === 'tarpit') request.after(delayMs ?? 5000, () => request.refuse(403, 0, null));
+  else if (action === 'tarpit') request.after(delayMs ?? TARPIT_MS, () => request.refuse(403, 0, null));
   else request.refuse(403, 0, null);
 }
 

@@ -238,6 +238,7 @@ export class Passage implements RequestView, EvaluationContext, AccessQuestion {
       const key = this.principal.key;
       verdict = this.ask('blocklist', null, () => this.ports.blocklist.check(this.client.ip, key, this.service));
     }
+    if (verdict?.action === 'throttle') verdict = this.throttled(verdict);
     if (verdict === null) return null;
     this.blockId = verdict.id;
     const acted = this.entry.requestMode === 'enforce';
@@ -260,6 +261,15 @@ export class Passage implements RequestView, EvaluationContext, AccessQuestion {
     if (!acted) return null;
     this.acted(OUTCOMES[verdict.action ?? 'block'] ?? 'blocked', 'connection');
     return verdict;
+  }
+
+  /** Null while the entry's bucket for this actor and endpoint has a token. */
+  private throttled(verdict: BlockVerdict): BlockVerdict | null {
+    if (verdict.limit === undefined) return verdict;
+    const { value } = actorOf(this.principal, this.client.ip);
+    const endpoint = this.match?.endpoint.id ?? `${this.service} ${this.entry.method}`;
+    const { allowed, retryAfterMs } = this.take(`blocklist ${verdict.id} ${value} ${endpoint}`, verdict.limit);
+    return allowed ? null : { ...verdict, retryAfterS: Math.ceil(retryAfterMs / 1000) };
   }
 
   /** Request phase. `body` is null when the plan did not ask for one. */

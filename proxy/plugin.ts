@@ -13,6 +13,7 @@ import { type GatewayPorts, trivialPorts } from './ports.js';
 import { RequestHead, readTarget } from './request-head.js';
 import { withMutation } from './response-head.js';
 import { authority, PlanCache } from './services.js';
+import { TARPIT_MS, tarpit } from './tarpit.js';
 
 /** Options of the plugin. Everything has a default: with no ports it does nothing but refuse malformed messages. */
 export interface RouteGuardOptions {
@@ -120,8 +121,13 @@ async function protect(app: FastifyInstance, options: RouteGuardOptions): Promis
     visits.set(request, visit);
     request.weir = passage.asRequest();
     const stop = passage.stopped(passage.blockOfAddress());
-    if (stop !== null)
-      return refuse(request, reply, visit, stop.action === 'throttle' ? 429 : 403, stop.retryAfterS ?? 0, stop.action === 'close');
+    if (stop !== null) {
+      const say = () =>
+        refuse(request, reply, visit, stop.action === 'throttle' ? 429 : 403, stop.retryAfterS ?? 0, stop.action === 'close');
+      if (stop.action !== 'tarpit') return say();
+      if (!tarpit(stop.delayMs ?? TARPIT_MS, say)) say();
+      return;
+    }
     if (passage.requestHoldBytes > 0 && (head.chunked || head.contentLength > 0)) return done();
     const verdict = passage.decideRequest(passage.requestHoldBytes > 0 ? emptyBody : null);
     if (stops(verdict)) return act(request, reply, visit, verdict);
@@ -235,7 +241,8 @@ async function protect(app: FastifyInstance, options: RouteGuardOptions): Promis
       refuse(request, reply, visit, status, verdict.retryAfterS, verdict.action === 'close');
       return;
     }
-    setTimeout(() => refuse(request, reply, visit, status, verdict.retryAfterS, false), verdict.delayMs);
+    const say = () => refuse(request, reply, visit, status, verdict.retryAfterS, false);
+    if (!tarpit(verdict.delayMs, say)) say();
   }
 
   function refuse(request: FastifyRequest, reply: FastifyReply, visit: Visit, status: number, retryAfterS: number, close: boolean): void {

@@ -6,8 +6,10 @@ export interface BlockVerdict {
   readonly id: string;
   /** For the access log and the record; never sent to the client. */
   readonly reason: string;
-  /** `block` answers 403, `throttle` 429, `tarpit` waits `delayMs` and then answers 403, `close` resets the connection. */
+  /** `block` answers 403, `throttle` 429 once `limit` is used up, `tarpit` waits `delayMs` and then answers 403, `close` resets the connection. */
   readonly action?: 'block' | 'throttle' | 'tarpit' | 'close';
+  /** Of a throttle, for each actor and endpoint; absent: nothing passes. */
+  readonly limit?: TokenLimit;
   readonly delayMs?: number;
   readonly retryAfterS?: number;
 }
@@ -19,6 +21,8 @@ export interface BlockVerdict {
 export interface BlocklistPort {
   readonly version: number;
   check(ip: string, principalKey: string | null, service: string): BlockVerdict | null;
+  /** A request that this entry stopped and of which no record is made: only its number counts. */
+  stoppedAgain?(id: string): void;
 }
 
 /** What learning knows about the path of a request. The same object may be given again and again. */

@@ -1,3 +1,6 @@
+/** How long an entry of the blocklist holds back that says nothing about it. */
+export const TARPIT_MS = 5000;
+
 const MOST_WAITING = 1000;
 let waiting = 0;
 

@@ -38,7 +38,8 @@ export function turnAway(core: GatewayCore, repeated: Repeated): boolean {
     return false;
   }
   if (verdict === null || verdict.id !== repeat.blockId) return false;
-  const page = pageOf(verdict, repeated);
+  ports.blocklist.stoppedAgain?.(verdict.id);
+  const page = pageOf(repeated);
   const closes = req.httpVersionMajor < 2 && (core.draining || head.chunked || head.contentLength > 0);
   res.writeHead(page.status, closes ? [...page.headers, 'connection', 'close'] : page.headers);
   res.end(req.method === 'HEAD' ? undefined : page.body);
@@ -64,7 +65,7 @@ export function turnAway(core: GatewayCore, repeated: Repeated): boolean {
       upstreamMs: null,
       upstream: '',
       fault: null,
-      outcome: verdict.action === 'throttle' ? 'throttled' : 'blocked',
+      outcome: 'blocked',
       incident: repeat.incident,
       principal: principalKey,
       rules: `blocklist/${verdict.id}`,
@@ -74,21 +75,12 @@ export function turnAway(core: GatewayCore, repeated: Repeated): boolean {
 }
 
 /** The same bytes as long as the client asks for the same kind of answer. */
-function pageOf(verdict: BlockVerdict, { repeat, req, service }: Repeated): Page {
+function pageOf({ repeat, req, service }: Repeated): Page {
   const accept = req.headers.accept ?? null;
   if (repeat.page !== null && repeat.accept === accept) return repeat.page;
-  const throttled = verdict.action === 'throttle';
-  const status = throttled ? 429 : 403;
   repeat.accept = accept;
   repeat.page = pageFor(
-    {
-      status,
-      title: titleOf(status),
-      code: throttled ? 'THROTTLED' : 'BLOCKED',
-      incident: repeat.incident,
-      requestId: '',
-      ...(throttled ? { retryAfterS: verdict.retryAfterS ?? 60 } : {}),
-    },
+    { status: 403, title: titleOf(403), code: 'BLOCKED', incident: repeat.incident, requestId: '' },
     req.rawHeaders,
     service.config.blockPage,
   );

@@ -22,6 +22,7 @@ const NEEDED = [
   { package: 'postgresql', present: () => hasPostgres() || onPath('postgres') },
   { package: 'chromium', present: () => onPath('chromium') || onPath('chromium-browser') || onPath('google-chrome') },
   { package: 'tcpdump', present: () => onPath('tcpdump') },
+  { package: 'nftables', present: () => onPath('nft') },
   { package: 'iproute2', present: () => onPath('ip') },
 ];
 

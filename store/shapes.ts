@@ -65,6 +65,9 @@ export const DATA_COUNTERS: BulkShape<'data_counters'> = {
   key: ['service', 'type', 'phase', 'dayMs'],
   onConflict: `do update set ${add('data_counters', 'count')}`,
 };
+/** Engines do not know whom people watch. */
+const KEEP_WATCHED = `"state" = case when actors."state" = 'watched' and excluded."state" = 'active' then 'watched' else excluded."state" end`;
+
 export const ACTORS: BulkShape<'actors'> = {
   table: 'actors',
   columns: [
@@ -84,7 +87,8 @@ export const ACTORS: BulkShape<'actors'> = {
     'search',
   ],
   key: ['id'],
-  onConflict: `do update set ${smaller('actors', 'firstSeenMs')}, ${larger('actors', 'lastSeenMs')}, ${['label', 'score', 'state', 'detailJson', 'search'].map(replace).join(', ')},
+  onConflict: `do update set ${smaller('actors', 'firstSeenMs')}, ${larger('actors', 'lastSeenMs')}, ${['label', 'score', 'detailJson', 'search'].map(replace).join(', ')},
+    ${KEEP_WATCHED},
     ${['requests', 'errors', 'blocked', 'findings'].map((column) => add('actors', column)).join(', ')}`,
 };
 export const ACTOR_EVENTS: BulkShape<'actor_events'> = {

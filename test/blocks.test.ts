@@ -1,5 +1,6 @@
 /** Blocks through the real program: feeds with garbage in them, countries and AS numbers of a database, exports, explanations, refusals. */
-import { writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import t from 'tap';
 import { mmdb } from './support/mmdb.js';
@@ -39,7 +40,7 @@ t.test('blocks by feed, country and AS number; what is refused, explained, expor
   t.equal(added.code, 0, added.stderr);
   t.match(
     added.stdout,
-    /list: 90 entries, 10 lines are no addresses\n {2}line 2: <garbage\n {2}line 12: <garbage\n/,
+    /list: 90 entries, 10 lines left out\n {2}line 2: <garbage \(not an address or CIDR\)\n {2}line 12: <garbage /,
     'garbage is told with its lines',
   );
   await becomes('198.51.100.7', 403);
@@ -80,10 +81,15 @@ t.test('blocks by feed, country and AS number; what is refused, explained, expor
     [['add', '0.0.0.0/0'], /wider than \/8.*--force/s],
     [['add', '10.1.2.3'], /a trusted proxy.*--force/s],
     [['add', '127.0.0.1'], /(?:an upstream|a trusted proxy).*--force/s],
+    [['add', '10.0.0.0/8'], /10\.1\.0\.0\/16, a trusted proxy.*--force/s],
     [['add', '300.1.2.3'], /not an IP address or CIDR/],
     [['add', '203.0.113.0/33'], /not an IP address or CIDR/],
     [['add', '192.0.2.77'], /on the allowlist/],
     [['add', '198.18.0.1', '--for', '-4h'], /not a duration/],
+    [['add', '198.18.0.1', '--until', '2020-01-01'], /in the past/],
+    [['add', '198.18.0.1', '--until', 'tomorrow'], /not a time/],
+    [['allow', '198.18.0.1'], /--reason/],
+    [['explain', 'W-AAAA-BBBB-CC'], /no incident/],
     [['rm', '198.18.0.1'], /not blocked/],
     [['disallow', '198.18.0.1'], /not on the allowlist/],
     [['feed', 'add', 'Big List', list], /no name for a feed/],
@@ -105,6 +111,109 @@ t.test('blocks by feed, country and AS number; what is refused, explained, expor
     ['json', /"value": "198\.18\.0\.0\/24"/],
   ];
   for (const [format, holds] of formats) t.match((await block('export', format)).stdout, holds, format);
+  t.match((await block('export', 'plain', '--with-feeds')).stdout, /^198\.51\.100\.8$/m, 'feeds are in it when asked for');
+  t.notMatch((await block('export', 'plain')).stdout, /^198\.51\.100\./m);
+  const authorization = `Bearer ${readFileSync(path.join(running.data, 'admin-token'), 'utf8').trim()}`;
+  const poll = (etag: string) =>
+    fetch(`${running.admin}/api/v1/blocks-export/plain`, { headers: { authorization, ...(etag === '' ? {} : { 'if-none-match': etag }) } });
+  const first = await poll('');
+  t.match([first.status, await first.text()], [200, /198\.18\.0\.0\/24/]);
+  const etag = first.headers.get('etag') ?? '';
+  t.equal((await poll(etag)).status, 304, 'a firewall that polls is told that nothing changed');
+  await t.test('real firewalls and proxies take the files', async (t) => {
+    for (const name of ['plain', 'nftables', 'nginx', 'haproxy'])
+      file(`weir.${name}`, (await block('export', name, '--with-feeds')).stdout);
+    const nginx = file('nginx.conf', `events {}\nhttp { server { listen unix:${folder}/n; include ${folder}/weir.nginx; } }\n`);
+    const haproxy = file(
+      'haproxy.cfg',
+      `defaults\n mode http\n timeout connect 1s\n timeout client 1s\n timeout server 1s\nfrontend f\n bind unix@${folder}/h\n http-request deny if { src,map_ip(${folder}/weir.haproxy) -m found }\n`,
+    );
+    const checks: [program: string, args: string[]][] = [
+      ['nft', ['-c', '-f', path.join(folder, 'weir.nftables')]],
+      ['nginx', ['-t', '-p', folder, '-c', nginx, '-e', 'stderr', '-g', `pid ${folder}/pid;`]],
+      ['haproxy', ['-c', '-f', haproxy]],
+    ];
+    for (const [program, args] of checks) {
+      const { error, status, stderr } = spawnSync(program, args, {
+        encoding: 'utf8',
+        env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` },
+      });
+      const cannot = error !== undefined ? 'is not installed' : /Operation not permitted/.test(stderr) ? 'needs root' : null;
+      if (cannot === null) t.equal(status, 0, `${program}: ${stderr}`);
+      else t.skip(`${program} ${cannot}`);
+    }
+    t.end();
+  });
+  t.match((await block('add', '198.18.0.7', '--reason', 'twice')).stdout, /It lies in cidr 198\.18\.0\.0\/24, made by local at .*: test/);
+  t.match((await block('add', '198.18.0.7/32', '--reason', 'thrice')).stdout, /It replaces address 198\.18\.0\.7, .*: twice/);
+  t.equal((await block('rm', '198.18.0.7')).code, 0);
   t.equal((await block('rm', '198.18.0.0/24')).code, 0);
   t.notMatch((await block('export', 'plain')).stdout, /198\.18/);
+});
+
+t.test('what an entry does is seen: hits, what was tried, incidents, throttles; an entry that does nothing says so', async (t) => {
+  const running = await startWeir(t, ['--upstream', await startDemoApi(t), '--mode', 'enforce', '--trusted-proxies', '127.0.0.0/8']);
+  const run = async (...args: string[]) => weir(t, [...args, '--data', running.data]);
+  const ask = async (ip: string, where: string) => {
+    const answer = await fetch(`${running.gateway}${where}`, { headers: { 'x-forwarded-for': ip } });
+    return { status: answer.status, retryAfter: answer.headers.get('retry-after'), text: await answer.text() };
+  };
+  const rows = async () =>
+    JSON.parse((await run('block', 'ls', '--json')).stdout) as {
+      scope: { value: string };
+      hits: number;
+      lastHitMs: number;
+      tried: { endpoint: string; count: number }[];
+    }[];
+
+  t.equal((await ask('203.0.113.7', '/health')).status, 200);
+  await run('block', 'add', '203.0.113.0/24', '--reason', 'enumerates orders');
+  let stopped = await ask('203.0.113.7', '/api/orders/0');
+  await eventually('the block', async () => {
+    stopped = await ask('203.0.113.7', '/api/orders/0');
+    return stopped.status === 403;
+  });
+  const [before] = await rows();
+  for (let index = 0; index < 60; index++) t.equal((await ask('203.0.113.7', `/api/orders/${index % 3}`)).status, 403);
+  await eventually('every hit, also those of which no record is made', async () => (await rows())[0].hits >= before.hits + 60, 30_000);
+  const [row] = await rows();
+  t.ok(Date.now() - row.lastHitMs < 60_000);
+  t.ok(row.tried.some(({ endpoint }) => endpoint === 'GET /api/orders/1'));
+  const { incident } = JSON.parse(stopped.text) as { incident: string };
+  await eventually('the incident', async () => {
+    const { stdout } = await run('block', 'explain', incident);
+    return /203\.0\.113\.7 was stopped by the blocklist: cidr 203\.0\.113\.0\/24, made by local at .* UTC: enumerates orders \(entry/.test(
+      stdout,
+    );
+  });
+  await run('block', 'rm', '203.0.113.0/24');
+  t.match((await run('block', 'explain', incident)).stdout, /by entry \w+, which is not on it any more/);
+  t.match((await run('block', 'explain', 'nonsense')).stdout, /"nonsense" is no address/);
+
+  await run('block', 'add', '203.0.113.9', '--action', 'throttle', '--per-minute', '3', '--reason', 'slow');
+  const statuses: number[] = [];
+  for (let index = 0; index < 5; index++) statuses.push((await ask('203.0.113.9', '/health')).status);
+  t.strictSame(statuses, [200, 200, 200, 429, 429]);
+  t.match((await ask('203.0.113.9', '/health')).retryAfter, /^(?:1\d|20)$/, 'a third of a minute until the next token');
+  t.equal((await ask('203.0.113.9', '/api/products')).status, 200, 'each endpoint has a bucket of its own');
+  t.match((await run('block', 'explain', '203.0.113.9')).stdout, /is throttled to 3 requests a minute on each endpoint/);
+
+  await run('block', 'add', '203.0.113.10', '--action', 'tarpit', '--reason', 'bog');
+  const startedMs = performance.now();
+  t.equal((await ask('203.0.113.10', '/health')).status, 403);
+  t.ok(performance.now() - startedMs > 4_500, 'held back');
+  await run('block', 'add', '203.0.113.11', '--action', 'close', '--reason', 'away');
+  await t.rejects(ask('203.0.113.11', '/health'), 'no answer');
+
+  for (const [mode, words] of [
+    ['observe', /is in observe mode: what the entry would stop is recorded, and passes/],
+    [
+      'mirror',
+      /is in mirror mode: weir refuses nothing there. Give the list to your firewall or edge \(weir block export\), or let a webhook/,
+    ],
+  ] as const) {
+    const switched = await run('mode', mode, '--service', 'api');
+    t.equal(switched.code, 0, switched.stderr);
+    t.match((await run('block', 'add', '203.0.113.12', '--reason', mode)).stdout, words, mode);
+  }
 });

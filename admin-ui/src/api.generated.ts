@@ -806,6 +806,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/actors/{id}/watch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Keep an eye on an actor: it is found by its state, and its timeline says who looks and why */
+        post: operations["actors.watch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/actors/{id}/allow": {
         parameters: {
             query?: never;
@@ -2065,8 +2082,13 @@ export interface components {
             scope: components["schemas"]["BlockScope"];
             /** @description null: every service */
             service: string | null;
-            /** @enum {string} */
-            action: "block" | "throttle" | "tarpit" | "close" | "challenge";
+            /**
+             * @description block: 403; throttle: 429 beyond perMinute; tarpit: held back, then 403; close: no answer
+             * @enum {string}
+             */
+            action: "block" | "throttle" | "tarpit" | "close";
+            /** @description Of a throttle: requests a minute on each endpoint that pass */
+            perMinute?: number;
             reason: string;
             /** @enum {string} */
             origin: "person" | "policy" | "detector" | "feed";
@@ -2079,6 +2101,13 @@ export interface components {
             count?: number;
             hits: number;
             lastHitMs: number | null;
+            /** @description What it was refused, most often first; at most 20 */
+            tried: {
+                endpoint: string;
+                count: number;
+            }[];
+            /** @description Answer to a new entry: what it replaces, what covers it already, what lies in it */
+            notes?: string[];
         };
         BlockExplanation: {
             subject: string;
@@ -2395,14 +2424,19 @@ export interface components {
             entries: number;
             /** @description Lines that are no entries */
             refused: number;
+            /** @description Entries that were there before, in another spelling perhaps */
+            duplicates: number;
+            checkedAtMs: number | null;
             /** @description Entries that the allowlist overrides */
             overridden: number;
             hits: number;
             loadedAtMs: number | null;
             error: string | null;
+            /** @description The first hundred */
             errors: {
                 line: number;
                 text: string;
+                why?: string;
             }[];
         };
         /** @description One immutable report; findings of one fingerprint are one issue */
@@ -2638,13 +2672,18 @@ export interface components {
             /** @description Address, CIDR, AS64500, country code or principal key */
             value: string;
             /**
-             * @description Recognised from the value for addresses, networks and AS numbers
+             * @description Recognised from the value where it is left out
              * @enum {string}
              */
             kind?: "address" | "cidr" | "principal" | "asn" | "country";
             service?: string | null;
-            /** @enum {string} */
-            action?: "block" | "throttle" | "tarpit" | "close" | "challenge";
+            /**
+             * @description block: 403; throttle: 429 beyond perMinute; tarpit: held back, then 403; close: no answer
+             * @enum {string}
+             */
+            action?: "block" | "throttle" | "tarpit" | "close";
+            /** @description For throttle; default 10 */
+            perMinute?: number;
             /** @default  */
             reason?: string;
             /** @description Duration; null: until somebody removes it; absent: 4 hours */
@@ -5223,6 +5262,9 @@ export interface operations {
                     /** @description null: until somebody removes it; absent: 4 hours */
                     forMs?: number | null;
                     service?: string | null;
+                    unauthenticatedOnly?: boolean;
+                    /** @description For a throttle: requests a minute on each endpoint that pass */
+                    perMinute?: number;
                     force?: boolean;
                 };
             };
@@ -5270,6 +5312,9 @@ export interface operations {
                     /** @description null: until somebody removes it; absent: 4 hours */
                     forMs?: number | null;
                     service?: string | null;
+                    unauthenticatedOnly?: boolean;
+                    /** @description For a throttle: requests a minute on each endpoint that pass */
+                    perMinute?: number;
                     force?: boolean;
                 };
             };
@@ -5320,6 +5365,51 @@ export interface operations {
                     "application/json": {
                         removed: string[];
                     };
+                };
+            };
+            /** @description Problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "actors.watch": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating a write with the same key gives the first answer again, for 24 hours */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description ETag that was read: the write is refused with 409 when it changed since */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @default true */
+                    watched?: boolean;
+                    /** @default  */
+                    reason?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Actor"];
                 };
             };
             /** @description Problem */
@@ -5559,7 +5649,10 @@ export interface operations {
     };
     "blocks.export": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The entries of feeds, too */
+                feeds?: "true" | "false";
+            };
             header?: never;
             path: {
                 format: "plain" | "nftables" | "nginx" | "haproxy" | "aws-waf" | "json";

@@ -11,7 +11,13 @@ import { finding } from '../schema/issues.js';
 async function actorById(context: Context, id: string): Promise<Actor> {
   const found = await context.store.actors.get(id);
   if (found === null) throw notFound('actor', id);
-  return found;
+  return asListed(context, found);
+}
+
+/** The state that was written when the actor last came may be over: blocks end by themselves, and lists change meanwhile. */
+function asListed({ ports: { blocks } }: Context, who: Actor): Actor {
+  if (blocks === undefined) return who;
+  return { ...who, state: blocks.stateOf(who) ?? (who.state === 'watched' ? 'watched' : 'active') };
 }
 
 /** Actors by address are /64 networks for IPv6: their value is an address or a CIDR. */
@@ -22,6 +28,8 @@ const blockBody = z.strictObject({
   reason: z.string().max(1000).default(''),
   forMs: z.number().positive().nullable().optional().describe('null: until somebody removes it; absent: 4 hours'),
   service: z.string().nullable().optional(),
+  unauthenticatedOnly: z.boolean().optional(),
+  perMinute: z.number().int().min(1).max(100_000).optional().describe('For a throttle: requests a minute on each endpoint that pass'),
   force: z.boolean().optional(),
 });
 
@@ -35,7 +43,12 @@ async function blockActor(context: Context, call: Call, id: string, body: z.outp
   await context.store.actors.note(id, {
     atMs: call.nowMs,
     kind: action === 'block' ? 'blocked' : 'throttled',
-    body: { by: call.caller.name, reason: body.reason, blockId: made.id },
+    body: {
+      text: `${action === 'block' ? 'Blocked' : 'Throttled'} by ${call.caller.name}: ${body.reason || 'no reason given'}`,
+      by: call.caller.name,
+      reason: body.reason,
+      blockId: made.id,
+    },
   });
   context.live.tell('blocks', 'added', made.id, { value: made.scope.value });
   context.live.tell('actors', action === 'block' ? 'blocked' : 'throttled', id);
@@ -57,8 +70,11 @@ export const actorRoutes: readonly Route[] = [
       seenAfterMs: numberParam.optional(),
     }),
     answer: pageOf(actor),
-    handle: ({ query: { limit, cursor, sort, format: _format, ...filter } }, _call, context) =>
-      context.store.actors.list(filter, { limit, cursor, sort }),
+    async handle({ query: { limit, cursor, sort, format: _format, ...filter } }, _call, context) {
+      const page = await context.store.actors.list(filter, { limit, cursor, sort });
+      const items = page.items.map((one) => asListed(context, one));
+      return { ...page, items: filter.state === undefined ? items : items.filter(({ state }) => state === filter.state) };
+    },
   }),
   route({
     id: 'actors.get',
@@ -136,10 +152,33 @@ export const actorRoutes: readonly Route[] = [
         if (await blocks.remove(entry.id, call.caller.name)) removed.push(entry.id);
         context.live.tell('blocks', 'removed', entry.id);
       }
-      await context.store.actors.setState(params.id, 'active');
-      await context.store.actors.note(params.id, { atMs: call.nowMs, kind: 'unblocked', body: { by: call.caller.name } });
+      await context.store.actors.setState(params.id, blocks.stateOf(who) ?? 'active');
+      await context.store.actors.note(params.id, {
+        atMs: call.nowMs,
+        kind: 'unblocked',
+        body: { text: `Unblocked by ${call.caller.name}` },
+      });
       context.live.tell('actors', 'unblocked', params.id);
       return { removed };
+    },
+  }),
+  route({
+    id: 'actors.watch',
+    method: 'POST',
+    path: '/actors/:id/watch',
+    summary: 'Keep an eye on an actor: it is found by its state, and its timeline says who looks and why',
+    role: 'analyst',
+    params: idParams,
+    body: z.strictObject({ watched: z.boolean().default(true), reason: z.string().trim().max(1000).default('') }),
+    answer: actor,
+    async handle({ params, body }, call, context) {
+      const who = await actorById(context, params.id);
+      if (who.state === 'active' || who.state === 'watched')
+        await context.store.actors.setState(params.id, body.watched ? 'watched' : 'active');
+      const text = `${body.watched ? 'Watched' : 'No longer watched'} by ${call.caller.name}${body.reason === '' ? '' : `: ${body.reason}`}`;
+      await context.store.actors.note(params.id, { atMs: call.nowMs, kind: 'state', body: { text } });
+      context.live.tell('actors', 'watched', params.id);
+      return actorById(context, params.id);
     },
   }),
   route({
@@ -161,7 +200,7 @@ export const actorRoutes: readonly Route[] = [
       await context.store.actors.note(params.id, {
         atMs: call.nowMs,
         kind: 'allowed',
-        body: { by: call.caller.name, reason: body.reason },
+        body: { text: `Put on the allowlist by ${call.caller.name}: ${body.reason}` },
       });
       context.live.tell('actors', 'allowed', params.id);
       return entry;

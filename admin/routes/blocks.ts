@@ -1,12 +1,25 @@
 import { z } from 'zod';
-import { port } from '../context.js';
+import type { Store } from '../../store/index.js';
+import { type Context, port } from '../context.js';
 import { notFound } from '../errors.js';
-import { BLOCK_EXPORTS } from '../ports.js';
+import { BLOCK_EXPORTS, type BlockView } from '../ports.js';
 import { Reply, type Route, route } from '../route.js';
 import { allowEntry, block, explanation, feed, newBlock, newFeed, scope } from '../schema/attackers.js';
 import { idParams, listOf, listQuery, pageOf, pageQuery } from '../schema/common.js';
 import { pageOfArray } from './arrays.js';
 import { findIncident } from './incidents.js';
+
+/** The timeline of the actor that is meant, where it was seen, has what was decided about it. */
+async function noteOnActor({ store, ports }: Context, { scope }: BlockView, event: Parameters<Store['actors']['note']>[1]): Promise<void> {
+  const kind = scope.kind === 'principal' ? 'principal' : 'address';
+  if (scope.kind === 'asn' || scope.kind === 'country') return;
+  const id = `${kind}:${scope.value}`;
+  if ((await store.actors.get(id)) === null) return;
+  await store.actors.setState(id, ports.blocks?.stateOf({ kind, value: scope.value }) ?? 'active');
+  await store.actors.note(id, event);
+}
+
+const INCIDENT = /^W-/i;
 
 export const blockRoutes: readonly Route[] = [
   route({
@@ -67,6 +80,13 @@ export const blockRoutes: readonly Route[] = [
     async handle({ body }, call, context) {
       const made = await port(context, 'blocks').add(body, { name: call.caller.name, callerAddress: call.address, nowMs: call.nowMs });
       call.target(`${made.scope.kind} ${made.scope.value}`);
+      await noteOnActor(context, made, {
+        atMs: call.nowMs,
+        kind: 'blocked',
+        body: {
+          text: `${made.action === 'block' ? 'Blocked' : `Put under ${made.action}`} by ${call.caller.name}: ${made.reason || 'no reason given'}`,
+        },
+      });
       context.live.tell('blocks', 'added', made.id, { value: made.scope.value });
       return made;
     },
@@ -83,6 +103,7 @@ export const blockRoutes: readonly Route[] = [
       const entry = blocks.get(params.id);
       if (entry === null || !(await blocks.remove(params.id, call.caller.name))) throw notFound('block', params.id);
       call.target(`${entry.scope.kind} ${entry.scope.value}`);
+      await noteOnActor(context, entry, { atMs: call.nowMs, kind: 'unblocked', body: { text: `Unblocked by ${call.caller.name}` } });
       context.live.tell('blocks', 'removed', params.id, { value: entry.scope.value });
       return new Reply(null, { status: 204 });
     },
@@ -96,9 +117,12 @@ export const blockRoutes: readonly Route[] = [
     query: z.strictObject({ subject: z.string().min(1).max(600).describe('Address, CIDR, principal key, block id or incident id') }),
     answer: explanation,
     async handle({ query }, _call, context) {
-      const incident = await findIncident(context, query.subject);
-      const answer = port(context, 'blocks').explain(incident?.blockId ?? query.subject);
-      if (incident === null) return answer;
+      const incident = await findIncident(context, INCIDENT.test(query.subject) ? query.subject.trim().toUpperCase() : query.subject);
+      if (incident === null && INCIDENT.test(query.subject)) throw notFound('incident', query.subject);
+      if (incident === null) return port(context, 'blocks').explain(query.subject);
+      const answer = port(context, 'blocks').explain(
+        incident.blockId ?? incident.actorId?.replace(/^(?:address|principal):/, '') ?? query.subject,
+      );
       return {
         ...answer,
         subject: query.subject,
@@ -122,9 +146,10 @@ export const blockRoutes: readonly Route[] = [
     summary: 'The blocklist for a firewall or edge: plain, nftables, nginx, haproxy, aws-waf, json',
     role: 'viewer',
     params: z.object({ format: z.enum(BLOCK_EXPORTS) }),
+    query: z.strictObject({ feeds: z.enum(['true', 'false']).default('false').describe('The entries of feeds, too') }),
     produces: 'text/plain',
-    async handle({ params }, _call, context) {
-      const { text, mediaType } = port(context, 'blocks').export(params.format);
+    async handle({ params, query }, _call, context) {
+      const { text, mediaType } = port(context, 'blocks').export(params.format, query.feeds === 'true');
       return new Reply(text, { type: mediaType });
     },
   }),

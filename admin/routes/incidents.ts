@@ -1,4 +1,4 @@
-import { decodeExchange } from '../../exchange/index.js';
+import { decodeExchange, type Exchange } from '../../exchange/index.js';
 import type { Context } from '../context.js';
 import { notFound } from '../errors.js';
 import { type Route, route } from '../route.js';
@@ -14,13 +14,14 @@ export async function findIncident(context: Context, incidentId: string) {
   const finding = page.items[0] ?? null;
   if (sample === null && finding === null) return null;
   const exchange = sample === null ? null : decodeExchange(sample.content);
-  const act = exchange?.outcome.acts.find((one) => one.acted) ?? exchange?.outcome.acts[0] ?? null;
+  const acts = (exchange?.outcome.acts ?? []).filter((one) => one.policy !== 'blocklist');
+  const act = acts.find((one) => one.acted) ?? acts[0] ?? null;
   const blockId = exchange?.outcome.blockId ?? null;
   const text =
-    act !== null
-      ? `The policy ${act.policy} (rule ${act.rule}) acted: ${act.message}`
+    act !== null && (act.acted || blockId === null)
+      ? `The policy ${act.policy} (rule ${act.rule}) ${act.acted ? 'acted' : 'would have acted'}: ${act.message}`
       : blockId !== null
-        ? `The client is on the blocklist (entry ${blockId}).`
+        ? whoStopped(context, blockId, exchange)
         : (finding?.explanation ?? 'The request was refused before any policy looked at it.');
   return {
     incidentId,
@@ -35,6 +36,12 @@ export async function findIncident(context: Context, incidentId: string) {
     actorId: sample?.actorId ?? (finding?.actor ? `${finding.actor.kind}:${finding.actor.value}` : null),
     mode: exchange?.outcome.mode ?? null,
   };
+}
+
+/** The entry of the blocklist itself, not only its id. */
+function whoStopped(context: Context, blockId: string, exchange: Exchange | null): string {
+  const client = { ip: exchange?.client.ip ?? '', principalKey: exchange?.principal?.key ?? null, service: exchange?.service ?? '' };
+  return context.ports.blocks?.describe(blockId, client) ?? `The client is on the blocklist (entry ${blockId}).`;
 }
 
 export const incidentRoutes: readonly Route[] = [

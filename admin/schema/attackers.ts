@@ -41,12 +41,18 @@ export const scope = z
   .object({ kind: z.enum(['address', 'cidr', 'principal', 'asn', 'country']), value: z.string() })
   .meta({ id: 'BlockScope' });
 
+const blockAction = z
+  .enum(['block', 'throttle', 'tarpit', 'close'])
+  .describe('block: 403; throttle: 429 beyond perMinute; tarpit: held back, then 403; close: no answer');
+const perMinute = z.number().int().min(1).max(100_000);
+
 export const block = z
   .object({
     id: z.string(),
     scope,
     service: z.string().nullable().describe('null: every service'),
-    action: z.enum(['block', 'throttle', 'tarpit', 'close', 'challenge']),
+    action: blockAction,
+    perMinute: perMinute.optional().describe('Of a throttle: requests a minute on each endpoint that pass'),
     reason: z.string(),
     origin: z.enum(['person', 'policy', 'detector', 'feed']),
     createdBy: z.string(),
@@ -56,16 +62,19 @@ export const block = z
     count: z.number().optional().describe('How often this scope was blocked, this time included'),
     hits: z.number(),
     lastHitMs: ms.nullable(),
+    tried: z.array(z.object({ endpoint: z.string(), count: z.number() })).describe('What it was refused, most often first; at most 20'),
+    notes: z.array(z.string()).optional().describe('Answer to a new entry: what it replaces, what covers it already, what lies in it'),
   })
   .meta({ id: 'Block' });
 
 export const newBlock = z
   .strictObject({
     value: z.string().min(1).max(600).describe('Address, CIDR, AS64500, country code or principal key'),
-    kind: scope.shape.kind.optional().describe('Recognised from the value for addresses, networks and AS numbers'),
+    kind: scope.shape.kind.optional().describe('Recognised from the value where it is left out'),
     service: z.string().nullable().optional(),
-    action: z.enum(['block', 'throttle', 'tarpit', 'close', 'challenge']).optional(),
-    reason: z.string().max(1000).default(''),
+    action: blockAction.optional(),
+    perMinute: perMinute.optional().describe('For throttle; default 10'),
+    reason: z.string().trim().max(1000).default(''),
     forMs: z.number().positive().nullable().optional().describe('Duration; null: until somebody removes it; absent: 4 hours'),
     expiresAtMs: ms.optional().describe('Instead of forMs'),
     unauthenticatedOnly: z.boolean().optional(),
@@ -107,11 +116,13 @@ export const feed = z
     enabled: z.boolean(),
     entries: z.number(),
     refused: z.number().describe('Lines that are no entries'),
+    duplicates: z.number().describe('Entries that were there before, in another spelling perhaps'),
+    checkedAtMs: ms.nullable(),
     overridden: z.number().describe('Entries that the allowlist overrides'),
     hits: z.number(),
     loadedAtMs: ms.nullable(),
     error: z.string().nullable(),
-    errors: z.array(z.object({ line: z.number(), text: z.string() })),
+    errors: z.array(z.object({ line: z.number(), text: z.string(), why: z.string().optional() })).describe('The first hundred'),
   })
   .meta({ id: 'Feed' });
 

@@ -38,6 +38,10 @@ export function memoryPorts(): MemoryPorts {
     blocks: {
       list: () => [...blocks.values()],
       get: (id) => blocks.get(id) ?? null,
+      stateOf({ value }) {
+        if ([...allows.values()].some((one) => one.scope.value === value)) return 'allowed';
+        return [...blocks.values()].some((one) => one.scope.value === value && one.action === 'block') ? 'blocked' : null;
+      },
       async add(wanted, by) {
         if (wanted.value === by.callerAddress && !wanted.force)
           throw new WeirError('BLOCK_PROTECTED', 'that is your own address', { status: 409 });
@@ -56,6 +60,7 @@ export function memoryPorts(): MemoryPorts {
           expiresAtMs,
           hits: 0,
           lastHitMs: null,
+          tried: [],
         };
         blocks.set(block.id, block);
         return block;
@@ -86,8 +91,9 @@ export function memoryPorts(): MemoryPorts {
           incident: null,
         };
       },
-      export: (format) => ({
-        text: `# ${format}\n${[...blocks.values()].map((block) => block.scope.value).join('\n')}\n`,
+      describe: (name, { ip }) => `${ip} was stopped by ${blocks.get(name)?.reason ?? name}`,
+      export: (format, withFeeds) => ({
+        text: `${withFeeds ? '# with feeds\n' : ''}# ${format}\n${[...blocks.values()].map((block) => block.scope.value).join('\n')}\n`,
         mediaType: 'text/plain',
       }),
       feeds: () => [...feeds.values()],
@@ -97,6 +103,8 @@ export function memoryPorts(): MemoryPorts {
           ...wanted,
           entries: 0,
           refused: 0,
+          duplicates: 0,
+          checkedAtMs: null,
           overridden: 0,
           hits: 0,
           loadedAtMs: null,

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 
 import { createAdmin, createSeal, openedConfig, type Ports } from '../../admin/index.js';
 import { type BlockHits, Blocklist, BlockTable, FeedBook, followFeeds, openGeo } from '../../attackers/index.js';
-import { newId, Redactor, WeirError } from '../../exchange/index.js';
+import { newId, Redactor, tellIpv6ActorsBy, WeirError } from '../../exchange/index.js';
 import type { SharedState, TrafficPublisher } from '../../traffic/index.js';
 import type { Config } from '../config.js';
 import { configuredRetention, openConfiguredStore } from '../engine/run.js';
@@ -11,6 +11,7 @@ import { ensureScanKey, publishScanKey, scanMarks } from '../scan-keys.js';
 import { openSharedMaps, type ProcessStatus, STATUS_TTL_MS } from '../shared-maps.js';
 import { protectedAddresses } from '../wiring/gateway.js';
 import { lazyPolicyBook } from '../wiring/policies.js';
+import { type RepeatCount, RepeatSums } from '../wiring/repeat-counts.js';
 import { blocksPort } from './blocks-port.js';
 import { dataTypesPort } from './data-types-port.js';
 import { runDelivery } from './delivery.js';
@@ -46,11 +47,13 @@ export interface RunningAdmin {
 
 export async function runAdmin(run: AdminRun): Promise<RunningAdmin> {
   const { config, secret, shared, log } = run;
+  tellIpv6ActorsBy(config.actors.ipv6Prefix);
   const store = await openConfiguredStore(config);
   const maps = await openSharedMaps(shared);
   const policies = lazyPolicyBook({ config, secret, maps, log });
-  const blocklist = await Blocklist.open(shared, { protect: protectedAddresses(config) });
-  const table = new BlockTable(config.geo === undefined ? null : await openGeo(config.geo));
+  const geo = config.geo === undefined ? null : await openGeo(config.geo);
+  const blocklist = await Blocklist.open(shared, { protect: protectedAddresses(config), geo });
+  const table = new BlockTable(geo);
   table.follow(blocklist.blocks, blocklist.allowlist);
   const feeds = await FeedBook.open(shared);
   const feedTimer = setInterval(() => void feeds.refreshDue().catch(() => undefined), FEED_CHECK_MS);
@@ -79,7 +82,14 @@ export async function runAdmin(run: AdminRun): Promise<RunningAdmin> {
   const ports: Ports = {
     services,
     scans: scanner,
-    blocks: blocksPort({ blocklist, table, feeds, hits: await shared.open<BlockHits>('block-hits') }),
+    blocks: blocksPort({
+      blocklist,
+      table,
+      feeds,
+      hits: await shared.open<BlockHits>('block-hits'),
+      repeats: new RepeatSums(await shared.open<RepeatCount>('block-repeats')),
+      modes: () => services.list().map(({ name }) => ({ name, mode: services.mode(name).request })),
+    }),
     policies: policiesPort(policies, maps, new Redactor(secret)),
     sources: sourcesPort(maps, importPort(config, secret, run.publisher), selfTests(store, maps)),
     dataTypes: dataTypesPort(maps),

@@ -10,11 +10,12 @@ interface FeedRow {
   readonly format: string;
   readonly entries: number;
   readonly refused: number;
+  readonly duplicates: number;
   readonly overridden: number;
   readonly hits: number;
   readonly loadedAtMs: number | null;
   readonly error: string | null;
-  readonly errors: readonly { readonly line: number; readonly text: string }[];
+  readonly errors: readonly { readonly line: number; readonly text: string; readonly why?: string }[];
 }
 
 /** `weir block feed add|ls|refresh|rm`: lists of addresses that others keep, polled from a URL or a file. */
@@ -23,7 +24,13 @@ export function registerFeeds(block: Command, context: CommandContext): void {
   const feed = block.command('feed').description('lists of addresses that others keep: a URL or a file, polled');
   const told = (flags: AdminFlags, row: FeedRow): void => {
     if (flags.json) output.write(`${JSON.stringify(row)}\n`);
-    else output.write(`${sentence(row)}\n${row.errors.map((one) => `  line ${one.line}: ${one.text}\n`).join('')}`);
+    else
+      output.write(
+        `${sentence(row)}\n${row.errors
+          .slice(0, 20)
+          .map((one) => `  line ${one.line}: ${one.text}${one.why === undefined ? '' : ` (${one.why})`}\n`)
+          .join('')}`,
+      );
     if (row.error !== null) context.exitCode = 1;
   };
   withAdminOptions(
@@ -71,8 +78,8 @@ export function registerFeeds(block: Command, context: CommandContext): void {
   );
 }
 
-function sentence({ name, entries, refused, error, loadedAtMs }: FeedRow): string {
-  const garbage = refused === 0 ? '' : `, ${refused} lines are no addresses`;
+function sentence({ name, entries, refused, duplicates, error, loadedAtMs }: FeedRow): string {
+  const garbage = `${refused === 0 ? '' : `, ${refused} ${refused === 1 ? 'line' : 'lines'} left out`}${duplicates === 0 ? '' : `, ${duplicates} were there twice`}`;
   if (error === null) return `${name}: ${entries} entries${garbage}`;
   return loadedAtMs === null
     ? `${name}: ${error}`

@@ -1,4 +1,5 @@
-import { Argument, type Command } from 'commander';
+import { Argument, type Command, Option } from 'commander';
+import { WeirError } from '../../exchange/index.js';
 import type { CommandContext } from '../main.js';
 import { ago, durationMs, table } from '../output.js';
 import { registerFeeds } from './block-feeds.js';
@@ -14,6 +15,9 @@ interface BlockRow {
   readonly createdAtMs: number;
   readonly expiresAtMs: number | null;
   readonly hits: number;
+  readonly lastHitMs: number | null;
+  readonly action: keyof typeof DONE;
+  readonly notes?: readonly string[];
 }
 
 interface AllowRow {
@@ -30,6 +34,9 @@ type AddFlags = AdminFlags & {
   readonly service?: string;
   readonly kind?: string;
   readonly force?: boolean;
+  readonly until?: string;
+  readonly action: string;
+  readonly perMinute?: string;
   readonly unauthenticatedOnly?: boolean;
 };
 
@@ -43,46 +50,57 @@ export function registerBlock(program: Command, context: CommandContext): void {
   withAdminOptions(
     block
       .command('add')
-      .description('block an address, a CIDR or a principal')
-      .argument('<value>', '203.0.113.7, 203.0.113.0/24, 2001:db8::/48 or a principal key'),
+      .description('block an address, a CIDR, a principal, an AS number or a country')
+      .argument('<value>', '203.0.113.7, 203.0.113.0/24, 2001:db8::/48, AS64500, DE or the key of a principal (p_…)'),
   )
-    .option('--for <duration>', '30m, 4h, 7d, or forever', '4h')
+    .option('--for <duration>', '30m, 4h, 7d, or forever (default: 4h)')
+    .option('--until <time>', 'instead of --for: 2030-01-31T12:00:00Z')
     .option('--reason <text>', 'why; shown to colleagues, never to the client', '')
     .option('--service <name>', 'only on this service')
     .option('--kind <kind>', 'address, cidr, principal, asn or country (default: recognised)')
     .option('--unauthenticated-only', 'let requests with a known user through')
+    .addOption(
+      new Option('--action <action>', 'what happens to who is meant').choices(['block', 'throttle', 'tarpit', 'close']).default('block'),
+    )
+    .option('--per-minute <count>', 'for throttle: requests a minute on each endpoint that pass (default: 10)')
     .option('--force', 'also when it is very wide or protected')
     .action(async (value: string, flags: AddFlags) => {
-      const forMs = flags.for === 'forever' ? null : durationMs(flags.for ?? '4h');
       const added = await adminOf(flags).call<BlockRow>('POST', '/blocks', {
         value,
         reason: flags.reason ?? '',
-        forMs,
+        ...lifetime(flags),
         ...(flags.service === undefined ? {} : { service: flags.service }),
         ...(flags.kind === undefined ? {} : { kind: flags.kind }),
+        ...(flags.action === 'block' ? {} : { action: flags.action }),
+        ...(flags.perMinute === undefined ? {} : { perMinute: Number(flags.perMinute) }),
         ...(flags.unauthenticatedOnly ? { unauthenticatedOnly: true } : {}),
         ...(flags.force ? { force: true } : {}),
       });
+      const where = added.service === null ? '' : ` on ${added.service}`;
+      const notes = (added.notes ?? []).map((note) => `\n  ${note}`).join('');
       print(
         flags,
         added,
-        `${added.scope.kind} ${added.scope.value} is blocked${added.service === null ? '' : ` on ${added.service}`} ${until(added.expiresAtMs)} (${added.id})`,
+        `${added.scope.kind} ${nameOf(added)} is ${DONE[added.action]}${where} ${until(added.expiresAtMs)} (entry ${added.id})${notes}`,
       );
     });
-  withAdminOptions(block.command('rm').description('undo a block').argument('<id-or-value>')).action(
-    async (value: string, flags: AdminFlags) => {
+  withAdminOptions(block.command('rm').description('undo a block').argument('<id-or-value>'))
+    .option('--service <name>', 'only the entry for this service')
+    .action(async (value: string, flags: AdminFlags & { service?: string }) => {
       const admin = adminOf(flags);
-      const rows = await admin.list<BlockRow>('/blocks');
-      const found = rows.find((row) => row.id === value || row.scope.value === value);
-      if (found === undefined) {
+      const isMeant = (row: BlockRow) => row.id === value || row.scope.value === plain(value) || nameOf(row) === value.toUpperCase();
+      const found = (await admin.list<BlockRow>('/blocks')).filter(
+        (row) => isMeant(row) && (flags.service === undefined || row.service === flags.service),
+      );
+      if (found.length === 0) {
         output.error(`weir: "${value}" is not blocked. weir block ls shows what is.\n`);
         context.exitCode = 1;
         return;
       }
-      await admin.call('DELETE', `/blocks/${encodeURIComponent(found.id)}`);
-      print(flags, found, `${found.scope.value} is no longer blocked`);
-    },
-  );
+      for (const { id } of found) await admin.call('DELETE', `/blocks/${encodeURIComponent(id)}`);
+      const told = found.map((row) => `${nameOf(row)} is no longer ${DONE[row.action]}${row.service === null ? '' : ` on ${row.service}`}`);
+      print(flags, found, told.join('\n'));
+    });
   withAdminOptions(block.command('ls').description('what is blocked')).action(async (flags: AdminFlags) => {
     const rows = await adminOf(flags).list<BlockRow>('/blocks');
     if (flags.json) output.write(`${JSON.stringify(rows)}\n`);
@@ -90,13 +108,15 @@ export function registerBlock(program: Command, context: CommandContext): void {
     else
       output.write(
         table(rows, [
-          { title: 'WHO', of: (row) => row.scope.value },
+          { title: 'WHO', of: nameOf },
           { title: 'KIND', of: (row) => row.scope.kind },
+          { title: 'ACTION', of: (row) => row.action },
           { title: 'SERVICE', of: (row) => row.service ?? 'all' },
           { title: 'HITS', of: (row) => row.hits, right: true },
+          { title: 'LAST HIT', of: (row) => ago(row.lastHitMs, Date.now()) },
           { title: 'SINCE', of: (row) => ago(row.createdAtMs, Date.now()) },
           { title: 'UNTIL', of: (row) => until(row.expiresAtMs) },
-          { title: 'BY', of: (row) => `${row.origin} ${row.createdBy}` },
+          { title: 'BY', of: (row) => (row.origin === 'feed' ? `feed ${row.createdBy}` : row.createdBy) },
           { title: 'ID', of: (row) => row.id },
           { title: 'REASON', of: (row) => row.reason },
         ]),
@@ -117,7 +137,7 @@ export function registerBlock(program: Command, context: CommandContext): void {
   withAdminOptions(
     block.command('allow').description('put an address, a CIDR or a principal on the allowlist, which always wins').argument('<value>'),
   )
-    .option('--reason <text>', 'why', '')
+    .requiredOption('--reason <text>', 'why; shown to colleagues')
     .option('--feed <name>', 'a false positive of this feed only; other blocks still hold')
     .action(async (value: string, flags: AdminFlags & { reason: string; feed?: string }) => {
       const entry = await adminOf(flags).call<AllowRow>('POST', '/allowlist', {
@@ -130,7 +150,7 @@ export function registerBlock(program: Command, context: CommandContext): void {
   withAdminOptions(block.command('disallow').description('take something off the allowlist').argument('<value>')).action(
     async (value: string, flags: AdminFlags) => {
       const admin = adminOf(flags);
-      const found = (await admin.all<AllowRow>('/allowlist')).filter((row) => row.scope.value === value || row.id === value);
+      const found = (await admin.all<AllowRow>('/allowlist')).filter((row) => row.scope.value === plain(value) || row.id === value);
       for (const { id } of found) await admin.call('DELETE', `/allowlist/${encodeURIComponent(id)}`);
       if (found.length > 0) print(flags, found, `${value} is no longer on the allowlist`);
       else {
@@ -158,15 +178,37 @@ export function registerBlock(program: Command, context: CommandContext): void {
       .command('export')
       .description('the blocklist for a firewall or edge')
       .addArgument(new Argument('<format>', 'what reads it').choices(['plain', 'nftables', 'nginx', 'haproxy', 'aws-waf', 'json'])),
-  ).action(async (format: string, flags: AdminFlags) => {
-    const exported = await adminOf(flags).get<unknown>(`/blocks-export/${format}`);
-    output.write(typeof exported === 'string' ? exported : `${JSON.stringify(exported, null, 2)}\n`);
-  });
+  )
+    .option('--with-feeds', 'the entries of feeds, too')
+    .action(async (format: string, flags: AdminFlags & { withFeeds?: boolean }) => {
+      const exported = await adminOf(flags).get<unknown>(`/blocks-export/${format}`, flags.withFeeds ? { feeds: true } : {});
+      output.write(typeof exported === 'string' ? exported : `${JSON.stringify(exported, null, 2)}\n`);
+    });
   registerFeeds(block, context);
+}
+
+const DONE = { block: 'blocked', throttle: 'throttled', tarpit: 'held back', close: 'cut off' } as const;
+
+/** As people write it. */
+const nameOf = ({ scope }: BlockRow): string => (scope.kind === 'asn' ? `AS${scope.value}` : scope.value);
+
+/** The server writes an address without its full length. */
+const plain = (value: string): string => value.replace(/^([\d.]+)\/32$/, '$1').replace(/^(.*:.*)\/128$/, '$1');
+
+function lifetime({ for: duration, until }: AddFlags): { forMs: number | null } | { expiresAtMs: number } {
+  if (until === undefined) return { forMs: duration === 'forever' ? null : durationMs(duration ?? '4h') };
+  const expiresAtMs = Date.parse(until);
+  if (duration !== undefined || Number.isNaN(expiresAtMs))
+    throw new WeirError('TIME_INVALID', duration === undefined ? `"${until}" is not a time.` : '--for and --until exclude each other.', {
+      status: 400,
+      hint: 'Write --until 2030-01-31T12:00:00Z, or --for 4h.',
+    });
+  return { expiresAtMs };
 }
 
 function until(expiresAtMs: number | null): string {
   if (expiresAtMs === null) return 'until removed';
   const minutes = Math.max(0, (expiresAtMs - Date.now()) / 60_000);
-  return minutes < 90 ? `for ${Math.ceil(minutes)} min` : `for ${Math.round(minutes / 60)} h`;
+  if (minutes < 90) return `for ${Math.ceil(minutes)} min`;
+  return minutes < 48 * 60 ? `for ${Math.round(minutes / 60)} h` : `for ${Math.round(minutes / 1440)} days`;
 }

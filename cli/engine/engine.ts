@@ -41,6 +41,8 @@ const FEW_WAITING = 20;
 const LEFT_OUT_EVERY_MS = 10_000;
 /** Requests of blocked clients kept as samples. */
 const BLOCKED_KEPT_PER_SECOND = 20;
+/** Of each of so many clients the first one is kept all the same: its incident is what all others of that second name. */
+const BLOCKED_CLIENTS_PER_SECOND = 200;
 
 export interface EngineParts {
   readonly store: Store;
@@ -109,6 +111,7 @@ export class Engine {
   };
   private blockedSecond = 0;
   private blockedInSecond = 0;
+  private readonly blockedClients = new Set<string>();
   private readonly extra = new ExtraCounts();
   readonly twins = new Twins();
   private readonly actorDeltas: ActorDeltas;
@@ -349,8 +352,13 @@ export class Engine {
     if (second !== this.blockedSecond) {
       this.blockedSecond = second;
       this.blockedInSecond = 0;
+      this.blockedClients.clear();
     }
-    if (this.blockedInSecond++ < BLOCKED_KEPT_PER_SECOND) this.keep(exchange, null, [], exchange.outcome.incidentId !== undefined);
+    const { ip } = exchange.client;
+    const isFirst = this.blockedClients.size < BLOCKED_CLIENTS_PER_SECOND && !this.blockedClients.has(ip);
+    if (isFirst) this.blockedClients.add(ip);
+    if (this.blockedInSecond++ < BLOCKED_KEPT_PER_SECOND || isFirst)
+      this.keep(exchange, null, [], exchange.outcome.incidentId !== undefined);
   }
 
   private keep(exchange: Exchange, endpoint: EndpointRef | null, hits: Observation['dataHits'], isEvidence: boolean): void {

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { createSeal } from '../../admin/index.js';
 import { ActorBook, type BlockHits, Blocklist, HitBook, openGeo, type Verdict } from '../../attackers/index.js';
-import { actorOf, type Exchange, Redactor } from '../../exchange/index.js';
+import { actorOf, type Exchange, Redactor, tellIpv6ActorsBy } from '../../exchange/index.js';
 import { Inventory, OwnershipModel, watchAll } from '../../learning/index.js';
 import type { Decision } from '../../policies/index.js';
 import { DEFAULT_RETENTION, openStore, type Retention, type Store } from '../../store/index.js';
@@ -50,6 +50,7 @@ export const configuredRetention = ({ store }: Config): Partial<Retention> => ({
 
 export async function runEngine(run: EngineRun): Promise<{ close(): Promise<void> }> {
   const { config, secret } = run;
+  tellIpv6ActorsBy(config.actors.ipv6Prefix);
   const store = await openConfiguredStore(config);
   const maps = await openSharedMaps(run.shared);
   // Compiling takes most of a second that the gateway needs just now: ready first, and the first batch waits for it.
@@ -58,19 +59,19 @@ export async function runEngine(run: EngineRun): Promise<{ close(): Promise<void
   );
   opening.catch(() => undefined);
   const policies: { book: PolicyBook | null } = { book: null };
-  const blocklist = await Blocklist.open(run.shared, { protect: protectedAddresses(config) });
+  const geo = config.geo === undefined ? null : await openGeo(config.geo);
+  const blocklist = await Blocklist.open(run.shared, { protect: protectedAddresses(config), geo });
   const ownership = new OwnershipModel({ secret, seed: createHash('sha256').update(`ownership\0${secret}`).digest().subarray(0, 8) });
   const actors = new ActorBook({
     autoBlockFrom: config.actors.autoBlockScore ?? 80,
-    isSimulated: config.actors.autoBlockScore === undefined,
-    isBlocked: (actor) => blocklist.names(actor.value),
+    isSimulated: config.actors.autoBlockScore === undefined || config.actors.autoBlock === 'simulate',
+    isBlocked: (actor) => blocklist.holds(actor),
   });
   const inventory = new Inventory();
   const detectors = watchAll();
   const redaction = await RedactionSetting.follow(store.objects, createSeal(secret));
   const hits = new HitBook();
   const outward = new OutwardState(maps, actors, hits, await run.shared.open<BlockHits>('block-hits'));
-  const geo = config.geo === undefined ? null : await openGeo(config.geo);
   const publishRules = rulesPublisher(inventory, maps.schemas);
   const feed = run.feed(() => ownership.snapshot());
   const engine = new Engine(
@@ -210,8 +211,8 @@ async function blockActor(
   const actor = actorOf(exchange.principal, exchange.client.ip);
   try {
     await blocklist.add({
-      value: actor.kind === 'principal' ? actor.value : exchange.client.ip,
-      kind: actor.kind === 'principal' ? 'principal' : 'address',
+      value: actor.value,
+      kind: actor.kind === 'principal' ? 'principal' : undefined,
       reason: order.reason,
       origin: 'policy',
       createdBy: `policy ${order.policy}`,

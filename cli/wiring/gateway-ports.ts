@@ -1,5 +1,15 @@
 /** What a gateway, or the plugin in an app, asks: joined from policies, attackers, learning and traffic. */
-import { Blocklist, BlockTable, followFeeds, type GeoReader, nameOfBlock, SharedRates, Throttle } from '../../attackers/index.js';
+import {
+  type Block,
+  Blocklist,
+  BlockTable,
+  followFeeds,
+  type GeoReader,
+  nameOfBlock,
+  SharedRates,
+  THROTTLE_PER_MINUTE,
+  Throttle,
+} from '../../attackers/index.js';
 import {
   type AccessVerdict,
   actorOf,
@@ -10,13 +20,14 @@ import {
   TemplateMatcher,
 } from '../../exchange/index.js';
 import { type AccessRequest, OwnershipView } from '../../learning/index.js';
-import type { AccessLogSink, AccessQuestion, GatewayPorts, RouteMatch } from '../../proxy/index.js';
+import type { AccessLogSink, AccessQuestion, BlockVerdict, GatewayPorts, RouteMatch } from '../../proxy/index.js';
 import { type FeedReader, redisCounters, type SharedState, type TrafficPublisher } from '../../traffic/index.js';
 import { violationsOf } from '../conformance.js';
 import { scanMarks } from '../scan-keys.js';
 import type { SharedMaps } from '../shared-maps.js';
 import { EngineLag } from './engine-lag.js';
 import type { PolicyBook } from './policies.js';
+import { type RepeatCount, RepeatCounts } from './repeat-counts.js';
 
 /** What ports are joined from. */
 export interface PortParts {
@@ -51,19 +62,21 @@ export async function openPorts(parts: PortParts): Promise<OpenPorts> {
   const feed = parts.followOwnership(ownership);
   const templates = followTemplates(parts.maps);
   const { table, blocklist, stop: stopBlocks } = await followBlocks(parts);
+  const repeats = new RepeatCounts(await parts.shared.open<RepeatCount>('block-repeats'), parts.id);
   const counting = openCounters(parts.redis);
   const { throttle, rates } = counting;
   const engines = parts.redis === undefined ? null : new EngineLag(parts.maps.status);
   // How long ago what passed now and is learned now was published.
   const lagMs = () => Math.max(parts.publisher.stats().lagMs, engines?.lagMs(Date.now()) ?? 0);
   return {
-    ports: gatewayPorts(parts, { throttle, rates, ownership, templates, table, blocklist, lagMs }),
+    ports: gatewayPorts(parts, { throttle, rates, ownership, templates, table, blocklist, repeats, lagMs }),
     ownership,
     blocklist,
     throttle,
     async close() {
       engines?.close();
       templates.stop();
+      repeats.close();
       stopBlocks();
       await counting.close();
       await feed.close();
@@ -78,6 +91,7 @@ interface Followed {
   readonly templates: Templates;
   readonly table: BlockTable;
   readonly blocklist: Blocklist;
+  readonly repeats: RepeatCounts;
   readonly lagMs: () => number;
 }
 
@@ -96,8 +110,9 @@ function gatewayPorts(parts: PortParts, followed: Followed): GatewayPorts {
       },
       check: (ip, principalKey, service) => {
         const block = table.check(ip, principalKey, service, nowMs());
-        return block === null ? null : { id: nameOfBlock(block), reason: block.reason };
+        return block === null ? null : verdictOf(block);
       },
+      stoppedAgain: (id) => followed.repeats.count(id, nowMs()),
     },
     tee: parts.publisher,
     match: (service, method, requestPath) => templates.match(service, method, requestPath),
@@ -128,8 +143,8 @@ function gatewayPorts(parts: PortParts, followed: Followed): GatewayPorts {
       const { order, actor } = request;
       followed.blocklist
         .add({
-          value: actor.kind === 'address' ? request.clientIp : actor.value,
-          kind: actor.kind === 'address' ? 'address' : 'principal',
+          value: actor.value,
+          kind: actor.kind === 'address' ? undefined : 'principal',
           reason: order.reason,
           origin: 'policy',
           createdBy: `policy ${order.policy}`,
@@ -144,6 +159,15 @@ function gatewayPorts(parts: PortParts, followed: Followed): GatewayPorts {
     accessLog: parts.accessLog,
     nowMs,
   };
+}
+
+/** What a gateway does by an entry of the blocklist. */
+function verdictOf(block: Block): BlockVerdict {
+  const { action, reason } = block;
+  const id = nameOfBlock(block);
+  if (action === undefined) return { id, reason };
+  if (action === 'throttle') return { id, reason, action, limit: { tokens: block.perMinute ?? THROTTLE_PER_MINUTE, windowMs: 60_000 } };
+  return { id, reason, action };
 }
 
 /** A question of the gateway as the view takes it. A class: it is made twice a request, and an object with a getter of its own costs ten times as much. */

@@ -2,6 +2,7 @@
 import { lookup } from 'node:dns/promises';
 import path from 'node:path';
 import type { GeoReader } from '../../attackers/index.js';
+import { tellIpv6ActorsBy } from '../../exchange/index.js';
 import type { OwnershipView } from '../../learning/index.js';
 import { AccessLogFile, createGateway, type Gateway, type GatewayOptions } from '../../proxy/index.js';
 import type { FeedReader, SharedState, TrafficPublisher } from '../../traffic/index.js';
@@ -49,6 +50,7 @@ export async function runGateway(parts: GatewayParts): Promise<RunningGateway> {
   const { maps, policies } = parts;
   let { config } = parts;
   const startedAtMs = Date.now();
+  tellIpv6ActorsBy(config.actors.ipv6Prefix);
   const accessLog = openAccessLog(config);
   const opened = await openPorts({ ...parts, redis: config.stream.redis, protect: protectedAddresses(config), accessLog });
   const gateway = await createGateway(gatewayOptions(config, maps), opened.ports);
