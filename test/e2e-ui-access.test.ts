@@ -3,8 +3,8 @@
 import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import path from 'node:path';
-import type { Browser, Page, Route } from 'playwright-core';
-import t from 'tap';
+import type { Browser, Page } from 'playwright-core';
+import t, { type Test } from 'tap';
 import {
   call,
   credentials,
@@ -18,6 +18,7 @@ import {
 } from './support/browser.js';
 import { startOidcProvider } from './support/oidc.js';
 import { eventually, type RunningWeir, startDemoApi, startWeir, temporaryFolder } from './support/processes.js';
+import { startUnreliable, type Unreliable } from './support/unreliable.js';
 
 t.setTimeout(400_000);
 
@@ -180,11 +181,12 @@ async function pages(): Promise<readonly (readonly [string, string | RegExp])[]>
   ];
 }
 
-/** Tabs at once: most of the time they wait. */
+/** Windows at once: most of the time they wait. */
 const AT_ONCE = 4;
 async function eachPage(
+  t: Test,
   list: readonly (readonly [string, string | RegExp])[],
-  visit: (page: Page, address: string, text: string | RegExp) => Promise<void>,
+  visit: (page: Page, network: Unreliable, address: string, text: string | RegExp) => Promise<void>,
 ) {
   const queue = [...list];
   const storageState = await admin.context().storageState();
@@ -192,9 +194,10 @@ async function eachPage(
     Array.from({ length: AT_ONCE }, async () => {
       // A window of its own: tabs behind another stand still.
       const page = await newPage(t, browser, { storageState });
+      const network = await startUnreliable(t, weir.admin);
       for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
         const [address, text] = next;
-        await visit(page, address, text).catch((error: Error) => {
+        await visit(page, network, address, text).catch((error: Error) => {
           throw new Error(`${address}: ${error.message}`);
         });
       }
@@ -206,38 +209,33 @@ async function eachPage(
 const ready = (page: Page, text: string | RegExp) => page.locator('main').getByText(text).first().waitFor();
 
 t.test('each page says when weir is slow, fails or is away; afterwards it is whole, and fit for assistive technology', async (t) => {
-  await eachPage(await pages(), async (page, address, text) => {
-    const held: Route[] = [];
-    let answer: ((route: Route) => Promise<void>) | null = null;
-    const isOwn = (url: URL) => url.pathname.startsWith('/api/v1/') && !/\/(?:session|live)$/.test(url.pathname);
-    const treat = async (route: Route) => {
-      if (answer === null) held.push(route);
-      else await answer(route);
-    };
-    await page.route(isOwn, treat);
-    await page.goto(`${weir.admin}${address}`);
+  await eachPage(t, await pages(), async (page, network, address, text) => {
+    network.become('slow');
+    await page.goto(`${network.url}${address}`);
     // The account of the person who is signed in is known already, and a form needs nothing to be filled in.
     const asks = !/account|policies\/new/.test(address);
     const main = page.locator('main');
+    const again = main.getByRole('button', { name: /Try again/ });
+    // A notice of weir may make the page try again by itself meanwhile.
+    const tryAgainUntil = (what: string, isSo: () => Promise<boolean>) =>
+      eventually(`${address}: ${what}`, async () => {
+        if (await isSo()) return true;
+        if ((await again.count()) > 0) await again.first().click({ timeout: 1_000 });
+        return false;
+      });
     if (asks && !address.startsWith('/scans/new'))
       await main
         .getByText(/^This takes longer than usual/)
         .first()
         .waitFor();
-    answer = (route) => route.fulfill({ status: 500, body: 'out of order' });
-    for (const route of held.splice(0)) await answer(route);
+    network.become('failing');
     if (asks) {
       await main.getByRole('alert').filter({ hasText: 'weir could not do this' }).first().waitFor();
-      answer = (route) => route.abort();
-      await main.getByRole('button', { name: 'Try again' }).first().click();
-      await main.getByRole('alert').filter({ hasText: 'weir is away' }).first().waitFor();
+      network.become('away');
+      await tryAgainUntil('weir is away', () => main.getByRole('alert').filter({ hasText: 'weir is away' }).first().isVisible());
     }
-    await page.unroute(isOwn, treat);
-    await eventually(`${address} to be whole again`, async () => {
-      const again = main.getByRole('button', { name: /Try again/ });
-      if ((await again.count()) > 0) await again.first().click({ timeout: 1_000 });
-      return (await again.count()) === 0;
-    });
+    network.become('fair');
+    await tryAgainUntil('it is whole again', async () => (await again.count()) === 0);
     await ready(page, text);
     t.same(await violationsInBothSchemes(page), [], `${address}: no serious flaw for assistive technology`);
   });

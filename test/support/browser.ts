@@ -19,6 +19,9 @@ export async function startBrowser(t: Test): Promise<Browser> {
       '--disable-component-update',
       '--disable-sync',
       '--no-first-run',
+      // A process for each page that is opened, and one in reserve, costs more than the page.
+      '--renderer-process-limit=2',
+      '--disable-features=SpareRendererForSitePerProcess',
     ],
   });
   t.teardown(() => browser.close());
@@ -69,30 +72,28 @@ export async function settled(page: Page): Promise<void> {
 /** Serious violations of WCAG on the page once it stands still; of one rule where one is named. */
 export async function violations(page: Page, rule?: string): Promise<readonly string[]> {
   await settled(page);
-  return page.evaluate(
-    async ([source, rule]) => {
-      // The policy of the page forbids added script elements; what the debugger evaluates is no such thing.
-      const run = new Function('options', `${source}; return globalThis.axe.run(document, options)`);
-      const options = { resultTypes: ['violations'], ...(rule === null ? {} : { runOnly: { type: 'rule', values: [rule] } }) };
-      const found = (await run(options)) as { violations: { id: string; impact: string; nodes: { html: string }[] }[] };
-      return found.violations
-        .filter((one) => one.impact === 'serious' || one.impact === 'critical')
-        .map((one) => `${one.id}: ${one.nodes[0]?.html.slice(0, 160)}`);
-    },
-    [AXE, rule ?? null] as const,
+  // The policy of the page forbids added script elements; what the debugger evaluates is no such thing.
+  if (!(await page.evaluate<boolean>('"axe" in globalThis'))) await page.evaluate(`${AXE}; undefined`);
+  const options = { resultTypes: ['violations'], ...(rule === undefined ? {} : { runOnly: { type: 'rule', values: [rule] } }) };
+  const found = await page.evaluate<{ id: string; impact: string; nodes: { html: string }[] }[]>(
+    `globalThis.axe.run(document, ${JSON.stringify(options)}).then((found) => found.violations)`,
   );
+  return found
+    .filter((one) => one.impact === 'serious' || one.impact === 'critical')
+    .map((one) => `${one.id}: ${one.nodes[0]?.html.slice(0, 160)}`);
 }
 
-/** Serious violations in dark and in light: the colours in both, the rest once. */
+const SCHEMES = ['light', 'dark'] as const;
+const schemeOf = (page: Page) => page.evaluate<string>('document.documentElement.dataset.mantineColorScheme');
+
+/** Serious violations in dark and in light: everything in the scheme that the page has, the colours in the other one, which it has afterwards. */
 export async function violationsInBothSchemes(page: Page): Promise<readonly string[]> {
-  const found: string[] = [];
-  for (const [colorScheme, rule] of [['dark', 'color-contrast'] as const, ['light', undefined] as const]) {
-    await page.emulateMedia({ colorScheme });
-    const isShown = `document.documentElement.dataset.mantineColorScheme === '${colorScheme}'`;
-    await eventually(`the page in ${colorScheme}`, () => page.evaluate<boolean>(isShown));
-    found.push(...(await violations(page, rule)).map((one) => `${colorScheme}: ${one}`));
-  }
-  return found;
+  const before = await schemeOf(page);
+  const found = (await violations(page)).map((one) => `${before}: ${one}`);
+  const other = SCHEMES.find((one) => one !== before)!;
+  await page.emulateMedia({ colorScheme: other });
+  await eventually(`the page in ${other}`, async () => (await schemeOf(page)) === other);
+  return [...found, ...(await violations(page, 'color-contrast')).map((one) => `${other}: ${one}`)];
 }
 
 /** Chooses an option of a select by its label. */

@@ -1,19 +1,28 @@
-import { Alert, Button, Code, Group, Select, Stack, Switch, Table, TagsInput, Text, Textarea, TextInput } from '@mantine/core';
+import { Alert, Button, Code, Group, Select, Stack, Switch, TagsInput, Text, Textarea, TextInput } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { answer, api, type Schemas } from '../../api.ts';
-import { Await, Empty } from '../../parts/Await.tsx';
+import { Empty } from '../../parts/Await.tsx';
 import { Mark } from '../../parts/Marks.tsx';
 import { Card, Export } from '../../parts/Page.tsx';
-import { PlainTable } from '../../parts/PlainTable.tsx';
+import { type Column, Rows, useRows } from '../../parts/Rows.tsx';
 import { Sure } from '../../parts/Sure.tsx';
 import { textOf, useWrite } from '../../queries.ts';
 import { useMay } from '../../session.ts';
 
+type DataType = Schemas['DataType'];
+const LEVEL: Readonly<Record<string, string>> = { high: 'red', medium: 'orange' };
+
 export function DataTypes() {
   const may = useMay('admin');
-  const query = useQuery({ queryKey: ['settings', 'data-types'], queryFn: () => answer(api.GET('/api/v1/data-types')) });
+  const [search, setSearch] = useState('');
+  const sought = search.trim().toLowerCase();
+  const query = useRows(['settings', 'data-types', sought], async () => {
+    const { items } = await answer(api.GET('/api/v1/data-types'));
+    const found = (type: DataType) => [type.title, type.id, ...type.fieldNames].some((text) => text.toLowerCase().includes(sought));
+    return { items: items.filter(found), nextCursor: null };
+  });
   const turn = useWrite({
     refresh: ['settings'],
     write: ({ id, enabled }: { id: string; enabled: boolean }) =>
@@ -24,57 +33,64 @@ export function DataTypes() {
     write: (id: string) => answer(api.DELETE('/api/v1/data-types/{id}', { params: { path: { id } } })),
     done: () => 'Removed.',
   });
+  const columns: readonly Column<DataType>[] = [
+    { name: 'Data type', width: '1.4fr', cell: (type) => <span title={type.title}>{type.title}</span> },
+    { name: 'Id', width: '1fr', cell: (type) => <span className="mono">{type.id}</span> },
+    { name: 'Sensitivity', width: '110px', cell: (type) => <Mark color={LEVEL[type.sensitivity] ?? 'gray'}>{type.sensitivity}</Mark> },
+    { name: 'Field names', width: '1.6fr', cell: (type) => <span title={type.fieldNames.join(', ')}>{type.fieldNames.join(', ')}</span> },
+    { name: 'Example', width: '1.2fr', fromPx: 900, cell: (type) => <span className="mono">{type.examples.match[0] ?? ''}</span> },
+    {
+      name: 'On',
+      width: '70px',
+      cell: (type) => (
+        <Switch
+          aria-label={`Look for ${type.title}`}
+          checked={type.enabled}
+          disabled={!may}
+          onChange={(event) => turn.mutate({ id: type.id, enabled: event.currentTarget.checked })}
+        />
+      ),
+    },
+    {
+      name: 'Do',
+      width: '100px',
+      cell: (type) =>
+        !type.builtIn && (
+          <Sure
+            verb="Remove"
+            what={type.title}
+            text="weir no longer recognises it. What was found so far stays."
+            disabled={!may}
+            busy={remove.isPending}
+            run={() => remove.mutate(type.id)}
+          />
+        ),
+    },
+  ];
   return (
     <Stack>
       <OwnType />
+      <Text size="sm" c="dimmed">
+        What weir recognises in requests and responses. A type that is off is neither reported nor masked.
+      </Text>
       <Group justify="space-between">
-        <Text size="sm" c="dimmed">
-          What weir recognises in requests and responses. A type that is off is neither reported nor masked.
-        </Text>
+        <TextInput
+          className="search"
+          aria-label="Search data types"
+          placeholder="Title, id or field name"
+          value={search}
+          onChange={(event) => setSearch(event.currentTarget.value)}
+        />
         <Export path="/data-types" query={{}} />
       </Group>
-      <Await query={query}>
-        {({ items }) => (
-          <PlainTable label="Data types" head={['Data type', 'Id', 'Sensitivity', 'Field names', 'Example', 'On', 'Do']} minWidth={760}>
-            {items.map((type) => (
-              <Table.Tr key={type.id}>
-                <Table.Td>{type.title}</Table.Td>
-                <Table.Td className="mono">{type.id}</Table.Td>
-                <Table.Td>
-                  <Mark color={type.sensitivity === 'high' ? 'red' : type.sensitivity === 'medium' ? 'orange' : 'gray'}>
-                    {type.sensitivity}
-                  </Mark>
-                </Table.Td>
-                <Table.Td title={type.fieldNames.join(', ')}>
-                  {type.fieldNames.slice(0, 3).join(', ')}
-                  {type.fieldNames.length > 3 && ' …'}
-                </Table.Td>
-                <Table.Td className="mono">{type.examples.match[0]?.slice(0, 40) ?? ''}</Table.Td>
-                <Table.Td>
-                  <Switch
-                    aria-label={`Look for ${type.title}`}
-                    checked={type.enabled}
-                    disabled={!may}
-                    onChange={(event) => turn.mutate({ id: type.id, enabled: event.currentTarget.checked })}
-                  />
-                </Table.Td>
-                <Table.Td>
-                  {!type.builtIn && (
-                    <Sure
-                      verb="Remove"
-                      what={type.title}
-                      text="weir no longer recognises it. What was found so far stays."
-                      disabled={!may}
-                      busy={remove.isPending}
-                      run={() => remove.mutate(type.id)}
-                    />
-                  )}
-                </Table.Td>
-              </Table.Tr>
-            ))}
-          </PlainTable>
-        )}
-      </Await>
+      <Rows
+        label="Data types"
+        query={query}
+        columns={columns}
+        rowKey={(type) => type.id}
+        height="520px"
+        empty={<Empty title="No data type has this name">Write one of your own above.</Empty>}
+      />
     </Stack>
   );
 }
