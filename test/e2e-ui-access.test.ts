@@ -193,7 +193,7 @@ async function eachPage(
   await Promise.all(
     Array.from({ length: AT_ONCE }, async () => {
       // A window of its own: tabs behind another stand still.
-      const page = await newPage(t, browser, { storageState });
+      const page = await newPage(t, browser, { storageState, viewport: { width: 1280, height: 720 } });
       const network = await startUnreliable(t, weir.admin);
       for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
         const [address, text] = next;

@@ -66,7 +66,7 @@ export function Rows<Row>({ label, query, columns: all, rowKey, empty, sort, onS
     count: rows.length,
     getScrollElement: () => scroller.current,
     estimateSize: () => ROW_PX,
-    overscan: 12,
+    overscan: 6,
   });
   const visible = virtual.getVirtualItems();
   const last = visible.at(-1)?.index ?? 0;
