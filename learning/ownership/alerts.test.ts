@@ -93,11 +93,12 @@ const verdict = (relation: AccessVerdict['relation'], confidence: number): Acces
   resource: 'order',
   explanation: '',
 });
-const nothing: Signs = { scatter: null, unknowns: null };
+const nothing: Signs = { scatter: null, strange: null };
 const alerts: {
   name: string;
   verdict: AccessVerdict | null;
   signs: Signs;
+  hasName?: boolean;
   relation: string | undefined;
   confidence: number | undefined;
 }[] = [
@@ -125,25 +126,30 @@ const alerts: {
     relation: 'foreign',
     confidence: 0.6,
   },
-  {
-    name: 'a few unknown ids more than usual',
-    verdict: verdict('unknown', 0),
-    signs: { ...nothing, unknowns: { named: 4, usual: 1, people: 30 } },
-    relation: 'unknown',
-    confidence: 0,
-  },
-  {
-    name: 'many unknown ids more than usual',
-    verdict: verdict('unknown', 0),
-    signs: { ...nothing, unknowns: { named: 5, usual: 1, people: 30 } },
-    relation: 'enumeration',
-    confidence: 0.55,
-  },
+  ...(
+    [
+      ['no more unknown ids than usual', 'unknown', 0, 'unknown', 2, true, 'unknown', 0],
+      ['one unknown id more than usual', 'unknown', 0, 'unknown', 3, true, 'enumeration', 0.55],
+      ['a few more, of a caller without a name', 'unknown', 0, 'unknown', 5, false, 'unknown', 0],
+      ['many more, of a caller without a name', 'unknown', 0, 'unknown', 6, false, 'enumeration', 0.55],
+      ['an object of others where some people reach one', 'foreign', 0.4, 'foreign', 3, true, 'foreign', 0.4],
+      ['several objects of others there', 'foreign', 0.4, 'foreign', 4, true, 'foreign', 0.55],
+      ['where hardly anybody does, one is enough', 'foreign', 0.9, 'foreign', 3, true, 'foreign', 0.9],
+    ] as const
+  ).map(([name, given, before, sort, named, hasName, relation, confidence]) => ({
+    name,
+    verdict: verdict(given, before),
+    signs: { ...nothing, strange: { sort, named, usual: 2, people: 30 } },
+    hasName,
+    relation,
+    confidence,
+  })),
 ];
-for (const { name, verdict: given, signs, relation, confidence } of alerts) {
+for (const { name, verdict: given, signs, hasName, relation, confidence } of alerts) {
   t.test(`alerts: ${name}`, async (t) => {
     const person = people().people.add('k', 1);
     person.owned = 1;
+    if (hasName === true) person.flags |= PERSON.identified;
     const found = alertOf(given, { person, signs }, 5_000);
     t.equal(found?.relation, relation);
     t.equal(found?.confidence, confidence);

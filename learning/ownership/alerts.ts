@@ -6,8 +6,11 @@ import type { Reading, Signs } from './reading.js';
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
 /** Of somebody of whom nothing is known yet, who may be staff as well as a thief, this share of the confidence is left while the service is young. */
 const NEWCOMER = 0.55;
-/** By how many ids of objects of unknown owners somebody stands out. */
-const MANY_UNKNOWN = 4;
+/** By how many ids of objects of unknown owners somebody stands out: with a name, and without one, when their own objects are unknown as well. */
+const MANY = { named: 1, nameless: 4 };
+/** The same of objects of others where some people do reach such ones, and what a single such access is less than. */
+const MANY_FOREIGN = 2;
+const FEW_FOREIGN = 0.5;
 /** Exchanges of known callers until the model no longer counts as young. */
 const YOUNG_UNTIL = 1_500;
 
@@ -22,20 +25,33 @@ export function alertOf(
   if (person === null || verdict === null || verdict.relation === 'privileged') return null;
   if (verdict.relation === 'own') return null;
   if (verdict.relation === 'unknown' && signs.scatter !== null) return ofNameless(verdict, signs.scatter);
-  if (verdict.relation === 'unknown' && signs.unknowns !== null) return ofUnknown(verdict, signs.unknowns);
+  if (verdict.relation === 'unknown' && signs.strange?.sort === 'unknown')
+    return ofUnknown(verdict, signs.strange, (person.flags & PERSON.identified) === 0 ? MANY.nameless : MANY.named);
+  if (verdict.relation === 'foreign' && verdict.confidence < FEW_FOREIGN && signs.strange?.sort === 'foreign')
+    return ofForeign(verdict, signs.strange);
   const isYoung = exchangesSeen < YOUNG_UNTIL;
   const isNewcomer = isYoung && !verdict.enforceable && person.owned === 0 && (person.flags & PERSON.established) === 0;
   return isNewcomer ? { ...verdict, confidence: verdict.confidence * NEWCOMER } : verdict;
 }
 
 /** Nobody knows whose the object is; but hardly anybody names as many such objects here. */
-function ofUnknown(verdict: AccessVerdict, { named, usual, people }: NonNullable<Signs['unknowns']>): AccessVerdict {
-  if (named < usual + MANY_UNKNOWN) return verdict;
+function ofUnknown(verdict: AccessVerdict, { named, usual, people }: NonNullable<Signs['strange']>, many: number): AccessVerdict {
+  if (named < usual + many) return verdict;
   return {
     ...verdict,
     relation: 'enumeration',
     confidence: 0.55,
-    explanation: `this caller named ${named} ${verdict.resource} ids here that were never handed to anybody; nine of ten of ${people} people name at most ${usual}`,
+    explanation: `this caller named ${named} ${verdict.resource} ids here that were never handed to anybody; nineteen of twenty of ${people} people name at most ${usual}`,
+  };
+}
+
+/** Some people reach objects of others here, but hardly anybody as many. */
+function ofForeign(verdict: AccessVerdict, { named, usual, people }: NonNullable<Signs['strange']>): AccessVerdict {
+  if (named < usual + MANY_FOREIGN) return verdict;
+  return {
+    ...verdict,
+    confidence: 0.55,
+    explanation: `this caller reached ${named} ${verdict.resource} objects of others here; nineteen of twenty of ${people} people reach at most ${usual}`,
   };
 }
 

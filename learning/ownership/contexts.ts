@@ -12,9 +12,12 @@ export interface Sample {
   fields: Uint32Array | null;
   /** Was against the regime at that time: shows what fields mean, but not what is normal. */
   readonly denied: boolean;
-  /** Nobody knew at that time whose the object was. */
-  readonly wasUnknown: boolean;
+  /** Not the caller's as far as was known at that time. */
+  readonly was: Strange | null;
 }
+
+/** Nobody knew whose the object was, or it was somebody else's. */
+export type Strange = 'unknown' | 'foreign';
 
 /** A place where objects are reached: a slot of a route, the list that a route answers, or what a route creates. */
 export interface Context {
@@ -35,8 +38,8 @@ export interface Context {
   /** Accesses by people who see everything. */
   readonly staff: Set<number>;
   staffUses: number;
-  /** {@link Tally.usualUnknown} when it was last counted. */
-  usualUnknown: number;
+  /** {@link Tally.usual} when it was last counted. */
+  usual: Readonly<Record<Strange, number>>;
   rule: SlotRule | null;
 }
 
@@ -63,7 +66,7 @@ export function newContext(key: string, service: string, route: string, slot: st
     rule: null,
     staff: new Set(),
     staffUses: 0,
-    usualUnknown: 0,
+    usual: { unknown: 0, foreign: 0 },
   };
 }
 
@@ -92,10 +95,10 @@ export function addSamples(context: Context, samples: readonly Sample[]): void {
   if (over > 0) ring.splice(0, over);
 }
 
-/** How many objects somebody named lately of which nobody knew whose they are. */
-export function unknownsOf({ samples, denied }: Context, person: number): number {
+/** How many objects of that sort somebody named lately. */
+export function strangeOf({ samples, denied }: Context, person: number, sort: Strange): number {
   let named = 0;
-  for (const ring of [samples, denied]) for (const sample of ring) if (sample.wasUnknown && sample.person === person) named++;
+  for (const ring of [samples, denied]) for (const sample of ring) if (sample.was === sort && sample.person === person) named++;
   return named;
 }
 
@@ -126,10 +129,11 @@ export interface Tally {
   denied: number;
   /** Too few people come here, others of the same resource were counted in. */
   leans: boolean;
-  /** Nine of ten people named at most so many objects here of which nobody knows whose they are. */
-  usualUnknown: number;
+  /** So many of these objects nineteen of twenty people named here at most. */
+  usual: Record<Strange, number>;
 }
 
+const STRANGE = ['unknown', 'foreign'] as const;
 const GROUP = CLASSES.indexOf('group');
 
 export function tallyOf(
@@ -138,14 +142,14 @@ export function tallyOf(
   relate: (context: Context, sample: Sample, person: number, withoutGrants?: boolean) => Relation,
 ): Tally {
   const perPerson = new Map<number, { total: number; own: number; counts: number[] }>();
-  const unknown = new Map<number, number>();
+  const strange: Record<Strange, Map<number, number>> = { unknown: new Map(), foreign: new Map() };
   const trespassers = new Set<number>();
   for (const sample of [...context.samples, ...context.denied]) {
     const person = people.get(sample.person);
     // People who own nothing anywhere (staff, batch jobs, fresh accounts) say nothing about how private a place is.
     if (person === undefined || (person.flags & PERSON.privileged) !== 0 || person.owned === 0) continue;
     const relation = relate(context, sample, person.id);
-    unknown.set(person.id, (unknown.get(person.id) ?? 0) + (sample.wasUnknown ? 1 : 0));
+    for (const sort of STRANGE) strange[sort].set(person.id, (strange[sort].get(person.id) ?? 0) + (sample.was === sort ? 1 : 0));
     if (sample.denied && relation !== 'own' && relation !== 'granted' && relation !== 'listed') trespassers.add(person.id);
     const index = relation === 'own' ? -1 : CLASSES.indexOf(relation as AccessClass);
     if (relation !== 'own' && (index < 0 || sample.denied)) continue;
@@ -168,7 +172,7 @@ export function tallyOf(
     anybody: zero(),
     denied: trespassers.size,
     leans: false,
-    usualUnknown: usual([...unknown.values()]),
+    usual: { unknown: usual([...strange.unknown.values()]), foreign: usual([...strange.foreign.values()]) },
   };
   for (const entry of perPerson.values()) {
     tally.people++;
@@ -184,7 +188,7 @@ export function tallyOf(
 
 function usual(counts: number[]): number {
   counts.sort((a, b) => a - b);
-  return counts[Math.floor((counts.length - 1) * 0.9)] ?? 0;
+  return counts[Math.floor((counts.length - 1) * 0.95)] ?? 0;
 }
 
 export function addTally(into: Tally, from: Tally, weight: number): void {
@@ -302,6 +306,7 @@ export function loadContext(saved: ReturnType<typeof saveContext>, pathId: (path
     ...rest,
     samples: saved.samples.map(sample),
     denied: saved.denied.map(sample),
+    usual: saved.usual ?? { unknown: 0, foreign: 0 },
     wrappings: new Map(saved.wrappings),
     votes: new Map(saved.votes),
     people: new Set(saved.people),

@@ -115,11 +115,11 @@ function ofRelation(
     case 'own':
       return verdict('own', 1, false, locationOf(reference), rule.resource, `the caller owns this ${rule.resource}`);
     case 'unknown':
-      if ((caller.flags & PERSON.guessing) !== 0 && rule.stances.foreign.is === 'deny')
+      if ((caller.flags & PERSON.guessing) !== 0 && rule.stances.foreign.is !== 'allow')
         return verdict(
           'enumeration',
           0.8,
-          true,
+          rule.stances.foreign.is === 'deny',
           locationOf(reference),
           rule.resource,
           `the caller just tried several ${rule.resource} ids that do not exist or were never handed to anybody`,

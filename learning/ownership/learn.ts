@@ -1,6 +1,6 @@
 import type { AccessVerdict } from '../../exchange/index.js';
 import type { AnswerObject } from './answer.js';
-import { addSamples, type Context, type Sample, unknownsOf } from './contexts.js';
+import { addSamples, type Context, type Sample, type Strange, strangeOf } from './contexts.js';
 import type { Identify } from './identify.js';
 import { relationAt } from './judge.js';
 import { GRANT, type Knowledge, PERSON, type Relation } from './knowledge.js';
@@ -118,14 +118,20 @@ export class Learning {
 
   #learnAccesses(read: Reading, person: Person, denied: boolean): void {
     const mutates = !SAFE.has(read.reading.method);
-    for (const reference of read.reading.references) this.#learnAccess(read, reference, person, mutates, denied);
+    let wasGiven = false;
+    for (const reference of read.reading.references) {
+      const relation = this.#learnAccess(read, reference, person, mutates, denied);
+      if (relation === 'granted' || relation === 'listed') wasGiven = true;
+    }
+    // Whoever was given the one object was not asked to know whose the others are that lead to it.
+    if (wasGiven) read.signs.strange = null;
     this.#learnList(read, person, mutates, denied);
   }
 
-  #learnAccess(read: Reading, reference: Reference, person: Person, mutates: boolean, denied: boolean): void {
+  #learnAccess(read: Reading, reference: Reference, person: Person, mutates: boolean, denied: boolean): Relation | null {
     const { service } = read;
     const context = this.places.at(service, read.reading, reference, mutates);
-    if (context === null) return;
+    if (context === null) return null;
     context.uses++;
     if (reference.repeated) context.repeated++;
     if (context.wrappings.size < 8) context.wrappings.set(reference.wrapping, (context.wrappings.get(reference.wrapping) ?? 0) + 1);
@@ -141,23 +147,33 @@ export class Learning {
       value: this.known.valueHash(reference.value),
       fields: held ?? about?.hashedFields() ?? null,
       denied: false,
-      wasUnknown: false,
+      was: null,
     };
     const relation = this.places.relate(context, sample, person.id);
     // Whose access it was may come out later: somebody without a name is held against the regime as a stranger would be.
     const stance = context.rule?.stances[relation === 'unidentified' || relation === 'ungrouped' ? 'foreign' : (relation as AccessClass)];
     const isDenied = denied || (stance?.is === 'deny' && stance.proven);
-    addSamples(context, [{ ...sample, denied: isDenied, wasUnknown: relation === 'unknown' }]);
+    addSamples(context, [{ ...sample, denied: isDenied, was: relation === 'unknown' || relation === 'foreign' ? relation : null }]);
     if (relation === 'foreign' && read.status < 300) {
       this.roles.reached(person, this.places.ownersIn(context, sample)[0] ?? 0);
       this.people.doubt(person);
     }
-    if (relation === 'unknown' && context.rule?.stances.foreign.is === 'deny' && context.rule.principals >= ENOUGH_PEOPLE)
-      read.signs.unknowns = { named: unknownsOf(context, person.id), usual: context.usualUnknown, people: context.rule.principals };
+    // Where others' objects are denied, a single one is told anyway.
+    const told = relation === 'unknown' ? 'deny' : relation === 'foreign' ? 'grey' : null;
+    if (told !== null && context.rule?.stances.foreign.is === told && context.rule.principals >= ENOUGH_PEOPLE) {
+      const sort = relation as Strange;
+      read.signs.strange = {
+        sort,
+        named: strangeOf(context, person.id, sort),
+        usual: context.usual[sort],
+        people: context.rule.principals,
+      };
+    }
     if (relation === 'own') this.lists.owns(person, resource.rule);
     else if (relation === 'unidentified' && (context.rule?.stances.foreign.is === 'deny' || (mutates && reference.place !== 'body')))
       this.#noteOpening(read, context, sample, person);
     this.places.reviewIfDue(context);
+    return relation;
   }
 
   #noteOpening(read: Reading, context: Context, sample: Sample, person: Person): void {
@@ -183,7 +199,7 @@ export class Learning {
     for (const object of listed.slice(0, MAX_OF_LIST)) {
       if (object.resource !== resource.name) continue;
       object.key(this.known, resource);
-      samples.push({ person: person.id, hi: object.hi, lo: object.lo, value: 0, fields: object.hashedFields(), denied, wasUnknown: false });
+      samples.push({ person: person.id, hi: object.hi, lo: object.lo, value: 0, fields: object.hashedFields(), denied, was: null });
     }
     addSamples(context, samples);
     this.places.reviewIfDue(context);

@@ -241,7 +241,7 @@ export class OwnershipModel {
     this.#learning.hash(objects);
     if (exchange.principal !== null) this.#calls++;
     const person = exchange.principal === null ? null : this.#identify.personOf(exchange.principal, exchange.startedAtMs, exchange.service);
-    return { observation, service: exchange.service, reading, objects, status, person, signs: { scatter: null, unknowns: null } };
+    return { observation, service: exchange.service, reading, objects, status, person, signs: { scatter: null, strange: null } };
   }
 
   #judge(read: Reading): AccessVerdict | null {

@@ -233,7 +233,7 @@ export class Places {
       return tally;
     };
     const own = counted(context);
-    context.usualUnknown = own.usualUnknown;
+    context.usual = own.usual;
     const tally = { ...own, share: { ...own.share }, anybody: { ...own.anybody } };
     for (const other of this.#ofResource.get(scoped(context.service, context.resource)) ?? []) {
       if (context.slot.startsWith('answer')) break;

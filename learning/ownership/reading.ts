@@ -1,5 +1,6 @@
 import type { Observation } from '../../exchange/index.js';
 import type { AnswerObject } from './answer.js';
+import type { Strange } from './contexts.js';
 import type { Person, Scatter } from './person.js';
 import type { Reference, RouteReading } from './references.js';
 
@@ -22,8 +23,8 @@ export interface Reading {
 export interface Signs {
   /** A caller without a name reached somebody's object at a private place. */
   scatter: Scatter | null;
-  /** At a private place a caller named objects of unknown owners: how many lately, and how many nine of ten people name at most. */
-  unknowns: { readonly named: number; readonly usual: number; readonly people: number } | null;
+  /** A caller named objects of unknown or other owners where people reach their own: how many lately, and how many nineteen of twenty people name at most. */
+  strange: { readonly sort: Strange; readonly named: number; readonly usual: number; readonly people: number } | null;
 }
 
 /** The request named this object itself: the answer lists nothing. */
