@@ -1,3 +1,4 @@
+/** The way to the upstream and back: the body gathered or streamed, a try and what may be tried again, the answer handed to the passage. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Dispatcher } from 'undici';

@@ -1,3 +1,4 @@
+/** The gateway over real sockets: answers of every shape, what goes wrong, services and upstreams, upgrades, drain, reload. */
 import { once } from 'node:events';
 import http from 'node:http';
 import net, { type AddressInfo } from 'node:net';

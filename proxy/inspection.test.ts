@@ -1,3 +1,4 @@
+/** What rules and the blocklist do to requests and answers on their way: block, redact, hold back, in whatever form a body comes; and the plugin in an app. */
 import { once } from 'node:events';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';

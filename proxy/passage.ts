@@ -1,3 +1,4 @@
+/** One request on its way through the gateway: who asks, what it is, what the rules say of it and of its answer, and the record of it. */
 import {
   type AccessVerdict,
   type Act,

@@ -1,3 +1,4 @@
+/** The gateway on the wire: forged addresses, PROXY protocol, TLS in both directions, HTTP/2. */
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';

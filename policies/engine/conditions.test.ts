@@ -1,3 +1,4 @@
+/** Each condition of the language beside messages on which it holds and on which it must not. */
 import { gzipSync } from 'node:zlib';
 import t from 'tap';
 import { bearer, fires, JWT, json, multipart, nested, now, player, rule, run, type Sample, views } from '../testing/play.js';

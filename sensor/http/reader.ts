@@ -1,3 +1,4 @@
+/** Bytes of one direction of a connection to HTTP/1.x messages, with gaps in them (RFC 9112). */
 import { emptyBody, type HeaderList } from '../../exchange/index.js';
 import type { Counters } from '../counters.js';
 import type { Limits } from '../types.js';

@@ -1,3 +1,4 @@
+/** Every source of packets against the same contract, and what is particular to each. */
 import { execFileSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
