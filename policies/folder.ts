@@ -85,8 +85,10 @@ export class PolicyFolder {
   /** Reads everything again; resolves when the new set is in force, or the old one kept. */
   reload(): Promise<void> {
     // One at a time: a load that began before a later change must not win over it.
-    this.loading = this.loading.then(() => this.loadOnce());
-    return this.loading;
+    const load = this.loading.then(() => this.loadOnce());
+    // A load that fails is told to whoever asked for it, and must not keep the next one from running.
+    this.loading = load.catch(() => {});
+    return load;
   }
 
   /** Reloads when the folder changes, until `close`. */
@@ -107,7 +109,7 @@ export class PolicyFolder {
     if (this.timer !== null) clearTimeout(this.timer);
     this.timer = setTimeout(() => {
       this.timer = null;
-      void this.reload();
+      this.reload().catch((error: unknown) => this.options.onStale?.([failureOf(this.options.path ?? '', error)]));
     }, this.options.debounceMs ?? 100);
   }
 
@@ -167,6 +169,11 @@ export class PolicyFolder {
     this.sources.set(source.file, source);
     return source;
   }
+}
+
+/** What nobody has foreseen, as a problem of the folder: the last good set stays. */
+function failureOf(file: string, error: unknown): PolicyProblem {
+  return { code: 'POLICY_FILE', file, line: 1, column: 1, path: '', message: error instanceof Error ? error.message : String(error) };
 }
 
 /** Reads the policy files of a folder. A file that is too large or unreadable is a problem and not read further. */

@@ -65,7 +65,9 @@ export async function openPolicyBook({ config, secret, maps, log }: PolicyBookOp
     await policies.edit(sources).catch((error: unknown) => log(`policies: ${error instanceof Error ? error.message : String(error)}`));
   };
   act.edit = () => void edit();
-  act.reload = () => void policies.reload();
+  act.reload = () => {
+    policies.reload().catch((error: unknown) => log(`policies: ${error instanceof Error ? error.message : String(error)}`));
+  };
   if (maps.policies.size > 0 || isBehind) await edit();
   if (isBehind) await policies.reload();
   return {

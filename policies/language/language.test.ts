@@ -71,6 +71,32 @@ t.test('mistakes are named at line and column, with what was expected and the ne
     ],
     ['two policies of one name', `${rules('')}---\n${rules('')}`, { code: 'POLICY_DUPLICATE', line: 6, column: 9 }],
     ['a case of an unknown rule', `${rules('')}cases: [{case: x, fires: [q]}]\n`, { code: 'POLICY_VALUE', expected: 'one of r' }],
+    [
+      'a policy that includes itself',
+      'policy: p\ninclude: p.yaml\nrules: [{rule: r, action: alert}]\n',
+      { code: 'POLICY_UNKNOWN_KEY', line: 2, column: 1 },
+    ],
+    [
+      'conditions that contain themselves',
+      rules('    when: &w\n      any: [{header: x}, *w]\n'),
+      { code: 'POLICY_YAML', line: 6, column: 26, message: 'the anchor "w" is used inside itself' },
+    ],
+    [
+      'an alias of nothing',
+      rules('    when: *w\n'),
+      { code: 'POLICY_YAML', line: 5, column: 11, message: 'there is no anchor "w" before this' },
+    ],
+    ...[150, 2000].map((levels): [string, string, object] => [
+      `${levels} levels`,
+      rules(`    when: ${'{not: '.repeat(levels)}{header: x}${'}'.repeat(levels)}\n`),
+      { code: 'POLICY_YAML', line: 5, message: 'the document is nested too deeply' },
+    ]),
+    ['a mapping for a list', 'policy: p\nrules:\n  rule: r\n', { line: 3, message: 'a mapping is not accepted', expected: 'a list' }],
+    [
+      'an action that needs more said',
+      'policy: p\nrules:\n  - rule: r\n    action: throttle\n',
+      { line: 4, expected: /^\{throttle: …\}, or one of / },
+    ],
     ['not YAML', 'policy: p\nrules: [\n', { code: 'POLICY_YAML', line: 3 }],
     ['a key twice', 'policy: p\npolicy: q\nrules: []\n', { code: 'POLICY_YAML', line: 2 }],
     ['a tab', 'policy: p\nrules:\n\t- a\n', { code: 'POLICY_YAML', line: 3 }],

@@ -93,7 +93,8 @@ export function policyReference(): string {
 
 # Policy reference
 
-A policy is one YAML document. A file may hold several, parted by \`---\`; it may have at most 1 MB.
+A policy is one YAML document. A file may hold several, parted by \`---\`; it may have at most 1 MB. Files do not include each other; within a document anchors and
+aliases may save words (at most 100 expansions, and none inside itself).
 
 \`\`\`yaml
 policy: no-debug-for-strangers

@@ -1,4 +1,4 @@
-import { type Document, isMap, isScalar, isSeq, LineCounter, type Node, parseAllDocuments } from 'yaml';
+import { type Document, isCollection, isMap, isScalar, isSeq, LineCounter, type Node, parseAllDocuments, visit } from 'yaml';
 import type { z } from 'zod';
 import { nearest } from '../../exchange/index.js';
 import type { PolicyCode, PolicyProblem } from '../errors.js';
@@ -25,6 +25,9 @@ export const MAX_FILE_BYTES = 1_000_000;
 /** Anchors expanded at most: a document that needs more is a YAML bomb. */
 const MAX_ALIASES = 100;
 const MAX_PROBLEMS = 100;
+/** A level of a mapping is two nodes: the pair and its value. */
+const MAX_NODES_DEEP = 200;
+const TOO_DEEP = 'the document is nested too deeply';
 
 /** Parses and validates every document of a file. Problems are pushed; documents without problems are returned. */
 export function parseSource(source: PolicySource, problems: PolicyProblem[]): ParsedPolicy[] {
@@ -62,6 +65,11 @@ export function parseSource(source: PolicySource, problems: PolicyProblem[]): Pa
       continue;
     }
     if (document.contents === null) continue;
+    const wrong = unfit(document);
+    if (wrong !== null) {
+      problems.push(at(wrong.node.range?.[0] ?? 0, 'POLICY_YAML', '', wrong.message, { expected: wrong.expected }));
+      continue;
+    }
     let value: unknown;
     try {
       value = document.toJS({ maxAliasCount: MAX_ALIASES });
@@ -81,6 +89,36 @@ export function parseSource(source: PolicySource, problems: PolicyProblem[]): Pa
         problems.push(describe(issue, document, value, problem, at));
   }
   return parsed;
+}
+
+interface Unfit {
+  readonly node: Node;
+  readonly message: string;
+  readonly expected: string;
+}
+
+/** The first node that makes a document endless or too deep to walk, and the first alias of an anchor that is not set before it. */
+function unfit(document: Document): Unfit | null {
+  const anchors = new Set<string>();
+  let found: Unfit | null = null;
+  const wrong = (node: Node, message: string, expected: string): symbol => {
+    found = { node, message, expected };
+    return visit.BREAK;
+  };
+  visit(document, {
+    Node(_key, node, path) {
+      if ('anchor' in node && typeof node.anchor === 'string') anchors.add(node.anchor);
+      return path.length > MAX_NODES_DEEP ? wrong(node, TOO_DEEP, `at most ${MAX_NODES_DEEP / 2} levels`) : undefined;
+    },
+    Alias(_key, alias, path) {
+      if (path.some((above) => isCollection(above) && above.anchor === alias.source))
+        return wrong(alias, `the anchor "${alias.source}" is used inside itself`, 'a document that ends');
+      if (!anchors.has(alias.source))
+        return wrong(alias, `there is no anchor "${alias.source}" before this`, `&${alias.source} at a node above`);
+      return undefined;
+    },
+  });
+  return found;
 }
 
 type Issue = z.core.$ZodIssue;
@@ -110,7 +148,7 @@ function describe(
   const place = issue.path.map((part) => (typeof part === 'number' ? part : String(part)));
   if (place.length > 0 && issue.code !== 'unrecognized_keys' && valueAt(root, place) === undefined) {
     return problem('POLICY_SCHEMA', place.slice(0, -1), `"${String(place.at(-1))}" is missing`, {
-      expected: issue.code === 'invalid_type' ? issue.expected : undefined,
+      expected: issue.code === 'invalid_type' ? inWords(issue.expected) : undefined,
     });
   }
   switch (issue.code) {
@@ -128,13 +166,15 @@ function describe(
       const values = issue.values.map(String);
       const written = valueAt(root, place);
       const near = typeof written === 'string' ? (nearest(written, values) ?? undefined) : undefined;
+      const expected = values.length === 1 ? values[0] : `one of ${values.join(', ')}`;
       return problem('POLICY_SCHEMA', place, `${shown(written)} is not accepted`, {
-        expected: values.length === 1 ? values[0] : `one of ${values.join(', ')}`,
+        // A word that needs more said: `action: throttle`.
+        expected: typeof written === 'string' && keysAt(place).includes(written) ? `{${written}: …}, or ${expected}` : expected,
         nearest: near,
       });
     }
     case 'invalid_type':
-      return problem('POLICY_SCHEMA', place, `${shown(valueAt(root, place))} is not accepted`, { expected: issue.expected });
+      return problem('POLICY_SCHEMA', place, `${shown(valueAt(root, place))} is not accepted`, { expected: inWords(issue.expected) });
     case 'invalid_union': {
       const kinds = new Set(issue.errors.flatMap((branch) => branch.filter((one) => one.path.length === 0).map(expectedOf)));
       return problem('POLICY_SCHEMA', place, `${shown(valueAt(root, place))} is not accepted`, {
@@ -150,8 +190,18 @@ function describe(
   }
 }
 
+const KINDS: Readonly<Record<string, string>> = {
+  array: 'a list',
+  object: 'a mapping',
+  record: 'a mapping',
+  string: 'text',
+  number: 'a number',
+  boolean: 'true or false',
+};
+const inWords = (type: string): string => KINDS[type] ?? type;
+
 function expectedOf(issue: Issue): string {
-  if (issue.code === 'invalid_type') return issue.expected;
+  if (issue.code === 'invalid_type') return inWords(issue.expected);
   if (issue.code === 'invalid_value') return `one of ${issue.values.map(String).join(', ')}`;
   return lowerFirst(issue.message);
 }
@@ -235,4 +285,5 @@ function shown(value: unknown): string {
 }
 
 const lowerFirst = (text: string): string => text.charAt(0).toLowerCase() + text.slice(1);
-const yamlMessage = (message: string): string => lowerFirst(message.split('\n')[0].replace(/ at line \d+, column \d+:?$/, ''));
+const yamlMessage = (message: string): string =>
+  /call stack/.test(message) ? TOO_DEEP : lowerFirst(message.split('\n')[0].replace(/ at line \d+, column \d+:?$/, ''));
