@@ -1,47 +1,64 @@
 /** The data types weir knows. One file holds one type or a tight family of them; the list here is the only registration. */
+
+import { auAbn, auAcn, auMedicare, auTfn, nationalIdLy, nationalIdNg, nationalIdTn, nationalIdZa } from './africa-oceania-ids.js';
+import { caSin, nationalIdCl, nationalIdEc, nationalIdMx, taxIdBr } from './americas-ids.js';
+import { nationalIdAny } from './any-id.js';
+import {
+  inGstin,
+  inPan,
+  inVoter,
+  krBusiness,
+  krDriver,
+  krForeigner,
+  nationalIdAe,
+  nationalIdCn,
+  nationalIdHk,
+  nationalIdId,
+  nationalIdIl,
+  nationalIdIn,
+  nationalIdIr,
+  nationalIdJp,
+  nationalIdKr,
+  nationalIdKz,
+  nationalIdLk,
+  nationalIdMy,
+  nationalIdPk,
+  nationalIdSg,
+  nationalIdTh,
+  nationalIdTr,
+  nationalIdTw,
+  sgUen,
+} from './asia-ids.js';
+import { ukDriver, ukNhs, ukNino } from './britain-ids.js';
 import { cardExpiry, cardSecurityCode, creditCard, magneticStripe } from './cards.js';
 import { email, phone } from './contact.js';
 import { coordinates, ean, imei, isbn, issn, objectId, ulid, uuid, vin } from './devices.js';
 import {
   esNie,
   esNif,
-  germanDoctor,
-  germanDriver,
-  germanHealth,
-  germanPractice,
-  germanRegister,
-  germanSocial,
   italianDriver,
   nationalIdAt,
   nationalIdBe,
   nationalIdBg,
   nationalIdCh,
   nationalIdCz,
-  nationalIdDe,
-  nationalIdDk,
   nationalIdEe,
-  nationalIdFi,
   nationalIdFr,
   nationalIdGr,
   nationalIdHr,
   nationalIdIe,
-  nationalIdIs,
   nationalIdIt,
   nationalIdNl,
-  nationalIdNo,
   nationalIdPl,
   nationalIdPt,
   nationalIdRo,
-  nationalIdSe,
-  seOrganisation,
-  ukDriver,
-  ukNhs,
-  ukNino,
 } from './europe-ids.js';
+import { germanDoctor, germanDriver, germanHealth, germanPractice, germanRegister, germanSocial, nationalIdDe } from './germany-ids.js';
 import { healthCondition, icdCode, medicalRecord } from './health.js';
 import { abaRouting, bic, iban, ifsc, isin, ukSortCode, usBankAccount } from './iban.js';
 import { jwt } from './jwt.js';
 import { cidr, domainName, ipv4, ipv6, mac, url } from './network.js';
+import { nationalIdDk, nationalIdFi, nationalIdIs, nationalIdNo, nationalIdSe, seOrganisation } from './nordic-ids.js';
 import { passport } from './passports.js';
 import { date, dateOfBirth, gender, personName, salary, specialCategory, timestamp } from './person.js';
 import { postalAddress, postalCode } from './places.js';
@@ -66,46 +83,6 @@ import { usDea, usDriverLicense, usEin, usItin, usMbi, usNpi, usSsn } from './un
 import { vat } from './vat.js';
 import { vendorKeys } from './vendor-keys.js';
 import { btcAddress, ethAddress, otherWallets } from './wallets.js';
-import {
-  auAbn,
-  auAcn,
-  auMedicare,
-  auTfn,
-  caSin,
-  inGstin,
-  inPan,
-  inVoter,
-  krBusiness,
-  krDriver,
-  krForeigner,
-  nationalIdAe,
-  nationalIdAny,
-  nationalIdCl,
-  nationalIdCn,
-  nationalIdEc,
-  nationalIdHk,
-  nationalIdId,
-  nationalIdIl,
-  nationalIdIn,
-  nationalIdIr,
-  nationalIdJp,
-  nationalIdKr,
-  nationalIdKz,
-  nationalIdLk,
-  nationalIdLy,
-  nationalIdMx,
-  nationalIdMy,
-  nationalIdNg,
-  nationalIdPk,
-  nationalIdSg,
-  nationalIdTh,
-  nationalIdTn,
-  nationalIdTr,
-  nationalIdTw,
-  nationalIdZa,
-  sgUen,
-  taxIdBr,
-} from './world-ids.js';
 
 export { isCard } from './cards.js';
 export { compact, digitsOf, luhn, mod97, verhoeff } from './checks.js';

@@ -1,3 +1,4 @@
+/** Conditions and matches: tables of what fires and what does not, signatures, rates. */
 /** Each condition of the language beside messages on which it holds and on which it must not. */
 import { gzipSync } from 'node:zlib';
 import t from 'tap';

@@ -1,7 +1,6 @@
-/** Numbers that states of Asia, Africa, the Americas and Oceania give to persons, with their check digits. */
+/** Numbers that states of Asia give to persons and companies, with their check digits. */
 import { compact, digitAt, digitsOf, isDay, isRepeated, isShortDay, luhn, verhoeff, weighted } from './checks.js';
 import { BARE, numbered, SPACED, TELLING } from './government.js';
-import { field } from './type.js';
 
 const CN_PROVINCES = /^(?:1[1-5]|2[1-3]|3[1-7]|4[1-6]|5[0-4]|6[1-5]|71|8[1-3])/;
 export const nationalIdCn = numbered({
@@ -231,28 +230,6 @@ export const nationalIdLk = numbered({
   candidate: ['853400937V'],
 });
 
-export const nationalIdLy = numbered({
-  id: 'national_id_ly',
-  title: 'Libyan national number',
-  region: 'ly',
-  fields: ['libyannationalid'],
-  shapes: [[0.05, '9{12}']],
-  validate: (text) => /^[12](?:19|20)\d{9}$/.test(text),
-  match: ['{"libyanNationalId":"119851234567"}'],
-  ignore: ['{"libyanNationalId":"319851234567"}', '119851234567'],
-});
-
-export const nationalIdNg = numbered({
-  id: 'national_id_ng',
-  title: 'Nigerian identity number (NIN)',
-  region: 'ng',
-  fields: ['nin', 'nationalidentificationnumber'],
-  shapes: [[BARE, '9{11}']],
-  validate: (text) => /^\d{11}$/.test(text) && !isRepeated(text) && verhoeff(text),
-  match: ['{"nin":"93901953601"}'],
-  ignore: ['{"nin":"1234567890"}'],
-});
-
 export const nationalIdPk = numbered({
   id: 'national_id_pk',
   title: 'Pakistani identity card number (CNIC)',
@@ -324,17 +301,6 @@ export const nationalIdTh = numbered({
   ignore: ['1-1017-00230-70-9', '1101700230708'],
 });
 
-export const nationalIdTn = numbered({
-  id: 'national_id_tn',
-  title: 'Tunisian identity card number',
-  region: 'tn',
-  fields: ['cin', 'cinnumber', 'cartecin'],
-  shapes: [[0.05, '9{8}']],
-  validate: (text) => /^\d{8}$/.test(text),
-  match: ['{"cin":"04839172"}'],
-  ignore: ['{"cin":"0483917"}', '04839172'],
-});
-
 export const nationalIdTr = numbered({
   id: 'national_id_tr',
   title: 'Turkish identification number',
@@ -367,189 +333,6 @@ export const nationalIdTw = numbered({
   match: ['{"twid":"A123456789"}'],
   ignore: ['{"twid":"A123456788"}', 'A123456789'],
   candidate: ['A123456789'],
-});
-
-export const nationalIdZa = numbered({
-  id: 'national_id_za',
-  title: 'South African identity number',
-  region: 'za',
-  fields: ['saidnumber', 'southafricanid', 'rsaid', 'said', 'idnumber'],
-  shapes: [[0.3, '9{13}']],
-  validate: (text) => /^\d{10}[01][89]\d$|^\d{10}[01]\d\d$/.test(text) && isShortDay(text) && luhn(text),
-  match: ['{"rsaId":"5704287204020"}'],
-  ignore: ['{"rsaId":"8013015009087"}'],
-});
-
-/** Brazilian CPF and CNPJ: two check digits modulo 11; since 2026 a CNPJ may hold letters, which count by their code less 48. */
-const brCheck = (code: string, weights: readonly number[]): number => {
-  let sum = 0;
-  for (let i = 0; i < weights.length; i++) sum += (code.charCodeAt(i) - 48) * weights[i];
-  return sum % 11 < 2 ? 0 : 11 - (sum % 11);
-};
-export const isCpf = (text: string): boolean => {
-  const d = digitsOf(text);
-  return (
-    /^\d{3}\.?\d{3}\.?\d{3}-?\d{2}$/.test(text) &&
-    !isRepeated(d) &&
-    brCheck(d, [10, 9, 8, 7, 6, 5, 4, 3, 2]) === digitAt(d, 9) &&
-    brCheck(d, [11, 10, 9, 8, 7, 6, 5, 4, 3, 2]) === digitAt(d, 10)
-  );
-};
-export const isCnpj = (text: string): boolean => {
-  if (!/^(?:[0-9A-Z]{12}\d{2}|[0-9A-Z]{2}\.[0-9A-Z]{3}\.[0-9A-Z]{3}\/[0-9A-Z]{4}-\d{2})$/i.test(text)) return false;
-  const code = compact(text);
-  return (
-    !isRepeated(code) &&
-    brCheck(code, [5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2]) === digitAt(code, 12) &&
-    brCheck(code, [6, 5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2]) === digitAt(code, 13)
-  );
-};
-export const taxIdBr = numbered({
-  id: 'tax_id_br',
-  title: 'Brazilian taxpayer number (CPF, CNPJ)',
-  region: 'br',
-  family: 'tax',
-  fields: ['cpf', 'cpfnumber', 'cnpj', 'cpfcnpj', 'numerocpf'],
-  shapes: [
-    [0.85, '999.999.999-99', '99.999.999/9999-99', '999999999-99'],
-    [0.15, '9{11}', '9{14}', '#{12}99'],
-  ],
-  validate: (text) => isCpf(text) || isCnpj(text),
-  match: ['{"x":"529.982.247-25"}', '{"cpf":"52998224725"}', 'CNPJ 11.222.333/0001-81'],
-  ignore: ['529.982.247-26', '52998224725', '111.111.111-11'],
-});
-
-export const caSin = numbered({
-  id: 'ca_sin',
-  title: 'Canadian social insurance number',
-  region: 'ca',
-  fields: ['sin', 'sinnumber', 'socialinsurancenumber', 'socialinsurance'],
-  words: ['social insurance'],
-  shapes: [
-    [SPACED, '999-999-999', '999 999 999'],
-    [BARE, '9{9}'],
-  ],
-  validate: (text) => {
-    const d = digitsOf(text);
-    return /^[1-79]\d{2}([- ]?)\d{3}\1\d{3}$/.test(text) && !isRepeated(d) && luhn(d);
-  },
-  match: ['{"sin":"130692544"}', 'SIN 193-456-787'],
-  ignore: ['{"sin":"130692545"}', '130692544', '111 111 111'],
-});
-
-export const auTfn = numbered({
-  id: 'au_tfn',
-  title: 'Australian tax file number',
-  region: 'au',
-  family: 'tax',
-  fields: ['tfn', 'taxfilenumber'],
-  words: ['tax file'],
-  shapes: [
-    [SPACED, '999 999 999'],
-    [BARE, '9{9}'],
-  ],
-  validate: (text) => {
-    const d = digitsOf(text);
-    return /^\d{9}$/.test(d) && !isRepeated(d) && weighted(d, [1, 4, 3, 7, 5, 8, 6, 9, 10]) % 11 === 0;
-  },
-  match: ['{"tfn":"123456782"}', 'TFN 123 456 782'],
-  ignore: ['{"tfn":"123456783"}', '123456782'],
-  candidate: ['123456782'],
-});
-export const isAbn = (d: string): boolean =>
-  /^[1-9]\d{10}$/.test(d) && (weighted(d, [10, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19]) - 10) % 89 === 0;
-export const auAbn = numbered({
-  id: 'au_abn',
-  title: 'Australian business number',
-  region: 'au',
-  family: 'tax',
-  sensitivity: 'low',
-  fields: ['abn', 'australianbusinessnumber'],
-  shapes: [
-    [0.55, '99 999 999 999'],
-    [BARE, '9{11}'],
-  ],
-  validate: (text) => isAbn(digitsOf(text)),
-  match: ['{"abn":"51824753556"}', 'ABN 83 914 571 673'],
-  ignore: ['83 914 571 674', '83914571673'],
-});
-export const auAcn = numbered({
-  id: 'au_acn',
-  title: 'Australian company number',
-  region: 'au',
-  family: 'tax',
-  sensitivity: 'low',
-  fields: ['acn', 'australiancompanynumber'],
-  shapes: [
-    [SPACED, '999 999 999'],
-    [BARE, '9{9}'],
-  ],
-  validate: (text) => {
-    const d = digitsOf(text);
-    return /^\d{9}$/.test(d) && (10 - (weighted(d, [8, 7, 6, 5, 4, 3, 2, 1]) % 10)) % 10 === digitAt(d, 8) && !isRepeated(d);
-  },
-  match: ['{"acn":"004085616"}'],
-  ignore: ['{"acn":"004085617"}', '004085616'],
-});
-export const auMedicare = numbered({
-  id: 'au_medicare',
-  title: 'Australian Medicare card number',
-  region: 'au',
-  family: 'health',
-  fields: ['medicare', 'medicarenumber', 'medicarecard', 'medicareno'],
-  shapes: [
-    [0.55, '9999 99999 9'],
-    [BARE, '9{10}'],
-  ],
-  validate: (text) => {
-    const d = digitsOf(text);
-    return /^[2-6]\d{9}$/.test(d) && weighted(d, [1, 3, 7, 9, 1, 3, 7, 9]) % 10 === digitAt(d, 8);
-  },
-  match: ['{"medicare":"2511306997"}', 'Medicare 2006 62080 2'],
-  ignore: ['{"medicareNumber":"1123456701"}'],
-});
-
-export const nationalIdCl = numbered({
-  id: 'national_id_cl',
-  title: 'Chilean RUT',
-  region: 'cl',
-  fields: ['rut', 'run', 'rutnumber'],
-  shapes: [
-    [0.75, '99.999.999-#', '9.999.999-#'],
-    [SPACED, '9{7,8}-#'],
-  ],
-  validate: (text) => {
-    const code = compact(text);
-    if (!/^\d{7,8}[\dK]$/.test(code)) return false;
-    let sum = 0;
-    for (let i = code.length - 2, weight = 2; i >= 0; i--, weight = weight === 7 ? 2 : weight + 1) sum += digitAt(code, i) * weight;
-    return '0K987654321'[sum % 11] === code[code.length - 1];
-  },
-  match: ['{"x":"12.345.678-5"}', 'RUT 12345678-5'],
-  ignore: ['12.345.678-4', '{"a":"12345678-1"}'],
-});
-
-export const nationalIdMx = numbered({
-  id: 'national_id_mx',
-  title: 'Mexican population registry code (CURP)',
-  region: 'mx',
-  fields: ['curp'],
-  shapes: [[0.8, 'A{4}9{6}A{6}#9']],
-  validate: (text) => {
-    const code = text.toUpperCase();
-    if (
-      !/^[A-Z][AEIOUX][A-Z]{2}\d{6}[HMX](?:AS|B[CS]|C[CHLMS]|D[FG]|G[RT]|HG|JC|M[CNS]|N[ETL]|OC|PL|Q[TR]|S[PLR]|T[CSL]|VZ|YN|ZS)[B-DF-HJ-NP-TV-Z]{3}[0-9A-Z]\d$/.test(
-        code,
-      ) ||
-      !isShortDay(code.slice(4, 10))
-    )
-      return false;
-    let sum = 0;
-    for (let i = 0; i < 17; i++) sum += '0123456789ABCDEFGHIJKLMNÑOPQRSTUVWXYZ'.indexOf(code[i]) * (18 - i);
-    return (10 - (sum % 10)) % 10 === digitAt(code, 17);
-  },
-  match: ['{"x":"HEGG560427MVZRRL04"}'],
-  ignore: ['HEGG560427MVZRRL05', 'HEGG561327MVZRRL04'],
 });
 
 export const nationalIdJp = numbered({
@@ -631,41 +414,4 @@ export const nationalIdKz = numbered({
   },
   match: ['{"iin":"820404038233"}'],
   ignore: ['{"iin":"991301123456"}'],
-});
-
-export const nationalIdEc = numbered({
-  id: 'national_id_ec',
-  title: 'Ecuadorian identity card number',
-  region: 'ec',
-  fields: ['cedula', 'cedulaidentidad', 'numerocedula'],
-  shapes: [[BARE, '9{10}']],
-  validate: (text) => {
-    const province = Number(text.slice(0, 2));
-    return /^\d{2}[0-5]\d{7}$/.test(text) && ((province >= 1 && province <= 24) || province === 30) && luhn(text);
-  },
-  match: ['{"cedula":"1710034065"}'],
-  ignore: ['{"cedula":"1710034066"}', '1710034065'],
-});
-
-export const nationalIdAny = numbered({
-  id: 'national_id_any',
-  title: 'National identity number, country not told',
-  region: 'zz',
-  fields: [
-    'nationalid',
-    'nationalidnumber',
-    'nationalidentity',
-    'nationalidentitynumber',
-    'personalidnumber',
-    'identitycardnumber',
-    'identitynumber',
-    'idcardnumber',
-    'governmentid',
-    'citizenid',
-  ],
-  shapes: [],
-  find: [field],
-  validate: (text) => /^[A-Z0-9][A-Z0-9 ./()-]{4,22}$/i.test(text) && digitsOf(text).length >= 5,
-  match: ['{"nationalId":"AB-1234567"}', '{"national_id_number":"850101123"}'],
-  ignore: ['{"nationalId":"pending"}', '{"nationalId":"12"}', 'AB-1234567'],
 });
