@@ -27,6 +27,7 @@ export type BodyProblem =
   | 'bad-encoding'
   | 'unsupported-encoding'
   | 'invalid-utf8'
+  | 'wrong-charset'
   | 'truncated';
 
 export interface Parsed {
@@ -179,8 +180,15 @@ export class Content {
     for (const one of this.parseProblems) found.add(one);
     if (format === 'json' && this.parsedWithRepeats() !== this.parsed()) found.add('duplicate-keys');
     if (!this.isEmpty && format !== 'multipart' && declaresUtf8(this.headers) && !isUtf8(bytes)) found.add('invalid-utf8');
+    if (!this.isEmpty && isCharsetWrong(this.headers, this.isAscii)) found.add('wrong-charset');
     this.found = found;
     return found;
+  }
+
+  /** Some backends read this otherwise than it is read here: repeated keys (of a request), broken UTF-8 or lines, an unknown charset. */
+  isAmbiguous(inRequest: boolean): boolean {
+    for (const problem of this.problems()) if (problem !== 'truncated' && (inRequest || problem !== 'duplicate-keys')) return true;
+    return false;
   }
 
   private readText(bytes: Uint8Array): string {
@@ -356,6 +364,28 @@ function declaresUtf8(headers: HeaderList): boolean {
   if (type === null) return false;
   const charset = /charset\s*=\s*"?([\w.:-]+)/i.exec(type)?.[1]?.toLowerCase();
   return charset === 'utf-8' || charset === 'utf8' || (charset === undefined && isJsonType(mediaType(headers)));
+}
+
+const charsets = new Map<string, boolean>();
+const MAX_CHARSETS = 200;
+
+/** A charset that nobody knows, or one whose letters are not ASCII's over bytes that are ASCII. */
+function isCharsetWrong(headers: HeaderList, isAscii: boolean): boolean {
+  const charset = /charset\s*=\s*"?([\w.:-]{1,40})/i.exec(header(headers, 'content-type') ?? '')?.[1]?.toLowerCase();
+  if (charset === undefined || charset === 'utf-8') return false;
+  if (isAscii && charset.startsWith('utf-16')) return true;
+  let known = charsets.get(charset);
+  if (known === undefined) {
+    try {
+      new TextDecoder(charset);
+      known = true;
+    } catch {
+      known = false;
+    }
+    if (charsets.size >= MAX_CHARSETS) charsets.clear();
+    charsets.set(charset, known);
+  }
+  return !known;
 }
 
 function isUtf8(bytes: Uint8Array): boolean {

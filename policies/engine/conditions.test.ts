@@ -165,6 +165,18 @@ t.test('conditions: what fires and what does not', async (t) => {
       ],
       [{ headers: json, body: '{"a":1}' }, {}],
     ],
+    [
+      'charset',
+      { bodyProblem: 'wrong-charset' },
+      [
+        { headers: { 'content-type': 'application/json; charset=klingon' }, body: '{}' },
+        { headers: { 'content-type': 'application/json; charset=utf-16' }, body: '{"a":1}' },
+      ],
+      [
+        { headers: { 'content-type': 'application/json; charset=iso-8859-2' }, body: '{}' },
+        { headers: { 'content-type': 'application/json; charset=utf-16' }, body: Buffer.from('{}', 'utf16le') },
+      ],
+    ],
     ['deep JSON', { bodyProblem: 'too-deep' }, [{ headers: json, body: nested(10_000) }], [{ headers: json, body: nested(100) }]],
     [
       'bomb',

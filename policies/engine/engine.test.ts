@@ -1,4 +1,4 @@
-import { gzipSync } from 'node:zlib';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import t from 'tap';
 import { type Mode, Redactor } from '../../exchange/index.js';
@@ -15,6 +15,21 @@ t.test('bodies that cannot be read: onError and onOverflow decide', async (t) =>
   const broken: Sample = { headers: json, body: '{"b":}' };
   const bomb: Sample = { headers: { ...json, 'content-encoding': 'gzip' }, body: gzipSync(Buffer.alloc(20_000_000, 32)) };
   const unknown: Sample = { headers: { ...json, 'content-encoding': 'lzma' }, body: 'xx' };
+  const form = { 'content-type': 'multipart/form-data; boundary=B' };
+  const part = '--B\r\nContent-Disposition: form-data; name="b"\r\n\r\nx';
+  const ambiguous: Sample[] = [
+    { headers: json, body: '{"b":1,"b":2}' },
+    { headers: json, body: Buffer.from([0x7b, 0x22, 0x62, 0x22, 0x3a, 0x22, 0xc3, 0x28, 0x22, 0x7d]) },
+    { headers: { 'content-type': 'application/json; charset=klingon' }, body: '{"b":1}' },
+    { headers: { 'content-type': 'application/json; charset=utf-16' }, body: '{"b":12}' },
+    { headers: { 'content-type': 'application/x-ndjson' }, body: '{"b":1}\n{"b":\n' },
+    { headers: form, body: part },
+    { headers: form, body: part.repeat(50_000) },
+    { headers: { 'content-type': 'multipart/form-data' }, body: part },
+    { headers: { ...json, 'content-encoding': 'gzip' }, body: '{"b":1}' },
+    { headers: { ...json, 'content-encoding': 'br' }, body: brotliCompressSync(Buffer.alloc(20_000_000, 32)) },
+    { headers: { 'content-type': 'application/xml' }, body: '<b>'.repeat(10_000) },
+  ];
   const table: [more: object, sample: Sample, action: string][] = [
     [{}, cut, 'pass'],
     [{}, cutWithA, 'block'],
@@ -27,6 +42,11 @@ t.test('bodies that cannot be read: onError and onOverflow decide', async (t) =>
     [{ onError: 'closed' }, unknown, 'block'],
     [{ onError: 'closed' }, { headers: json, body: nested(10_000) }, 'block'],
     [{ onError: 'closed' }, {}, 'pass'],
+    [{ onError: 'closed' }, { headers: json, body: '{"b":1}' }, 'pass'],
+    ...ambiguous.flatMap((sample): [object, Sample, string][] => [
+      [{ onError: 'open' }, sample, 'pass'],
+      [{ onError: 'closed' }, sample, 'block'],
+    ]),
   ];
   for (const [more, sample, action] of table)
     t.equal(run(rule(when, more), sample).action, action, `${JSON.stringify(more)} ${String(sample.body).slice(0, 20)}`);

@@ -106,6 +106,7 @@ function run(engine: Engine, planned: PlannedRule, facts: Facts, hit: Hit, lifte
   const startMs = timeWeight === 0 ? 0 : performance.now();
   hit.reset();
   facts.settle();
+  facts.isStrict = rule.onError === 'closed';
   let failed = false;
   let verdict: number = YES;
   try {

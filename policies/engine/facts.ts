@@ -158,6 +158,8 @@ export class Facts {
   private readonly read: MessageReading | null;
   /** Why a condition could not be decided; the worse of several. */
   doubt: 'none' | 'overflow' | 'unreadable' = 'none';
+  /** The rule that is looked at fails closed: what can be read in several ways is not known to be harmless. */
+  isStrict = false;
   private matches: Map<DataArea, readonly PlacedMatch[]> | null = null;
   private segments: readonly string[] | undefined;
   private parameters: ReadonlyMap<string, string> | undefined;

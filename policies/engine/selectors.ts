@@ -134,7 +134,7 @@ export function compileBody(source: NonNullable<Condition['body']>, scope: Scope
     const verdict = settled ?? (passing > 0 ? YES : NO);
     // What was found in a part of a body is there; what was not found, or counted, may still come.
     const firm = verdict === YES && tests.exists !== false && tests.count === null;
-    if (firm || (complete && !partial)) return verdict;
+    if (firm || (complete && !partial)) return verdict === NO ? (ambiguous(facts) ?? NO) : verdict;
     if (!complete) facts.doubt = 'unreadable';
     return undecided(facts) ?? (complete ? verdict : UNSURE);
   };
@@ -158,7 +158,14 @@ export function undecidedBytes(facts: Facts): Verdict | null {
     if (facts.doubt === 'none') facts.doubt = 'overflow';
     return UNSURE;
   }
-  if (problem === null) return null;
+  if (problem === null) return ambiguous(facts);
+  facts.doubt = 'unreadable';
+  return UNSURE;
+}
+
+/** For rules that fail closed: what another reader may find in this body is not known. */
+function ambiguous(facts: Facts): Verdict | null {
+  if (!facts.isStrict || facts.content.isEmpty || !facts.content.isAmbiguous(facts.phase === 'request')) return null;
   facts.doubt = 'unreadable';
   return UNSURE;
 }

@@ -31,6 +31,7 @@ export const BODY_PROBLEMS = [
   'bad-encoding',
   'unsupported-encoding',
   'invalid-utf8',
+  'wrong-charset',
   'truncated',
 ] as const;
 export const RELATIONS = ['own', 'granted', 'listed', 'group', 'public', 'privileged', 'foreign', 'enumeration', 'unknown'] as const;

@@ -198,7 +198,9 @@ recorded in part, the result says so.
 JSON, NDJSON, forms, multipart, XML and text are read alike: a path or field name selects values in all of them. Content codings (gzip, deflate, br, zstd) and charsets are
 removed first. In a request every value of a repeated JSON key counts. A body is looked at up to \`maxBody\`, decoded up to 4 MiB, nested up to 200.
 
-What cannot be decided since the body is longer than what was held back is settled by \`onOverflow\`; since it cannot be read, or since the rule failed, by \`onError\`. A rule
+What cannot be decided since the body is longer than what was held back is settled by \`onOverflow\`; since it cannot be read, or since the rule failed, by \`onError\`: broken or endless
+formats and codings, decompression bombs, nesting too deep. Where it is \`closed\`, that also goes for bodies which another reader may read otherwise, unless the condition holds anyway: repeated keys in a
+request, invalid UTF-8, a charset that nobody knows or that does not fit, broken lines of NDJSON. A rule
 that would redact what it could not read blocks when its policy is closed, and otherwise lets pass and says so.
 
 ## Starter set

@@ -125,7 +125,9 @@ const shared = {
   onError: z
     .enum(['open', 'closed'])
     .optional()
-    .describe('What a body that cannot be read (or a failing rule) means: open (default) the rule does not fire, closed it fires.'),
+    .describe(
+      'What a body that cannot be read, or not in one way only, (or a failing rule) means: open (default) the rule does not fire, closed it fires.',
+    ),
   onOverflow: z
     .enum(['pass', 'block', 'inspect-prefix'])
     .optional()
