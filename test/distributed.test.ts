@@ -277,6 +277,34 @@ t.test('two gateways, one engine, one admin', async (t) => {
       return (await running.learned()) > before + 3;
     });
   });
+
+  await t.test('a policy and a data type written through the admin API hold on both gateways, and go again', async (t) => {
+    const badge = (gateway: RunningGateway): Promise<number> =>
+      fetch(`${gateway.url}/health?badge=BDG-00042`).then(async (answer) => {
+        await answer.arrayBuffer();
+        return answer.status;
+      });
+    const both = async (what: string, wanted: number): Promise<void> => {
+      const startedMs = performance.now();
+      await Promise.all(
+        running.gateways.map(async (gateway, index) => {
+          await eventually(`${what} on gateway ${index + 1}`, async () => (await badge(gateway)) === wanted);
+          t.comment(`gateway ${index + 1}: ${what} ${(performance.now() - startedMs).toFixed(0)} ms after the admin had answered`);
+        }),
+      );
+    };
+    await running.api('PUT', '/data-types/badge', { title: 'Badge', pattern: 'BDG-[0-9]{5}' });
+    const rule = '{rule: badge, when: {data: {types: badge, in: query}}, action: {block: {status: 451}}}';
+    const text = `policy: no-badges\nmode: enforce\nrules:\n  - ${rule}\n`;
+    // A policy may name a type as soon as its process has heard of it.
+    await eventually('the policy to be accepted', async () => {
+      await running.api('PUT', '/policies/no-badges', { text });
+      return true;
+    });
+    await both('in force', 451);
+    await running.api('DELETE', '/policies/no-badges');
+    await both('gone', 200);
+  });
 });
 
 t.test('engine and admin on PostgreSQL', async (t) => {
