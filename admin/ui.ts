@@ -1,6 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { createReadStream, existsSync, readFileSync, statSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
 import type { FastifyInstance } from 'fastify';
 import { packageRoot } from '../exchange/index.js';
 
@@ -30,9 +33,23 @@ export function contentPolicy(nonce: string | null): string {
   return `default-src 'self'; script-src 'self'; ${style}; img-src 'self' data:; font-src 'self'; connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'`;
 }
 
+const gzipped = promisify(gzip);
+const COMPRESSIBLE = new Set(['.js', '.css', '.svg']);
+
+/** Files whose names change with their content, compressed once each. */
+function compressor(): (file: string) => Promise<Buffer> {
+  const kept = new Map<string, Promise<Buffer>>();
+  return (file) => {
+    const known = kept.get(file) ?? readFile(file).then((bytes) => gzipped(bytes));
+    kept.set(file, known);
+    return known;
+  };
+}
+
 /** Serves the built UI. Any other path of a page gets index.html, so that addresses inside the UI can be opened and reloaded. */
 export function registerUi(app: FastifyInstance, folder: string | null | undefined): void {
   const root = path.resolve(folder ?? path.join(packageRoot(), 'admin-ui', 'dist'));
+  const compressed = compressor();
   app.get('/*', async (request, reply) => {
     const wanted = decodeURIComponent(request.url.split('?')[0]!);
     const file = path.join(root, path.normalize(wanted));
@@ -41,10 +58,14 @@ export function registerUi(app: FastifyInstance, folder: string | null | undefin
     if (isFile) {
       // Vite puts a hash of the content into the names below assets/.
       const lasting = file.startsWith(path.join(root, 'assets') + path.sep);
-      return reply
+      const extension = path.extname(file);
+      reply
         .header('cache-control', lasting ? 'public, max-age=31536000, immutable' : 'no-cache')
-        .type(TYPES[path.extname(file)] ?? 'application/octet-stream')
-        .send(createReadStream(file));
+        .type(TYPES[extension] ?? 'application/octet-stream');
+      if (!lasting || !COMPRESSIBLE.has(extension)) return reply.send(createReadStream(file));
+      reply.header('vary', 'accept-encoding');
+      if (!/\bgzip\b/.test(request.headers['accept-encoding'] ?? '')) return reply.send(createReadStream(file));
+      return reply.header('content-encoding', 'gzip').send(await compressed(file));
     }
     if (path.extname(wanted) !== '' && wanted.startsWith('/assets/')) return reply.callNotFound();
     const index = path.join(root, 'index.html');

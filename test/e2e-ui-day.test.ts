@@ -42,6 +42,56 @@ t.test('a template is pinned, and the pin taken back', async (t) => {
   t.same(await violations(page), []);
 });
 
+t.test(
+  'endpoints are merged: they are one from then on, also while nothing is asked; a value is split off; both are taken back',
+  async (t) => {
+    const headers = await credentials(weir.gateway, 'alice');
+    const ask = (target: string) => fetch(`${weir.gateway}${target}`, { headers }).then((answer) => answer.text());
+    const templates = async () =>
+      (await call<{ items: { method: string; template: string }[] }>(page, 'GET', '/endpoints?limit=200')).items
+        .map((one) => `${one.method} ${one.template}`)
+        .filter((name) => /^GET \/api\/[^/]+$/.test(name))
+        .sort();
+    const become = (what: string, expected: readonly string[]) =>
+      eventually(`${what}: ${expected.join(', ')}`, async () => {
+        const now = await templates();
+        return expected.every((name) => now.includes(name)) && now.length === expected.length
+          ? true
+          : Promise.reject(new Error(now.join(', ')));
+      });
+    const before = ['GET /api/orders', 'GET /api/products', 'GET /api/profile'];
+    await become('three endpoints', before);
+    await openEndpoint('/api/orders');
+    await page.getByRole('tab', { name: 'Why this template' }).click();
+    await page.getByRole('button', { name: 'Merge with others' }).click();
+    const form = page.getByRole('dialog');
+    await form.getByRole('button', { name: 'orders' }).click();
+    await form.getByText('3 of the endpoints so far fit it').waitFor();
+    t.same(await violations(page), []);
+    await form.getByRole('button', { name: 'Merge', exact: true }).click();
+    await form.waitFor({ state: 'detached' });
+    await become('merged', ['GET /api/{apiId}']);
+    await page.getByRole('link', { name: 'GET /api/{apiId}', exact: true }).click();
+    await page.getByRole('heading', { name: 'GET /api/{apiId}', level: 1 }).waitFor();
+    await page.getByRole('tab', { name: 'Why this template' }).click();
+    await page.getByRole('button', { name: 'Pinned' }).waitFor();
+    await page.getByRole('button', { name: 'Split a value off' }).click();
+    await form.getByLabel('Value').fill('orders');
+    await form.getByRole('button', { name: 'Split' }).click();
+    await form.waitFor({ state: 'detached' });
+    await ask('/api/orders');
+    await ask('/api/profile');
+    await become('split', ['GET /api/orders', 'GET /api/{apiId}']);
+    for (const text of ['"orders" split from GET /api/{apiId}', 'merged into GET /api/{apiId}']) {
+      const edit = page.getByRole('listitem').filter({ hasText: text });
+      await edit.getByRole('button', { name: 'Undo' }).click();
+      await edit.getByText('undone').waitFor();
+    }
+    for (const name of before) await ask(name.replace('GET ', ''));
+    await become('taken back', before);
+  },
+);
+
 t.test('issues: chosen, given to somebody and accepted together; the filters kept as a view', async (t) => {
   await open(page, 'Issues');
   await eventually('issues', async () => (await page.getByRole('row').count()) > 3);

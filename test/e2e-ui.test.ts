@@ -1,7 +1,7 @@
 /** The admin pages in a real browser, over real `weir up` processes: the four journeys and a first scan. */
-import type { Browser } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import t from 'tap';
-import { choose, credentials, open, settled, signedIn, startBrowser, violations } from './support/browser.js';
+import { call, choose, credentials, open, settled, signedIn, startBrowser, violations } from './support/browser.js';
 import { eventually, startDemoApi, startWeir } from './support/processes.js';
 
 /** All of it takes about a minute; a busy machine may need more. */
@@ -12,6 +12,8 @@ t.before(async () => {
   browser = await startBrowser(t);
 });
 
+/** Scripts until the first page stands there, compressed, as they come over the network. */
+const SHELL_BYTES = 350_000;
 /** From the request to the row: what the README promises. */
 const LIVE_MS = 2_000;
 
@@ -19,6 +21,10 @@ t.test('journey 1: in front of an upstream, an endpoint shows up within two seco
   const upstream = await startDemoApi(t);
   const weir = await startWeir(t, ['--upstream', upstream]);
   const page = await signedIn(t, browser, weir);
+  const shell = await page.evaluate<number>(
+    `performance.getEntriesByType('resource').filter((one) => one.name.endsWith('.js')).reduce((sum, one) => sum + one.encodedBodySize, 0)`,
+  );
+  t.ok(shell > 50_000 && shell <= SHELL_BYTES, `the scripts of the first page came as ${shell} bytes`);
   await open(page, 'Inventory');
   await page.getByText('No endpoint yet').waitFor();
   const headers = await credentials(weir.gateway, 'alice');
@@ -83,6 +89,7 @@ t.test('journeys 3 and 4: a policy that blocks, and an attacker', async (t) => {
   const weir = await startWeir(t, ['--upstream', upstream, '--mode', 'enforce']);
   const page = await signedIn(t, browser, weir);
   const ada = await credentials(weir.gateway, 'alice');
+  let issue = '';
   const profile = () => fetch(`${weir.gateway}/api/profile`, { headers: ada });
 
   await t.test('an error shows at its line; saved, the policy blocks the next response; the issue shows masked evidence', async (t) => {
@@ -90,6 +97,9 @@ t.test('journeys 3 and 4: a policy that blocks, and an attacker', async (t) => {
     t.equal(before.status, 200);
     const { email } = (await before.json()) as { email: string };
     t.match(email, /@/);
+    await page.goto(`${weir.admin}/settings?tab=redaction`);
+    await page.getByLabel('Keep the real values of evidence').click();
+    await page.getByText(/^Saved\. Engines follow/).waitFor();
     await open(page, 'Policies');
     await page.getByRole('button', { name: 'New policy' }).click();
     await page.getByText(/^No error/).waitFor();
@@ -135,6 +145,41 @@ t.test('journeys 3 and 4: a policy that blocks, and an attacker', async (t) => {
     await settled(page);
     t.notMatch((await page.locator('main').textContent()) ?? '', email, 'the value is masked');
     t.same(await violations(page), []);
+    issue = page.url();
+  });
+
+  await t.test('real values: an admin sees them with a reason, which is audited; an analyst does not', async (t) => {
+    const toExchange = async (page: Page) => {
+      await page.goto(issue);
+      await page.getByRole('link', { name: 'Open this exchange; its real values are kept' }).click();
+      await page.getByRole('heading', { name: 'Request id' }).or(page.getByText('Request id')).first().waitFor();
+    };
+    await toExchange(page);
+    const main = page.locator('main');
+    t.notMatch(await main.textContent(), /alice@/);
+    await page.getByRole('button', { name: 'Show real values' }).click();
+    const form = page.getByRole('dialog');
+    t.equal(await form.getByRole('button', { name: 'Show' }).isDisabled(), true, 'not without a reason');
+    await form.getByLabel('Reason').fill('ticket 4711');
+    t.same(await violations(page), []);
+    await form.getByRole('button', { name: 'Show' }).click();
+    await main
+      .getByText(/alice@/)
+      .first()
+      .waitFor();
+    await page.goto(`${weir.admin}/settings?tab=audit`);
+    const entry = page.getByRole('row').filter({ hasText: 'exchanges.unmask' });
+    await entry.getByText(/ticket 4711/).waitFor();
+
+    const user = await call<{ id: string }>(page, 'POST', '/users', { name: 'anna', role: 'analyst' });
+    const link = await call<{ path: string }>(page, 'POST', `/users/${user.id}/sign-in-link`);
+    const analyst = await signedIn(t, browser, { signIn: `${weir.admin}${link.path}` });
+    await toExchange(analyst);
+    t.equal(await analyst.getByRole('button', { name: 'Show real values' }).isDisabled(), true, 'an analyst may not');
+    const asked = await call<{ code?: string }>(analyst, 'POST', `/exchanges/${analyst.url().split('/').pop()}/unmask`, {
+      reason: 'curious',
+    });
+    t.equal(asked.code, 'ADMIN_FORBIDDEN', 'and the server says so too');
   });
 
   await t.test('an address is blocked on its page: the next request is refused with an incident; unblocked, it passes', async (t) => {

@@ -4,6 +4,8 @@ import type { ProcessStatus, SharedMaps } from '../shared-maps.js';
 
 /** A process that was silent for this long is shown as such before its status expires. */
 const SILENT_AFTER_MS = 4_000;
+/** A process that has lost nothing for this long is well again; the number of what it lost since its start stays. */
+const DROPPED_LATELY_MS = 5 * 60_000;
 /** What a page shows is older than people take for live. */
 const LATE_MS = 5_000;
 
@@ -42,19 +44,32 @@ export function gatewayOf(maps: SharedMaps, service: string): { readonly url: st
 type Import = SourcesPort['importTraffic'];
 type SelfTests = Pick<SourcesPort, 'startSelfTest' | 'selfTest'>;
 
+/** A process as it was when it was looked at last, for what is counted over time. */
+interface Before {
+  readonly atMs: number;
+  readonly exchanges: number;
+  readonly perSecond: number;
+  readonly dropped: number;
+  /** When its drops were seen to have grown. */
+  readonly droppedAtMs: number | null;
+}
+
 /** Gateways, sensors and engines as they report themselves. */
-export function sourcesPort(maps: SharedMaps, importTraffic: Import, selfTests: SelfTests): SourcesPort {
-  const before = new Map<string, { atMs: number; exchanges: number; perSecond: number }>();
-  const rate = (id: string, status: ProcessStatus): number => {
+export function sourcesPort(maps: SharedMaps, importTraffic: Import, selfTests: SelfTests, nowMs: () => number = Date.now): SourcesPort {
+  const before = new Map<string, Before>();
+  const follow = (id: string, status: ProcessStatus): Before => {
     const exchanges = status.counters.teePublished ?? status.counters.exchanges ?? 0;
+    const dropped = droppedOf(status);
     const last = before.get(id);
-    if (last !== undefined && status.atMs - last.atMs < 500) return last.perSecond;
+    if (last !== undefined && status.atMs - last.atMs < 500) return last;
     const perSecond = last === undefined ? 0 : Math.max(0, ((exchanges - last.exchanges) * 1000) / (status.atMs - last.atMs));
-    before.set(id, { atMs: status.atMs, exchanges, perSecond });
-    return perSecond;
+    const isMore = dropped > (last?.dropped ?? 0);
+    const next = { atMs: status.atMs, exchanges, perSecond, dropped, droppedAtMs: isMore ? status.atMs : (last?.droppedAtMs ?? null) };
+    before.set(id, next);
+    return next;
   };
   return {
-    list: () => [...maps.status.entries()].map(({ key, value }) => sourceView(key, value, rate(key, value), Date.now())),
+    list: () => [...maps.status.entries()].map(({ key, value }) => sourceView(key, value, follow(key, value), nowMs())),
     metrics: () => [...maps.metrics.entries()].map(({ key, value }) => withInstance(value.text, key)),
     sensor: () => ({ sources: maps.sensor.get('sources')?.sources ?? [] }),
     setSensor: ({ sources }) => maps.sensor.set('sources', { sources }),
@@ -63,13 +78,17 @@ export function sourcesPort(maps: SharedMaps, importTraffic: Import, selfTests: 
   };
 }
 
-function sourceView(id: string, status: ProcessStatus, perSecond: number, nowMs: number): SourceView {
+const droppedOf = ({ counters }: ProcessStatus): number =>
+  (counters.teeDropped ?? 0) + (counters.droppedByKernel ?? 0) + (counters['stream.dropped'] ?? 0);
+
+function sourceView(id: string, status: ProcessStatus, { perSecond, droppedAtMs }: Before, nowMs: number): SourceView {
   const droppedBy = Object.fromEntries(
     Object.entries(status.counters).filter(
       ([name, value]) => value > 0 && /drop|Drop|malformed|skipped|evicted|failedExchanges/.test(name),
     ),
   );
-  const dropped = (status.counters.teeDropped ?? 0) + (status.counters.droppedByKernel ?? 0) + (status.counters['stream.dropped'] ?? 0);
+  const dropped = droppedOf(status);
+  const isDropping = droppedAtMs !== null && nowMs - droppedAtMs < DROPPED_LATELY_MS;
   const problems = [
     ...(status.sources ?? []).flatMap((source) => (source.problem === null ? [] : [source.problem])),
     ...(status.policies?.stale ?? []).map((one) => `${one.file}:${one.line}:${one.column} ${one.message}`),
@@ -87,7 +106,7 @@ function sourceView(id: string, status: ProcessStatus, perSecond: number, nowMs:
     kind: status.role,
     host: status.addresses.join(', '),
     version: status.version,
-    state: isSilent ? 'silent' : problems.length > 0 || dropped > 0 ? 'degraded' : 'ok',
+    state: isSilent ? 'silent' : problems.length > 0 || isDropping ? 'degraded' : 'ok',
     startedAtMs: status.startedAtMs,
     seenAtMs: status.atMs,
     requestsPerSecond: perSecond,

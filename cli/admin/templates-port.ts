@@ -16,13 +16,16 @@ export function templatesPort(maps: SharedMaps): TemplatesPort {
         { template, method, source: `user:${by}` },
       ],
     }));
-  const remove = (service: string, template: string) =>
-    change(service, (setting) => ({ ...setting, pins: setting.pins.filter((pin) => pin.template !== template) }));
+  const remove = (service: string, method: string, template: string) =>
+    change(service, (setting) => ({
+      ...setting,
+      pins: setting.pins.filter((pin) => pin.template !== template || pin.method !== method),
+    }));
   return {
     pin: (service, method, template, by) => add(service, method, template, by),
-    unpin: (service, _method, template) => remove(service, template),
+    unpin: (service, method, template) => remove(service, method, template),
     split: (service, method, template, parameter, value, by) => add(service, method, withValue(template, parameter, value), by),
-    unsplit: (service, _method, template, parameter, value) => remove(service, withValue(template, parameter, value)),
+    unsplit: (service, method, template, parameter, value) => remove(service, method, withValue(template, parameter, value)),
     async importDocument(service, text) {
       const { readApiDocument } = await import('../../learning/index.js');
       const document = await readApiDocument(text, `${service} description`);

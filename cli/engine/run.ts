@@ -118,7 +118,7 @@ export async function runEngine(run: EngineRun): Promise<{ close(): Promise<void
   await engine.restore();
   outward.templates(inventory);
   const stop = new AbortController();
-  const pins = followPins(maps, inventory, run.log);
+  const pins = followPins(maps, inventory, () => engine.idle(), run.log);
   const consuming = opening.then((book) => {
     policies.book = book;
     return run.consumer.consume(

@@ -13,7 +13,7 @@ type Row = Schemas['Actor'];
 
 const number = (name: string, sort: string | undefined, value: (row: Row) => number): Column<Row> => ({
   name,
-  width: '92px',
+  width: '88px',
   ...(sort === undefined ? {} : { sort }),
   cell: (row) => <span className="num">{short(value(row))}</span>,
 });
@@ -21,25 +21,25 @@ const number = (name: string, sort: string | undefined, value: (row: Row) => num
 const COLUMNS: readonly Column<Row>[] = [
   {
     name: 'Actor',
-    width: 'minmax(220px, 2fr)',
+    width: 'minmax(150px, 2fr)',
     cell: (row) => (
       <Link to="/actors/$id" params={{ id: row.id }} title={row.value}>
         {row.label}
       </Link>
     ),
   },
-  { name: 'Kind', width: '90px', cell: (row) => row.kind },
-  { name: 'Score', width: '130px', sort: 'score', cell: (row) => <Score value={row.score} /> },
-  { name: 'State', width: '100px', cell: (row) => <Status value={row.state} /> },
+  { name: 'Kind', width: '84px', fromPx: 900, cell: (row) => row.kind },
+  { name: 'Score', width: '116px', sort: 'score', cell: (row) => <Score value={row.score} /> },
+  { name: 'State', width: '88px', cell: (row) => <Status value={row.state} /> },
   {
     name: 'Why',
-    width: 'minmax(180px, 3fr)',
+    width: 'minmax(130px, 3fr)',
     cell: (row) => <span title={(row.detail.reasons ?? []).map((one) => one.text).join('\n')}>{row.detail.reasons?.[0]?.text ?? ''}</span>,
   },
   number('Findings', 'findings', (row) => row.findings),
   number('Requests', 'requests', (row) => row.requests),
-  number('Errors', undefined, (row) => row.errors),
-  number('Blocked', undefined, (row) => row.blocked),
+  { ...number('Errors', undefined, (row) => row.errors), fromPx: 1000 },
+  { ...number('Blocked', undefined, (row) => row.blocked), fromPx: 1000 },
   { name: 'Last seen', width: '108px', sort: 'lastSeen', cell: (row) => <Time ms={row.lastSeenMs} /> },
 ];
 

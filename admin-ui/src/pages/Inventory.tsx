@@ -30,7 +30,7 @@ const COLUMNS: readonly Column<Row>[] = [
   { name: 'Service', width: 'minmax(80px, 1fr)', fromPx: 1150, cell: (row) => <span title={row.service}>{row.service}</span> },
   {
     name: 'Risk',
-    width: '100px',
+    width: '112px',
     sort: 'risk',
     cell: (row) => (
       <span title={row.riskReasons.join('\n')}>
@@ -40,7 +40,7 @@ const COLUMNS: readonly Column<Row>[] = [
   },
   {
     name: 'Access',
-    width: '80px',
+    width: '92px',
     cell: (row) =>
       row.access === 'unknown' ? (
         <span className="dimmed small" title="Too little traffic so far to tell who may use it">
@@ -55,10 +55,10 @@ const COLUMNS: readonly Column<Row>[] = [
     width: '106px',
     cell: (row) => (row.authRequired === false ? <Mark color="orange">not needed</Mark> : <Marks values={row.auth} most={1} />),
   },
-  { name: 'Data types', width: 'minmax(136px, 1.3fr)', cell: (row) => <Marks values={row.dataTypes} color="grape" most={1} /> },
-  { name: 'Tags', width: 'minmax(126px, 1.2fr)', fromPx: 900, cell: (row) => <Marks values={row.tags} most={1} /> },
-  { name: 'Requests', width: '80px', sort: 'requests', cell: (row) => <span className="num">{short(row.counts.requests)}</span> },
-  { name: 'Last day', width: '104px', fromPx: 1040, cell: (row) => <Spark points={row.sparkline} /> },
+  { name: 'Data types', width: 'minmax(126px, 1.3fr)', cell: (row) => <Marks values={row.dataTypes} color="grape" most={1} /> },
+  { name: 'Tags', width: 'minmax(112px, 1.2fr)', fromPx: 900, cell: (row) => <Marks values={row.tags} most={1} /> },
+  { name: 'Requests', width: '92px', sort: 'requests', cell: (row) => <span className="num">{short(row.counts.requests)}</span> },
+  { name: 'Last day', width: '112px', fromPx: 1040, cell: (row) => <Spark points={row.sparkline} /> },
   { name: 'First seen', width: '106px', sort: 'firstSeen', fromPx: 1300, cell: (row) => <Time ms={row.firstSeenMs} /> },
   { name: 'Last seen', width: '98px', sort: 'lastSeen', cell: (row) => <Time ms={row.lastSeenMs} /> },
 ];

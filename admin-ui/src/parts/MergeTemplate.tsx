@@ -1,5 +1,6 @@
 import { Alert, Button, Group, Modal, Stack, Text, TextInput, UnstyledButton } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
+import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
 import { answer, api } from '../api.ts';
 import { textOf, useWrite } from '../queries.ts';
@@ -43,13 +44,18 @@ export function MergeTemplate({ endpoint, close }: { readonly endpoint: Endpoint
       ),
   });
   const wanted = segments.join('/');
+  const navigate = useNavigate();
   const merge = useWrite({
     quiet: true,
     refresh: ['endpoints', 'overview'],
     write: () =>
       answer(api.POST('/api/v1/endpoints/merge', { body: { service: endpoint.service, method: endpoint.method, template: wanted } })),
     done: (edit) => edit.text,
-    after: close,
+    after: () => {
+      close();
+      // The endpoint of this page is a part of another one now.
+      void navigate({ to: '/inventory', search: { service: endpoint.service, method: endpoint.method, search: fixed.join(' ') } });
+    },
   });
   const toggle = (at: number) => {
     const was = present[at]!;

@@ -1,4 +1,4 @@
-import { Button, Group, Modal, NumberInput, Stack, Text, TextInput } from '@mantine/core';
+import { Button, Group, Modal, Select, Stack, Text, TextInput } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
@@ -17,6 +17,7 @@ export function Why({ endpoint }: { readonly endpoint: Schemas['Endpoint'] }) {
   const [parameter, setParameter] = useState(0);
   const [value, setValue] = useState('');
   const path = { path: { id: endpoint.id } };
+  const parameters = endpoint.template.match(/\{[^}]*\}/g) ?? [];
   const pin = useWrite({
     refresh: ['endpoints'],
     write: () => answer(api.POST('/api/v1/endpoints/{id}/pin', { params: path })),
@@ -45,7 +46,7 @@ export function Why({ endpoint }: { readonly endpoint: Schemas['Endpoint'] }) {
         <Button variant="default" disabled={!may || pinned === true} loading={pin.isPending} onClick={() => pin.mutate(undefined)}>
           {pinned ? 'Pinned' : 'Pin this template'}
         </Button>
-        <Button variant="default" disabled={!may || !endpoint.template.includes('{')} onClick={open}>
+        <Button variant="default" disabled={!may || parameters.length === 0} onClick={open}>
           Split a value off
         </Button>
         <Button variant="default" disabled={!may} onClick={merging.open}>
@@ -57,11 +58,12 @@ export function Why({ endpoint }: { readonly endpoint: Schemas['Endpoint'] }) {
       <Modal opened={isOpen} onClose={close} title="Make one value an endpoint of its own" closeButtonProps={{ 'aria-label': 'Close' }}>
         <Stack>
           <Text size="sm">For example /users/me beside /users/{'{id}'}.</Text>
-          <NumberInput
-            label="Parameter, counted from 1"
-            min={1}
-            value={parameter + 1}
-            onChange={(next) => setParameter(Number(next) - 1)}
+          <Select
+            label="Parameter"
+            allowDeselect={false}
+            data={parameters.map((name, at) => ({ value: String(at), label: name }))}
+            value={String(parameter)}
+            onChange={(at) => setParameter(Number(at))}
           />
           <TextInput label="Value" value={value} onChange={(event) => setValue(event.currentTarget.value)} />
           <Button disabled={value === ''} loading={split.isPending} onClick={() => split.mutate({ parameter, value })}>

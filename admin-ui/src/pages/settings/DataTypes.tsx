@@ -12,7 +12,7 @@ import { textOf, useWrite } from '../../queries.ts';
 import { useMay } from '../../session.ts';
 
 type DataType = Schemas['DataType'];
-const LEVEL: Readonly<Record<string, string>> = { high: 'red', medium: 'orange' };
+const LEVEL: Readonly<Record<string, string>> = { critical: 'red', high: 'red', medium: 'orange' };
 
 export function DataTypes() {
   const may = useMay('admin');

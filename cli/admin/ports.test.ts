@@ -1,0 +1,58 @@
+import t from 'tap';
+import { createSharedState } from '../../traffic/index.js';
+import { openSharedMaps } from '../shared-maps.js';
+import { sourcesPort } from './sources-port.js';
+import { templatesPort } from './templates-port.js';
+
+t.test('a pin is taken back for its method only; a split and a merge leave other pins alone', async (t) => {
+  const maps = await openSharedMaps(createSharedState({ dir: null }));
+  const port = templatesPort(maps);
+  const now = () => maps.pins.get('shop')?.pins.map((pin) => `${pin.method} ${pin.template}`);
+  await port.pin('shop', 'GET', '/a/{id}', 'ann');
+  await port.pin('shop', 'PUT', '/a/{id}', 'ann');
+  await port.pin('shop', 'PUT', '/a/{id}', 'bob');
+  t.same(now(), ['GET /a/{id}', 'PUT /a/{id}'], 'once a method');
+  await port.split('shop', 'GET', '/a/{id}', 0, 'me', 'ann');
+  await port.split('shop', 'PUT', '/a/{id}', 0, 'me', 'ann');
+  await port.unsplit('shop', 'GET', '/a/{id}', 0, 'me', 'ann');
+  t.same(now(), ['GET /a/{id}', 'PUT /a/{id}', 'PUT /a/me']);
+  await port.unpin('shop', 'PUT', '/a/{id}', 'ann');
+  t.same(now(), ['GET /a/{id}', 'PUT /a/me']);
+});
+
+t.test('a process that lost exchanges is degraded for five minutes; the number stays', async (t) => {
+  const maps = await openSharedMaps(createSharedState({ dir: null }));
+  let nowMs = 1_000_000;
+  const port = sourcesPort(
+    maps,
+    async () => {
+      throw new Error('not asked for');
+    },
+    { startSelfTest: async () => ({ id: '', startedAtMs: 0, state: 'passed' as const, steps: [] }), selfTest: () => null },
+    () => nowMs,
+  );
+  const seen = (afterS: number, teeDropped: number) => {
+    nowMs += afterS * 1000;
+    void maps.status.set('g', {
+      role: 'gateway',
+      version: '1',
+      startedAtMs: 0,
+      atMs: nowMs,
+      addresses: [],
+      counters: { teePublished: nowMs / 100, teeDropped },
+    });
+    const [one] = port.list();
+    return `${one?.state} ${one?.dropped}`;
+  };
+  for (const [afterS, dropped, expected] of [
+    [0, 0, 'ok 0'],
+    [10, 4, 'degraded 4'],
+    [200, 4, 'degraded 4'],
+    [110, 4, 'ok 4'],
+    [10, 5, 'degraded 5'],
+    [310, 0, 'ok 0'],
+    [10, 1, 'degraded 1'],
+  ] as const)
+    t.equal(seen(afterS, dropped), expected, `${afterS} s later, ${dropped} dropped`);
+  t.equal(port.list()[0]?.requestsPerSecond, 10);
+});
