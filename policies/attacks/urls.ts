@@ -8,6 +8,9 @@ const CALLBACK =
 const URL_NAME =
   /(?:url|uri|link|href|src|dest|target|host|domain|site|callback|webhook|redirect|return|next|feed|proxy|image|img|avatar|endpoint|fetch|page|to)$/i;
 
+/** Addresses that the browser is sent to: a native app or a developer has them on the own machine (RFC 8252, 7.3). */
+const FOLLOWED_BY_BROWSER = /^(?:(?:post_?logout_?)?redirect_?ur[il]|return_?(?:to|ur[il])|(?:success|cancel)_?url|relaystate)$/i;
+
 /** Judges a value that is an address, by where it would lead a server. */
 export function findUrls(lower: string, name: string, sign: Sign): void {
   const callback = CALLBACK.exec(lower);
@@ -45,7 +48,7 @@ export function findUrls(lower: string, name: string, sign: Sign): void {
   )
     sign('ssrf-disguised', 0);
   else if (/^(?:localhost|127(?:\.\d{1,3}){0,3}|0(?:\.0){0,3}|\[::1?\]|\[(?:0*:)+0*1\]|\[::ffff:.*\])$/.test(host))
-    sign(fits || userinfo >= 0 ? 'ssrf-loopback-url' : 'ssrf-loopback', 0);
+    sign((fits && !FOLLOWED_BY_BROWSER.test(name)) || userinfo >= 0 ? 'ssrf-loopback-url' : 'ssrf-loopback', 0);
   else if (/^(?:10\.\d+\.\d+\.\d+|192\.168\.\d+\.\d+|172\.(?:1[6-9]|2\d|3[01])\.\d+\.\d+|169\.254\.\d+\.\d+)$/.test(host))
     sign(fits ? 'ssrf-private-url' : 'ssrf-private', 0);
 }
