@@ -1,6 +1,7 @@
 import { parse } from 'yaml';
 import { shortHash } from '../../exchange/index.js';
 import { ScanError } from '../errors.js';
+import type { Carriage } from './carriage.js';
 import type { Json } from './fields.js';
 
 /** What is known of an endpoint before the scan: enough to make a request of it. */
@@ -20,6 +21,8 @@ export interface KnownEndpoint {
   readonly references?: readonly string[];
   /** The document says that credentials are needed; undefined: it says nothing. */
   readonly isSecured?: boolean;
+  /** How the document says, or the recording shows, that tokens go with requests. */
+  readonly carriage?: Carriage;
 }
 
 interface Schema {
@@ -47,6 +50,8 @@ export const isOwnHeader = (name: string): boolean =>
   /^x-/i.test(name) && !/token|key|auth|forwarded|requested-with|secret|csrf|xsrf|real-ip|request-id|trace|b3|weir/i.test(name);
 
 const DEPTH_LIMIT = 8;
+/** What stands for a text of which nothing is known. */
+export const PLAIN_TEXT = 'weir';
 
 /** A value that fits a JSON Schema for a request: its example, default or first choice, else what its format or `name` asks for, else the plainest value of its type. */
 export function exampleOf(schema: unknown, resolve: (ref: string) => unknown = () => null, depth = 0, name = ''): Json {
@@ -76,8 +81,10 @@ export function exampleOf(schema: unknown, resolve: (ref: string) => unknown = (
     date: '2026-01-01',
     'date-time': '2026-01-01T00:00:00Z',
   };
-  const text = byFormat[one.format ?? ''] ?? BY_NAME.find(([names]) => names.test(name))?.[1] ?? 'weir';
-  return text.padEnd(one.minLength ?? 0, text === 'weir' ? 'weir' : ' ').slice(0, one.maxLength ?? text.length + (one.minLength ?? 0));
+  const text = byFormat[one.format ?? ''] ?? BY_NAME.find(([names]) => names.test(name))?.[1] ?? PLAIN_TEXT;
+  return text
+    .padEnd(one.minLength ?? 0, text === PLAIN_TEXT ? PLAIN_TEXT : ' ')
+    .slice(0, one.maxLength ?? text.length + (one.minLength ?? 0));
 }
 
 /** What servers accept in a text whose name says what it is, where the document says no more. */
@@ -116,6 +123,9 @@ interface RequestBody {
   readonly $ref?: string;
   readonly content?: { readonly [type: string]: Media };
 }
+interface SecuritySchemes {
+  readonly [name: string]: { readonly type?: string; readonly in?: string; readonly name?: string };
+}
 type Security = readonly { readonly [scheme: string]: unknown }[];
 interface Operation {
   readonly parameters?: readonly Parameter[];
@@ -125,6 +135,8 @@ interface Operation {
 
 /** The parts of an OpenAPI 2 or 3 document that requests are made of. */
 interface OpenApiDocument {
+  readonly components?: { readonly securitySchemes?: SecuritySchemes };
+  readonly securityDefinitions?: SecuritySchemes;
   readonly paths?: {
     readonly [path: string]: { readonly parameters?: readonly Parameter[] } & { readonly [method in OpenApiMethod]?: Operation };
   };
@@ -146,6 +158,8 @@ export function endpointsOfOpenApi(text: string, service: string): readonly Know
         (at, part) => (at as { [key: string]: unknown } | null)?.[part.replaceAll('~1', '/').replaceAll('~0', '~')] ?? null,
         document,
       );
+  const saysSecurity = Object.values(document.paths).some((item) => METHODS.some((method) => item[method]?.security !== undefined));
+  const carriage = keyOf(document.components?.securitySchemes ?? document.securityDefinitions ?? {});
   const [first] = document.servers ?? [];
   const server = (first?.url ?? '').replace(/\{([^}]+)\}/g, (_, name: string) => first?.variables?.[name]?.default ?? '');
   const base = (document.basePath ?? (URL.canParse(server) ? new URL(server).pathname : server)).replace(/\/$/, '');
@@ -165,7 +179,8 @@ export function endpointsOfOpenApi(text: string, service: string): readonly Know
       const inBody = all.find((one) => one.in === 'body');
       const inForm = all.filter((one) => one.in === 'formData' && one.type !== 'file');
       const template = `${base}${path}`;
-      const security = operation.security ?? document.security;
+      // Where some operations say that they need credentials, those that say nothing need none.
+      const security = operation.security ?? document.security ?? (saysSecurity ? [] : undefined);
       return [
         {
           id: shortHash(service, method.toUpperCase(), template),
@@ -185,11 +200,20 @@ export function endpointsOfOpenApi(text: string, service: string): readonly Know
           headers: all
             .filter((one) => one.in === 'header' && !/^(authorization|cookie|accept|content-type)$/i.test(one.name))
             .map((one) => ({ name: one.name.toLowerCase(), example: example(one) })),
+          ...(carriage === null ? {} : { carriage }),
           ...(security === undefined ? {} : { isSecured: security.length > 0 && security.every((one) => Object.keys(one).length > 0) }),
         },
       ];
     }),
   );
+}
+
+/** The first key of a header or cookie that the document names. */
+function keyOf(schemes: SecuritySchemes): Carriage | null {
+  for (const { type, in: place, name = '' } of Object.values(schemes))
+    if (type === 'apiKey' && place === 'cookie') return { header: 'cookie', prefix: `${name}=` };
+    else if (type === 'apiKey' && place === 'header' && !/^authorization$/i.test(name)) return { header: name.toLowerCase(), prefix: '' };
+  return null;
 }
 
 /** Does the document itself say which value there is? */

@@ -1,5 +1,6 @@
 import { shortHash } from '../../exchange/index.js';
 import { ScanError } from '../errors.js';
+import { carriageOf } from './carriage.js';
 import { isOwnHeader, type KnownEndpoint, readDocument } from './endpoints.js';
 import { fieldsOf, type Json, parseBody } from './fields.js';
 
@@ -58,7 +59,9 @@ export function endpointsOfHar(text: string, service: string): readonly KnownEnd
       ...[...url.searchParams].map(([name, value]) => ({ name, value })),
       ...fieldsOf(read).map(({ name, value }) => ({ name, value: String(value) })),
     ];
+    const [carriage] = (request.headers ?? []).map(({ name, value }) => carriageOf(name, value)).filter((one) => one !== null);
     found.set(key, {
+      ...(carriage === undefined ? {} : { carriage }),
       id: shortHash(service, request.method, template),
       method: request.method,
       template,

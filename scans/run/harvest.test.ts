@@ -112,8 +112,8 @@ t.test('what only repeats the request, or answers a question about oneself, prov
   harvest.gather('alice', alice, '/orders', '[{"id":"o8"}]');
   harvest.gather('alice', alice, '/orders/{id}', '{"id":"o8"}', { under: ['o8'], values: ['o8'] });
   t.equal(harvest.ownership('alice', alice, 'o8'), 'exclusive', 'her list gave it before she asked');
-  t.ok(harvest.holdsOwn('alice', alice, '{"data":[{"id":"o8"}]}'));
-  t.notOk(harvest.holdsOwn('alice', alice, '{"data":[{"id":"p7"}]}'));
+  t.ok(harvest.holdsOwn('alice', alice, '/orders', '{"data":[{"id":"o8"}]}'));
+  t.notOk(harvest.holdsOwn('alice', alice, '/orders', '{"data":[{"id":"p7"}]}'));
   t.end();
 });
 

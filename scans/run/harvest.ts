@@ -87,6 +87,17 @@ interface Sighting {
   readonly under: readonly string[];
 }
 
+/** What a place that holds a value speaks of: its name, and the resources that it may mean. */
+export interface Meaning {
+  readonly name: string;
+  readonly resources: readonly string[];
+}
+
+/** Every table counts from one: 3 is a product, a basket and a user. */
+const COUNTED = /^\d{1,6}$/;
+
+const WRAPS = /^(data|items?|results?|rows|records|list|content|payload|response|_embedded)$/i;
+
 /** What is known of a request whose answer is read. */
 export interface Asked {
   /** Values in its path. */
@@ -170,12 +181,7 @@ export class Harvest {
         this.#sight(seen, resource, name, text, isClaimed, from);
       }
       for (const [name, item] of Object.entries(value))
-        if (item !== null && typeof item === 'object')
-          visit(
-            item,
-            /^(data|items?|results?|rows|records|list|content|payload|response|_embedded)$/i.test(name) ? resource : name,
-            resource,
-          );
+        if (item !== null && typeof item === 'object') visit(item, WRAPS.test(name) ? resource : name, resource);
     };
     visit(parsed, collection, null);
   }
@@ -254,7 +260,7 @@ export class Harvest {
       ...ofResource.filter((one) => one.isPrimary && !hasId(one)),
     ];
     const rank = (one: Sighting) => {
-      const ownership = this.ownership(identity, self, one.value);
+      const ownership = this.ownership(identity, self, one.value, { name, resources: [one.resource] });
       return ownership === 'exclusive' ? 0 : one.isClaimed || ownership === 'claimed' ? 1 : 2;
     };
     const sorted = fitting.map((one, index) => ({ one, index, rank: rank(one) })).sort((a, b) => a.rank - b.rank || a.index - b.index);
@@ -268,24 +274,50 @@ export class Harvest {
     return [...new Set([...first, ...(own.length > 0 ? [] : given), ...sorted.map(({ one }) => one.value)])];
   }
 
-  /** Whose a value is; null: nobody's in particular. */
-  ownership(identity: string, self: Self, value: string): Ownership | null {
-    const of = ({ sightings, byValue }: Seen) => [...(byValue.get(value) ?? [])].map((key) => sightings.get(key)!);
-    const mine = of(this.#of(identity));
-    const others = [...this.#seen].filter(([name]) => name !== identity).flatMap(([, seen]) => of(seen));
+  /**
+   * Whose a value is; null: nobody's in particular. `meant`: what the place speaks of where the value stands. A short number is then judged by what was seen of
+   * that alone, where anything was.
+   */
+  ownership(identity: string, self: Self, value: string, meant: Meaning | null = null): Ownership | null {
+    const { mine, others, isMe } = this.#whoSaw(identity, self, value, meant);
     const isPrimaryTo = (all: readonly Sighting[], resource: string) => all.some((one) => one.isPrimary && one.resource === resource);
-    if (mine.some((one) => one.isPrimary && !one.isAskedFor && !one.isEcho && !isPrimaryTo(others, one.resource)) && !isSelf(self, value))
+    if (mine.some((one) => one.isPrimary && !one.isAskedFor && !one.isEcho && !isPrimaryTo(others, one.resource)) && !isMe)
       return 'exclusive';
-    if (isSelf(self, value) || mine.some((one) => one.isClaimed) || (mine.some((one) => !one.isEcho) && others.length === 0))
-      return 'claimed';
+    if (isMe || mine.some((one) => one.isClaimed) || (mine.some((one) => !one.isEcho) && others.length === 0)) return 'claimed';
     return null;
   }
 
-  /** Does an answer hold ids that are of this identity alone? */
-  holdsOwn(identity: string, self: Self, body: string): boolean {
-    return fieldsOf(parseBody(body)).some(
-      ({ name, value }) => ID.test(name) && typeof value !== 'object' && this.ownership(identity, self, String(value)) === 'exclusive',
-    );
+  /** Is it, though claimed, in the lists of others too, and not the identity itself? */
+  othersList(identity: string, self: Self, value: string, meant: Meaning | null = null): boolean {
+    const { others, isMe } = this.#whoSaw(identity, self, value, meant);
+    return !isMe && others.some((one) => one.isPrimary && !one.isAskedFor && !one.isEcho);
+  }
+
+  #whoSaw(identity: string, self: Self, value: string, meant: Meaning | null) {
+    const fits = meant === null || !COUNTED.test(value) ? null : fitting(meant);
+    const isKnown = fits !== null && [...this.#seen.values()].some(({ sightings }) => [...sightings.values()].some(fits));
+    const of = ({ sightings, byValue }: Seen) => {
+      const all = [...(byValue.get(value) ?? [])].map((key) => sightings.get(key)!);
+      return isKnown ? all.filter(fits) : all;
+    };
+    const mine = of(this.#of(identity));
+    const others = [...this.#seen].filter(([name]) => name !== identity).flatMap(([, seen]) => of(seen));
+    const isMe = isSelf(self, value) && (!isKnown || meant === null || meant.resources.some(isUserWord));
+    return { mine, others, isMe };
+  }
+
+  /** Does an answer to `path` (a template) hold ids that are of this identity alone? */
+  holdsOwn(identity: string, self: Self, path: string, body: string): boolean {
+    const holds = (value: unknown, resource: string): boolean => {
+      if (Array.isArray(value)) return value.some((item) => holds(item, resource));
+      if (value === null || typeof value !== 'object') return false;
+      return Object.entries(value).some(([name, item]) =>
+        item !== null && typeof item === 'object'
+          ? holds(item, WRAPS.test(name) ? resource : name)
+          : ID.test(name) && this.ownership(identity, self, String(item), { name, resources: [singular(resource)] }) === 'exclusive',
+      );
+    };
+    return holds(parseBody(body), collectionsOf(path)[0] ?? '');
   }
 
   /** What the request was for that gave this value: ids that it lies below. Empty: not known. */
@@ -300,6 +332,11 @@ export class Harvest {
     return [...this.#seen].some(([name, { leaves }]) => name !== identity && leaves.has(leaf));
   }
 }
+
+const fitting =
+  ({ name, resources }: Meaning) =>
+  (one: Sighting): boolean =>
+    resources.includes(one.resource) || (!ID.test(name) && one.field === singular(name));
 
 /** An object that holds another, named owner or user, which is the identity itself. */
 function isOwnedBy(self: Self, value: object, depth = 0): boolean {
@@ -359,7 +396,7 @@ function selfFor(self: Self, name: string, resources: readonly string[]): readon
 }
 
 const PERSONAL =
-  /(e?mail|phone|mobile|address|street|ssn|birth|dob|card|iban|bank|balance|salary|credit|token|secret|password|latitude|longitude|location|diagnos|medical|blood|health|note|private|passport|licen[cs]e|tax|income|invoice|payment|total|amount|price|order|quantity|vin|pin|message|content|description|status|name)/i;
+  /(e?mail|phone|mobile|address|street|ssn|birth|dob|card|iban|bank|balance|salary|credit|token|secret|password|latitude|longitude|location|diagnos|medical|blood|health|note|private|passport|licen[cs]e|tax|income|invoice|payment|total|amount|price|order|quantity|vin|pin|pass|reminder|hint|answer|question|wallet|memo|journal|grade|message|content|description|status|name)/i;
 const PUBLIC = /^(user_?name|nick_?name|display_?name|name|title|description|status|content|avatar|bio)$/i;
 
 /** Leaves of an answer that speak of a person, or of what is a person's. */

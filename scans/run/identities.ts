@@ -1,3 +1,4 @@
+import type { Carriage } from './carriage.js';
 import { fieldsOf, parseBody } from './fields.js';
 import { nobody, type Self } from './harvest.js';
 import { jwtIn } from './jwt.js';
@@ -47,6 +48,7 @@ export class LoggedIn implements Identity {
   readonly #older: Headers[] = [];
   #renewing: Promise<boolean> | null = null;
   #renewedAtMs = 0;
+  #carriage: Carriage | null = null;
 
   constructor(
     readonly context: AuthContext,
@@ -67,6 +69,26 @@ export class LoggedIn implements Identity {
 
   get headers(): Headers {
     return this.#login.headers;
+  }
+
+  /** The token that goes as `Authorization: Bearer` because nobody said how it should go; null: it was said, or there is none. */
+  get bearer(): string | null {
+    const { kind, config } = this.context;
+    const isOpen = kind === 'header' || (kind === 'login' && config.header === undefined && config.prefix === undefined);
+    return isOpen ? (/^Bearer (\S+)$/.exec(this.#login.headers.authorization ?? '')?.[1] ?? null) : null;
+  }
+
+  /** Sends the token so from now on, also after a renewal. */
+  carryAs(carriage: Carriage): void {
+    this.#carriage = carriage;
+    this.#login = this.#carried(this.#login);
+  }
+
+  #carried(login: Login): Login {
+    const { authorization = '', ...others } = login.headers;
+    if (this.#carriage === null) return login;
+    const { header, prefix } = this.#carriage;
+    return { ...login, headers: { ...others, [header]: `${prefix}${authorization.replace(/^Bearer /, '')}` } };
   }
 
   #isCalled(text: string): void {
@@ -134,7 +156,7 @@ export class LoggedIn implements Identity {
         (login) => {
           this.#older.push(this.#login.headers);
           if (this.#older.length > OLDER_KEPT) this.#older.shift();
-          this.#login = login;
+          this.#login = this.#carried(login);
           return true;
         },
         () => false,

@@ -172,19 +172,25 @@ function confused(token: string, published: string, write: (pem: string) => stri
   if (family === undefined || bits === undefined) return null;
   const signed = Buffer.from(signature, 'base64url');
   const keys = publicKeysIn(published);
-  const isSigner = (key: KeyObject) => family === 'RS' && createVerify(`RSA-SHA${bits}`).update(`${head}.${body}`).verify(key, signed);
-  const key = keys.find(isSigner) ?? keys[0];
-  return key === undefined
-    ? null
-    : changed(token, (header) => ({ ...header, alg: 'HS256' }), null, hmac(write(key.export({ type: 'spki', format: 'pem' }).toString())));
+  const isSigner = ({ key }: PublishedKey) =>
+    family === 'RS' && createVerify(`RSA-SHA${bits}`).update(`${head}.${body}`).verify(key, signed);
+  const found = keys.find(isSigner) ?? keys[0];
+  return found === undefined ? null : changed(token, (header) => ({ ...header, alg: 'HS256' }), null, hmac(write(found.pem)));
+}
+
+interface PublishedKey {
+  readonly key: KeyObject;
+  /** As the server writes it, where it publishes a text (PKCS 1 or SPKI): that text is what it would take for a secret. */
+  readonly pem: string;
 }
 
 /** Public keys in a JWK set, a JWK, or PEM anywhere in a text. */
-function publicKeysIn(text: string): readonly KeyObject[] {
-  const found: KeyObject[] = [];
-  const add = (make: () => KeyObject) => {
+function publicKeysIn(text: string): readonly PublishedKey[] {
+  const found: PublishedKey[] = [];
+  const add = (make: () => KeyObject, published?: string) => {
     try {
-      found.push(make());
+      const key = make();
+      found.push({ key, pem: published ?? key.export({ type: 'spki', format: 'pem' }).toString() });
     } catch {
       // Not a key, though it looked like one.
     }
@@ -192,7 +198,8 @@ function publicKeysIn(text: string): readonly KeyObject[] {
   for (const [pem] of text
     .replaceAll('\\n', '\n')
     .matchAll(/-----BEGIN (?:RSA )?(?:PUBLIC KEY|CERTIFICATE)-----[\s\S]+?-----END [A-Z ]+-----/g))
-    add(() => (pem.includes('CERTIFICATE') ? new X509Certificate(pem).publicKey : createPublicKey(pem)));
+    if (pem.includes('CERTIFICATE')) add(() => new X509Certificate(pem).publicKey);
+    else add(() => createPublicKey(pem), `${pem}\n`);
   const visit = (value: unknown): void => {
     if (value === null || typeof value !== 'object') return;
     if ('kty' in value) add(() => createPublicKey({ key: value as JsonWebKey, format: 'jwk' }));

@@ -107,7 +107,7 @@ async function jsonLogin(context: AuthContext, targetUrl: string, send: Send, te
   const token = text('extract') === '' ? tokenIn(answer)! : extractedFrom(context, answer, text('extract'));
   const asked = text('extract') === '' ? (headerToken(answer)?.name ?? 'authorization') : 'authorization';
   const header = text('header', asked).toLowerCase();
-  const prefix = text('prefix', header === 'authorization' ? 'Bearer ' : '');
+  const prefix = text('prefix', header === 'authorization' ? 'Bearer ' : '').replace(/(?<=\w)$/, ' ');
   return { headers: { [header]: token.startsWith(prefix) ? token : `${prefix}${token}` }, answer: answer.body, refreshToken: null };
 }
 

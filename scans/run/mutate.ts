@@ -256,7 +256,7 @@ function changeBody(request: ScanRequest, pairs: readonly (readonly [string, Val
       changes += changeFields(body, name, typed);
       continue;
     }
-    const targets = Array.isArray(body) ? body : [body];
+    const targets = (Array.isArray(body) ? body : [body]).map(unwrapped);
     for (const target of targets)
       if (target !== null && typeof target === 'object' && !Array.isArray(target)) {
         target[name] = value as Json;
@@ -264,6 +264,14 @@ function changeBody(request: ScanRequest, pairs: readonly (readonly [string, Val
       }
   }
   return changes === 0 ? null : writeBody(request, body);
+}
+
+/** `{"user": {…}}` and JSON:API's `{"data": {"attributes": {…}}}` hold in one member what others send as it is. */
+function unwrapped(body: Json): Json {
+  if (body === null || typeof body !== 'object' || Array.isArray(body)) return body;
+  const [only, ...others] = Object.values(body);
+  const inner = others.length === 0 ? only : 'type' in body ? body.attributes : undefined;
+  return inner !== undefined && inner !== null && typeof inner === 'object' && !Array.isArray(inner) ? unwrapped(inner) : body;
 }
 
 function deleteBody(request: ScanRequest, names: readonly string[]): ScanRequest | null {

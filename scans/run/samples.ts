@@ -1,13 +1,25 @@
 import { randomBytes } from 'node:crypto';
-import type { KnownEndpoint } from './endpoints.js';
+import { type KnownEndpoint, PLAIN_TEXT } from './endpoints.js';
 import { fieldsOf, type Json, parseBody } from './fields.js';
-import { collectionsOf, Harvest, linksIn, nobody, personalLeaves, resourcesOf, type Self, singular, thingOf } from './harvest.js';
+import {
+  collectionsOf,
+  Harvest,
+  linksIn,
+  type Meaning,
+  nobody,
+  personalLeaves,
+  resourcesOf,
+  type Self,
+  singular,
+  thingOf,
+} from './harvest.js';
 import type { LoggedIn } from './identities.js';
 import { askedBy, parametersOf, pathBefore, pathValuesOf } from './paths.js';
 import type { Sample, ScanRequest, ScanResponse } from './types.js';
 import {
   bare,
   ENDS_SESSION,
+  hasForm,
   IS_ID,
   LOGS_IN,
   mayStandFor,
@@ -16,7 +28,7 @@ import {
   PASSWORD,
   PROFILE,
   READS_BY_POST,
-  REGISTERS,
+  registers,
   SAYS_HOW,
   singularId,
 } from './wording.js';
@@ -36,6 +48,8 @@ export interface SampleOptions {
 }
 
 const OTHER_VALUES_TRIED = 2;
+/** A list, alone or wrapped, that holds nothing. */
+const EMPTY_LIST = /^\s*(\{[^{}[\]]*)?\[\s*\][^{}[\]]*\}?\s*$/;
 const FIRST_IDS = ['1', '2'];
 
 /** Who asks: an identity, or nobody. */
@@ -57,6 +71,12 @@ interface Tried {
 }
 
 const isSafe = ({ method }: KnownEndpoint): boolean => method === 'GET' || method === 'HEAD' || method === 'OPTIONS';
+const isRegistration = ({ method, template, body }: KnownEndpoint): boolean =>
+  registers(
+    method,
+    template,
+    fieldsOf(body).map(({ name }) => name),
+  );
 const worked = ({ response }: Tried): boolean => response.status < 300;
 
 /**
@@ -122,19 +142,25 @@ export async function makeSamples(
       return null;
     }
   };
-  /** As `attempt`; where nothing is found, other values that would fit are tried too. */
+  /** As `attempt`; where nothing is found, or only an empty list, other values that would fit are tried too. */
   const persistent = async (endpoint: KnownEndpoint, person: Person): Promise<Tried | null> => {
     const first = await attempt(endpoint, person);
-    if (first === null || (first.response.status !== 404 && first.response.status !== 400)) return first;
+    const isEmpty = first !== null && worked(first) && isSafe(endpoint) && EMPTY_LIST.test(first.response.body);
+    if (first === null || (first.response.status !== 404 && first.response.status !== 400 && !isEmpty)) return first;
+    // A filter of which nothing is known finds nothing: what there is without it gives ids.
+    const query = endpoint.query.filter(({ example }) => example !== PLAIN_TEXT);
+    if (isEmpty && query.length < endpoint.query.length) await attempt({ ...endpoint, query }, person);
     const name = parametersOf(endpoint.template).at(-1) ?? endpoint.query.find((one) => identifies(one.name))?.name;
     if (name === undefined) return first;
     const before = pathBefore(endpoint.template, name) || endpoint.template;
-    const others = [...harvest.candidates(person.name, person.self, name, before).slice(1), endpoint.path[name] ?? ''];
+    const fitting = harvest.candidates(person.name, person.self, name, before).slice(1);
+    const example = endpoint.path[name] ?? '';
+    const others = isEmpty ? [example, ...fitting] : [...fitting, example];
     // Where nothing is known, what the first objects are called almost everywhere.
     const tried = others.filter((one) => one !== '').slice(0, OTHER_VALUES_TRIED);
     for (const value of tried.length > 0 || !isSafe(endpoint) ? tried : FIRST_IDS) {
       const one = await attempt(endpoint, person, { [name]: value });
-      if (one !== null && worked(one)) return one;
+      if (one !== null && worked(one) && !EMPTY_LIST.test(one.response.body)) return one;
     }
     return first;
   };
@@ -172,6 +198,16 @@ export async function makeSamples(
         if (one !== null && worked(one)) break;
       }
   if (options.intrusive) {
+    // Is what was made just now in the lists of all, or of its maker alone?
+    const made = new Set(
+      writes.filter((one) => one.method === 'POST' && (tried.get(one.id) ?? []).some(worked)).map(({ template }) => template),
+    );
+    await inTurn(
+      reads.filter((one) => made.has(one.template)),
+      async (endpoint) => {
+        for (const person of people) await persistent(endpoint, person);
+      },
+    );
     // What was made just now may be what reads and changes were missing.
     for (const endpoint of usable.filter(
       (one) => one.method !== 'DELETE' && isWanted(one) && depthOf(one) > 0 && !(tried.get(one.id) ?? []).some(worked),
@@ -239,23 +275,29 @@ export async function makeSamples(
   function ownValuesOf({ person, request, response, endpoint, made }: Tried): readonly string[] {
     if (person.name === '' || people.length < 2) return [];
     const url = new URL(request.url);
-    const used = new Set([
-      ...pathValuesOf({ request, endpoint }).map(({ value }) => value),
-      ...[...url.searchParams].filter(([name]) => identifies(name)).map(([, value]) => value),
-      ...Object.entries(request.headers).flatMap(([name, value]) => (name in person.headers || !identifies(name) ? [] : [value])),
-      ...fieldsOf(parseBody(request.body))
-        .filter(({ name }) => identifies(singularId(name)))
-        .map((field) => String(field.value)),
-    ]);
+    const used = new Map<string, Meaning>();
+    const uses = (name: string, value: string, before: string) => {
+      if (!used.has(value)) used.set(value, { name: bare(name), resources: resourcesOf(bare(name), before) });
+    };
+    const collection = (name: string) => (IS_ID.test(name) ? endpoint.template : '');
+    for (const { name, value } of pathValuesOf({ request, endpoint })) uses(name, value, pathBefore(endpoint.template, name));
+    for (const [name, value] of url.searchParams) if (identifies(name)) uses(name, value, collection(name));
+    for (const [name, value] of Object.entries(request.headers))
+      if (!(name in person.headers) && identifies(name)) uses(name.replace(/^x-/i, ''), value, collection(name));
+    for (const { name, value } of leavesOf(request.body))
+      if (identifies(singularId(name))) uses(singularId(name), String(value), collection(singularId(name)));
     let isPersonal: boolean | null = null;
-    const found = [...used].filter((value) => {
+    const found = [...used.keys()].filter((value) => {
       if (value === '') return false;
       if (value === made) return true;
-      const ownership = harvest.ownership(person.name, person.self, value);
+      const ownership = harvest.ownership(person.name, person.self, value, used.get(value));
       if (ownership !== 'claimed') return ownership === 'exclusive';
-      if (!isRead(endpoint)) return !LOGS_IN.test(endpoint.template) && !REGISTERS.test(endpoint.template);
+      // What others list too is there for all: to comment on it is no attack, to change it is one.
+      const isShared = harvest.othersList(person.name, person.self, value, used.get(value));
+      if (!isRead(endpoint))
+        return !LOGS_IN.test(endpoint.template) && !isRegistration(endpoint) && !(isShared && endpoint.method === 'POST');
       isPersonal ??=
-        harvest.holdsOwn(person.name, person.self, response.body) ||
+        (!isShared && harvest.holdsOwn(person.name, person.self, endpoint.template, response.body)) ||
         personalLeaves(response.body).some((leaf) => !harvest.othersSaw(person.name, leaf.name, leaf.value));
       return isPersonal;
     });
@@ -266,16 +308,18 @@ export async function makeSamples(
   }
 
   function setsLogin({ endpoint, person, request }: Tried): boolean {
-    if (isSafe(endpoint) || LOGS_IN.test(endpoint.template) || REGISTERS.test(endpoint.template)) return false;
+    if (isSafe(endpoint) || LOGS_IN.test(endpoint.template) || isRegistration(endpoint)) return false;
     const login = identities.find(({ name }) => name === person.name)?.loginRequest ?? null;
     const used = new Set(
-      [person.password, ...fieldsOf(parseBody(login?.body ?? '')).map(({ value }) => String(value))].filter((value) => value !== ''),
+      [person.password, ...leavesOf(login?.body ?? '').map(({ value }) => String(value))].filter((value) => value !== ''),
     );
-    return fieldsOf(parseBody(request.body)).some(({ name, value }) => PASSWORD.test(name) || used.has(String(value)));
+    return leavesOf(request.body).some(({ name, value }) => PASSWORD.test(name) || used.has(String(value)));
   }
 
-  function valueFor(person: Person, name: string, before: string): string | null {
-    return harvest.candidates(person.name, person.self, bare(name), before)[0] ?? null;
+  /** Of what fits, rather what looks like the example. */
+  function valueFor(person: Person, name: string, before: string, example = ''): string | null {
+    const all = harvest.candidates(person.name, person.self, bare(name), before);
+    return all.find((one) => hasForm(one, example)) ?? all[0] ?? null;
   }
 
   function requestOf(endpoint: KnownEndpoint, targetUrl: string, person: Person, fixed: { readonly [name: string]: string }): ScanRequest {
@@ -287,18 +331,20 @@ export async function makeSamples(
     const chain = child === null ? [] : harvest.under(person.name, child);
     const above = (name: string) => (chain.length === names.length - 1 && name !== last ? chain[names.indexOf(name)] : undefined);
     const path = template.replace(/\{([^}]+)\}/g, (_, name: string) =>
-      encodeURIComponent(fixed[name] ?? above(name) ?? valueFor(person, name, pathBefore(template, name)) ?? endpoint.path[name] ?? '1'),
+      encodeURIComponent(
+        fixed[name] ?? above(name) ?? valueFor(person, name, pathBefore(template, name), endpoint.path[name]) ?? endpoint.path[name] ?? '1',
+      ),
     );
     const url = new URL(`${targetUrl.replace(/\/$/, '')}${path}`);
     const collection = (name: string) => (IS_ID.test(name) ? template : '');
     const known = (name: string, example: string) => {
-      const value = identifies(name) ? valueFor(person, name, collection(name)) : null;
+      const value = identifies(name) ? valueFor(person, name, collection(name), example) : null;
       return value === null || !mayStandFor(value, example) ? example : value;
     };
     for (const { name, example } of endpoint.query) url.searchParams.set(name, fixed[name] ?? known(name, example));
     const extra = Object.fromEntries((endpoint.headers ?? []).map(({ name, example }) => [name, known(name.replace(/^x-/i, ''), example)]));
     // `GET /session` and `GET /auth` tell who is signed in; what is sent to them logs in.
-    const login = !isSafe(endpoint) && (LOGS_IN.test(template) || REGISTERS.test(template)) ? null : undefined;
+    const login = !isSafe(endpoint) && (LOGS_IN.test(template) || isRegistration(endpoint)) ? null : undefined;
     const asLogin = login === null ? loginOf(endpoint) : null;
     const hasBody = endpoint.body !== null && endpoint.method !== 'GET' && endpoint.method !== 'HEAD';
     const contentType = asLogin?.contentType ?? endpoint.contentType;
@@ -341,7 +387,7 @@ export async function makeSamples(
   function filledBody(endpoint: KnownEndpoint, person: Person): Json {
     const { body, template } = endpoint;
     const collection = (name: string) => (IS_ID.test(name) ? template : '');
-    const isNew = REGISTERS.test(template);
+    const isNew = isRegistration(endpoint);
     const fresh = `weir${randomBytes(4).toString('hex')}`;
     const fill = (value: Json, name: string): Json => {
       if (Array.isArray(value)) return value.map((item) => fill(item, singularId(name)));
@@ -358,7 +404,7 @@ export async function makeSamples(
       if (typeof value === 'boolean' || typeof value === 'object' || !identifies(name)) return value;
       // A new object must not take the name of one that exists.
       if (pathNames.has(name) && !NAMES_OBJECT.test(name) && depthOf(endpoint) === 0) return `${String(value)}-${fresh}`;
-      const own = valueFor(person, name, collection(name));
+      const own = valueFor(person, name, collection(name), String(value));
       if (own === null || !mayStandFor(own, String(value))) return value;
       return typeof value === 'number' && Number.isFinite(Number(own)) ? Number(own) : own;
     };
@@ -395,6 +441,8 @@ export async function makeSamples(
     return done === null ? null : { ...done, request: requestOf(endpoint, options.targetUrl, person, { [name]: ids[1]! }), made: ids[1]! };
   }
 }
+
+const leavesOf = (body: string) => fieldsOf(parseBody(body)).filter(({ value }) => value === null || typeof value !== 'object');
 
 /** A number and a text at once, that nothing has. */
 export const NO_SUCH_ID = '99999999';

@@ -2,6 +2,7 @@ import { newId } from '../../exchange/index.js';
 import { ScanError } from '../errors.js';
 import type { TestDefinition } from '../language/types.js';
 import { type CallbackOptions, listenForCallbacks } from './callback.js';
+import { agreeOnCarriage } from './carriage.js';
 import { deadline } from './deadline.js';
 import type { KnownEndpoint } from './endpoints.js';
 import { type ClientCertificate, guardFor } from './guard.js';
@@ -108,6 +109,7 @@ export async function performScan(options: ScanRequestOptions): Promise<ScanOutc
       });
     const identities: LoggedIn[] = [];
     for (const context of options.authContexts) identities.push(await logIn(context, targetUrl, (request) => wire.send(request)));
+    await agreeOnCarriage(identities, options.endpoints, targetUrl, (request) => wire.send(request));
     const signedIn = new SignedIn(identities, (request) => wire.send(request), Date.now);
     const send = (request: ScanRequest) => signedIn.send(request);
     const samples = await makeSamples(options.endpoints, identities, send, {

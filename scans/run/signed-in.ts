@@ -47,7 +47,9 @@ export class SignedIn {
           this.#proofs.set(identity.name, mine);
           break;
         }
-        if (answer !== null && isRefusal(answer)) refusals++;
+        // A 403 that says what it says to nobody: the credentials made no difference.
+        const isSame = answer?.status === 403 && anonymous.status === 403 && answer.body === anonymous.body;
+        if (answer !== null && (isRefusal(answer) || isSame)) refusals++;
       }
       if (refusals > 0 && !this.#proofs.has(identity.name))
         throw new ScanError(

@@ -7,6 +7,16 @@ export const LOGS_IN = /(log-?in|sign-?in|authenticate|sessions?|token|auth)\/?$
 
 export const REGISTERS = /(register|sign-?up|registration|create-?(user|account))\/?$/i;
 
+/** Where a POST with a name and a password makes an account. */
+export const MAKES_USER = /(^|\/)(users?|accounts?|members?|customers?|patients?|people|persons?|profiles?)\/?$/i;
+
+const LOGIN_NAME = /^(user_?name|user|e?mail|e?mail_?address|login|handle|nick_?name|phone|mobile(_?number)?)$/i;
+
+/** Does this request make an account, by the name of its path or by what it sends? */
+export const registers = (method: string, template: string, names: readonly string[]): boolean =>
+  REGISTERS.test(template) ||
+  (method === 'POST' && MAKES_USER.test(template) && names.some((one) => PASSWORD.test(one)) && names.some((one) => LOGIN_NAME.test(one)));
+
 /** The last word of the path: `order.list`, `getOrder`, `search`. */
 export const READS_BY_POST =
   /(^|[/._-])(list|search|find|query|get|fetch|read|filter|lookup|show|view|all|details?)\/?$|\/(get|list|find|search|fetch|read|show|view)[-_]?[A-Za-z]*\/?$/;
@@ -28,9 +38,13 @@ export const singularId = (name: string): string => name.replace(/(?<=^|[-_a-z])
 /** `filter[owner]` and `filter.owner` are of an owner. */
 export const bare = (name: string): string => /\[([^\]]+)\]$/.exec(name)?.[1] ?? name.replace(/^.*\./, '');
 
-/** A word such as "asc" does not stand where a number is meant. */
+/** Forms that nothing else has: what such a value stands for is not meant by a value of another form. */
+const FORMS = [/^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/i, /^(?=.*\d)(?=.*[a-f])[0-9a-f]{12,}$/i, /^[^@\s]+@[^@\s]+$/];
+export const hasForm = (value: string, example: string): boolean => FORMS.every((form) => !form.test(example) || form.test(value));
+
+/** A word such as "asc" does not stand where a number is meant, nor a number where an example has a form of its own. */
 export const mayStandFor = (value: string, example: string): boolean =>
-  !(/^\d+$/.test(value) && /^[a-z][a-z_-]+$/i.test(example) && example !== 'weir');
+  !(/^\d+$/.test(value) && (/^[a-z][a-z_-]+$/i.test(example) ? example !== 'weir' : !hasForm(value, example)));
 
 /** Ids, and what names a user. */
 export const NAMES_OBJECT =
