@@ -311,10 +311,12 @@ export class Harvest {
     const holds = (value: unknown, resource: string): boolean => {
       if (Array.isArray(value)) return value.some((item) => holds(item, resource));
       if (value === null || typeof value !== 'object') return false;
+      const { type } = value as { readonly type?: unknown };
+      const resources = [resource, ...(typeof type === 'string' ? [type] : [])].map(singular);
       return Object.entries(value).some(([name, item]) =>
         item !== null && typeof item === 'object'
           ? holds(item, WRAPS.test(name) ? resource : name)
-          : ID.test(name) && this.ownership(identity, self, String(item), { name, resources: [singular(resource)] }) === 'exclusive',
+          : ID.test(name) && this.ownership(identity, self, String(item), { name, resources }) === 'exclusive',
       );
     };
     return holds(parseBody(body), collectionsOf(path)[0] ?? '');
@@ -396,7 +398,7 @@ function selfFor(self: Self, name: string, resources: readonly string[]): readon
 }
 
 const PERSONAL =
-  /(e?mail|phone|mobile|address|street|ssn|birth|dob|card|iban|bank|balance|salary|credit|token|secret|password|latitude|longitude|location|diagnos|medical|blood|health|note|private|passport|licen[cs]e|tax|income|invoice|payment|total|amount|price|order|quantity|vin|pin|pass|reminder|hint|answer|question|wallet|memo|journal|grade|message|content|description|status|name)/i;
+  /(e?mail|phone|mobile|address|street|ssn|birth|dob|card|iban|bank|balance|salary|credit|token|secret|password|latitude|longitude|location|diagnos|medical|blood|health|note|private|passport|licen[cs]e|tax|income|invoice|payment|total|amount|price|order|quantity|vin|pin|pass|reminder|hint|answer|question|wallet|memo|journal|grade|coupon|voucher|ticket|seat|booking|appointment|prescription|symptom|plate|mileage|subject|document|attachment|contract|message|content|description|status|name)/i;
 const PUBLIC = /^(user_?name|nick_?name|display_?name|name|title|description|status|content|avatar|bio)$/i;
 
 /** Leaves of an answer that speak of a person, or of what is a person's. */
