@@ -213,10 +213,12 @@ const WORLDS: { readonly [name: string]: World } = {
   },
 };
 
+const library = readLibrary();
+
 async function findings(t: Test, { start, endpoints, people }: World, secure: boolean) {
   const application = await start({ secure });
   t.teardown(() => application.close());
-  const tests = (await readLibrary()).flatMap(({ definition }) => (definition === null ? [] : [definition]));
+  const tests = (await library).flatMap(({ definition }) => (definition === null ? [] : [definition]));
   const outcome = await performScan({
     targetUrl: application.url,
     service: 'world',

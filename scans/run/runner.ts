@@ -49,9 +49,11 @@ export async function runTests(options: RunOptions): Promise<void> {
   const worker = async (queue: Iterable<Work>) => {
     for (const { test, candidates, key } of queue) {
       let last: TestResult | null = null;
+      const asked = new Map<string, ScanResponse>();
       for (const sample of candidates) {
         if (signal.aborted) return;
-        last = { ...kept(await drive(test, await options.fresh(sample), context, options)), test, sample };
+        const send = askingOnce(options.send, asked);
+        last = { ...kept(await drive(test, await options.fresh(sample), context, { ...options, send })), test, sample };
         if (last.verdict === 'vulnerable') break;
       }
       if (signal.aborted || last === null) return;
@@ -66,6 +68,22 @@ export async function runTests(options: RunOptions): Promise<void> {
   // What is decided by time must not wait behind others.
   await worker(work({ ...options, tests: options.tests.filter((test) => test.slow && !isAlone(test)) }, context));
 }
+
+/** What a test that runs once read for one sample (`/.env`, say) is not asked for again for the next. `asked` is of the samples before. */
+function askingOnce(send: RunOptions['send'], asked: Map<string, ScanResponse>): RunOptions['send'] {
+  const before = new Map(asked);
+  return async (request) => {
+    if (request.method !== 'GET' || request.body !== '') return send(request);
+    const key = JSON.stringify(request);
+    const known = before.get(key);
+    if (known !== undefined) return known;
+    const response = await send(request);
+    if (response.body.length <= REMEMBERED_CHARACTERS) asked.set(key, response);
+    return response;
+  };
+}
+
+const REMEMBERED_CHARACTERS = 20_000;
 
 /** Results live as long as the scan: of what a proof holds, as much as reports show. */
 function kept(verdict: Verdict): Verdict {
