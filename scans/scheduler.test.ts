@@ -34,7 +34,9 @@ async function shop(t: Test, delayMs = 0) {
               ? [403, { error: 'not yours' }]
               : [200, { id: Number(id), owner: orders[id], address: 'a street' }]
             : [404, { error: 'not found' }];
-    setTimeout(() => response.writeHead(status as number, { 'content-type': 'application/json' }).end(JSON.stringify(body)), delayMs);
+    const answer = () => response.writeHead(status as number, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+    // One that is never waited for must not keep the process.
+    setTimeout(answer, delayMs).unref();
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   t.teardown(() => {
@@ -139,23 +141,27 @@ t.test('stop, pause and resume', async (t) => {
   const one = await scanner('a');
   const start = () => store.scans.startRun({ scanId: id, service: 'shop', trigger: 'person', startedMs: Date.now() });
   const run = await start();
+  const results = async () => (await store.scans.results(run.id, {}, { limit: 500 })).items;
+  const moreThan = async (count: number) => {
+    for (let turn = 0; turn < 100 && (await results()).length <= count; turn++) await sleep(25);
+  };
   await until(store, run.id, 'running', one);
-  await sleep(600);
+  await moreThan(0);
   await store.scans.saveRun(run.id, { state: 'paused' });
   await sleep(900);
-  const paused = (await store.scans.results(run.id, {}, { limit: 500 })).items.length;
+  const paused = (await results()).length;
   await sleep(300);
-  t.equal((await store.scans.results(run.id, {}, { limit: 500 })).items.length, paused, 'nothing is tested while paused');
+  t.equal((await results()).length, paused, 'nothing is tested while paused');
   t.equal((await store.scans.run(run.id))!.state, 'paused');
   await store.scans.saveRun(run.id, { state: 'queued' });
   await until(store, run.id, 'running', one);
-  await sleep(700);
+  await moreThan(paused);
   await store.scans.saveRun(run.id, { stopRequested: true });
   const atMs = Date.now();
   await until(store, run.id, 'stopped', one);
   t.ok(Date.now() - atMs < 2_000, 'stopped within two seconds');
-  const { items } = await store.scans.results(run.id, {}, { limit: 500 });
-  t.ok(items.length >= paused);
+  const items = await results();
+  t.ok(items.length > paused, 'it went on');
   t.equal(new Set(items.map((result) => `${result.testId} ${result.endpointId}`)).size, items.length, 'nothing is tested twice');
 });
 
@@ -201,16 +207,16 @@ t.test(
 t.test('when the process that holds the lease is killed, another goes on where its run was', async (t) => {
   const { url } = await shop(t, 5);
   const { store, scanner, scan, sqlite } = await world(t, url);
-  const { id } = await scan({ categories: [], requestsPerSecond: 60, concurrency: 1 });
+  const { id } = await scan({ requestsPerSecond: 20, concurrency: 1 });
   const run = await store.scans.startRun({ scanId: id, service: 'shop', trigger: 'person', startedMs: Date.now() });
   const holder = spawn(process.execPath, ['--import', 'tsx', fileURLToPath(new URL('./testing/holder.ts', import.meta.url)), sqlite, url], {
     stdio: 'inherit',
   });
   t.teardown(() => holder.kill('SIGKILL'));
   const resultsNow = async () => (await store.scans.results(run.id, {}, { limit: 500 })).items;
-  for (let turn = 0; turn < 400 && (await resultsNow()).length < 5; turn++) await sleep(50);
+  for (let turn = 0; turn < 400 && (await resultsNow()).length < 3; turn++) await sleep(50);
   const before = await resultsNow();
-  t.ok(before.length >= 5, 'it has begun');
+  t.ok(before.length >= 3, 'it has begun');
   t.equal((await store.scans.run(run.id))!.state, 'running');
   holder.kill('SIGKILL');
   const next = await scanner('next', 1_000);
