@@ -11,6 +11,7 @@ import { DESK_DOCUMENT, DESK_PEOPLE, startDesk } from './testing/desk.js';
 import { DINER_DOCUMENT, DINER_PEOPLE, startDiner } from './testing/diner.js';
 import { GARAGE_DOCUMENT, startGarage } from './testing/garage.js';
 import { LEDGER_HAR, LEDGER_PEOPLE, startLedger } from './testing/ledger.js';
+import { PRESS_DOCUMENT, PRESS_PEOPLE, startPress } from './testing/press.js';
 import type { Application } from './testing/server.js';
 
 /** Test ids that may find it, and the endpoint where; no endpoint: anywhere. */
@@ -183,6 +184,28 @@ const WORLDS: { readonly [name: string]: World } = {
       ['any address is fetched', /^ssrf-body$/, 'PUT /rpc/avatar'],
       ['passwords can be tried', /^auth-guess-passwords$/, 'POST /rpc/login'],
       ['errors with traces', /^error-stack-/],
+    ],
+  },
+  press: {
+    start: startPress,
+    endpoints: described(PRESS_DOCUMENT),
+    people: PRESS_PEOPLE,
+    flaws: [
+      ["another's note", /^bola-read-object$/, 'GET /api/notes/{noteId}'],
+      ["another's article is changed", /^bola-change-object$/, 'PUT /api/articles/{slug}'],
+      ["another's phrase, by the name", /^bola-read-object$/, 'GET /api/passphrases/{username}'],
+      ["another's cart, one of many things with the same number", /^bola-read-object$/, 'GET /api/carts/{id}'],
+      ["another's cart is bought", /^bola-act-on-object$/, 'POST /api/carts/{id}/checkout'],
+      ['in the name of another', /^bola-owner-in-body$/, 'POST /api/feedback'],
+      ['an administrator by a wrapped profile', /^mass-assignment-(admin|flags)$/, 'PUT /api/user'],
+      ['an administrator by registration', /^mass-assignment-register$/, 'POST /api/users'],
+      ['points by registration', /^mass-assignment-register-numbers$/, 'POST /api/users'],
+      ['a password without the present one, by an address', /^auth-password-change-present-unchecked-query$/, 'GET /api/user/password'],
+      ['an operator for a name', /^nosql-operator-body$/, 'POST /api/notes/search'],
+      ['a command behind an allowed one', /^command-body$/, 'POST /api/uptime'],
+      ['any address is fetched', /^ssrf-body$/, 'PUT /api/user'],
+      ['redirects to what contains a good address', /^open-redirect-lookalike$/, 'GET /api/go'],
+      ['a folder that lists its files', /^files-listing$/],
     ],
   },
   ledger: {

@@ -1,5 +1,6 @@
 import t from 'tap';
 import { Harvest, linksIn, nobody, type Self, thingOf } from './harvest.js';
+import { mayStandFor, registers } from './wording.js';
 
 const self = (ids: readonly string[], names: readonly string[] = [], emails: readonly string[] = []): Self => ({
   ids: new Set(ids),
@@ -53,6 +54,52 @@ t.test('whose a value is', (t) => {
     ['never seen', seen([]), '77', null],
   ];
   for (const [what, harvest, value, expected] of table) t.equal(harvest.ownership('alice', alice, value), expected, what);
+  t.end();
+});
+
+t.test('a short number is judged by what it is a number of', (t) => {
+  const harvest = seen([
+    ['/products', [{ id: 1 }, { id: 3 }], [{ id: 1 }, { id: 3 }]],
+    ['/carts', [{ id: 3, userId: 1, lines: [{ id: 7, productId: 3 }] }], [{ id: 4, userId: 2, lines: [] }]],
+    ['/articles', [{ slug: 'a-1', author: { username: 'alice' } }], [{ slug: 'a-1', author: { username: 'alice' } }]],
+  ]);
+  const table: [what: string, name: string, resource: string, value: string, expected: string | null][] = [
+    ['a product for all', 'id', 'product', '3', null],
+    ['her cart', 'id', 'cart', '3', 'exclusive'],
+    ['her line', 'lineId', 'line', '7', 'exclusive'],
+    ['his cart', 'id', 'cart', '4', null],
+    ['a product with the number of her cart', 'productId', 'product', '3', null],
+    ['a product with her own number', 'id', 'product', '1', null],
+    ['herself', 'userId', 'user', '1', 'claimed'],
+    ['of a thing that no answer spoke of: any number will do', 'id', 'parcel', '7', 'exclusive'],
+  ];
+  for (const [what, name, resource, value, expected] of table)
+    t.equal(harvest.ownership('alice', alice, value, { name, resources: [resource] }), expected, what);
+  t.ok(harvest.othersList('alice', alice, '3', { name: 'id', resources: ['product'] }));
+  t.notOk(harvest.othersList('alice', alice, '3', { name: 'id', resources: ['cart'] }));
+  t.end();
+});
+
+t.test('what names and examples say', (t) => {
+  const makes: [method: string, path: string, names: string[], expected: boolean][] = [
+    ['POST', '/api/Users', ['email', 'password'], true],
+    ['POST', '/vapi/user', ['username', 'password', 'name'], true],
+    ['POST', '/register', [], true],
+    ['POST', '/users', ['name'], false],
+    ['PUT', '/users', ['email', 'password'], false],
+    ['POST', '/users/login', ['email', 'password'], false],
+  ];
+  for (const [method, path, names, expected] of makes) t.equal(registers(method, path, names), expected, `${method} ${path}`);
+  const stands: [value: string, example: string, expected: boolean][] = [
+    ['6', '3f2c9a7be01d44a9c', false],
+    ['6', '7c9e6679-7425-40de-944b-e07fc1f90ae7', false],
+    ['6', 'a@x.test', false],
+    ['6', '12', true],
+    ['6', 'weir', true],
+    ['6', 'asc', false],
+    ['4b1d9a7be01d44a9d', '3f2c9a7be01d44a9c', true],
+  ];
+  for (const [value, example, expected] of stands) t.equal(mayStandFor(value, example), expected, `${value} for ${example}`);
   t.end();
 });
 

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
 import t, { type Test } from 'tap';
 import { readLibrary } from '../library.js';
+import { agreeOnCarriage } from './carriage.js';
 import { guardFor } from './guard.js';
 import type { AuthContext } from './identities.js';
 import { logIn } from './logins.js';
@@ -95,6 +96,7 @@ t.test('each kind of login gives its headers', async (t) => {
       { path: '/token-login', body: {}, extract: '$.data.accessToken', prefix: 'Token ' },
       { authorization: 'Token tok-1' },
     ],
+    ['a prefix that is a word', 'login', { path: '/token-login', body: {}, prefix: 'JWT' }, { authorization: 'JWT tok-1' }],
     ['from a header', 'login', { path: '/header-login', body: {}, extract: 'header:X-Token' }, { authorization: 'Bearer h1' }],
     [
       'cookies of a login',
@@ -288,5 +290,46 @@ t.test('identities with client certificates: the target knows them by these, and
       .filter(({ verdict }) => verdict === 'vulnerable')
       .map(({ test, sample }) => `${test.id} ${sample.template}`);
     t.strictSame(found, isSecure ? [] : ['bola-read-object /orders/{id}'], isSecure ? 'each sees its own' : 'one opens the other’s');
+  }
+});
+
+t.test('how a target takes tokens is found where nobody said it', async (t) => {
+  const table: [what: string, wanted: [header: string, value: string], config: object, given: object][] = [
+    ['Bearer', ['authorization', 'Bearer tok-1'], {}, { authorization: 'Bearer tok-1' }],
+    ['another word', ['authorization', 'Token tok-1'], {}, { authorization: 'Token tok-1' }],
+    ['a header of its own', ['x-access-token', 'tok-1'], {}, { 'x-access-token': 'tok-1' }],
+    ['a cookie', ['cookie', 'jwt=tok-1'], {}, { cookie: 'jwt=tok-1' }],
+    ['what the document names', ['x-press', 'tok-1'], {}, { 'x-press': 'tok-1' }],
+    ['said by the context: it stays', ['x-press', 'tok-1'], { prefix: 'Odd' }, { authorization: 'Odd tok-1' }],
+    ['nothing is let in: it stays', ['x-nobody-knows', '?'], {}, { authorization: 'Bearer tok-1' }],
+  ];
+  const carriage = { header: 'x-press', prefix: '' };
+  const endpoint = { id: 'e', method: 'GET', template: '/me', query: [], path: {}, body: null, contentType: '', carriage };
+  for (const [what, [header, value], config, given] of table) {
+    const { url, send } = await target(t, (request) =>
+      request.url === '/login' ? { body: { token: 'tok-1' } } : { status: request.headers[header] === value ? 200 : 403 },
+    );
+    const alice = await logIn(context('login', { path: '/login', ...config }), url, send);
+    await agreeOnCarriage([alice], [endpoint], url, send);
+    t.strictSame(alice.headers, given, what);
+    t.ok(await alice.renew(Date.now()));
+    t.strictSame(alice.headers, given, `${what}, after a renewal`);
+  }
+});
+
+t.test('credentials that make no difference end a scan before its tests, also where nobody is told so with 401', async (t) => {
+  for (const [what, status, mine, expected] of [
+    ['the same 403 as nobody gets', 403, 'sign in', 'SCAN_AUTH_FAILED'],
+    ['a 403 of its own: known, but not allowed', 403, 'not for you', null],
+    ['a 401', 401, 'who?', 'SCAN_AUTH_FAILED'],
+  ] as const) {
+    const { url, send } = await target(t, ({ headers }) => ({ status, body: headers.authorization === undefined ? 'sign in' : mine }));
+    const alice = await logIn(context('header', { value: 'Bearer x' }), url, send);
+    const request = { method: 'GET', url: `${url}/orders`, headers: alice.headers, body: '', followRedirects: false };
+    const response = { status, headers: {}, body: '', durationMs: 1 };
+    const sample = { request, response, endpointId: 'e', service: 's', template: '/orders', identity: 'alice', ownValues: [] };
+    const proven = new SignedIn([alice], send, Date.now).prove([{ ...sample, pathValues: [], isSecured: null, setsLogin: false }]);
+    if (expected === null) await t.resolves(proven, what);
+    else await t.rejects(proven, { code: expected }, what);
   }
 });

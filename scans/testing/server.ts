@@ -44,12 +44,14 @@ export interface Serving {
   readonly routes: Routes;
   /** What an error that nobody expected looks like to the client. */
   readonly broken: (error: Error, ask: Ask) => Answer;
+  /** What an address that no route has is answered. */
+  readonly missing?: (ask: Ask) => Answer;
   /** Headers of every answer. */
   readonly always: (ask: Ask) => { readonly [name: string]: string };
 }
 
 /** Serves routes such as `GET /users/:` (`:` is one segment) on a free port of loopback. */
-export async function serve({ routes, broken, always }: Serving): Promise<Application> {
+export async function serve({ routes, broken, missing, always }: Serving): Promise<Application> {
   const table = routes.map(([route, handler]) => {
     const [method, path] = route.split(' ');
     return { method, pattern: new RegExp(`^${path!.replaceAll('/:', '/([^/]+)')}/?$`), handler };
@@ -66,7 +68,8 @@ export async function serve({ routes, broken, always }: Serving): Promise<Applic
       try {
         const fitting = table.filter(({ pattern }) => pattern.test(url.pathname));
         const found = fitting.find(({ method }) => method === request.method);
-        if (found === undefined) answer = { status: fitting.length > 0 ? 405 : 404, body: { error: 'not found' } };
+        if (found === undefined && missing !== undefined && fitting.length === 0) answer = missing(ask);
+        else if (found === undefined) answer = { status: fitting.length > 0 ? 405 : 404, body: { error: 'not found' } };
         else {
           const at = (found.pattern.exec(url.pathname) ?? []).slice(1).map(decodeURIComponent);
           ask = { ...ask, at, body: bodyOf(text, request.headers['content-type'] ?? '') };
