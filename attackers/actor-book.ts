@@ -25,6 +25,8 @@ export interface ActorBookOptions {
   readonly isSimulated?: boolean;
   /** Is this actor blocked now? Asked when a view is made. */
   readonly isBlocked?: (actor: ActorRef, nowMs: number) => boolean;
+  /** Is this actor on the allowlist? Then no threshold says anything about it. */
+  readonly isAllowed?: (actor: ActorRef) => boolean;
 }
 
 /** An actor as people see it. */
@@ -214,7 +216,8 @@ export class ActorBook {
 
   private judge(ref: ActorRef, actor: ActorRecord, nowMs: number): Verdict {
     const { score, reasons } = scoreActor(actor.findings, nowMs);
-    const isOver = this.threshold !== null && score >= this.threshold && actor.decision !== 'allowed';
+    const isOver =
+      this.threshold !== null && score >= this.threshold && actor.decision !== 'allowed' && this.options.isAllowed?.(ref) !== true;
     const isNew = isOver && !actor.isOver;
     actor.isOver = isOver;
     const reason = `score ${score}: ${reasons

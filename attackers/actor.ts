@@ -23,7 +23,7 @@ export interface KeptFinding extends ScoredFinding {
 /** A line of the timeline. */
 export interface Moment {
   readonly atMs: number;
-  readonly what: 'first-seen' | 'endpoint' | 'finding' | 'data' | 'companion' | 'state' | 'block' | 'would-block';
+  readonly what: 'first-seen' | 'endpoint' | 'finding' | 'data' | 'status' | 'companion' | 'state' | 'block' | 'would-block';
   readonly text: string;
   readonly findingId?: string;
 }
@@ -111,8 +111,15 @@ export function addObservation(actor: ActorRecord, { exchange, endpoint, dataHit
   if (action !== 'passed' && action !== 'redacted' && action !== 'failed') actor.blockedRequests++;
   const status = exchange.response?.status;
   const statusClass = status === undefined ? 'none' : STATUS_CLASSES[Math.floor(status / 100)];
-  actor.statuses[statusClass] = (actor.statuses[statusClass] ?? 0) + 1;
+  const alike = (actor.statuses[statusClass] ?? 0) + 1;
+  actor.statuses[statusClass] = alike;
   addEndpoint(actor, endpoint, atMs);
+  if (status !== undefined && status >= 400 && isRound(alike - 1, alike)) {
+    const where = `${endpoint.method} ${endpoint.template}`;
+    const text =
+      alike === 1 ? `First answer ${statusClass}: ${status} from ${where}` : `${alike.toLocaleString('en')} answers ${statusClass} by now`;
+    addMoment(actor, { atMs, what: 'status', text });
+  }
   if (companion !== null) addCompanion(actor, companion, atMs);
   if (status === undefined || status >= 300) return;
   for (const hit of dataHits) {
@@ -122,11 +129,21 @@ export function addObservation(actor: ActorRecord, { exchange, endpoint, dataHit
         actor.beyond.data = (actor.beyond.data ?? 0) + hit.count;
         continue;
       }
-      addMoment(actor, { atMs, what: 'data', text: `First got ${hit.type} from ${endpoint.method} ${endpoint.template}` });
+      const text = `First got ${hit.type} from ${endpoint.method} ${endpoint.template}: ${hit.count === 1 ? '1 value' : `${hit.count} values`}`;
+      addMoment(actor, { atMs, what: 'data', text });
+      actor.data[hit.type] = 0;
     }
-    actor.data[hit.type] = (actor.data[hit.type] ?? 0) + hit.count;
+    const before = actor.data[hit.type];
+    actor.data[hit.type] = before + hit.count;
     actor.records += hit.count;
+    if (before > 0 && isRound(before, before + hit.count))
+      addMoment(actor, { atMs, what: 'data', text: `Has got ${(before + hit.count).toLocaleString('en')} values of ${hit.type} by now` });
   }
+}
+
+/** The first one, and each tenfold: a line of a timeline for what goes on and on. */
+function isRound(before: number, after: number): boolean {
+  return before === 0 || (after >= 10 && Math.floor(Math.log10(after)) > Math.floor(Math.log10(before)));
 }
 
 export function addFinding(actor: ActorRecord, finding: Finding): void {

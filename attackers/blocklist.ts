@@ -143,6 +143,11 @@ export class Blocklist {
     return found !== null && found.action !== 'throttle';
   }
 
+  /** Does the allowlist let this actor through whatever blocks it? */
+  isAllowed({ kind, value }: Pick<ActorRef, 'kind' | 'value'>): boolean {
+    return (kind === 'principal' ? this.table.allowedBy('', value) : this.table.allowedBy(value.split('/')[0], null)) !== null;
+  }
+
   get(id: string): Block | null {
     for (const { value } of this.blocks.entries()) if (value.id === id) return value;
     return null;

@@ -145,7 +145,8 @@ t.test('actors: what they did, who they were seen with; a principal’s deeds st
       { what: 'endpoint' },
       { what: 'companion', text: 'First came from 203.0.113.7' },
       { what: 'endpoint' },
-      { what: 'data' },
+      { what: 'data', text: 'First got us-ssn from GET /profile: 3 values' },
+      { what: 'status', text: 'First answer 4xx: 404 from GET /orders/{id}' },
       { what: 'finding', findingId: 'f8' },
     ],
   });
@@ -166,7 +167,21 @@ t.test('actors: what they did, who they were seen with; a principal’s deeds st
     'by score, then last seen',
   );
   book.decide(annRef, 'watched', 'root', NOW + 20);
-  t.match(book.view(annRef, NOW), { state: 'watched', moments: { 6: { what: 'state', text: 'watched, set by root' } } });
+  t.match(book.view(annRef, NOW), { state: 'watched', moments: { 7: { what: 'state', text: 'watched, set by root' } } });
+  for (let n = 0; n < 12; n++)
+    book.observe(observation(40 + n, { principal: { ...ann, key: 'p-eve' }, ssn: 10, status: n < 11 ? 200 : 500 }));
+  t.match(
+    book.view({ kind: 'principal', value: 'p-eve' }, NOW)?.moments.map(({ text }) => text),
+    [
+      'First seen',
+      'First used GET /orders/{id}',
+      'First came from 203.0.113.7',
+      'First got us-ssn from GET /orders/{id}: 10 values',
+      'Has got 100 values of us-ssn by now',
+      'First answer 5xx: 500 from GET /orders/{id}',
+    ],
+    'what goes on is told each time it has grown tenfold',
+  );
   book.note(address, 'blocked for 4 h by root', NOW + 30);
   t.match(book.view(address, NOW)?.moments.at(-1), { what: 'block' });
 });
@@ -187,6 +202,8 @@ t.test('actors: automatic block, simulated first, once each time the score passe
   const allowed = new ActorBook({ autoBlockFrom: 10, isSimulated: false });
   allowed.decide(address, 'allowed', 'root', NOW);
   t.strictSame(acts(allowed, 3), ['none', 'none', 'none'], 'an allowed actor never');
+  const listed = new ActorBook({ autoBlockFrom: 10, isAllowed: ({ value }) => value === address.value });
+  t.strictSame(acts(listed, 3), ['none', 'none', 'none'], 'nor one on the allowlist, not even in words');
   const api = new ActorBook({ autoBlockFrom: 1, isSimulated: false });
   t.equal(api.report(finding(1, address, 'data.exposed', 'critical')), null);
   t.equal(api.report(finding(1, null)), null);

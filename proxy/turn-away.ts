@@ -42,7 +42,8 @@ export function turnAway(core: GatewayCore, repeated: Repeated): boolean {
   const page = pageOf(repeated);
   const closes = req.httpVersionMajor < 2 && (core.draining || head.chunked || head.contentLength > 0);
   res.writeHead(page.status, closes ? [...page.headers, 'connection', 'close'] : page.headers);
-  res.end(req.method === 'HEAD' ? undefined : page.body);
+  // As a text it leaves in one piece with the head; as bytes it would be a second buffer, and the system call twice as dear.
+  res.end(req.method === 'HEAD' ? undefined : repeat.body);
   counters.blocklistActed++;
   counters.blocklistRepeats++;
   counters.service(service.name).answered(page.status, 0, 0, 0);
@@ -79,10 +80,12 @@ function pageOf({ repeat, req, service }: Repeated): Page {
   const accept = req.headers.accept ?? null;
   if (repeat.page !== null && repeat.accept === accept) return repeat.page;
   repeat.accept = accept;
-  repeat.page = pageFor(
+  const page = pageFor(
     { status: 403, title: titleOf(403), code: 'BLOCKED', incident: repeat.incident, requestId: '' },
     req.rawHeaders,
     service.config.blockPage,
   );
-  return repeat.page;
+  repeat.page = page;
+  repeat.body = page.body.toString();
+  return page;
 }

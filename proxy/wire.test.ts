@@ -147,6 +147,31 @@ t.test('forged addresses', async (t) => {
     t.equal(plain.exchanges.at(-1)?.client.ip, '127.0.0.1');
   }
 
+  let blocked = '';
+  const guarded = await start(
+    t,
+    { listeners: [{ host: '127.0.0.1', port: 0 }], services: [{ name: 'api', upstreams: [upstream], mode: 'enforce' }] },
+    {
+      blocklist: {
+        get version() {
+          return blocked.length;
+        },
+        check: (ip) => (ip === blocked ? { id: 'b', reason: 'r' } : null),
+      },
+    },
+  );
+  for (const [ip, status] of [
+    ['127.0.0.1', 403],
+    ['6.6.6.6', 200],
+  ] as const) {
+    blocked = ip;
+    for (const [name, value] of FORGED) {
+      const answer = await fetch(guarded.url, { headers: { [name]: value } });
+      await answer.arrayBuffer();
+      t.equal(answer.status, status, `${ip} is blocked, ${name}: ${value} neither evades it nor takes the blame`);
+    }
+  }
+
   const proxied = await start(t, {
     listeners: [{ host: '127.0.0.1', port: 0 }],
     services: [{ name: 'api', upstreams: [upstream] }],

@@ -1,8 +1,10 @@
 /** The admin pages in a real browser, over real `weir up` processes: the four journeys and a first scan. */
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import t from 'tap';
 import { call, choose, credentials, open, settled, signedIn, startBrowser, violations } from './support/browser.js';
-import { eventually, startDemoApi, startWeir } from './support/processes.js';
+import { weir as command, eventually, startDemoApi, startWeir, temporaryFolder } from './support/processes.js';
 
 /** All of it takes about a minute; a busy machine may need more. */
 t.setTimeout(400_000);
@@ -199,6 +201,25 @@ t.test('journeys 3 and 4: a policy that blocks, and an attacker', async (t) => {
     await page.getByRole('button', { name: 'Unblock' }).click();
     await page.getByText('Unblocked. The next request passes.').waitFor();
     t.equal((await ask()).status, 200);
+    await page.getByRole('button', { name: 'Watch', exact: true }).click();
+    await page.getByRole('button', { name: 'Stop watching' }).waitFor();
+
+    const list = path.join(temporaryFolder(t), 'list.txt');
+    writeFileSync(list, '198.51.100.7\n<garbage>\n');
+    const feed = await command(t, ['block', 'feed', 'add', 'tor', list, '--data', weir.data]);
+    t.equal(feed.code, 0, feed.stderr);
+    await command(t, ['block', 'allow', '198.51.100.7', '--feed', 'tor', '--reason', 'ours', '--data', weir.data]);
+    await command(t, ['mode', 'mirror', '--data', weir.data]);
+    await open(page, 'Blocklist');
+    await page.getByText(/in mirror mode weir itself refuses nothing/).waitFor();
+    await page.getByRole('button', { name: 'For firewalls' }).click();
+    t.match(await page.getByRole('menuitem', { name: 'nftables set' }).getAttribute('href'), '/api/v1/blocks-export/nftables?feeds=true');
+    await page.keyboard.press('Escape');
+    await page.getByRole('tab', { name: 'Feeds' }).click();
+    await page.getByText(/1 entry, read .* 1 false positive let through by the allowlist/).waitFor();
+    await page.getByText('1 line left out').click();
+    await page.getByText('<garbage>').waitFor();
+    t.same(await violations(page), []);
   });
 });
 

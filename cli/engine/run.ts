@@ -66,6 +66,7 @@ export async function runEngine(run: EngineRun): Promise<{ close(): Promise<void
     autoBlockFrom: config.actors.autoBlockScore ?? 80,
     isSimulated: config.actors.autoBlockScore === undefined || config.actors.autoBlock === 'simulate',
     isBlocked: (actor) => blocklist.holds(actor),
+    isAllowed: (actor) => blocklist.isAllowed(actor),
   });
   const inventory = new Inventory();
   const detectors = watchAll();
@@ -93,7 +94,7 @@ export async function runEngine(run: EngineRun): Promise<{ close(): Promise<void
       redactor: new Redactor(secret, redaction.isOwnSecret),
       seal: redaction.seal,
       actorScore: (id) => maps.scores.get(id)?.score ?? 0,
-      isAllowed: (ref) => blocklist.listAllowed().some((entry) => entry.feed === null && entry.scope.value === ref.value),
+      isAllowed: (ref) => blocklist.isAllowed(ref),
       tagsOf: (endpointId) => maps.templates.get(endpointId)?.tags ?? [],
       violations: ({ service, request }, template) => violationsOf(maps.schemas, { service, template, ...request }),
       geo,

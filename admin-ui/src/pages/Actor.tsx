@@ -14,6 +14,8 @@ import { useWrite } from '../queries.ts';
 import { useMay } from '../session.ts';
 import { count } from '../words.ts';
 
+const ACTED = { block: 'Blocked', throttle: 'Throttled', tarpit: 'Held back', close: 'Cut off' } as const;
+
 type Doing = 'block' | 'throttle' | 'allow' | null;
 
 export function Actor() {
@@ -32,7 +34,7 @@ export function Actor() {
         {({ actor, links, blocks, allows }) => (
           <Stack>
             {blocks.map((block) => (
-              <Alert key={block.id} color="red" title={block.action === 'throttle' ? 'Throttled' : 'Blocked'}>
+              <Alert key={block.id} color="red" title={ACTED[block.action]}>
                 {block.reason || 'No reason given'}. By {block.createdBy}, <Time ms={block.createdAtMs} />;{' '}
                 {block.expiresAtMs === null ? (
                   'until somebody removes it'
@@ -41,7 +43,18 @@ export function Actor() {
                     ends <Time ms={block.expiresAtMs} />
                   </>
                 )}
-                . {count(block.hits)} requests refused so far.
+                . {count(block.hits)} requests refused so far
+                {block.lastHitMs !== null && (
+                  <>
+                    , the last <Time ms={block.lastHitMs} />
+                  </>
+                )}
+                {block.tried.length > 0 &&
+                  `: ${block.tried
+                    .slice(0, 5)
+                    .map((one) => `${one.endpoint} (${count(one.count)})`)
+                    .join(', ')}`}
+                .
               </Alert>
             ))}
             {allows.map((allow) => (
@@ -141,7 +154,7 @@ function Acts({
     quiet: true,
     refresh: ['actors', 'blocks', 'overview'],
     write: ({ as, choice }: { as: 'block' | 'throttle'; choice: BlockChoice }) => {
-      const body = { reason: choice.reason, forMs: choice.forMs, force: choice.force };
+      const { value: _whom, ...body } = choice;
       return answer(
         as === 'block'
           ? api.POST('/api/v1/actors/{id}/block', { ...params, body })
@@ -155,6 +168,12 @@ function Acts({
     refresh: ['actors', 'blocks', 'overview'],
     write: () => answer(api.POST('/api/v1/actors/{id}/unblock', params)),
     done: () => 'Unblocked. The next request passes.',
+  });
+  const isWatched = about.actor.state === 'watched';
+  const watch = useWrite({
+    refresh: ['actors'],
+    write: () => answer(api.POST('/api/v1/actors/{id}/watch', { ...params, body: { watched: !isWatched } })),
+    done: (made) => (made.state === 'watched' ? 'Watched: filter the actors by that state to find it again.' : 'No longer watched.'),
   });
   const allow = useWrite({
     refresh: ['actors', 'blocks'],
@@ -177,6 +196,11 @@ function Acts({
             Block
           </Button>
         </>
+      )}
+      {(about.actor.state === 'active' || isWatched) && (
+        <Button variant="default" disabled={!may} loading={watch.isPending} onClick={() => watch.mutate(undefined)}>
+          {isWatched ? 'Stop watching' : 'Watch'}
+        </Button>
       )}
       <Button variant="default" disabled={!may} onClick={() => setDoing('allow')}>
         Always allow

@@ -1,12 +1,12 @@
-import { Alert, Button, Group, Modal, Stack, Table, Tabs, TextInput } from '@mantine/core';
-import { IconPlus } from '@tabler/icons-react';
+import { Alert, Button, Group, Menu, Modal, Stack, Table, Tabs, TextInput } from '@mantine/core';
+import { IconPlus, IconWall } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 import { answer, api, type Schemas } from '../api.ts';
 import { Await, Empty } from '../parts/Await.tsx';
 import { type BlockChoice, BlockForm } from '../parts/BlockForm.tsx';
-import { SearchFilter, SelectFilter, useFilters } from '../parts/filters.tsx';
+import { SearchFilter, SelectFilter, useFilters, useServices } from '../parts/filters.tsx';
 import { Mark } from '../parts/Marks.tsx';
 import { Card, Export, Page } from '../parts/Page.tsx';
 import { PlainTable } from '../parts/PlainTable.tsx';
@@ -27,7 +27,7 @@ export function Blocklist() {
     quiet: true,
     refresh: ['blocks', 'actors'],
     write: (choice: BlockChoice) => answer(api.POST('/api/v1/blocks', { body: choice })),
-    done: (block) => `${block.scope.value} is blocked from the next request on.`,
+    done: (block) => [`${block.scope.value} is blocked from the next request on.`, ...(block.notes ?? [])].join(' '),
     after: () => setAdding(false),
   });
   return (
@@ -37,7 +37,10 @@ export function Blocklist() {
       actions={
         <>
           {(filters.tab ?? 'blocks') === 'blocks' && (
-            <Export path="/blocks" query={{ search: filters.search, origin: filters.origin, kind: filters.kind }} />
+            <>
+              <ForFirewalls />
+              <Export path="/blocks" query={{ search: filters.search, origin: filters.origin, kind: filters.kind }} />
+            </>
           )}
           <Button disabled={!may} leftSection={<IconPlus size={16} aria-hidden />} onClick={() => setAdding(true)}>
             Block
@@ -45,6 +48,7 @@ export function Blocklist() {
         </>
       }
     >
+      <WhereItHolds />
       <Tabs value={filters.tab ?? 'blocks'} onChange={(tab) => setFilters({ tab: tab ?? undefined })} keepMounted={false}>
         <Tabs.List mb="md">
           <Tabs.Tab value="blocks">Blocked</Tabs.Tab>
@@ -79,6 +83,56 @@ export function Blocklist() {
         />
       )}
     </Page>
+  );
+}
+
+const FIREWALLS = [
+  ['nftables', 'nftables set'],
+  ['nginx', 'nginx deny file'],
+  ['haproxy', 'HAProxy map'],
+  ['aws-waf', 'AWS WAF IP sets'],
+  ['plain', 'Plain list'],
+] as const;
+
+/** The list as others can enforce it. */
+function ForFirewalls() {
+  return (
+    <Menu position="bottom-end">
+      <Menu.Target>
+        <Button variant="default" leftSection={<IconWall size={16} aria-hidden />}>
+          For firewalls
+        </Button>
+      </Menu.Target>
+      <Menu.Dropdown>
+        {FIREWALLS.map(([format, title]) => (
+          <Menu.Item key={format} component="a" href={`/api/v1/blocks-export/${format}?feeds=true`} download={`weir-blocks.${format}`}>
+            {title}
+          </Menu.Item>
+        ))}
+      </Menu.Dropdown>
+    </Menu>
+  );
+}
+
+/** A list that refuses nobody must not look as if it did. */
+function WhereItHolds() {
+  const services = useServices().data?.items ?? [];
+  const named = (mode: string) => services.filter((one) => one.mode.request === mode).map((one) => one.name);
+  const [mirrored, observed] = [named('mirror'), named('observe')];
+  return (
+    <>
+      {mirrored.length > 0 && (
+        <Alert color="orange" mb="md" title={`${mirrored.join(', ')}: in mirror mode weir itself refuses nothing`}>
+          Entries act there only through what you feed with them: the list in the form of your firewall or edge (“For firewalls”), or a
+          webhook that is told of each block (<Link to="/settings">Settings, Integrations</Link>).
+        </Alert>
+      )}
+      {observed.length > 0 && (
+        <Alert color="yellow" mb="md" title={`${observed.join(', ')}: in observe mode blocked clients pass`}>
+          What would have been refused is recorded. Switch to enforce on the overview to make entries act.
+        </Alert>
+      )}
+    </>
   );
 }
 
@@ -117,7 +171,16 @@ function Blocks() {
     { name: 'By', width: '130px', cell: (row) => `${row.createdBy}` },
     { name: 'Since', width: '110px', cell: (row) => <Time ms={row.createdAtMs} /> },
     { name: 'Ends', width: '110px', cell: (row) => (row.expiresAtMs === null ? 'never' : <Time ms={row.expiresAtMs} />) },
-    { name: 'Hits', width: '80px', cell: (row) => <span className="num">{count(row.hits)}</span> },
+    {
+      name: 'Hits',
+      width: '80px',
+      cell: (row) => (
+        <span className="num" title={row.tried.map((one) => `${one.endpoint}: ${count(one.count)}`).join('\n')}>
+          {count(row.hits)}
+        </span>
+      ),
+    },
+    { name: 'Last hit', width: '110px', cell: (row) => (row.lastHitMs === null ? '' : <Time ms={row.lastHitMs} />) },
     {
       name: 'Remove',
       width: '100px',
@@ -282,9 +345,23 @@ function Feeds() {
                 >
                   <div className="mono cut">{feed.url}</div>
                   <div>
-                    {plural(feed.entries, 'entry', 'entries')}, {plural(feed.refused, 'line')} refused, {count(feed.hits)} hits, read{' '}
-                    <Time ms={feed.loadedAtMs} />
+                    {plural(feed.entries, 'entry', 'entries')}, read <Time ms={feed.loadedAtMs} />; {count(feed.hits)} requests refused;{' '}
+                    {plural(feed.overridden, 'false positive')} let through by the allowlist
                   </div>
+                  {feed.refused > 0 && (
+                    <details>
+                      <summary>{plural(feed.refused, 'line')} left out</summary>
+                      <ul className="plain-list">
+                        {feed.errors.map((one) => (
+                          <li key={one.line}>
+                            <span className="num">line {one.line}</span>
+                            <span className="mono grow cut">{one.text}</span>
+                            <span>{one.why}</span>
+                          </li>
+                        ))}
+                      </ul>
+                    </details>
+                  )}
                   {feed.error !== null && (
                     <Alert color="red" mt="xs">
                       {feed.error}

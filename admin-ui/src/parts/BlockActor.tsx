@@ -12,8 +12,7 @@ export function BlockActor({ id }: { readonly id: string }) {
   const block = useWrite({
     quiet: true,
     refresh: ['actors', 'blocks', 'overview'],
-    write: ({ reason, forMs, force }: BlockChoice) =>
-      answer(api.POST('/api/v1/actors/{id}/block', { params: { path: { id } }, body: { reason, forMs, force } })),
+    write: ({ value: _whom, ...body }: BlockChoice) => answer(api.POST('/api/v1/actors/{id}/block', { params: { path: { id } }, body })),
     done: () => 'Blocked from the next request on.',
     after: () => setOpen(false),
   });

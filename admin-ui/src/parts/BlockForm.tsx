@@ -2,6 +2,7 @@ import { Alert, Button, Checkbox, Modal, Select, Stack, TextInput } from '@manti
 import { useState } from 'react';
 import { ApiError } from '../api.ts';
 import { textOf } from '../queries.ts';
+import { useServices } from './filters.tsx';
 
 const FOREVER = 'forever';
 const DURATIONS = [
@@ -19,7 +20,11 @@ export interface BlockChoice {
   readonly reason: string;
   readonly forMs: number | null;
   readonly force: boolean;
+  readonly service?: string;
+  readonly unauthenticatedOnly?: boolean;
 }
+
+const isPrincipal = (value: string): boolean => value.startsWith('p_');
 
 /** Asks whom to block (unless that is known), for how long and why. */
 export function BlockForm(props: {
@@ -35,19 +40,29 @@ export function BlockForm(props: {
   const [reason, setReason] = useState('');
   const [duration, setDuration] = useState(DURATIONS[2]!.value);
   const [force, setForce] = useState(false);
+  const [service, setService] = useState<string | null>(null);
+  const [onlyUnknown, setOnlyUnknown] = useState(false);
+  const services = useServices().data?.items ?? [];
   return (
     <Modal opened onClose={props.close} title={props.title} closeButtonProps={{ 'aria-label': 'Close' }}>
       <form
         onSubmit={(event) => {
           event.preventDefault();
-          props.submit({ value, reason, forMs: duration === FOREVER ? null : Number(duration), force });
+          props.submit({
+            value,
+            reason,
+            forMs: duration === FOREVER ? null : Number(duration),
+            force,
+            ...(service === null ? {} : { service }),
+            ...(onlyUnknown ? { unauthenticatedOnly: true } : {}),
+          });
         }}
       >
         <Stack>
           {props.whom === undefined && (
             <TextInput
               label="Whom"
-              description="An address, a network such as 10.1.0.0/16, an AS number such as AS64500, a country code, or a principal's key"
+              description="An address, a network such as 10.1.0.0/16, an AS number such as AS64500, a country code such as DE, or the key of a principal (p_…)"
               required
               value={value}
               onChange={(event) => setValue(event.currentTarget.value)}
@@ -60,6 +75,22 @@ export function BlockForm(props: {
             allowDeselect={false}
             onChange={(next) => setDuration(next ?? DURATIONS[2]!.value)}
           />
+          <Select
+            label="Where"
+            placeholder="every service"
+            clearable
+            data={services.map((one) => one.name)}
+            value={service}
+            onChange={setService}
+          />
+          {!isPrincipal(props.whom ?? value) && (
+            <Checkbox
+              label="Only who is not signed in"
+              description="Known users behind the same address pass"
+              checked={onlyUnknown}
+              onChange={(event) => setOnlyUnknown(event.currentTarget.checked)}
+            />
+          )}
           <TextInput
             label="Reason"
             description="Shown in the blocklist and the audit log"
