@@ -216,6 +216,18 @@ t.test('an attacker is blocked from their page, and let in again', async (t) => 
     'finding',
   ]);
   t.equal((await analyst('POST', '/actors/principal:mallory/unblock')).json.removed.length, 1);
+  t.match((await analyst('POST', '/actors/principal:mallory/watch', { reason: 'odd hours' })).json, { state: 'watched' });
+  t.match((await analyst('GET', '/actors?state=watched')).json.items, [{ id: 'principal:mallory', state: 'watched' }]);
+  t.match((await analyst('POST', '/actors/principal:mallory/watch', { watched: false })).json, { state: 'active' });
+  const again = (await analyst('POST', '/blocks', { value: 'mallory', kind: 'principal', reason: 'again' })).json;
+  t.equal((await analyst('GET', '/actors/principal:mallory')).json.actor.state, 'blocked', 'however the block was made');
+  const { items: events } = (await analyst('GET', '/actors/principal:mallory/timeline')).json;
+  t.ok(
+    events.some(({ body }: { body: { text?: string } }) => /^Blocked by .*: again$/.test(body.text ?? '')),
+    'and it is in the timeline',
+  );
+  await analyst('DELETE', `/blocks/${again.id}`);
+  t.equal((await analyst('GET', '/actors/principal:mallory')).json.actor.state, 'active', 'and undone');
   t.match((await analyst('POST', '/actors/principal:mallory/allow', { reason: 'our tester' })).json, { scope: { value: 'mallory' } });
   t.match((await analyst('GET', '/actors?state=allowed')).json.items, [{ id: 'principal:mallory' }]);
   for (const value of ['203.0.113.1', '203.0.113.2', '203.0.113.3']) await analyst('POST', '/blocks', { value });

@@ -1,7 +1,7 @@
 /**
  * The blocklist: a table of 1M entries (load, memory, look-up), and how long a block takes to every gateway over a real Redis.
  *
- *     node --import @tapjs/typescript/import bench/blocks.bench.ts [--entries 1000000]
+ *     node --import ./scripts/typescript.mjs bench/blocks.bench.ts [--entries 1000000]
  *
  * Targets: load ≤ 3 s, ≤ 64 bytes an entry, look-up p99 ≤ 2 µs, propagation p99 ≤ 100 ms.
  */

@@ -116,6 +116,9 @@ t.test('addresses', async (t) => {
   t.equal(x.parseCidr('10.9.8.7/8').text, '10.0.0.0/8');
   t.equal(x.actorAddress('2001:db8:1:2:3:4:5:6'), '2001:db8:1:2::/64');
   t.equal(x.actorAddress('192.0.2.1'), '192.0.2.1');
+  x.tellIpv6ActorsBy(48);
+  t.equal(x.actorOf(null, '2001:db8:1:2:3:4:5:6').value, '2001:db8:1::/48', 'as configured');
+  x.tellIpv6ActorsBy(64);
 });
 
 t.test('path templates: statics before mixed before parameters, with backtracking', async (t) => {

@@ -14,8 +14,6 @@ export interface Repeat {
   incident: string;
   /** The answer, for clients that accept what `accept` says. */
   page: Page | null;
-  /** The same as a text. */
-  body: string;
   accept: string | null;
 }
 
@@ -35,7 +33,7 @@ export class Repeats {
     }
     let repeat = this.clients.get(ip);
     if (repeat === undefined || repeat.blockId !== blockId) {
-      repeat = { seen: 0, blockId, incident: '', page: null, body: '', accept: null };
+      repeat = { seen: 0, blockId, incident: '', page: null, accept: null };
       this.clients.set(ip, repeat);
     }
     repeat.seen++;

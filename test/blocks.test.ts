@@ -140,7 +140,7 @@ t.test('blocks by feed, country and AS number; what is refused, explained, expor
       });
       const cannot = error !== undefined ? 'is not installed' : /Operation not permitted/.test(stderr) ? 'needs root' : null;
       if (cannot === null) t.equal(status, 0, `${program}: ${stderr}`);
-      else t.skip(`${program} ${cannot}`);
+      else t.comment(`${program} ${cannot}: its file is not checked here`);
     }
     t.end();
   });

@@ -122,14 +122,16 @@ function WhereItHolds() {
   return (
     <>
       {mirrored.length > 0 && (
-        <Alert color="orange" mb="md" title={`${mirrored.join(', ')}: in mirror mode weir itself refuses nothing`}>
-          Entries act there only through what you feed with them: the list in the form of your firewall or edge (“For firewalls”), or a
-          webhook that is told of each block (<Link to="/settings">Settings, Integrations</Link>).
+        <Alert color="orange" mb="md">
+          <b>{mirrored.join(', ')}: in mirror mode weir itself refuses nothing.</b> Entries act there only through what you feed with them:
+          the list in the form of your firewall or edge (“For firewalls”), or a webhook that is told of each block (
+          <Link to="/settings">Settings, Integrations</Link>).
         </Alert>
       )}
       {observed.length > 0 && (
-        <Alert color="yellow" mb="md" title={`${observed.join(', ')}: in observe mode blocked clients pass`}>
-          What would have been refused is recorded. Switch to enforce on the overview to make entries act.
+        <Alert color="yellow" mb="md">
+          <b>{observed.join(', ')}: in observe mode blocked clients pass.</b> What would have been refused is recorded. Switch to enforce on
+          the overview to make entries act.
         </Alert>
       )}
     </>
