@@ -97,6 +97,7 @@ const COLUMNS: readonly Column<Row>[] = [
   {
     name: 'Origin',
     width: '96px',
+    fromPx: 900,
     cell: (row) => (
       <span title={row.file}>{row.origin === 'ui' ? 'written here' : row.origin === 'folder' ? 'from a file' : 'built in'}</span>
     ),
@@ -104,8 +105,14 @@ const COLUMNS: readonly Column<Row>[] = [
   { name: 'Hits', width: '64px', sort: 'hits', cell: (row) => <span className="num">{short(row.hits)}</span> },
   { name: 'Acted', width: '64px', cell: (row) => <span className="num">{short(row.acted)}</span> },
   { name: 'Would act', width: '88px', cell: (row) => <span className="num">{short(row.wouldAct)}</span> },
-  { name: 'Mean time', width: '92px', cell: (row) => <span className="num">{meanTime(row)}</span> },
-  { name: 'Changed', width: '92px', sort: 'changedAt', cell: (row) => (row.changedAtMs === null ? '' : <Time ms={row.changedAtMs} />) },
+  { name: 'Mean time', width: '92px', fromPx: 900, cell: (row) => <span className="num">{meanTime(row)}</span> },
+  {
+    name: 'Changed',
+    width: '92px',
+    sort: 'changedAt',
+    fromPx: 900,
+    cell: (row) => (row.changedAtMs === null ? '' : <Time ms={row.changedAtMs} />),
+  },
 ];
 
 function meanTime(policy: Row): string {

@@ -89,7 +89,7 @@ function Definitions() {
             Choose a service, identities to test with, and tests; run it now or on a schedule.
           </Empty>
         ) : (
-          <PlainTable label="Scans" head={['Scan', 'Service', 'Schedule', 'Next run', 'On', 'By', 'Do']} minWidth={820}>
+          <PlainTable label="Scans" head={['Scan', 'Service', 'Schedule', 'Next run', 'On', 'By', 'Do']} minWidth={760}>
             {items.map((scan) => (
               <Table.Tr key={scan.id}>
                 <Table.Td>{scan.name}</Table.Td>

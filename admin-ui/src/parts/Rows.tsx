@@ -3,7 +3,7 @@ import { useElementSize } from '@mantine/hooks';
 import { IconArrowDown, IconArrowUp } from '@tabler/icons-react';
 import { type InfiniteData, type QueryKey, useInfiniteQuery } from '@tanstack/react-query';
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { type KeyboardEvent, type ReactNode, useEffect, useMemo, useRef } from 'react';
+import { type KeyboardEvent, memo, type ReactNode, useEffect, useMemo, useRef } from 'react';
 import { Failed, Waiting } from './Await.tsx';
 
 export interface Page<Row> {
@@ -68,6 +68,10 @@ export function Rows<Row>({ label, query, columns: all, rowKey, empty, sort, onS
     estimateSize: () => ROW_PX,
     overscan: 6,
   });
+  const columns = useMemo(
+    () => all.filter((column) => column.fromPx === undefined || column.fromPx <= (width || window.innerWidth - BESIDE_PX)),
+    [all, width],
+  );
   const visible = virtual.getVirtualItems();
   const last = visible.at(-1)?.index ?? 0;
   const { hasNextPage, isFetchingNextPage, fetchNextPage } = query;
@@ -79,7 +83,6 @@ export function Rows<Row>({ label, query, columns: all, rowKey, empty, sort, onS
     return query.error === null ? <Waiting /> : <Failed error={query.error} busy={query.isFetching} retry={() => void query.refetch()} />;
   }
   if (rows.length === 0) return <>{empty}</>;
-  const columns = all.filter((column) => column.fromPx === undefined || column.fromPx <= (width || window.innerWidth - BESIDE_PX));
   const template = columns.map((column) => column.width).join(' ');
   const move = (event: KeyboardEvent<HTMLDivElement>, index: number) => {
     const target = { ArrowDown: index + 1, ArrowUp: index - 1, Home: 0, End: rows.length - 1, PageDown: index + 12, PageUp: index - 12 }[
@@ -128,11 +131,7 @@ export function Rows<Row>({ label, query, columns: all, rowKey, empty, sort, onS
                   if (inner === null && window.getSelection()?.isCollapsed !== false) onOpen?.(row);
                 }}
               >
-                {columns.map((column) => (
-                  <div key={column.name} role="cell" className="cell">
-                    {column.cell(row)}
-                  </div>
-                ))}
+                <Cells row={row} columns={columns} />
               </div>
             );
           })}
@@ -152,6 +151,16 @@ export function Rows<Row>({ label, query, columns: all, rowKey, empty, sort, onS
     </div>
   );
 }
+
+function CellsOf<Row>({ row, columns }: { readonly row: Row; readonly columns: readonly Column<Row>[] }): ReactNode {
+  return columns.map((column) => (
+    <div key={column.name} role="cell" className="cell">
+      {column.cell(row)}
+    </div>
+  ));
+}
+/** Scrolling draws the rows that come into sight, not again those that stay. */
+const Cells = memo(CellsOf) as typeof CellsOf;
 
 function HeadCell<Row>({
   column,
