@@ -125,6 +125,9 @@ interface Seen {
 /** What each identity saw in answers: ids by resource, and whose they are. */
 export class Harvest {
   readonly #seen = new Map<string, Seen>();
+  /** What any answer spoke of: resources, and names of fields. */
+  readonly #resources = new Set<string>();
+  readonly #fields = new Set<string>();
   readonly #given = new Map<string, readonly { readonly word: string; readonly value: string }[]>();
   /** Names of parameters anywhere: fields of these names are worth keeping. */
   readonly #wanted: ReadonlySet<string>;
@@ -217,6 +220,8 @@ export class Harvest {
       const key = `${of} ${field} ${value}`;
       const before = seen.sightings.get(key);
       if (before === undefined && seen.sightings.size >= VALUES_KEPT * 20) return;
+      this.#resources.add(of);
+      this.#fields.add(field);
       seen.byValue.set(value, (seen.byValue.get(value) ?? new Set()).add(key));
       seen.sightings.set(key, {
         value,
@@ -294,16 +299,20 @@ export class Harvest {
   }
 
   #whoSaw(identity: string, self: Self, value: string, meant: Meaning | null) {
-    const fits = meant === null || !COUNTED.test(value) ? null : fitting(meant);
-    const isKnown = fits !== null && [...this.#seen.values()].some(({ sightings }) => [...sightings.values()].some(fits));
+    const known = meant !== null && COUNTED.test(value) && this.#speaksOf(meant) ? meant : null;
     const of = ({ sightings, byValue }: Seen) => {
       const all = [...(byValue.get(value) ?? [])].map((key) => sightings.get(key)!);
-      return isKnown ? all.filter(fits) : all;
+      return known === null ? all : all.filter(fitting(known));
     };
     const mine = of(this.#of(identity));
     const others = [...this.#seen].filter(([name]) => name !== identity).flatMap(([, seen]) => of(seen));
-    const isMe = isSelf(self, value) && (!isKnown || meant === null || meant.resources.some(isUserWord));
+    const isMe = isSelf(self, value) && (known === null || known.resources.some(isUserWord));
     return { mine, others, isMe };
+  }
+
+  /** Did any answer hold what is meant? */
+  #speaksOf({ name, resources }: Meaning): boolean {
+    return resources.some((one) => this.#resources.has(one)) || (!ID.test(name) && this.#fields.has(singular(name)));
   }
 
   /** Does an answer to `path` (a template) hold ids that are of this identity alone? */
