@@ -5,11 +5,13 @@ import { MODULES, makeReady, root } from './ready.mjs';
 import { ensureSystemPackages } from './system-packages.mjs';
 
 const AT_ONCE = 2;
-const TIMEOUT_MS = 300_000;
+const TIMEOUT_S = 300;
 
 ensureSystemPackages();
 makeReady();
 process.env.WEIR_SKIP_BUILD = '1';
+// Of each test within a file, too; tap's own default is 30 seconds.
+process.env.TAP_TIMEOUT = String(TIMEOUT_S);
 process.chdir(root);
 // Only now is it certain that tap is installed.
 const { t } = await import('tap');
@@ -38,5 +40,5 @@ t.on('complete', ({ ok }) => {
 for (const name of files.length > 0 ? files : everyFile()) {
   // tap's loader, which follows what every process loads for coverage, costs as much as the tests of most files: it is left out.
   const command = ['-u', 'NODE_OPTIONS', process.execPath, '--enable-source-maps', `--import=${loader}`, name];
-  t.spawn('env', command, { name, buffered: true, timeout: TIMEOUT_MS }, name);
+  t.spawn('env', command, { name, buffered: true, timeout: TIMEOUT_S * 1000 }, name);
 }

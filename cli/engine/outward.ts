@@ -55,6 +55,11 @@ export class OutwardState {
     this.templatesNotBeforeMs = performance.now() + TEMPLATES_PAUSE * (performance.now() - startedMs);
   }
 
+  /** No template waits to be told. */
+  get areTemplatesTold(): boolean {
+    return this.templatesLater === null;
+  }
+
   close(): void {
     if (this.templatesLater !== null) clearTimeout(this.templatesLater);
   }

@@ -105,7 +105,7 @@ export async function runEngine(run: EngineRun): Promise<{ close(): Promise<void
       learned: (delta) => {
         if (delta !== null) feed.append(delta);
         outward.templates(inventory);
-        publishRules(Date.now());
+        if (outward.areTemplatesTold) publishRules(Date.now());
       },
       judged: (verdict) => void actOn(verdict, blocklist, run.log),
       committed: (result, hitBlocks) => {

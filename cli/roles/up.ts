@@ -49,6 +49,9 @@ export interface AdminReady {
   readonly signIn: string | null;
 }
 
+/** Engine and gateway share one machine here: an engine that falls behind begins to choose what it reads before this is full. */
+const STREAM_LIMIT_BYTES = 64 * 1024 * 1024;
+
 const entry = (file: string): URL => new URL(`../${file}.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url);
 
 export async function runUp(config: Config, data: DataDir, version: string, log: (message: string) => void): Promise<RunningUp> {
@@ -135,7 +138,7 @@ export async function startThreads(
   log: (message: string) => void,
 ): Promise<Threads> {
   const base = (): ThreadData => ({ config, secret: data.secret, version, sharedPort: shared.port() });
-  const publisher = memoryPublisher(null);
+  const publisher = memoryPublisher(null, { limitBytes: STREAM_LIMIT_BYTES });
   const ownership = new OwnershipFeed();
   // What publishes to the engine; each engine gets streams of its own, and what the last one had not kept is sent again.
   const publishing: { admin: RunningThread<AdminReady> | null; sensor: RunningThread<object> | null } = { admin: null, sensor: null };

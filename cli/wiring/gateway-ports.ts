@@ -233,6 +233,12 @@ function followTemplates(maps: SharedMaps): Templates {
   const unsubscribe = maps.templates.subscribe(() => {
     timer ??= setTimeout(rebuild, maps.templates.size > 5_000 ? 1_000 : 20);
   });
+  // Rules of a description must not be asked about paths whose templates came with them and are not in use yet.
+  const unsubscribeRules = maps.schemas.subscribe(() => {
+    if (timer === null) return;
+    clearTimeout(timer);
+    rebuild();
+  });
   return {
     match(service, method, requestPath) {
       const found = matcher.match(service, method, requestPath);
@@ -240,6 +246,7 @@ function followTemplates(maps: SharedMaps): Templates {
     },
     stop() {
       unsubscribe();
+      unsubscribeRules();
       if (timer !== null) clearTimeout(timer);
     },
   };

@@ -6,7 +6,7 @@ import { Outbox, type SealedBatch } from './outbox.js';
 import type { ToConsumer, ToPublisher } from './wire.js';
 
 export interface MemoryPublisherOptions {
-  /** Most memory for exchanges that are not yet acknowledged. Default 64 MiB: an engine that falls behind chooses what it reads before this is full. */
+  /** Most memory for exchanges that are not yet acknowledged. Default 24 MiB. */
   readonly limitBytes?: number;
   /** Size of one batch. Default 256 KiB. */
   readonly bufferBytes?: number;
@@ -45,7 +45,7 @@ class Publisher implements MemoryPublisher {
   private drained: (() => void) | null = null;
 
   constructor(port: MessagePort | null, options: MemoryPublisherOptions) {
-    this.outbox = new Outbox(options.limitBytes ?? 64 * 1024 * 1024, options.bufferBytes ?? 256 * 1024);
+    this.outbox = new Outbox(options.limitBytes ?? 24 * 1024 * 1024, options.bufferBytes ?? 256 * 1024);
     this.flushMs = options.flushMs ?? 20;
     this.now = options.now ?? Date.now;
     if (port !== null) this.attach(port);
