@@ -163,7 +163,7 @@ async function pages(): Promise<readonly (readonly [string, string | RegExp])[]>
     ['/policies/new', 'Cases'],
     ['/scans', 'Run now'],
     ['/scans?tab=runs', /^\d+ rows?/],
-    ['/scans?tab=tests', /^\d+ rows?/],
+    ['/scans?tab=tests', /^\d+ (?:rows|loaded)/],
     ['/scans?tab=contexts', 'No identity yet'],
     ['/scans/new', 'As whom'],
     [`/scans/runs/${run.id}`, 'Started by'],
