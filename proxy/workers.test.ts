@@ -47,7 +47,14 @@ t.test('a worker that is killed is replaced, the other goes on, SIGTERM drains',
   const started = () => events.filter((event) => event.kind === 'started').length;
   t.equal(started(), 2);
   await wait(300);
+  // It stands still with a connection that it never takes, then it is gone.
+  process.kill(events[0].pid, 'SIGSTOP');
+  const meanwhile = Promise.all([ask(), ask(), ask(), ask()]);
+  await wait(100);
   process.kill(events[0].pid, 'SIGKILL');
+  const asked = await Promise.race([meanwhile, wait(20_000, [], { ref: false })]);
+  t.equal(asked.length, 4, 'nobody waits for ever for the one that died');
+  t.ok(asked.filter((status) => status === 200).length >= 2, `${asked.join()}: the other one answers its share`);
   for (let tries = 0; tries < 300 && started() < 3; tries++) await wait(20);
   t.match(events.slice(2), [{ kind: 'died', pid: events[0].pid }, { kind: 'started' }]);
   const answers: number[] = [];

@@ -44,6 +44,7 @@ export function runWorkers(options: WorkersOptions): Workers {
 
   const start = (slot: number) => {
     const worker = cluster.fork(options.environment?.(slot) ?? {});
+    closeWhatItNeverTook(worker);
     const startedMs = performance.now();
     const pid = worker.process.pid ?? 0;
     options.onWorker?.({ kind: 'started', slot, pid });
@@ -89,4 +90,34 @@ export function runWorkers(options: WorkersOptions): Workers {
       clearTimeout(killer);
     },
   };
+}
+
+/** The part of cluster's messages that is looked at: `newconn` hands a connection to a worker, which answers with `ack`, the `seq` of that message. */
+interface ClusterMessage {
+  readonly act?: string;
+  readonly seq?: number;
+  readonly ack?: number;
+}
+
+/**
+ * Node keeps no account of connections that it is handing to a worker: when that one dies before it took them, they stay open and unanswered for ever.
+ * They are closed here, so that their clients may ask again.
+ */
+function closeWhatItNeverTook(worker: Worker): void {
+  const { process: child } = worker;
+  const offered = new Map<number, { close(): void }>();
+  const send = child.send.bind(child) as (...words: unknown[]) => boolean;
+  const counted = (message: ClusterMessage, connection?: { close(): void }, ...rest: unknown[]): boolean => {
+    if (message.act === 'newconn' && message.seq !== undefined && typeof connection?.close === 'function')
+      offered.set(message.seq, connection);
+    return send(message, connection, ...rest);
+  };
+  child.send = counted as typeof child.send;
+  child.on('internalMessage', ({ ack }: ClusterMessage) => {
+    if (ack !== undefined) offered.delete(ack);
+  });
+  child.once('exit', () => {
+    for (const connection of offered.values()) connection.close();
+    offered.clear();
+  });
 }

@@ -38,7 +38,7 @@ rules:
 `;
 
 async function statusOf(url: string): Promise<number> {
-  const answer = await fetch(url).catch(() => null);
+  const answer = await fetch(url, { signal: AbortSignal.timeout(10_000) }).catch(() => null);
   await answer?.arrayBuffer();
   return answer?.status ?? 0;
 }
