@@ -93,6 +93,8 @@ export interface PoliciesPort {
   ): Promise<void>;
   /** The texts of all UI policies, as they must be in force from now on. Resolves when shared with the gateways. */
   publish(texts: readonly { readonly name: string; readonly text: string }[]): Promise<void>;
+  /** Resolves when what was published or overridden shows in `list`. */
+  settled(): Promise<void>;
   /** Evaluates a text on kept exchanges (encoded, newest first), as enforce would. */
   replay(
     text: string,

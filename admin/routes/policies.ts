@@ -66,6 +66,7 @@ async function write(context: Context, call: Call, name: string, text: string | 
   if (other !== undefined) throw new AdminError('ADMIN_READ_ONLY', `the policy "${name}" comes from ${other.file}`);
   await context.store.documents.put(KIND, name, text, { author: call.caller.name, atMs: call.nowMs, note }, call.ifMatch);
   await publishPolicies(context);
+  await port(context, 'policies').settled();
   context.live.tell('policies', text === null ? 'removed' : 'changed', name);
 }
 
@@ -197,6 +198,7 @@ export const policyRoutes: readonly Route[] = [
       const policies = port(context, 'policies');
       if (found.origin !== 'ui' && policies.overrideMode !== undefined) {
         await policies.overrideMode(params.name, body.mode === 'inherit' ? null : body, call.caller.name);
+        await policies.settled();
         context.live.tell('policies', 'mode', params.name);
         return policyByName(context, params.name);
       }

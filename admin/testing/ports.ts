@@ -158,6 +158,7 @@ export function memoryPorts(): MemoryPorts {
       async publish(texts) {
         published.set('policies', texts);
       },
+      settled: async () => undefined,
       async replay(_text, exchanges) {
         let examined = 0;
         for await (const _exchange of exchanges) examined += 1;

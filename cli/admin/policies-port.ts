@@ -75,6 +75,7 @@ export function policiesPort(book: PolicyBook, maps: SharedMaps, redactor: Redac
       for (const [key, text] of wanted)
         if (maps.policies.get(key)?.text !== text) await maps.policies.set(key, { text, by: 'admin', atMs: nowMs });
     },
+    settled: () => book.settled(),
     async replay(text, exchanges, { maxHits, signal }) {
       const run = new Replay(compileOne(text), { learned: learnedOf(maps), samples: maxHits });
       // Kept newest first; rates and buckets need them in the order in which they came.

@@ -3,7 +3,7 @@ import type { OwnDataType } from '../../admin/index.js';
 import { createSharedState } from '../../traffic/index.js';
 import { dataTypesPort } from '../admin/data-types-port.js';
 import { openSharedMaps, type SharedMaps } from '../shared-maps.js';
-import { openPolicyBook, type PolicyBook } from './policies.js';
+import { lazyPolicyBook, openPolicyBook, type PolicyBook } from './policies.js';
 import { OWN_TYPES } from './vocabulary.js';
 
 const BADGE = {
@@ -54,6 +54,28 @@ const CHANGES: {
     shows: isOff,
   },
 ];
+
+for (const [how, open] of [
+  ['open', openPolicyBook],
+  ['not asked for before', async (options: Parameters<typeof openPolicyBook>[0]) => lazyPolicyBook(options, 60_000)],
+] as const)
+  t.test(`a book that was ${how}: what was changed is in force once it is settled`, async (t) => {
+    const shared = createSharedState({ dir: null });
+    const maps = await openSharedMaps(shared);
+    const book = await open({
+      config: { policies: undefined, dataTypes: [], keySets: {} },
+      secret: 's',
+      maps,
+      log: (line) => t.fail(line),
+    });
+    for (const { what, change, shows } of CHANGES) {
+      await change(maps);
+      await book.settled();
+      t.ok(shows(book), what);
+    }
+    book.close();
+    await shared.close();
+  });
 
 for (const { what, change, shows } of CHANGES)
   t.test(`${what}: seen whenever it changes`, async (t) => {

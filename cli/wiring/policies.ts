@@ -10,6 +10,8 @@ export interface PolicyBook {
   /** Recognises the data types that policies know. */
   classifier(): Classifier;
   status(): PolicyStatus;
+  /** Resolves when what was written before is in force here: policies are compiled in turns with other work. */
+  settled(): Promise<void>;
   close(): void;
 }
 
@@ -64,9 +66,15 @@ export async function openPolicyBook({ config, secret, maps, log }: PolicyBookOp
     const sources = [...maps.policies.entries()].map(({ key, value }) => ({ file: `ui/${key}`, text: value.text, origin: 'ui' as const }));
     await policies.edit(sources).catch((error: unknown) => log(`policies: ${error instanceof Error ? error.message : String(error)}`));
   };
-  act.edit = () => void edit();
+  let work: Promise<unknown> = Promise.resolve();
+  act.edit = () => {
+    work = Promise.all([work, edit()]);
+  };
   act.reload = () => {
-    policies.reload().catch((error: unknown) => log(`policies: ${error instanceof Error ? error.message : String(error)}`));
+    const reloading = policies
+      .reload()
+      .catch((error: unknown) => log(`policies: ${error instanceof Error ? error.message : String(error)}`));
+    work = Promise.all([work, reloading]);
   };
   if (maps.policies.size > 0 || isBehind) await edit();
   if (isBehind) await policies.reload();
@@ -78,6 +86,9 @@ export async function openPolicyBook({ config, secret, maps, log }: PolicyBookOp
       stale: [...policies.state.stale.values()].flat().map(({ file, line, column, message }) => ({ file, line, column, message })),
       rules: policies.set.stats().filter((rule) => rule.evaluations > 0),
     }),
+    async settled() {
+      await work;
+    },
     close() {
       for (const stop of unsubscribe) stop();
       vocabulary.close();
@@ -94,15 +105,18 @@ export function lazyPolicyBook(options: PolicyBookOptions, delayMs = 1_500): Pol
   let book: PolicyBook | null = null;
   let closed = false;
   let builtIn: FullPolicySet | null = null;
-  const timer = setTimeout(() => {
-    openPolicyBook(options).then(
+  let opening: Promise<void> | null = null;
+  const open = (): Promise<void> => {
+    opening ??= openPolicyBook(options).then(
       (opened) => {
         if (closed) opened.close();
         else book = opened;
       },
       (error: unknown) => options.log(`policies: ${error instanceof Error ? error.message : String(error)}`),
     );
-  }, delayMs);
+    return opening;
+  };
+  const timer = setTimeout(() => void open(), delayMs);
   return {
     current() {
       if (book !== null) return book.current();
@@ -111,6 +125,10 @@ export function lazyPolicyBook(options: PolicyBookOptions, delayMs = 1_500): Pol
     },
     classifier: () => book?.classifier() ?? Classifier.of(dataTypes),
     status: () => book?.status() ?? { version: '', stale: [], rules: [] },
+    async settled() {
+      await open();
+      await book?.settled();
+    },
     close() {
       closed = true;
       clearTimeout(timer);
