@@ -50,8 +50,8 @@ const RECORDED_FROM_REQUESTS = 2;
 /**
  * Who was here and what they did: one record a principal, one an address. The engine feeds it; time is that of the exchanges.
  *
- * State is in memory, bounded, and kept over restarts by `dirty` (to the store, with the stream position) and `restore`: the whole record when a finding,
- * decision or companion is new in it or its requests doubled, and its sums (requests, blocked, statuses, records), exactly, each time they changed.
+ * State is in memory, bounded, and kept over restarts by `dirty` (to the store, with the stream position) and `restore`: the whole record when a finding
+ * or companion is new in it or its requests doubled, and its sums (requests, blocked, statuses, records), exactly, each time they changed.
  */
 export class ActorBook {
   private readonly shelves: Readonly<Record<ActorRef['kind'], ActorShelf>>;
@@ -98,19 +98,6 @@ export class ActorBook {
     return countsAgainstActor(finding.kind) ? this.judge(finding.actor, actor, finding.atMs) : null;
   }
 
-  /** A person watches or allows an actor, or undoes it. */
-  decide(actor: ActorRef, decision: 'watched' | 'allowed' | null, by: string, nowMs: number): void {
-    const record = this.record(actor, nowMs);
-    record.decision = decision;
-    this.shelves[record.kind].put(record);
-    addMoment(record, { atMs: nowMs, what: 'state', text: `${decision ?? 'active'}, set by ${by}` });
-  }
-
-  /** Puts a block or its end into the timeline. */
-  note(actor: ActorRef, text: string, nowMs: number): void {
-    addMoment(this.record(actor, nowMs), { atMs: nowMs, what: 'block', text });
-  }
-
   get size(): number {
     return this.shelves.principal.size + this.shelves.address.size;
   }
@@ -126,7 +113,7 @@ export class ActorBook {
     return this.best([...principal.all(), ...address.all()], nowMs, limit);
   }
 
-  /** The same, of those who have findings or were decided about: the others score nothing. */
+  /** The same, of those who have findings: the others score nothing. */
   listGrave(nowMs: number, limit = 100): ActorView[] {
     const { principal, address } = this.shelves;
     return this.best([...principal.graveOnes(), ...address.graveOnes()], nowMs, limit);
@@ -146,7 +133,7 @@ export class ActorBook {
       counted.set(id, record);
       this.gone.delete(id);
       const kept = this.kept.get(record);
-      if (record.requests < RECORDED_FROM_REQUESTS && record.findings.length === 0 && record.decision === null) continue;
+      if (record.requests < RECORDED_FROM_REQUESTS && record.findings.length === 0) continue;
       const shape = shapeOf(record);
       if (kept !== undefined && kept.shape === shape && record.requests < kept.requests * 2) continue;
       entries.push({ key: `actor:${id}`, value: JSON.stringify(record) });
@@ -216,8 +203,7 @@ export class ActorBook {
 
   private judge(ref: ActorRef, actor: ActorRecord, nowMs: number): Verdict {
     const { score, reasons } = scoreActor(actor.findings, nowMs);
-    const isOver =
-      this.threshold !== null && score >= this.threshold && actor.decision !== 'allowed' && this.options.isAllowed?.(ref) !== true;
+    const isOver = this.threshold !== null && score >= this.threshold && this.options.isAllowed?.(ref) !== true;
     const isNew = isOver && !actor.isOver;
     actor.isOver = isOver;
     const reason = `score ${score}: ${reasons
@@ -235,8 +221,7 @@ export class ActorBook {
   }
 
   private viewOf(record: ActorRecord, nowMs: number): ActorView {
-    const state =
-      record.decision === 'allowed' ? 'allowed' : this.options.isBlocked?.(record, nowMs) ? 'blocked' : (record.decision ?? 'active');
+    const state = this.options.isBlocked?.(record, nowMs) ? 'blocked' : 'active';
     return { ...record, ...scoreActor(record.findings, nowMs), id: idOf(record), state };
   }
 }

@@ -1,7 +1,7 @@
 import type { ActorRecord } from './actor.js';
 
 /**
- * Records by value, bounded. Who has done something, or was decided about, stays; of them the longest unseen tenth goes when they fill half of the shelf.
+ * Records by value, bounded. Who has done something stays; of them the longest unseen tenth goes when they fill half of the shelf.
  * The others are in two generations: who comes again becomes young again, and when the young ones fill their half, the old ones are forgotten.
  */
 export class ActorShelf {
@@ -72,4 +72,4 @@ export class ActorShelf {
   }
 }
 
-const isGrave = ({ findings, decision }: ActorRecord): boolean => findings.length > 0 || decision !== null;
+const isGrave = ({ findings }: ActorRecord): boolean => findings.length > 0;

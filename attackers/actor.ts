@@ -23,7 +23,7 @@ export interface KeptFinding extends ScoredFinding {
 /** A line of the timeline. */
 export interface Moment {
   readonly atMs: number;
-  readonly what: 'first-seen' | 'endpoint' | 'finding' | 'data' | 'status' | 'companion' | 'state' | 'block' | 'would-block';
+  readonly what: 'first-seen' | 'endpoint' | 'finding' | 'data' | 'status' | 'companion' | 'block' | 'would-block';
   readonly text: string;
   readonly findingId?: string;
 }
@@ -48,8 +48,6 @@ export interface ActorRecord {
   /** For a principal the addresses it came from, for an address the principals seen there. */
   readonly companions: { readonly value: string; label: string; count: number; lastMs: number }[];
   readonly moments: Moment[];
-  /** What a person decided; null: nothing. */
-  decision: 'watched' | 'allowed' | null;
   /** What did not fit any more, by list. */
   readonly beyond: Record<string, number>;
   /** The threshold was passed and said so: not again until the score fell below it. */
@@ -72,7 +70,6 @@ export function newActor({ kind, value, label }: ActorRef, atMs: number): ActorR
     records: 0,
     companions: [],
     moments: [{ atMs, what: 'first-seen', text: 'First seen' }],
-    decision: null,
     beyond: {},
     isOver: false,
   };
@@ -96,10 +93,9 @@ export function setNumbers(actor: ActorRecord, [lastMs, requests, blockedRequest
   for (const [index, count] of statuses.entries()) if (count > 0) actor.statuses[STATUS_CLASSES[index]] = count;
 }
 
-/** Changes whenever something is in the record that must not be lost: a finding, a decision, a companion. What it uses and gets comes with its growth. */
-export function shapeOf({ beyond, findings, companions, decision, isOver }: ActorRecord): number {
-  const flags = (decision === null ? 0 : decision === 'watched' ? 1 : 2) + (isOver ? 4 : 0);
-  return (findings.length + (beyond.findings ?? 0) + companions.length) * 8 + flags;
+/** Changes whenever something is in the record that must not be lost: a finding, a companion. What it uses and gets comes with its growth. */
+export function shapeOf({ beyond, findings, companions, isOver }: ActorRecord): number {
+  return (findings.length + (beyond.findings ?? 0) + companions.length) * 2 + (isOver ? 1 : 0);
 }
 
 /** Adds one exchange. `companion`: the address of a principal, or the principal at an address. */

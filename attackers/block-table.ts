@@ -1,12 +1,13 @@
 import type { SharedMap } from '../traffic/index.js';
 import { type AllowEntry, type Block, readBlockKey, type Scope } from './block.js';
-import { BlockCompiler, blockAt, type CompiledBlocks } from './compiled.js';
+import { BlockCompiler, blockAt, type CompiledBlocks, isExpired, kindAt } from './compiled.js';
 import type { GeoReader } from './geo.js';
 import { isMapped, type Prefix, readIpv4, readIpv6, readPrefix } from './network.js';
 import { PrefixMap } from './prefix-map.js';
-import { longestPrefix, type PrefixColumns } from './prefix-table.js';
+import { baseOf, lengthOf, longestPrefix, type PrefixTable, parentOf, rowOf } from './prefix-table.js';
 
-const REMEMBERED_BLOCKS = 10_000;
+/** A power of two. */
+const REMEMBERED_BLOCKS = 1024;
 
 /**
  * What a gateway asks for every request: is this client blocked? Synchronous, no allocation for clients that are not.
@@ -23,8 +24,9 @@ export class BlockTable {
   private readonly allowedPrincipals = new Set<string>();
   private base: CompiledBlocks | null = null;
   private feeds: CompiledBlocks | null = null;
-  /** By row, twice, plus one for feeds. */
-  private readonly remembered = new Map<number, Block>();
+  /** The block that was found last at each place, and the entry it stands for: twice its row, plus one for feeds, plus one. */
+  private readonly remembered: (Block | null)[] = new Array(REMEMBERED_BLOCKS).fill(null);
+  private readonly rememberedEntries = new Uint32Array(REMEMBERED_BLOCKS);
   private readonly words = new Uint32Array(4);
   private nowMs = 0;
   private service = '';
@@ -62,7 +64,7 @@ export class BlockTable {
     this.recent.clear();
     this.others.clear();
     this.base = null;
-    this.remembered.clear();
+    this.forget();
     const compiler = blocks.length >= this.compileFrom ? new BlockCompiler() : null;
     for (const block of blocks) if (compiler === null || !compiler.add(block)) this.put(block);
     if (compiler !== null) this.base = compiler.compile();
@@ -84,7 +86,7 @@ export class BlockTable {
   /** Replaces all feeds (see `compileFeeds`). */
   loadFeeds(feeds: CompiledBlocks | null): void {
     this.feeds = feeds;
-    this.remembered.clear();
+    this.forget();
     this.version++;
   }
 
@@ -113,12 +115,12 @@ export class BlockTable {
 
   /** Entries of this table, without feeds. */
   get size(): number {
-    const base = this.base === null ? 0 : this.base.kindOf.length;
+    const base = this.base === null ? 0 : this.base.createdAtMs.length;
     return this.recent.size + this.others.size + base;
   }
 
   get feedSize(): number {
-    return this.feeds === null ? 0 : this.feeds.kindOf.length;
+    return this.feeds === null ? 0 : this.feeds.createdAtMs.length;
   }
 
   /**
@@ -158,24 +160,23 @@ export class BlockTable {
     let length = best === null ? -1 : this.recent.foundLength;
     for (const table of [this.base, this.feeds]) {
       if (table === null) continue;
-      const columns = family === 4 ? table.v4 : table.v6;
-      const entry = this.firstApplying(table, columns);
-      if (entry < 0 || columns.lengths[entry] <= length) continue;
-      best = this.remember(table, columns, entry);
-      length = columns.lengths[entry];
+      const prefixes = family === 4 ? table.v4 : table.v6;
+      const entry = this.firstApplying(table, prefixes);
+      if (entry < 0 || lengthOf(prefixes, entry) <= length) continue;
+      best = this.remember(table, prefixes, entry);
+      length = lengthOf(prefixes, entry);
     }
     return best;
   }
 
-  private firstApplying(table: CompiledBlocks, columns: PrefixColumns): number {
-    let entry = longestPrefix(columns, this.words, columns.family === 4 ? 3 : 0);
-    for (; entry >= 0; entry = columns.parents[entry]) {
-      const row = columns.rows[entry];
-      if (table.expiresAtMs[row] <= this.nowMs) continue;
-      const kind = table.kinds[table.kindOf[row]];
+  private firstApplying(table: CompiledBlocks, prefixes: PrefixTable): number {
+    let entry = longestPrefix(prefixes, this.words, prefixes.family === 4 ? 3 : 0);
+    for (; entry >= 0; entry = parentOf(prefixes, entry)) {
+      if (isExpired(table, prefixes, entry, this.nowMs)) continue;
+      const kind = kindAt(table, prefixes, entry);
       if (kind.service !== null && kind.service !== this.service) continue;
       if (kind.unauthenticatedOnly && this.principal !== null) continue;
-      if (kind.origin === 'feed' && this.isFalsePositive(columns.family, kind.createdBy)) continue;
+      if (kind.origin === 'feed' && this.isFalsePositive(prefixes.family, kind.createdBy)) continue;
       return entry;
     }
     return -1;
@@ -223,25 +224,29 @@ export class BlockTable {
   private takeOut(scope: Scope, service: string | null): void {
     const prefix = this.base === null || scope.kind === 'principal' ? null : readPrefix(scope.value);
     if (this.base === null || prefix === null) return;
-    const columns = prefix.family === 4 ? this.base.v4 : this.base.v6;
-    let entry = longestPrefix(columns, prefix.words, prefix.family === 4 ? 3 : 0);
-    for (; entry >= 0; entry = columns.parents[entry]) {
-      const row = columns.rows[entry];
-      if (isEntry(columns, entry, prefix) && this.base.kinds[this.base.kindOf[row]].service === service) this.base.expiresAtMs[row] = 0;
+    const prefixes = prefix.family === 4 ? this.base.v4 : this.base.v6;
+    let entry = longestPrefix(prefixes, prefix.words, prefix.family === 4 ? 3 : 0);
+    for (; entry >= 0; entry = parentOf(prefixes, entry)) {
+      const isIts = isEntry(prefixes, entry, prefix) && kindAt(this.base, prefixes, entry).service === service;
+      if (isIts) this.base.expiresAtMs[rowOf(prefixes, entry)] = 0;
     }
-    this.remembered.clear();
+    this.forget();
   }
 
   /** Blocks that hit are few and hit often. */
-  private remember(table: CompiledBlocks, columns: PrefixColumns, entry: number): Block {
-    const key = columns.rows[entry] * 2 + (table === this.base ? 0 : 1);
-    let block = this.remembered.get(key);
-    if (block === undefined) {
-      if (this.remembered.size >= REMEMBERED_BLOCKS) this.remembered.clear();
-      block = blockAt(table, columns, entry);
-      this.remembered.set(key, block);
-    }
+  private remember(table: CompiledBlocks, prefixes: PrefixTable, entry: number): Block {
+    const key = rowOf(prefixes, entry) * 2 + (table === this.base ? 1 : 2);
+    const place = key & (REMEMBERED_BLOCKS - 1);
+    const known = this.remembered[place];
+    if (known !== null && this.rememberedEntries[place] === key) return known;
+    const block = blockAt(table, prefixes, entry);
+    this.remembered[place] = block;
+    this.rememberedEntries[place] = key;
     return block;
+  }
+
+  private forget(): void {
+    this.remembered.fill(null);
   }
 }
 
@@ -253,8 +258,8 @@ function otherKey(scope: Scope): string {
   return `${scope.kind}|${scope.value}`;
 }
 
-function isEntry(columns: PrefixColumns, entry: number, prefix: Prefix): boolean {
-  if (columns.lengths[entry] !== prefix.length) return false;
-  if (prefix.family === 4) return columns.bases[entry] === prefix.words[3];
-  return prefix.words.every((word, index) => columns.bases[entry * 4 + index] === word);
+function isEntry(prefixes: PrefixTable, entry: number, prefix: Prefix): boolean {
+  if (lengthOf(prefixes, entry) !== prefix.length) return false;
+  if (prefix.family === 4) return baseOf(prefixes, entry, 0) === prefix.words[3];
+  return prefix.words.every((word, index) => baseOf(prefixes, entry, index) === word);
 }

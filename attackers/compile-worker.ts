@@ -4,8 +4,8 @@ import { BlockCompiler, type FeedText } from './compiled.js';
 const compiler = new BlockCompiler();
 for (const feed of workerData as readonly FeedText[]) compiler.addFeed(feed);
 const compiled = compiler.compile();
-const arrays: (Uint8Array | Uint32Array | Int32Array | Float64Array)[] = [compiled.kindOf, compiled.createdAtMs, compiled.expiresAtMs];
-for (const { bases, lengths, parents, rows, index } of [compiled.v4, compiled.v6]) arrays.push(bases, lengths, parents, rows, index);
+const { v4, v6, createdAtMs, expiresAtMs } = compiled;
+const arrays = [v4.cells, v4.index, v6.cells, v6.index, createdAtMs, expiresAtMs];
 parentPort?.postMessage(
   compiled,
   arrays.map((array) => array.buffer as ArrayBuffer),

@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { type Block, type BlockOrigin, blockId, type Scope } from './block.js';
 import { readPrefixInto, writeIpv4, writeIpv6 } from './network.js';
-import { buildPrefixes, type PrefixColumns } from './prefix-table.js';
+import { baseOf, buildPrefixes, lengthOf, type PrefixTable, rowOf, tagOf } from './prefix-table.js';
 
 /** What many entries have in common, kept once. */
 export interface BlockKind {
@@ -13,14 +13,14 @@ export interface BlockKind {
 }
 
 /**
- * Many address blocks in typed arrays: 29 bytes an IPv4 entry, 41 an IPv6 entry, and 256 KiB of index. Can be posted between threads.
- * `expiresAtMs` is Infinity for ever and 0 for an entry that was taken out.
+ * Many address blocks in typed arrays: 32 bytes an IPv4 entry, 48 an IPv6 entry, and 256 KiB of index. Can be posted between threads.
+ * The tag of an entry is its kind, doubled, plus one when `expiresAtMs` need not be asked: feeds do not expire.
+ * `expiresAtMs`, by row, is Infinity for ever and 0 for an entry that was taken out.
  */
 export interface CompiledBlocks {
-  readonly v4: PrefixColumns;
-  readonly v6: PrefixColumns;
+  readonly v4: PrefixTable;
+  readonly v6: PrefixTable;
   readonly kinds: readonly BlockKind[];
-  readonly kindOf: Uint32Array;
   readonly createdAtMs: Float64Array;
   readonly expiresAtMs: Float64Array;
 }
@@ -38,7 +38,6 @@ export class BlockCompiler {
   private readonly columns = { 4: new Columns(1), 6: new Columns(4) };
   private readonly kinds: BlockKind[] = [];
   private readonly kindIndex = new Map<string, number>();
-  private readonly kindOf = new Numbers(Uint32Array);
   private readonly createdAtMs = new Numbers(Float64Array);
   private readonly expiresAtMs = new Numbers(Float64Array);
   private readonly words = new Uint32Array(4);
@@ -48,7 +47,7 @@ export class BlockCompiler {
     const { service, reason, origin, createdBy, unauthenticatedOnly = false } = block;
     const key = `${service ?? ''}\0${reason}\0${origin}\0${createdBy}\0${unauthenticatedOnly}`;
     const kind = this.kind(key, { service, reason, origin, createdBy, unauthenticatedOnly });
-    return this.put(block.scope.value, kind, block.createdAtMs, block.expiresAtMs);
+    return this.put(block.scope.value, kind, block.createdAtMs, block.expiresAtMs, false);
   }
 
   addFeed(feed: FeedText): void {
@@ -62,7 +61,7 @@ export class BlockCompiler {
     for (let start = 0; start < feed.lines.length; ) {
       const end = feed.lines.indexOf('\n', start);
       const stop = end < 0 ? feed.lines.length : end;
-      if (stop > start) this.put(feed.lines.slice(start, stop), kind, feed.fetchedAtMs, null);
+      if (stop > start) this.put(feed.lines.slice(start, stop), kind, feed.fetchedAtMs, null, true);
       start = stop + 1;
     }
   }
@@ -72,7 +71,6 @@ export class BlockCompiler {
       v4: this.columns[4].build(4),
       v6: this.columns[6].build(6),
       kinds: this.kinds,
-      kindOf: this.kindOf.trimmed(),
       createdAtMs: this.createdAtMs.trimmed(),
       expiresAtMs: this.expiresAtMs.trimmed(),
     };
@@ -87,12 +85,11 @@ export class BlockCompiler {
     return index;
   }
 
-  private put(text: string, kind: number, createdAtMs: number, expiresAtMs: number | null): boolean {
+  private put(text: string, kind: number, createdAtMs: number, expiresAtMs: number | null, isForEver: boolean): boolean {
     const code = readPrefixInto(text, this.words);
     if (code < 0) return false;
     const isIpv4 = code < 256;
-    this.columns[isIpv4 ? 4 : 6].add(this.words, isIpv4 ? code : code - 256, this.kindOf.length);
-    this.kindOf.push(kind);
+    this.columns[isIpv4 ? 4 : 6].add(this.words, isIpv4 ? code : code - 256, this.createdAtMs.length, kind * 2 + (isForEver ? 1 : 0));
     this.createdAtMs.push(createdAtMs);
     this.expiresAtMs.push(expiresAtMs ?? Number.POSITIVE_INFINITY);
     return true;
@@ -112,9 +109,18 @@ export function compileFeeds(feeds: readonly FeedText[]): Promise<CompiledBlocks
   });
 }
 
+/** What the entry has in common with others. */
+export function kindAt(table: CompiledBlocks, prefixes: PrefixTable, entry: number): BlockKind {
+  return table.kinds[tagOf(prefixes, entry) >>> 1];
+}
+
+export function isExpired(table: CompiledBlocks, prefixes: PrefixTable, entry: number, nowMs: number): boolean {
+  return (tagOf(prefixes, entry) & 1) === 0 && table.expiresAtMs[rowOf(prefixes, entry)] <= nowMs;
+}
+
 /** The block that stands at `entry` of one family. Made in the request path: texts are written only when they are asked for. */
-export function blockAt(table: CompiledBlocks, columns: PrefixColumns, entry: number): Block {
-  return new CompiledBlock(table, columns, entry);
+export function blockAt(table: CompiledBlocks, prefixes: PrefixTable, entry: number): Block {
+  return new CompiledBlock(table, prefixes, entry);
 }
 
 class CompiledBlock implements Block {
@@ -125,11 +131,11 @@ class CompiledBlock implements Block {
 
   constructor(
     private readonly table: CompiledBlocks,
-    private readonly columns: PrefixColumns,
+    private readonly prefixes: PrefixTable,
     private readonly entry: number,
   ) {
-    this.row = columns.rows[entry];
-    this.kind = table.kinds[table.kindOf[this.row]];
+    this.row = rowOf(prefixes, entry);
+    this.kind = kindAt(table, prefixes, entry);
   }
 
   get id(): string {
@@ -138,7 +144,7 @@ class CompiledBlock implements Block {
   }
 
   get scope(): Scope {
-    this.written ??= scopeAt(this.columns, this.entry);
+    this.written ??= scopeAt(this.prefixes, this.entry);
     return this.written;
   }
 
@@ -184,10 +190,11 @@ export function plainBlock(block: Block): Block {
   return block instanceof CompiledBlock ? block.toJSON() : block;
 }
 
-function scopeAt({ family, bases, lengths }: PrefixColumns, entry: number): Scope {
-  const length = lengths[entry];
-  const at = entry * 4;
-  const address = family === 4 ? writeIpv4(bases[entry]) : writeIpv6(bases[at], bases[at + 1], bases[at + 2], bases[at + 3]);
+function scopeAt(prefixes: PrefixTable, entry: number): Scope {
+  const { family } = prefixes;
+  const length = lengthOf(prefixes, entry);
+  const word = (at: number) => baseOf(prefixes, entry, at);
+  const address = family === 4 ? writeIpv4(word(0)) : writeIpv6(word(0), word(1), word(2), word(3));
   return length === (family === 4 ? 32 : 128) ? { kind: 'address', value: address } : { kind: 'cidr', value: `${address}/${length}` };
 }
 
@@ -195,17 +202,20 @@ class Columns {
   private readonly bases = new Numbers(Uint32Array);
   private readonly lengths = new Numbers(Uint8Array);
   private readonly rows = new Numbers(Uint32Array);
+  private readonly tags = new Numbers(Uint32Array);
 
   constructor(private readonly width: 1 | 4) {}
 
-  add(words: Uint32Array, length: number, row: number): void {
+  add(words: Uint32Array, length: number, row: number, tag: number): void {
     for (let word = 4 - this.width; word < 4; word++) this.bases.push(words[word]);
     this.lengths.push(length);
     this.rows.push(row);
+    this.tags.push(tag);
   }
 
-  build(family: 4 | 6): PrefixColumns {
-    return buildPrefixes(family, this.bases.view(), this.lengths.view(), this.rows.view());
+  build(family: 4 | 6): PrefixTable {
+    const { bases, lengths, rows, tags } = this;
+    return buildPrefixes(family, { bases: bases.view(), lengths: lengths.view(), rows: rows.view(), tags: tags.view() });
   }
 }
 

@@ -22,21 +22,22 @@ export function readIpv4(text: string): number {
 
 /** Reads an IPv6 address (RFC 4291 §2.2, no zone) into four 32-bit words; false when the text is not one. */
 export function readIpv6(text: string, words: Uint32Array): boolean {
-  words.fill(0);
   let group = 0;
   let digits = 0;
   let groups = 0;
   let gapAt = -1;
   let start = 0;
-  for (let index = 0; index <= text.length; index++) {
-    const code = index < text.length ? text.charCodeAt(index) : 58;
-    if (code === 58) {
-      const isEnd = index === text.length;
+  const end = text.length;
+  for (let index = 0; index < end; index++) {
+    const code = text.charCodeAt(index);
+    const digit = code < 128 ? HEX[code] : -1;
+    if (digit >= 0) {
+      if (++digits > 4) return false;
+      group = (group << 4) | digit;
+    } else if (code === 58) {
       if (digits > 0) {
         if (groups === 8) return false;
-        put(words, groups++, group);
-      } else if (isEnd) {
-        return gapAt === groups && text.endsWith('::') ? spread(words, groups, gapAt) : false;
+        GROUPS[groups++] = group;
       } else if (index === 0) {
         if (text.charCodeAt(1) !== 58) return false;
       } else {
@@ -46,19 +47,41 @@ export function readIpv6(text: string, words: Uint32Array): boolean {
       group = 0;
       digits = 0;
       start = index + 1;
-    } else if (code === 46) {
-      const tail = readIpv4(text.slice(start));
-      if (tail < 0 || groups > 6) return false;
-      put(words, groups++, tail >>> 16);
-      put(words, groups++, tail & 0xffff);
-      return spread(words, groups, gapAt);
     } else {
-      const digit = hex(code);
-      if (digit < 0 || ++digits > 4) return false;
-      group = group * 16 + digit;
+      const tail = code === 46 ? readIpv4(text.slice(start)) : -1;
+      if (tail < 0 || groups > 6) return false;
+      GROUPS[groups++] = tail >>> 16;
+      GROUPS[groups++] = tail & 0xffff;
+      return join(words, groups, gapAt);
     }
   }
-  return spread(words, groups, gapAt);
+  if (digits > 0) {
+    if (groups === 8) return false;
+    GROUPS[groups++] = group;
+  } else if (gapAt !== groups || !text.endsWith('::')) return false;
+  return join(words, groups, gapAt);
+}
+
+/** Of the address that is being read. */
+const GROUPS = new Uint16Array(8);
+
+/** The value of each ASCII character as a hexadecimal digit; -1 for the others. */
+const HEX = Int8Array.from({ length: 128 }, (_, code) => {
+  const value = Number.parseInt(String.fromCharCode(code), 16);
+  return Number.isNaN(value) ? -1 : value;
+});
+
+/** Puts the groups that were read into words, those behind `::` at the end. */
+function join(words: Uint32Array, groups: number, gapAt: number): boolean {
+  if (gapAt < 0 ? groups !== 8 : groups === 8) return false;
+  const gapEnd = gapAt < 0 ? 0 : gapAt + 8 - groups;
+  for (let at = 0; at < 4; at++) words[at] = (groupAt(2 * at, gapAt, gapEnd) << 16) | groupAt(2 * at + 1, gapAt, gapEnd);
+  return true;
+}
+
+function groupAt(at: number, gapAt: number, gapEnd: number): number {
+  if (gapAt < 0 || at < gapAt) return GROUPS[at];
+  return at < gapEnd ? 0 : GROUPS[at - gapEnd + gapAt];
 }
 
 /** True when the words are an IPv4-mapped address (::ffff:a.b.c.d), whose IPv4 part is `words[3]`. */
@@ -181,27 +204,4 @@ export function writeIpv6(w0: number, w1: number, w2: number, w3: number): strin
 export function writePrefix({ family, words, length }: Prefix): string {
   const address = family === 4 ? writeIpv4(words[3]) : writeIpv6(words[0], words[1], words[2], words[3]);
   return length === (family === 4 ? 32 : 128) ? address : `${address}/${length}`;
-}
-
-function put(words: Uint32Array, group: number, value: number): void {
-  words[group >> 1] |= group & 1 ? value : value << 16;
-}
-
-function hex(code: number): number {
-  if (code >= 48 && code <= 57) return code - 48;
-  const lower = code | 32;
-  return lower >= 97 && lower <= 102 ? lower - 87 : -1;
-}
-
-/** Moves what was read after `::` to the end. */
-function spread(words: Uint32Array, groups: number, gapAt: number): boolean {
-  if (gapAt < 0) return groups === 8;
-  if (groups === 8) return false;
-  const shift = 8 - groups;
-  for (let index = groups - 1; index >= gapAt; index--) {
-    const value = index & 1 ? words[index >> 1] & 0xffff : words[index >> 1] >>> 16;
-    words[index >> 1] &= index & 1 ? 0xffff0000 : 0xffff;
-    put(words, index + shift, value);
-  }
-  return true;
 }

@@ -11,13 +11,14 @@ interface Node<T> {
 
 /**
  * Networks that come and go one by one: a path-compressed binary trie (Morrison, "PATRICIA", 1968). A look-up visits at most as many nodes as networks
- * and branches contain the address, whatever prefix lengths are in use.
+ * and branches contain the address, whatever prefix lengths are in use; most find no network at all in the first bits of theirs, and visit none.
  */
 export class PrefixMap<T> {
   size = 0;
   /** Prefix length of what `find` returned last. */
   foundLength = -1;
   private readonly roots: { 4: Node<T> | null; 6: Node<T> | null } = { 4: null, 6: null };
+  private readonly occupied = { 4: new Uint8Array(SLOTS), 6: new Uint8Array(SLOTS) };
 
   /** Of values that are the same at one network, the last one stays. */
   constructor(private readonly isSame: (one: T, other: T) => boolean) {}
@@ -25,23 +26,25 @@ export class PrefixMap<T> {
   set(prefix: Prefix, value: T): void {
     const bits = bitsOf(prefix);
     this.roots[prefix.family] = this.insert(this.roots[prefix.family], prefix.words, bits, value);
+    occupy(this.occupied[prefix.family], prefix);
   }
 
   delete(prefix: Prefix, isIt: (value: T) => boolean): boolean {
     const before = this.size;
     this.roots[prefix.family] = this.remove(this.roots[prefix.family], prefix.words, bitsOf(prefix), isIt);
+    if (this.size === 0) this.clear();
     return this.size < before;
   }
 
   /** The value of the longest prefix that contains the address and is accepted. */
   find(family: 4 | 6, words: Uint32Array, accept: (value: T) => boolean): T | null {
+    if (this.occupied[family][slotOf(family, words)] === 0) return null;
     const first = family === 4 ? 3 : 0;
     let found: T | null = null;
-    for (
-      let node = this.roots[family];
-      node !== null && agrees(node, words, first);
-      node = bitAt(words, node.bits) === 0 ? node.zero : node.one
-    ) {
+    for (let node = this.roots[family]; node !== null; node = bitAt(words, node.bits) === 0 ? node.zero : node.one) {
+      // A branch need not be compared: where it differs from the address, so does every network below it.
+      if (node.values.length === 0) continue;
+      if (!agrees(node, words, first)) break;
       for (const value of node.values) {
         if (!accept(value)) continue;
         found = value;
@@ -56,6 +59,8 @@ export class PrefixMap<T> {
   clear(): void {
     this.roots[4] = null;
     this.roots[6] = null;
+    this.occupied[4].fill(0);
+    this.occupied[6].fill(0);
     this.size = 0;
   }
 
@@ -97,6 +102,20 @@ export class PrefixMap<T> {
     if (node.values.length > 0 || (node.zero !== null && node.one !== null)) return node;
     return node.zero ?? node.one;
   }
+}
+
+/** One for each 16 bits an IPv4 address can begin with; for IPv6 the first 32 bits share them. A slot stays set until the map is empty. */
+const SLOTS = 65_536;
+
+function slotOf(family: 4 | 6, words: Uint32Array): number {
+  return family === 4 ? words[3] >>> 16 : (words[0] >>> 16) ^ (words[0] & 0xffff);
+}
+
+function occupy(slots: Uint8Array, { family, words, length }: Prefix): void {
+  const first = slotOf(family, words);
+  if (family === 4) slots.fill(1, first, first + 2 ** Math.max(0, 16 - length));
+  else if (length < 32) slots.fill(1);
+  else slots[first] = 1;
 }
 
 function bitsOf({ family, length }: Prefix): number {

@@ -132,14 +132,15 @@ t.test('the plugin in an app that is not ours', async (t) => {
   });
 });
 
-t.test(
-  'types of the package',
-  { skip: existsSync(path.join(root, 'dist/cli/embedded.d.ts')) ? false : 'made by npm run types' },
-  async (t) => {
-    const folder = foreignApp(t);
-    writeFileSync(
-      path.join(folder, 'app.ts'),
-      `import Fastify from 'fastify';
+t.test('types of the package', async (t) => {
+  const tsc = path.join(root, 'node_modules', 'typescript', 'bin', 'tsc');
+  // A build for running leaves the types out: packing makes them, and so does this.
+  if (!existsSync(path.join(root, 'dist/cli/embedded.d.ts')))
+    execFileSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: root, stdio: 'pipe' });
+  const folder = foreignApp(t);
+  writeFileSync(
+    path.join(folder, 'app.ts'),
+    `import Fastify from 'fastify';
 import weir, { type Exchange, type WeirOptions } from 'weir';
 import { createGateway, trivialPorts } from 'weir/gateway';
 const options: WeirOptions = { service: 'shop', mode: 'enforce', onExchange: (exchange: Exchange) => console.log(exchange.request.target) };
@@ -149,21 +150,19 @@ await app.weir.block('203.0.113.7', { reason: 'test' });
 app.get('/', async (request) => request.weir?.clientIp ?? '');
 await createGateway({ services: [{ name: 'a', upstreams: ['http://127.0.0.1:1'] }] }, trivialPorts());
 `,
-    );
-    const tsc = path.join(root, 'node_modules', 'typescript', 'bin', 'tsc');
-    const flags = [
-      '--noEmit',
-      '--strict',
-      '--skipLibCheck',
-      '--module',
-      'nodenext',
-      '--target',
-      'es2022',
-      '--types',
-      'node',
-      '--typeRoots',
-      path.join(root, 'node_modules', '@types'),
-    ];
-    t.doesNotThrow(() => execFileSync(process.execPath, [tsc, ...flags, 'app.ts'], { cwd: folder, stdio: 'pipe' }));
-  },
-);
+  );
+  const flags = [
+    '--noEmit',
+    '--strict',
+    '--skipLibCheck',
+    '--module',
+    'nodenext',
+    '--target',
+    'es2022',
+    '--types',
+    'node',
+    '--typeRoots',
+    path.join(root, 'node_modules', '@types'),
+  ];
+  t.doesNotThrow(() => execFileSync(process.execPath, [tsc, ...flags, 'app.ts'], { cwd: folder, stdio: 'pipe' }));
+});

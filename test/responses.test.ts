@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
 import t, { type Test } from 'tap';
 import { eventually, startRole, startWeir, temporaryFolder } from './support/processes.js';
 import { startRedis } from './support/redis.js';
@@ -32,6 +33,51 @@ function policyFolder(t: Test, rules: readonly object[]): string {
 }
 
 const get = (base: string, where: string, headers: Record<string, string> = {}) => fetch(`${base}${where}`, { headers });
+
+/** An application that sends what the path says, in pieces of a few bytes. */
+async function startPieces(
+  t: Test,
+  bodies: Readonly<Record<string, { readonly headers: Record<string, string>; readonly bytes: Buffer }>>,
+) {
+  const server = createServer(async (request, response) => {
+    const { headers, bytes } = bodies[request.url?.slice(1) ?? ''] ?? { headers: {}, bytes: Buffer.from('{}') };
+    response.writeHead(200, { 'content-type': 'application/json', ...headers });
+    for (let at = 0; at < bytes.length; at += 5) {
+      response.write(bytes.subarray(at, at + 5));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    response.end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+t.test('forbidden data is found over the borders of pieces, whatever they are packed in', async (t) => {
+  const ssn = Buffer.from('{"customer":{"name":"Jo","ssn":"536-22-8726"}}');
+  const order = Buffer.from('{"order":{"number":"4111111111111112","reference":"536228726"}}');
+  const packings: Readonly<Record<string, { readonly headers: Record<string, string>; readonly pack: (bytes: Buffer) => Buffer }>> = {
+    plain: { headers: {}, pack: (bytes) => bytes },
+    gzip: { headers: { 'content-encoding': 'gzip' }, pack: (bytes) => gzipSync(bytes) },
+    br: { headers: { 'content-encoding': 'br' }, pack: (bytes) => brotliCompressSync(bytes) },
+    utf16: { headers: { 'content-type': 'application/json; charset=utf-16le' }, pack: (bytes) => Buffer.from(bytes.toString(), 'utf16le') },
+  };
+  const bodies = Object.fromEntries(
+    Object.entries(packings).flatMap(([name, { headers, pack }]) => [
+      [`${name}-ssn`, { headers, bytes: pack(ssn) }],
+      [`${name}-order`, { headers, bytes: pack(order) }],
+    ]),
+  );
+  const { gateway } = await startWeir(t, ['--upstream', await startPieces(t, bodies), '--mode', 'enforce']);
+  for (const name of Object.keys(packings)) {
+    const stopped = await get(gateway, `/${name}-ssn`);
+    t.notMatch(await stopped.text(), '536-22-8726', `${name}: the number stays inside`);
+    t.equal((await get(gateway, `/${name}-order`)).status, 200, `${name}: an order is no card and no SSN`);
+  }
+});
 
 t.test('throttle, tarpit, challenge and close act on the traffic', async (t) => {
   const policies = policyFolder(t, [

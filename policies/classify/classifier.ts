@@ -6,7 +6,6 @@ import { Collector, type DataMatch } from './collect.js';
 import { type CustomType, compileCustomTypes } from './custom.js';
 import { looksLikeJson, walkForm, walkMultipart, walkText, walkXml } from './formats.js';
 import { walkJson } from './json.js';
-import { StreamScan } from './stream.js';
 import { compileTables, type Tables } from './tables.js';
 
 export interface ClassifyOptions {
@@ -98,14 +97,6 @@ export class Classifier {
         out.push({ ...match, path: match.path === '' ? name : `${name}.${match.path}` });
     }
     return out;
-  }
-
-  /** Scans a body as it streams by, in chunks cut anywhere. Values are found by shape and by the name in front of them; paths are empty. */
-  classifyStream(options: ClassifyOptions = {}): StreamScan {
-    return new StreamScan((bytes) => {
-      this.#begin(bytes, options);
-      return this.#collector;
-    });
   }
 
   #begin(bytes: Uint8Array, options: TextOptions, maxMatches = DEFAULT_MAX_MATCHES, name = ''): void {

@@ -6,4 +6,3 @@ export { runClassify } from './cli.js';
 export type { DataMatch } from './collect.js';
 export { type CustomType, customTypeSchema, VALIDATORS } from './custom.js';
 export { CUSTOM_TYPE_CODES, CustomTypeError } from './errors.js';
-export type { StreamScan } from './stream.js';

@@ -136,7 +136,7 @@ function inherited(arrays: readonly boolean[], hints: readonly (Hint | null)[], 
 }
 
 /** Resolves the escapes of a JSON string (RFC 8259 §7) into UTF-8; `map` leads back to the source. */
-export function unescapeJson(bytes: Uint8Array, start: number, end: number): { bytes: Uint8Array; map: OffsetMap } {
+function unescapeJson(bytes: Uint8Array, start: number, end: number): { bytes: Uint8Array; map: OffsetMap } {
   const out = new Uint8Array(end - start);
   const origin = new Uint32Array(end - start + 1);
   let length = 0;
