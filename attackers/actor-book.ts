@@ -75,7 +75,7 @@ export class ActorBook {
   }
 
   /** Changes the automatic block at run time. */
-  configure(autoBlockFrom: number | null, isSimulated: boolean): void {
+  configure({ autoBlockFrom = null, isSimulated = true }: Pick<ActorBookOptions, 'autoBlockFrom' | 'isSimulated'>): void {
     this.threshold = autoBlockFrom;
     this.isSimulated = isSimulated;
   }
@@ -204,20 +204,28 @@ export class ActorBook {
   private judge(ref: ActorRef, actor: ActorRecord, nowMs: number): Verdict {
     const { score, reasons } = scoreActor(actor.findings, nowMs);
     const isOver = this.threshold !== null && score >= this.threshold && this.options.isAllowed?.(ref) !== true;
-    const isNew = isOver && !actor.isOver;
+    const isDue = isOver && (this.isSimulated ? !actor.isOver : this.earnsBlock(actor, nowMs));
     actor.isOver = isOver;
     const reason = `score ${score}: ${reasons
       .slice(0, 3)
       .map(({ kind, findings }) => `${findings} × ${kind}`)
       .join(', ')}`;
-    if (!isNew) return { actor: ref, score, act: 'none', reason };
+    if (!isDue) return { actor: ref, score, act: 'none', reason };
     const act = this.isSimulated ? 'would-block' : 'block';
+    if (act === 'block') actor.blockedAtMs = nowMs;
     addMoment(actor, {
       atMs: nowMs,
       what: this.isSimulated ? 'would-block' : 'block',
       text: `${this.isSimulated ? 'Would have been blocked' : 'Blocked'}: ${reason}`,
     });
     return { actor: ref, score, act, reason };
+  }
+
+  /** What led to the last block is paid for: another one takes as much again, also when a person ended that one. */
+  private earnsBlock(actor: ActorRecord, nowMs: number): boolean {
+    if (this.options.isBlocked?.(actor, nowMs)) return false;
+    const since = actor.findings.filter(({ atMs }) => atMs > actor.blockedAtMs);
+    return this.threshold !== null && scoreActor(since, nowMs).score >= this.threshold;
   }
 
   private viewOf(record: ActorRecord, nowMs: number): ActorView {

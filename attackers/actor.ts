@@ -50,8 +50,10 @@ export interface ActorRecord {
   readonly moments: Moment[];
   /** What did not fit any more, by list. */
   readonly beyond: Record<string, number>;
-  /** The threshold was passed and said so: not again until the score fell below it. */
+  /** The score is over the threshold: that it would have been blocked is said once, until it fell below. */
   isOver: boolean;
+  /** When its score last blocked it; 0: never. */
+  blockedAtMs: number;
 }
 
 export function newActor({ kind, value, label }: ActorRef, atMs: number): ActorRecord {
@@ -72,6 +74,7 @@ export function newActor({ kind, value, label }: ActorRef, atMs: number): ActorR
     moments: [{ atMs, what: 'first-seen', text: 'First seen' }],
     beyond: {},
     isOver: false,
+    blockedAtMs: 0,
   };
 }
 

@@ -192,6 +192,17 @@ t.test('actors: automatic block, simulated first, once each time the score passe
     /^Would have been blocked: score 69: 2 × attack.sql$/,
   );
   t.strictSame(acts(new ActorBook({ autoBlockFrom: 60, isSimulated: false }), 3), ['none', 'block', 'none']);
+  let isBlocked = false;
+  const strict = new ActorBook({ autoBlockFrom: 60, isBlocked: () => isBlocked });
+  t.strictSame(acts(strict, 2), ['none', 'would-block']);
+  strict.configure({ autoBlockFrom: 60, isSimulated: false });
+  const next = (n: number) => strict.report({ ...finding(n, address), atMs: NOW + n * 60_000 })?.act;
+  t.equal(next(2), 'block', 'whoever was over before blocks were meant in earnest is blocked by the next thing it does');
+  isBlocked = true;
+  t.strictSame([next(3), next(4)], ['none', 'none'], 'one block at a time');
+  isBlocked = false;
+  t.equal(next(5), 'block', 'it went on while it was blocked, and goes on after that ended');
+  t.strictSame([next(6), next(7)], ['none', 'block'], 'ended by a person: what led to that block does not count again');
   const later = { ...finding(1, address), atMs: NOW + 200 * HOUR };
   t.equal(book.report(later)?.act, 'none', 'fell below');
   t.equal(book.report({ ...later, id: 'f2' })?.act, 'would-block', 'and passed it again');

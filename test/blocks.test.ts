@@ -217,3 +217,57 @@ t.test('what an entry does is seen: hits, what was tried, incidents, throttles; 
     t.match((await run('block', 'add', '203.0.113.12', '--reason', mode)).stdout, words, mode);
   }
 });
+
+t.test('who attacks is blocked by its score, first in words; whoever shares its address goes on', async (t) => {
+  const config = path.join(temporaryFolder(t), 'weir.yaml');
+  const configure = (autoBlock: string) =>
+    writeFileSync(config, JSON.stringify({ trustedProxies: ['127.0.0.0/8'], mode: 'enforce', actors: { autoBlockScore: 60, autoBlock } }));
+  configure('simulate');
+  const running = await startWeir(t, ['--config', config, '--upstream', await startDemoApi(t)]);
+  const office = '203.0.113.50';
+  const ask = async (where: string, headers: Record<string, string> = {}) => {
+    const answer = await fetch(`${running.gateway}${where}`, { headers: { 'x-forwarded-for': office, ...headers } });
+    await answer.arrayBuffer();
+    return answer.status;
+  };
+  const signIn = async (name: string) => {
+    const login = await fetch(`${running.gateway}/api/login`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'x-forwarded-for': office },
+      body: JSON.stringify({ username: name, password: `${name}-pw` }),
+    });
+    return { authorization: `Bearer ${((await login.json()) as { token: string }).token}` };
+  };
+  const [alice, bob] = [await signIn('alice'), await signIn('bob')];
+  const attack = async () => {
+    for (let index = 0; index < 25; index++)
+      await ask(`/api/orders?search=${encodeURIComponent(`${index}' UNION SELECT username, password FROM users--`)}`, bob);
+  };
+  const token = readFileSync(path.join(running.data, 'admin-token'), 'utf8').trim();
+  const admin = async (resource: string) =>
+    (await (await fetch(`${running.admin}/api/v1${resource}`, { headers: { authorization: `Bearer ${token}` } })).json()) as {
+      items: { id: string; kind: string; score: number }[];
+    };
+  const attacker = async () => (await admin('/actors?sort=score')).items.find(({ score }) => score >= 60);
+
+  await attack();
+  const seen = await eventually('a score of 60', attacker);
+  t.equal(seen.kind, 'principal', 'the blame is the user’s, not the address’s');
+  await eventually('what would have been', async () =>
+    /would have been blocked/i.test(JSON.stringify(await admin(`/actors/${encodeURIComponent(seen.id)}/timeline`))),
+  );
+  t.equal(await ask('/api/products', bob), 200, 'words only');
+  t.same(JSON.parse((await weir(t, ['block', 'ls', '--json', '--data', running.data])).stdout), []);
+
+  configure('enforce');
+  await eventually('the block', async () => {
+    await attack();
+    return (await ask('/api/products', bob)) === 403;
+  });
+  t.equal(await ask('/api/products', alice), 200, 'the user beside it');
+  t.equal(await ask('/api/products'), 200, 'and whoever has not signed in');
+  const [entry] = JSON.parse((await weir(t, ['block', 'ls', '--json', '--data', running.data])).stdout) as Record<string, unknown>[];
+  t.match(entry, { origin: 'detector', scope: { kind: 'principal' }, reason: /score/ });
+  for (const forged of ['x-real-ip', 'cf-connecting-ip', 'true-client-ip', 'forwarded'])
+    t.equal(await ask('/api/products', { ...bob, [forged]: '198.51.100.1' }), 403, `${forged} does not help`);
+});

@@ -42,13 +42,24 @@ export function openConfiguredStore(config: Config): Promise<Store> {
   return openStore(postgres === undefined ? { sqlite: sqlite ?? path.join(config.data, 'weir.db') } : { postgres });
 }
 
+const autoBlock = ({ actors }: Config) => ({
+  autoBlockFrom: actors.autoBlockScore ?? 80,
+  isSimulated: actors.autoBlockScore === undefined || actors.autoBlock === 'simulate',
+});
+
 /** What the configuration says about how much is kept; the UI may say otherwise. */
 export const configuredRetention = ({ store }: Config): Partial<Retention> => ({
   findingDays: store.retentionDays,
   diskCapBytes: store.diskCapMb * 1024 * 1024,
 });
 
-export async function runEngine(run: EngineRun): Promise<{ close(): Promise<void> }> {
+export interface RunningEngine {
+  /** Takes what can change while it runs: when actors are blocked by their score. */
+  reload(config: Config): void;
+  close(): Promise<void>;
+}
+
+export async function runEngine(run: EngineRun): Promise<RunningEngine> {
   const { config, secret } = run;
   tellIpv6ActorsBy(config.actors.ipv6Prefix);
   const store = await openConfiguredStore(config);
@@ -63,8 +74,7 @@ export async function runEngine(run: EngineRun): Promise<{ close(): Promise<void
   const blocklist = await Blocklist.open(run.shared, { protect: protectedAddresses(config), geo });
   const ownership = new OwnershipModel({ secret, seed: createHash('sha256').update(`ownership\0${secret}`).digest().subarray(0, 8) });
   const actors = new ActorBook({
-    autoBlockFrom: config.actors.autoBlockScore ?? 80,
-    isSimulated: config.actors.autoBlockScore === undefined || config.actors.autoBlock === 'simulate',
+    ...autoBlock(config),
     isBlocked: (actor) => blocklist.holds(actor),
     isAllowed: (actor) => blocklist.isAllowed(actor),
   });
@@ -166,6 +176,7 @@ export async function runEngine(run: EngineRun): Promise<{ close(): Promise<void
   }, SWEEP_EVERY_MS);
   const reviewer = setInterval(() => void engine.review(Date.now()), REVIEW_EVERY_MS);
   return {
+    reload: (config) => actors.configure(autoBlock(config)),
     async close() {
       clearInterval(heartbeat);
       clearInterval(sweeper);

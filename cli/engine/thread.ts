@@ -24,6 +24,7 @@ await runThread(async (log) => {
   });
   return {
     ready: {},
+    reload: (config) => running.reload(config),
     async close() {
       await running.close();
       await shared.close();

@@ -128,7 +128,9 @@ export async function engine(flags: RoleFlags, config: Config, version: string, 
     });
     data.publish({ gateways: [], admin: null });
     tell(flags, output, {}, 'weir engine learns');
+    const stopWatching = watchOf(flags, (next) => running.reload(next), logTo(output));
     await untilSignal();
+    stopWatching();
     await running.close();
     await shared.close();
   });

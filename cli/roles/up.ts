@@ -39,7 +39,7 @@ export interface RunningUp {
   readonly signIn: string | null;
   /** What must be known at the start although weir runs: Redis is away. Null: nothing. */
   readonly problem: string | null;
-  /** Services, limits and trusted proxies of the gateway, while traffic goes on. Throws, and changes nothing, when they cannot be used. */
+  /** Services, limits and trusted proxies of the gateway and the automatic blocks of the engine, while traffic goes on. Throws, and changes nothing, when they cannot be used. */
   reload(config: Config): void;
   close(): Promise<void>;
 }
@@ -108,7 +108,10 @@ export async function runUp(config: Config, data: DataDir, version: string, log:
       admin: threads.admin.ready.url,
       signIn: threads.admin.ready.signIn,
       problem: watch?.problem ?? null,
-      reload: (next) => running.reload(next),
+      reload(next) {
+        running.reload(next);
+        threads.reload(next);
+      },
       close,
     };
   } catch (error) {
@@ -126,6 +129,8 @@ export interface Threads {
   /** Gives what the engine's model says, of this engine and of each that comes after it. */
   followOwnership(onBytes: (bytes: Uint8Array) => void): FeedReader;
   readonly startSensor: () => Promise<RunningThread<object>>;
+  /** The configuration was read again: threads take what can change while they run, and those that start later all of it. */
+  reload(config: Config): void;
   readonly closing: readonly (() => Promise<void>)[];
 }
 
@@ -137,7 +142,8 @@ export async function startThreads(
   shared: SharedHub,
   log: (message: string) => void,
 ): Promise<Threads> {
-  const base = (): ThreadData => ({ config, secret: data.secret, version, sharedPort: shared.port() });
+  let latest = config;
+  const base = (): ThreadData => ({ config: latest, secret: data.secret, version, sharedPort: shared.port() });
   const publisher = memoryPublisher(null, { limitBytes: STREAM_LIMIT_BYTES });
   const ownership = new OwnershipFeed();
   // What publishes to the engine; each engine gets streams of its own, and what the last one had not kept is sent again.
@@ -186,6 +192,10 @@ export async function startThreads(
       const transfer = [sensorData.sharedPort, sensorData.trafficPort];
       publishing.sensor = await startThread<object>(entry('sensor/thread'), sensorData, transfer, lost('sensor'));
       return publishing.sensor;
+    },
+    reload(next) {
+      latest = next;
+      engine.reload(next);
     },
     closing: [() => engine.stop(10_000), () => admin.stop(5_000)],
   };

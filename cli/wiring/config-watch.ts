@@ -20,7 +20,7 @@ export function watchConfig({ file, load, apply, log }: ConfigWatch): () => void
   const reload = () => {
     try {
       apply(load());
-      log('the configuration was read again: services, limits and trusted proxies are in force');
+      log('the configuration was read again: services, limits, trusted proxies and automatic blocks are in force');
     } catch (error) {
       log(`the configuration cannot be used, the last good one stays in force: ${error instanceof Error ? error.message : String(error)}`);
     }

@@ -1,4 +1,5 @@
 /** A thread that is started again when it is lost. */
+import type { Config } from '../config.js';
 import type { RunningThread } from './threads.js';
 
 export interface KeptThreadOptions<Ready> {
@@ -20,6 +21,8 @@ export interface KeptThread {
   readonly lost: number;
   /** False between a loss and the next good start. */
   readonly running: boolean;
+  /** Hands a configuration that was read again to the thread that runs now; `begin` gives it to later ones. */
+  reload(config: Config): void;
   stop(timeoutMs: number): Promise<void>;
 }
 
@@ -63,6 +66,7 @@ export async function keepThread<Ready>(options: KeptThreadOptions<Ready>): Prom
     get running() {
       return current !== null;
     },
+    reload: (config) => current?.reload(config),
     async stop(timeoutMs) {
       stopped = true;
       if (timer !== null) clearTimeout(timer);

@@ -1,4 +1,5 @@
 import { type MessagePort, parentPort } from 'node:worker_threads';
+import type { Config } from '../config.js';
 import { yieldToGateway } from './priority.js';
 import { type FromThread, startFailed, type ToThread } from './threads.js';
 
@@ -7,6 +8,8 @@ export interface ThreadRole<Ready> {
   readonly ready: Ready;
   /** What it publishes has a new consumer. Absent: it publishes nothing. */
   reconnect?(port: MessagePort): void;
+  /** The configuration was read again. Absent: what it takes of it stays as it is until the next start. */
+  reload?(config: Config): void;
   close(): Promise<void>;
 }
 
@@ -19,7 +22,8 @@ export async function runThread<Ready>(start: (log: (message: string) => void) =
     const role = await start((message) => say({ kind: 'log', message }));
     port.on('message', (message: ToThread) => {
       if (message !== 'stop') {
-        role.reconnect?.(message.port);
+        if (message.kind === 'reload') role.reload?.(message.config);
+        else role.reconnect?.(message.port);
         return;
       }
       port.removeAllListeners('message');

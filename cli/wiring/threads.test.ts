@@ -58,6 +58,7 @@ t.test('a kept thread that is lost starts again, later each time', async (t) => 
   const stops: number[] = [];
   let begun = 0;
   let fails = 0;
+  const reloaded: number[] = [];
   let lose: (error: Error) => void = () => undefined;
   const kept = await keepThread({
     name: 'engine',
@@ -66,7 +67,7 @@ t.test('a kept thread that is lost starts again, later each time', async (t) => 
       lose = onLost;
       if (fails-- > 0) throw new Error('cannot start');
       const number = begun;
-      return { ready: {}, reconnect: () => undefined, stop: async () => void stops.push(number) };
+      return { ready: {}, reconnect: () => undefined, reload: () => void reloaded.push(number), stop: async () => void stops.push(number) };
     },
     log: (message) => said.push(message),
     pauseMs: 1,
@@ -88,6 +89,8 @@ t.test('a kept thread that is lost starts again, later each time', async (t) => 
     said.map((line) => /in (\d+) ms/.exec(line)?.[1]).filter((pause) => pause !== undefined),
     ['1', '2', '4', '4', '4'],
   );
+  kept.reload(configSchema.parse({}));
+  t.same(reloaded, [6], 'a changed configuration reaches the one that runs');
   await kept.stop(1_000);
   t.same(stops, [6]);
   lose(new Error('told to'));

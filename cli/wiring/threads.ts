@@ -25,7 +25,10 @@ export interface SensorThreadData extends ThreadData {
   readonly trafficPort: MessagePort;
 }
 
-export type ToThread = 'stop' | { readonly kind: 'reconnect'; readonly port: MessagePort };
+export type ToThread =
+  | 'stop'
+  | { readonly kind: 'reconnect'; readonly port: MessagePort }
+  | { readonly kind: 'reload'; readonly config: Config };
 
 export type FromThread<Ready> =
   | { readonly kind: 'ready'; readonly ready: Ready }
@@ -37,6 +40,8 @@ export interface RunningThread<Ready> {
   readonly ready: Ready;
   /** Gives the thread a new consumer for what it publishes: the old one's thread died. The port is transferred. */
   reconnect(port: MessagePort): void;
+  /** The configuration was read again. */
+  reload(config: Config): void;
   /** Asks the thread to finish; resolves when it has, or when it is cut after `timeoutMs`. */
   stop(timeoutMs: number): Promise<void>;
 }
@@ -78,6 +83,7 @@ export function startThread<Ready>(
         resolve({
           ready: message.ready,
           reconnect: (port) => say({ kind: 'reconnect', port }, [port]),
+          reload: (config) => say({ kind: 'reload', config }),
           async stop(timeoutMs) {
             stopping = true;
             say('stop');
