@@ -19,8 +19,10 @@ export interface JudgedAnswer {
 export interface JudgeSettings {
   /** Confidence from which a proven denial may block. */
   readonly blockConfidence: number;
+  /** The same, proven or not, for a caller who was just alerted of with several objects. */
+  readonly suspectConfidence: number;
 }
-export const JUDGE: JudgeSettings = { blockConfidence: 0.7 };
+export const JUDGE: JudgeSettings = { blockConfidence: 0.7, suspectConfidence: 0.5 };
 
 /** Of an access to somebody's object by a caller of whom nothing says who it is, at a private place. */
 export const NAMELESS_CONFIDENCE = 0.3;
@@ -174,7 +176,9 @@ function ofClass(relation: AccessClass, rule: SlotRule, location: Location, call
       `objects of others are commonly reached here`,
     );
   const known = caller.flags & PERSON.established;
-  const enforceable = stance.is === 'deny' && stance.proven && stance.confidence >= settings.blockConfidence && known !== 0;
+  const isSure = stance.proven && stance.confidence >= settings.blockConfidence;
+  const isSuspect = (caller.flags & PERSON.suspect) !== 0 && stance.confidence >= settings.suspectConfidence;
+  const enforceable = stance.is === 'deny' && (isSure || isSuspect) && known !== 0;
   return verdict(public_, stance.is === 'open' ? 0 : stance.confidence, enforceable, location, rule.resource, sentence(relation, rule));
 }
 

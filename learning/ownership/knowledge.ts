@@ -17,6 +17,8 @@ export const PERSON = {
   identified: 4,
   /** Is guessing ids right now: unknown objects are refused. */
   guessing: 8,
+  /** Was just alerted of with several objects: what would only alert is refused, too. */
+  suspect: 16,
 } as const;
 
 /** Why a principal may act on an object that is not its own. */

@@ -8,7 +8,7 @@ import { OwnershipError } from './errors.js';
 import { KeyedHash } from './hash.js';
 import { Identify } from './identify.js';
 import { type Caller, JUDGE, type JudgedAnswer, type JudgeSettings, judge } from './judge.js';
-import { GRANT, Knowledge } from './knowledge.js';
+import { GRANT, Knowledge, PERSON } from './knowledge.js';
 import { Learning } from './learn.js';
 import { Lists } from './lists.js';
 import { Objects } from './objects.js';
@@ -59,6 +59,8 @@ export interface Judgement {
 }
 
 const MAX_BODY = 262_144;
+/** Two different objects with little between them make a suspect; some twenty ordinary requests an ordinary caller again. */
+const SUSPICION = { from: 1.8, until: 0.3, kept: 0.9, remembered: 8 };
 
 /**
  * Learns from exchanges whose objects are whose: who is who ({@link People}), which fields name an owner, which places are private
@@ -122,6 +124,7 @@ export class OwnershipModel {
     this.#learning.learn(read, verdict);
     const alert = alertOf(verdict, read, this.#calls);
     const isFinding = alert !== null && alert.confidence >= this.#settings.alertConfidence;
+    if (read.person !== null) this.#suspect(read, isFinding && read.signs.scatter === null);
     return { verdict: alert ?? verdict, finding: isFinding ? accessFinding(read.observation, read.reading.method, alert) : null };
   }
 
@@ -242,6 +245,20 @@ export class OwnershipModel {
     if (exchange.principal !== null) this.#calls++;
     const person = exchange.principal === null ? null : this.#identify.personOf(exchange.principal, exchange.startedAtMs, exchange.service);
     return { observation, service: exchange.service, reading, objects, status, person, signs: { scatter: null, strange: null } };
+  }
+
+  /** Whoever was alerted of is let do less: a place where nothing is proven yet is no place to go on at. */
+  #suspect({ person: reader, reading }: Reading, isAlerted: boolean): void {
+    const person = this.people.get(reader!.id) ?? reader!;
+    if (!isAlerted) person.suspicion *= SUSPICION.kept;
+    else {
+      const object = this.known.valueHash(reading.references.map(({ value }) => value).join(' '));
+      if (person.suspectedOf.includes(object)) return;
+      person.suspicion++;
+      person.suspectedOf = [...person.suspectedOf.slice(-SUSPICION.remembered), object];
+    }
+    if (person.suspicion >= SUSPICION.from) this.people.setFlags(person, PERSON.suspect);
+    else if (person.suspicion < SUSPICION.until) this.people.clearFlags(person, PERSON.suspect);
   }
 
   #judge(read: Reading): AccessVerdict | null {

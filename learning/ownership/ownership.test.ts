@@ -19,6 +19,14 @@ for (const world of worlds) {
   });
 }
 
+t.test('bank: whoever was alerted of twice is stopped where nothing is proven yet', async (t) => {
+  const bank = TUNING.filter((one) => one.name === 'bank')[0];
+  const { entries, from } = play(bank, { seed: 'test', benign: 2600, attackStart: 1200 });
+  const { enforce } = replay(entries, { from });
+  t.ok(enforce.macro >= 0.64, `macro ${enforce.macro}; without, 0.61`);
+  t.equal(enforce.fpr, 0);
+});
+
 t.test('a full table forgets what was unused for longest, counts it, and its views forget the same', async (t) => {
   const { entries } = play(worlds[0], { seed: 'full', benign: 600, attackStart: -1 });
   const model = new OwnershipModel({ secret: 'worlds', seed, maxEntries: 400 });

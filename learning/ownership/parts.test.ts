@@ -2,11 +2,13 @@ import fc from 'fast-check';
 import t from 'tap';
 import { readAnswer } from './answer.js';
 import { KeyedHash } from './hash.js';
+import { JUDGE, judge } from './judge.js';
 import { Knowledge, PERSON, SPACE } from './knowledge.js';
 import { pathName } from './paths.js';
 import { readRequest } from './references.js';
 import { foldRoute } from './routes.js';
 import { foldName, isGloballyUnique, looksLikeValue, referentOf, unlink } from './shape.js';
+import type { Stance } from './sheet.js';
 import { Table } from './table.js';
 import { OwnershipView } from './view.js';
 import { encodeDelta } from './wire.js';
@@ -197,6 +199,36 @@ t.test('views refuse foreign bytes by name', async (t) => {
       return true;
     }),
   );
+});
+
+t.test('what a place has not proven blocks only a caller who was just alerted of', async (t) => {
+  const { established, identified, suspect, privileged } = PERSON;
+  const known = new Knowledge(new KeyedHash(Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8)));
+  const resource = () => known.resource('s', 'order');
+  known.sheet.apply({ resource: 's\u001forder', rule: { fields: [{ path: 'userid', role: 'owner', kind: 2 }] } });
+  known.hash.words(SPACE.identity, 0, 2, 1);
+  known.table.set(known.hash.hi, known.hash.lo, 1, 0);
+  known.objectKey(resource(), '10');
+  known.table.set(known.hash.hi, known.hash.lo, known.valueHash('77'), 2);
+  const reading = readRequest(
+    { method: 'GET', template: '/orders/{id}', target: '/orders/10', headers: [], bodyText: null },
+    'header:authorization',
+  );
+  const cases: [what: string, flags: number, stance: Stance, blocks: boolean][] = [
+    ['an ordinary caller', established | identified, { is: 'deny', confidence: 0.6, proven: false }, false],
+    ['a suspect', established | identified | suspect, { is: 'deny', confidence: 0.6, proven: false }, true],
+    ['a suspect where it would not even alert', established | identified | suspect, { is: 'deny', confidence: 0.4, proven: false }, false],
+    ['a suspect at an open place', established | identified | suspect, { is: 'allow', confidence: 0.9, proven: true }, false],
+    ['a suspect who owns nothing', identified | suspect, { is: 'deny', confidence: 0.6, proven: false }, false],
+    ['staff', established | identified | suspect | privileged, { is: 'deny', confidence: 0.6, proven: false }, false],
+    ['an ordinary caller where it is proven', established | identified, { is: 'deny', confidence: 0.9, proven: true }, true],
+  ];
+  for (const [what, flags, stance, blocks] of cases) {
+    const stances = { granted: stance, listed: stance, group: stance, unlisted: stance, foreign: stance };
+    const slot = { resource: 'order', stances, principals: 20, accesses: 80, wrappings: [''], repeats: 0 };
+    known.sheet.apply({ route: 's\u001fGET /orders/{}', rule: { slots: { 'path:0': slot } } });
+    t.equal(judge(known, 's', reading, { person: 1, flags }, null, JUDGE)?.enforceable ?? false, blocks, what);
+  }
 });
 
 t.test('a gateway does not block by knowledge that the engine is about to change', async (t) => {

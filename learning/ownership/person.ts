@@ -33,6 +33,10 @@ export interface Person {
   role: string;
   owned: number;
   misses: number;
+  /** Different objects that alerts were about, each worth less with every ordinary request since. */
+  suspicion: number;
+  /** The last of those objects, so that asking for one again and again counts once. */
+  suspectedOf: number[];
   /** Owner values of objects reached at private places while nothing said who this is. */
   readonly opened: Votes;
   /** Kind of such values → how often one was seen. */
@@ -76,6 +80,8 @@ export function newPerson(id: number, key: string, nowMs: number): Person {
     role: '',
     owned: 0,
     misses: 0,
+    suspicion: 0,
+    suspectedOf: [],
     opened: new Map(),
     opens: new Map(),
     listed: new Map(),
