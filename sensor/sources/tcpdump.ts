@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import type { WeirError } from '../../exchange/index.js';
 import { sensorError } from '../errors.js';
 import type { CaptureSource, OnPacket, SourceStats } from '../types.js';
+import { childPipe } from './child-pipe.js';
 import { PcapReader } from './pcap-format.js';
 
 export interface TcpdumpOptions {
@@ -55,7 +56,9 @@ export class TcpdumpSource implements CaptureSource {
     const words = ['-i', port, '-n', '-s', '0', '-B', String(bufferKib), '-U', '-w', '-'];
     if (filter !== undefined && filter !== '') words.push('--', filter);
     return new Promise((resolve, reject) => {
-      const child = spawn(program, words, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, LC_ALL: 'C' } });
+      const pipe = childPipe();
+      const child = spawn(program, words, { stdio: ['ignore', pipe?.writeEnd ?? 'pipe', 'pipe'], env: { ...process.env, LC_ALL: 'C' } });
+      pipe?.started();
       const reader = new PcapReader((packet) => {
         this.#packets++;
         this.#bytes += packet.end - packet.start;
@@ -66,7 +69,7 @@ export class TcpdumpSource implements CaptureSource {
       let asking: NodeJS.Timeout | null = null;
       const stop = (): void => void child.kill('SIGTERM');
       signal.addEventListener('abort', stop, { once: true });
-      child.stdout.on('data', (piece: Buffer) => {
+      const onPiece = (piece: Buffer): void => {
         if (failure !== null) return;
         try {
           reader.push(piece);
@@ -74,8 +77,10 @@ export class TcpdumpSource implements CaptureSource {
           failure = error as WeirError;
           stop();
         }
-      });
-      child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      };
+      child.stdout?.on('data', onPiece);
+      const read = pipe?.read(onPiece) ?? Promise.resolve();
+      child.stderr?.setEncoding('utf8').on('data', (text: string) => {
         said = (said + text).slice(-4_000);
         this.#readCounters(text);
         // Before this line its handler is not there, and the signal would end it.
@@ -92,7 +97,7 @@ export class TcpdumpSource implements CaptureSource {
         else reject(error);
       };
       child.on('error', (error: NodeJS.ErrnoException) => settle(startFailure(program, error)));
-      child.on('close', (code, ended) => settle(failure ?? endFailure(port, code, ended, said)));
+      child.on('close', (code, ended) => void read.then(() => settle(failure ?? endFailure(port, code, ended, said))));
     });
   }
 
