@@ -67,8 +67,8 @@ export function encodeInto(exchange: Exchange, buffer: Buffer, offset: number): 
     for (const one of response.headers) pieces.push(one);
     for (const one of response.trailers) pieces.push(one);
   }
-  for (let index = 0; index < pieces.length; index++) if (pieces[index].includes('\n')) pieces[index] = pieces[index].replaceAll('\n', ' ');
-  const text = pieces.join('\n');
+  let text = pieces.join('\n');
+  if (lineFeeds(text) !== pieces.length - 1) text = pieces.map((piece) => piece.replaceAll('\n', ' ')).join('\n');
   const isLatin1 = !/[^\0-\xff]/.test(text);
   const rich = richOf(exchange);
   const responseBytes = response?.body.bytes.length ?? 0;
@@ -124,6 +124,12 @@ export function encodeInto(exchange: Exchange, buffer: Buffer, offset: number): 
   buffer.writeUInt32LE(responseBytes, offset + 72);
   buffer.writeDoubleLE(response?.body.totalLength ?? 0, offset + 76);
   return at - offset;
+}
+
+function lineFeeds(text: string): number {
+  let count = 0;
+  for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) count++;
+  return count;
 }
 
 function richOf(exchange: Exchange): string {

@@ -3,9 +3,12 @@ import type { HeaderList } from './types.js';
 /** First value of a header, case-insensitive; null when absent. */
 export function header(list: HeaderList, name: string): string | null {
   const length = name.length;
+  // Bit 32 is the case of a letter; a first letter that differs spares most of the comparisons.
+  const first = name.charCodeAt(0) | 32;
   for (let index = 0; index < list.length; index += 2) {
     const candidate = list[index];
-    if (candidate.length === length && (candidate === name || candidate.toLowerCase() === name)) return list[index + 1];
+    if (candidate.length !== length || (candidate.charCodeAt(0) | 32) !== first) continue;
+    if (candidate === name || candidate.toLowerCase() === name) return list[index + 1];
   }
   if (name !== name.toLowerCase()) return header(list, name.toLowerCase());
   return null;

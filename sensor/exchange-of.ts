@@ -5,6 +5,7 @@ import {
   header,
   newId,
   type Observer,
+  type Outcome,
   type RequestMessage,
   type ResponseMessage,
 } from '../exchange/index.js';
@@ -36,7 +37,7 @@ export function exchangeOf(pair: Pair, seen: Seen, observer: Observer, ports: Ex
   const message = requestOf(request);
   const id = newId(request.startedMs);
   const endedMs = Math.max(request.endedMs, response?.endedMs ?? 0);
-  return {
+  const exchange: Exchange = {
     id,
     requestId: nameOf(request) ?? (response === null ? null : nameOf(response)) ?? id,
     kind: pair.kind ?? 'http',
@@ -49,11 +50,20 @@ export function exchangeOf(pair: Pair, seen: Seen, observer: Observer, ports: Ex
     upstreamMs: response === null ? null : Math.max(0, response.startedMs - request.startedMs),
     request: message,
     response: response === null ? null : responseOf(response),
-    ...(pair.failure === '' ? {} : { failure: pair.failure }),
     principal: ports.principals?.read(message.headers, message.target) ?? null,
-    outcome: { action: 'passed', mode: 'mirror', phase: null, acts: [] },
-    tags: [...(pair.tags ?? []), ...operationTags(message), ...(vni === null ? [] : [`vni:${vni}`])],
+    outcome: PASSED,
+    tags: tagsOf(pair, message, vni),
   };
+  return pair.failure === '' ? exchange : { ...exchange, failure: pair.failure };
+}
+
+const PASSED: Outcome = Object.freeze({ action: 'passed', mode: 'mirror', phase: null, acts: Object.freeze([]) });
+const NO_TAGS: readonly string[] = Object.freeze([]);
+
+function tagsOf(pair: Pair, message: RequestMessage, vni: number | null): readonly string[] {
+  const operation = operationTags(message);
+  if (pair.tags === undefined && vni === null) return operation;
+  return [...(pair.tags ?? NO_TAGS), ...operation, ...(vni === null ? NO_TAGS : [`vni:${vni}`])];
 }
 
 /** The exchange with bytes of its own, for whoever keeps it longer than the call that handed it over. */
@@ -121,6 +131,19 @@ export function hostOf(request: Message): string {
   if (head.method === 'CONNECT') host = /^\S*/.exec(head.target)?.[0] ?? '';
   else if (!head.target.startsWith('/')) host = ABSOLUTE.exec(head.target)?.[2] ?? '';
   if (host === '') host = header(head.headers, 'host') ?? header(head.headers, ':authority') ?? '';
+  if (host !== lastAuthority) {
+    lastHost = hostOfAuthority(host);
+    lastAuthority = host;
+  }
+  return lastHost;
+}
+
+/** The same few hosts are asked for all the time, often one many times in a row. */
+let lastAuthority = '';
+let lastHost = '';
+
+function hostOfAuthority(authority: string): string {
+  let host = authority;
   const at = host.lastIndexOf('@');
   host = (at < 0 ? host : host.slice(at + 1)).trim().toLowerCase();
   return host.endsWith(':80') ? host.slice(0, -3) : host;
@@ -137,14 +160,14 @@ function originForm(method: string, target: string): string {
 }
 
 /** Names the operation where the path does not: `grpc`, `soap:Action`, `graphql:Operation`. */
-function operationTags(request: RequestMessage): string[] {
+function operationTags(request: RequestMessage): readonly string[] {
   const type = header(request.headers, 'content-type') ?? '';
   if (type.startsWith('application/grpc')) return ['grpc'];
   const action =
     header(request.headers, 'soapaction') ??
     (type.startsWith('application/soap+xml') ? (/action="?([^";]+)/i.exec(type)?.[1] ?? null) : null);
   if (action !== null && action !== '') return [`soap:${action.replaceAll('"', '').slice(0, 128)}`];
-  if (!/graphql/i.test(request.target)) return [];
+  if (!/graphql/i.test(request.target)) return NO_TAGS;
   const text = Buffer.from(request.body.bytes.subarray(0, 8_192)).toString('latin1');
   const operation =
     /"operationName"\s*:\s*"([_A-Za-z]\w{0,127})"/.exec(text) ?? /\b(?:query|mutation|subscription)\s+([_A-Za-z]\w{0,127})/.exec(text);

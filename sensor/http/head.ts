@@ -12,6 +12,7 @@ export interface Head {
   headers: string[];
 }
 
+const PLUS = 43;
 const VERSION = /[ \t]+HTTP\/(\d)(?:\.(\d)\d*)?[ \t]*$/i;
 /** Something stands behind the version. */
 const VERSION_BEFORE_MORE = /[ \t]+HTTP\/(\d)\.(\d)\d*[ \t].*$/i;
@@ -20,6 +21,8 @@ const STATUS = /^HTTP\/(\d)(?:\.(\d+))?[ \t]+(\d{3})(?!\d)/i;
 const METHOD = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,40}$/;
 /** Methods that are believed without a version behind the target. */
 const PLAIN = /^(?:GET|HEAD|POST|PUT|DELETE|OPTIONS|TRACE|PATCH|CONNECT)$/;
+
+const USUAL = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'HEAD', 'OPTIONS'];
 
 /** Methods that are believed where it is not certain that a message starts at all: behind a hole, in midstream. */
 const KNOWN =
@@ -36,13 +39,13 @@ export function certainRequestLine(line: string): boolean {
  * null when the line is no request line.
  */
 export function requestLine(line: string): Head | null {
+  // What nearly every line looks like, without the searches that others need.
+  const usual = line.endsWith(' HTTP/1.1') ? usualMethod(line) : '';
+  if (usual !== '') return { method: usual, target: trimmed(line, usual.length, line.length - 9), version: '1.1', status: 0, headers: [] };
   const blank = line.search(/[ \t]/);
   if (blank <= 0) return null;
   const method = line.slice(0, blank);
   if (!METHOD.test(method)) return null;
-  // What nearly every line looks like, without the search that VERSION is.
-  if (line.endsWith(' HTTP/1.1'))
-    return { method, target: line.slice(blank, Math.max(blank, line.length - 9)).trim(), version: '1.1', status: 0, headers: [] };
   const match = VERSION.exec(line) ?? VERSION_BEFORE_MORE.exec(line);
   if (match === null) {
     if (!PLAIN.test(method)) return null;
@@ -56,8 +59,17 @@ export function requestLine(line: string): Head | null {
   return { method, target, version: match[1] === '1' && match[2] !== '0' ? '1.1' : '1.0', status: 0, headers: [] };
 }
 
+function usualMethod(line: string): string {
+  for (const method of USUAL) if (line.startsWith(method) && line.charCodeAt(method.length) === 32) return method;
+  return '';
+}
+
 /** Reads a status line (RFC 9112 §4); null when the line is none. */
 export function statusLine(line: string): Head | null {
+  if (line.startsWith('HTTP/1.1 ')) {
+    const status = digit(line, 9) * 100 + digit(line, 10) * 10 + digit(line, 11);
+    if (status >= 0 && Number.isNaN(digit(line, 12))) return { method: '', target: '', version: '1.1', status, headers: [] };
+  }
   const match = STATUS.exec(line);
   if (match === null) return null;
   return { method: '', target: '', version: match[1] === '1' && match[2] !== '0' ? '1.1' : '1.0', status: Number(match[3]), headers: [] };
@@ -83,6 +95,12 @@ export function fieldLines(text: string, from: number, into: string[]): void {
     }
     at = end + 1;
   }
+}
+
+/** NaN for what is no digit. */
+function digit(text: string, at: number): number {
+  const value = text.charCodeAt(at) - 48;
+  return value >= 0 && value <= 9 ? value : Number.NaN;
 }
 
 function trimEnd(text: string, start: number, end: number): string {
@@ -121,8 +139,9 @@ export function announcedFraming(headers: readonly string[]): FramingFound {
   let contradictory = false;
   for (let index = 0; index < headers.length; index += 2) {
     const name = headers[index];
-    if (name.length === 14 && name.toLowerCase() === 'content-length') {
-      const text = headers[index + 1].replace(/^\+/, '');
+    if (name.length === 14 && (name === 'Content-Length' || name.toLowerCase() === 'content-length')) {
+      const field = headers[index + 1];
+      const text = field.charCodeAt(0) === PLUS ? field.slice(1) : field;
       const digits = leadingDigits(text);
       const value = digits === 0 ? -1 : Number(text.slice(0, digits));
       if (digits === 0 || digits !== text.length || (length >= 0 && value !== length)) contradictory = true;

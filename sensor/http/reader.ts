@@ -476,12 +476,20 @@ function withoutCr(line: string): string {
   return line.charCodeAt(line.length - 1) === CR ? line.slice(0, -1) : line;
 }
 
-/** Index behind the empty line that ends a head, -1 when it is not there. A line that is alone up to the end of an HTTP/0.9 request has none. */
+/**
+ * Index behind the empty line that ends a head, -1 when it is not there. A line that is alone up to the end of an HTTP/0.9 request has none. Every second byte
+ * is enough: an empty line is at least two bytes, all of them line ends.
+ */
 function endOfHead(bytes: Uint8Array, start: number, end: number): number {
-  for (let at = start; at + 1 < end; at++) {
-    if (bytes[at] !== LF) continue;
-    if (bytes[at + 1] === LF) return at + 2;
-    if (bytes[at + 1] === CR && at + 2 < end && bytes[at + 2] === LF) return at + 3;
+  for (let at = start + 1; at < end; at += 2) {
+    const byte = bytes[at];
+    if (byte > CR) continue;
+    if (byte === LF) {
+      if (bytes[at - 1] === LF) return at + 1;
+      if (bytes[at - 1] === CR && at - 2 >= start && bytes[at - 2] === LF) return at + 1;
+      if (at + 1 < end && bytes[at + 1] === LF) return at + 2;
+      if (at + 2 < end && bytes[at + 1] === CR && bytes[at + 2] === LF) return at + 3;
+    } else if (byte === CR && bytes[at - 1] === LF && at + 1 < end && bytes[at + 1] === LF) return at + 2;
   }
   return -1;
 }
