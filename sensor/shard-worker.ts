@@ -8,8 +8,9 @@ import { Pipeline } from './pipeline.js';
 import { hashOf } from './reassembly/flows.js';
 import { RecordBatch } from './record-batch.js';
 import { serviceFinder } from './services.js';
+import { plainPlace, UNKNOWN_PLACE } from './shard-place.js';
 import { eachSegment, viewsOf } from './shard-record.js';
-import { placeOf, RECORDS_BYTES, type ShardOrder, type ShardReport, type ShardSettings } from './shards.js';
+import { RECORDS_BYTES, type ShardOrder, type ShardReport, type ShardSettings } from './shards.js';
 import { PcapSource } from './sources/pcap-file.js';
 import { DEFAULT_LIMITS } from './types.js';
 
@@ -82,23 +83,31 @@ const stopping = new AbortController();
 let packets = 0;
 let lastPacket = Number.POSITIVE_INFINITY;
 
-/** What is wrong with the file, and what its packets are, the thread says that reads it too. */
+/** What is wrong with the file, and how many packets are not plain, the thread says that reads it too. */
 async function readFile({ path, from, to }: NonNullable<ShardSettings['file']>): Promise<void> {
   const { tunnelDepth } = { ...DEFAULT_LIMITS, ...options.limits };
   const decoder = new Decoder(newCounters(), { tunnelDepth, verifyChecksums: options.verifyChecksums ?? false });
   const keyByVni = options.keyByVni ?? false;
-  const source = PcapSource.file(path, () => (unread > MOST_UNREAD ? untilRead() : undefined));
+  const isMine = (place: number): boolean => place >= from && place < to;
+  const source = PcapSource.file(path, () => {
+    if (performance.now() - countedAtMs > COUNTERS_EVERY_MS) report(null, false);
+    return unread > MOST_UNREAD ? untilRead() : undefined;
+  });
   await source
     .run((packet) => {
       if (++packets > lastPacket) {
         stopping.abort();
         return;
       }
+      const place = plainPlace(packet, keyByVni);
+      if (place !== UNKNOWN_PLACE) {
+        if (isMine(place)) pipeline.packet(packet);
+        return;
+      }
       const segment = decoder.decode(packet);
       if (segment === null) return;
       const hash = hashOf(segment, keyByVni);
-      const place = placeOf(hash);
-      if (place >= from && place < to) pipeline.segment(segment, hash);
+      if (isMine(hash >>> 0)) pipeline.segment(segment, hash);
     }, stopping.signal)
     .catch(() => {});
 }

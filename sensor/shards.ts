@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { decodeBatch, type Exchange, type Observer, type WeirError } from '../exchange/index.js';
 import { addCounters, type Counters, newCounters } from './counters.js';
@@ -7,6 +8,7 @@ import { sensorError } from './errors.js';
 import { assigned, type ExchangePorts } from './exchange-of.js';
 import { type OnSeenPair, Pipeline, type PipelineOptions } from './pipeline.js';
 import { hashOf } from './reassembly/flows.js';
+import { PLACES, plainPlace } from './shard-place.js';
 import { type RecordViews, recordBytes, viewsOf, writeSegment } from './shard-record.js';
 import { DEFAULT_LIMITS, type Packet, type RecordsPort } from './types.js';
 
@@ -16,7 +18,7 @@ export interface ShardSettings {
   readonly observer: Observer;
   /** What it takes to finish exchanges; null: they come without service and identity. */
   readonly finish: Omit<RecordsPort, 'take'> | null;
-  /** A capture that the worker reads itself, for the connections whose place is in [from, to) of `HASHES`. */
+  /** A capture that the worker reads itself, for the connections whose place is in [from, to). */
   readonly file: { readonly path: string; readonly from: number; readonly to: number } | null;
 }
 
@@ -80,11 +82,18 @@ interface Shard {
 
 /** Part of the connections that this thread keeps for itself, by the number of threads: it also reads and decodes the headers of all. */
 const OWN_SHARE: Readonly<Record<number, number>> = { 2: 0.4, 3: 0.2, 4: 0.08 };
-const HASHES = 2 ** 32;
 
-/** Place of a connection among all, 0 up to `HASHES`. */
-export function placeOf(hash: number): number {
-  return hash >>> 0;
+/** What a thread could read in the time that it takes to start and to become fast. */
+const START_BYTES = 60_000_000;
+/** What a packed file is taken to unfold to. */
+const UNPACKED = 5;
+const LARGEST_OWN_SHARE = 0.75;
+
+/** Part of a file's connections for the thread that is running already, so that all end together: the others begin late. */
+function ownShareOfFile(path: string, threads: number): number {
+  const { size } = statSync(path, { throwIfNoEntry: false }) ?? { size: 0 };
+  const bytes = Math.max(1, path.endsWith('.gz') ? size * UNPACKED : size);
+  return Math.min(LARGEST_OWN_SHARE, (bytes + (threads - 1) * START_BYTES) / (threads * bytes));
 }
 
 /**
@@ -96,7 +105,7 @@ export function placeOf(hash: number): number {
  */
 export class Shards {
   readonly #own: Pipeline;
-  readonly #ownHashes: number;
+  readonly #ownPlaces: number;
   readonly #shards: Shard[];
   readonly #decoder: Decoder;
   readonly #counters = newCounters();
@@ -117,7 +126,7 @@ export class Shards {
     this.#outlet = outlet;
     this.#decoder = new Decoder(this.#counters, { tunnelDepth: limits.tunnelDepth, verifyChecksums: options.verifyChecksums ?? false });
     this.#isFile = file !== null;
-    this.#ownHashes = Math.floor((file === null ? (OWN_SHARE[threads] ?? 0) : 1 / threads) * HASHES);
+    this.#ownPlaces = Math.floor((file === null ? (OWN_SHARE[threads] ?? 0) : ownShareOfFile(file, threads)) * PLACES);
     this.#running = threads - 1;
     const share: PipelineOptions = {
       keyByVni: this.#keyByVni,
@@ -127,10 +136,10 @@ export class Shards {
     this.#own = new Pipeline(share, onPair);
     const { records } = outlet;
     const finish = records === null ? null : { services: records.services, secret: records.secret, apart: records.apart };
-    const width = (HASHES - this.#ownHashes) / (threads - 1);
+    const width = (PLACES - this.#ownPlaces) / (threads - 1);
     const program = new URL(import.meta.url.endsWith('.ts') ? './shard-worker.ts' : './shard-worker.js', import.meta.url);
     this.#shards = Array.from({ length: threads - 1 }, (_, index) => {
-      const from = this.#ownHashes + index * width;
+      const from = this.#ownPlaces + index * width;
       const settings: ShardSettings = {
         pipeline: share,
         observer: outlet.observer,
@@ -172,13 +181,15 @@ export class Shards {
 
   packet(packet: Packet): void {
     this.#packets++;
+    // A plain packet of a file is counted by the thread that it belongs to, others by this one.
+    if (this.#isFile && plainPlace(packet, this.#keyByVni) >= this.#ownPlaces) return;
     const segment = this.#decoder.decode(packet);
     if (segment === null) return;
     const hash = hashOf(segment, this.#keyByVni);
-    const place = placeOf(hash) - this.#ownHashes;
+    const place = (hash >>> 0) - this.#ownPlaces;
     if (place < 0) this.#own.segment(segment, hash);
     else if (!this.#isFile)
-      this.#write(this.#shards[Math.floor((place / (HASHES - this.#ownHashes)) * this.#shards.length)], segment, hash);
+      this.#write(this.#shards[Math.floor((place / (PLACES - this.#ownPlaces)) * this.#shards.length)], segment, hash);
   }
 
   #write(shard: Shard, segment: Segment, hash: number): void {

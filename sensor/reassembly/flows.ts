@@ -1,5 +1,5 @@
 import type { Counters } from '../counters.js';
-import { ACK, addressText, RST, type Segment, SYN } from '../decode/segment.js';
+import { ACK, addressText, MAPPED, RST, type Segment, SYN } from '../decode/segment.js';
 import type { Limits } from '../types.js';
 import { Flow, type FlowContext, type HandlerOwner } from './flow.js';
 import type { EndReason, Side, StreamHandler } from './handler.js';
@@ -390,13 +390,24 @@ function matches(addresses: Int32Array, at: number, other: Int32Array): boolean 
 
 /** Hash of a connection, the same for both directions: also decides the shard. */
 export function hashOf(segment: Segment, keyByVni: boolean): number {
-  const sum = endHash(segment.source, segment.sourcePort) + endHash(segment.destination, segment.destinationPort);
-  const mixed = Math.imul(keyByVni ? sum ^ (segment.vni * 0x27d4eb2f) : sum, 0x9e3779b1);
-  return mixed ^ (mixed >>> 15);
+  const { source, destination } = segment;
+  const from = endHash(source[0], source[1], source[2], source[3], segment.sourcePort);
+  const to = endHash(destination[0], destination[1], destination[2], destination[3], segment.destinationPort);
+  return mixed(keyByVni ? (from + to) ^ (segment.vni * 0x27d4eb2f) : from + to);
 }
 
-function endHash(address: Int32Array, port: number): number {
-  let hash = Math.imul(address[3] ^ Math.imul(port, 0x85ebca6b), 0xc2b2ae35);
-  hash = Math.imul(hash ^ (hash >>> 13) ^ address[1], 0x27d4eb2f);
-  return (hash ^ (hash >>> 16) ^ address[0] ^ Math.imul(address[2], 0x165667b1)) | 0;
+/** The same as `hashOf` without network ids, of IPv4 ends. */
+export function hashOfIp4(source: number, sourcePort: number, destination: number, destinationPort: number): number {
+  return mixed(endHash(0, 0, MAPPED, source, sourcePort) + endHash(0, 0, MAPPED, destination, destinationPort));
+}
+
+function mixed(sum: number): number {
+  const product = Math.imul(sum, 0x9e3779b1);
+  return product ^ (product >>> 15);
+}
+
+function endHash(a: number, b: number, c: number, d: number, port: number): number {
+  let hash = Math.imul(d ^ Math.imul(port, 0x85ebca6b), 0xc2b2ae35);
+  hash = Math.imul(hash ^ (hash >>> 13) ^ b, 0x27d4eb2f);
+  return (hash ^ (hash >>> 16) ^ a ^ Math.imul(c, 0x165667b1)) | 0;
 }

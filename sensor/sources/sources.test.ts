@@ -449,6 +449,23 @@ function mixedTalks(): Timed[] {
   return talks.flatMap((talk) => talk.packets).sort((a, b) => a.tsMs - b.tsMs);
 }
 
+/** The same in Ethernet: some packets tagged, some in fragments, and between them what is no TCP, or nothing at all. */
+function framedTalks(): Timed[] {
+  const frames = mixedTalks().flatMap(({ bytes, tsMs }, index): Timed[] => {
+    if (index % 7 === 0) return [{ tsMs, bytes: ethernet(0x8100, Buffer.concat([Buffer.from([0, 5, 8, 0]), bytes])) }];
+    if (index % 11 === 0) return fragments4(bytes, 512, index).map((part) => ({ tsMs, bytes: ethernet(0x0800, part) }));
+    return [{ tsMs, bytes: ethernet(0x0800, bytes) }];
+  });
+  const { tsMs, bytes } = frames[frames.length - 1];
+  const cut = bytes.subarray(0, 14 + 20 + 16);
+  return [
+    ...frames,
+    { tsMs, bytes: ethernet(0x0806, Buffer.alloc(28)) },
+    { tsMs, bytes: cut },
+    { tsMs, bytes: cut.subarray(0, 30) },
+  ];
+}
+
 t.test('threads of a sensor finish exchanges themselves, and give the same', async (t) => {
   const secret = 'of the sensor';
   const services = { vnis: { 9: 'mirrored' }, hosts: { api: 'orders' }, servers: {}, others: null };
@@ -488,6 +505,14 @@ t.test('threads of a sensor finish exchanges themselves, and give the same', asy
   const shared = await found(2, { kind: 'pcap', path: file }, untilEnded);
   t.same(shared.lines, alone.lines, 'from a file that every thread reads');
   t.same(shared.counters, alone.counters, 'with the same counters');
+  const framed = join(folder, 'threads-framed.pcap');
+  writeFileSync(framed, pcapFile(framedTalks(), 1));
+  const aloneFramed = await found(1, { kind: 'pcap', path: framed }, untilEnded);
+  const sharedFramed = await found(3, { kind: 'pcap', path: framed }, untilEnded);
+  t.same(aloneFramed.lines, alone.lines);
+  t.same(sharedFramed.lines, alone.lines, 'packets of one connection with and without VLAN, whole and in fragments');
+  t.same(sharedFramed.counters, aloneFramed.counters, 'each counted once');
+  t.match(aloneFramed.counters, { notIp: 1, malformed: 2 });
   const socket = createSocket('udp4');
   const port = await freePort();
   const mirrored = await found(2, { kind: 'vxlan', host: '127.0.0.1', port }, async (sensor) => {
