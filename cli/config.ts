@@ -94,7 +94,7 @@ export const configSchema = z.strictObject({
               interface: z.string(),
               filter: z.string().optional().describe('pcap-filter(7) expression'),
               driver: z.enum(['tcpdump', 'cap']).optional().describe('tcpdump when absent'),
-              bufferKib: z.number().int().min(64).max(4_194_304).optional().describe('Ring in the kernel; 65,536 when absent'),
+              bufferKib: z.number().int().min(64).max(4_194_304).optional().describe('Ring in the kernel; 131,072 when absent'),
             }),
             z.strictObject({ kind: z.literal('vxlan'), port: z.number().int().default(4789), host: z.string().default('0.0.0.0') }),
             z.strictObject({ kind: z.literal('geneve'), port: z.number().int().default(6081), host: z.string().default('0.0.0.0') }),

@@ -3189,7 +3189,7 @@ export interface components {
                  * @enum {string}
                  */
                 driver?: "tcpdump" | "cap";
-                /** @description Ring in the kernel; 65,536 when absent */
+                /** @description Ring in the kernel; 131,072 when absent */
                 bufferKib?: number;
             } | {
                 /** @constant */

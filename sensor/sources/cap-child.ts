@@ -40,7 +40,7 @@ Object.assign(globalThis, { capBuffer: buffer });
 
 let linkType = '';
 try {
-  linkType = capture.open(options.interface, options.filter ?? '', (options.bufferKib ?? 65_536) * 1024, buffer);
+  linkType = capture.open(options.interface, options.filter ?? '', (options.bufferKib ?? 131_072) * 1024, buffer);
 } catch (error) {
   const { message } = error as Error;
   const code = /permission/i.test(message)

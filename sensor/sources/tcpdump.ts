@@ -52,7 +52,7 @@ export class TcpdumpSource implements CaptureSource {
 
   run(onPacket: OnPacket, signal: AbortSignal): Promise<void> {
     if (signal.aborted) return Promise.resolve();
-    const { interface: port, filter, bufferKib = 65_536, program = 'tcpdump', countersEveryMs = 2_000 } = this.#options;
+    const { interface: port, filter, bufferKib = 131_072, program = 'tcpdump', countersEveryMs = 2_000 } = this.#options;
     const words = ['-i', port, '-n', '-s', '0', '-B', String(bufferKib), '-U', '-w', '-'];
     if (filter !== undefined && filter !== '') words.push('--', filter);
     return new Promise((resolve, reject) => {
