@@ -141,6 +141,45 @@ t.test('upgrade from HTTP/1', async (t) => {
   t.same(bodies.toSorted(), ['', 'body', 'body'], 'the request that asked for it has its body both times');
 });
 
+t.test('streams that the client gives up', async (t) => {
+  const frame = (type: number, flags: number, id: number, ...payload: number[]) =>
+    Buffer.from([0, 0, payload.length, type, flags, 0, 0, 0, id, ...payload]);
+  // GET / and :status 200 stand in the static table; END_HEADERS is 4, END_STREAM 1, RST_STREAM 3 with CANCEL.
+  const ask = (id: number) => frame(1, 5, id, 0x82, 0x86, 0x84);
+  const cancel = (id: number) => frame(3, 0, id, 0, 0, 0, 8);
+  const answer = (id: number) => frame(1, 5, id, 0x88);
+  const preface = Buffer.concat([Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), frame(4, 0, 0)]);
+  const failed = 'the stream was reset';
+  for (const { name, talk, expected } of [
+    { name: 'the answer was on its way', talk: (talk: Talk) => talk.client(cancel(1)).server(answer(1)), expected: [`200 ${failed}`] },
+    { name: 'it never comes', talk: (talk: Talk) => talk.client(cancel(1)), expected: [`- ${failed}`] },
+    { name: 'the server resets too', talk: (talk: Talk) => talk.client(cancel(1)).server(cancel(1)), expected: [`- ${failed}`] },
+    { name: 'the server resets alone', talk: (talk: Talk) => talk.server(cancel(1)), expected: [`- ${failed}`] },
+    {
+      name: 'its head came before, its body after',
+      talk: (talk: Talk) =>
+        talk
+          .server(frame(1, 4, 1, 0x88))
+          .client(cancel(1))
+          .server(frame(0, 1, 1, 0x61)),
+      expected: [`200 ${failed}`],
+    },
+    {
+      name: 'others go on',
+      talk: (talk: Talk) => talk.client(cancel(1)).client(ask(3)).server(answer(3)).server(answer(1)),
+      expected: ['200 ', `200 ${failed}`],
+    },
+  ]) {
+    const { pairs, counters } = replay(talk(new Talk().open().client(preface).client(ask(1))).close().packets);
+    t.same(
+      pairs.map(({ response, failure }) => `${response?.head.status ?? '-'} ${failure}`),
+      expected,
+      name,
+    );
+    t.equal(counters.unpairedResponses, 0);
+  }
+});
+
 t.test('HPACK examples of RFC 7541 appendix C', async (t) => {
   const decoder = new HpackDecoder();
   const read = (hex: string): readonly string[] => {

@@ -26,6 +26,10 @@ const FRAME_HEADER_BYTES = 9;
 /** Largest frame without a settings change (RFC 9113 §6.5.2); larger ones occur, but not often enough to find a start by. */
 const USUAL_FRAME_BYTES = 16_384;
 
+const RESET = 'the stream was reset';
+/** How long the answer to a request that the client gave up is waited for. */
+const LATE_ANSWER_MS = 1_000;
+
 interface Half {
   message: Message | null;
   body: BodyBuilder | null;
@@ -67,6 +71,8 @@ export class Http2 implements Protocol {
   readonly #emit: OnPair;
   readonly #directions: readonly [Direction, Direction];
   readonly #streams = new Map<number, Stream>();
+  /** When the client reset streams whose answer may be under way, by stream, oldest first. */
+  readonly #cancelled = new Map<number, number>();
 
   /** `upgraded`: the HTTP/1 request that asked for the upgrade; it is stream 1, and the client's preface is still to come. */
   constructor(context: ReaderContext, emit: OnPair, start: { readonly upgraded?: Message; readonly midstream?: boolean }) {
@@ -99,6 +105,7 @@ export class Http2 implements Protocol {
       counters.resyncs++;
     }
     counters.httpBytes += end - start;
+    if (this.#cancelled.size > 0) this.#giveUpCancelled(tsMs);
     let at = start;
     while (at < end && !side.lost) {
       if (side.prefaceLeft > 0) {
@@ -186,7 +193,7 @@ export class Http2 implements Protocol {
         if ((flags & END_HEADERS) !== 0) this.#blockEnd(side, tsMs);
         break;
       case RST_STREAM:
-        this.#reset(side.streamId);
+        this.#reset(side, tsMs);
         break;
       default:
     }
@@ -240,7 +247,8 @@ export class Http2 implements Protocol {
     if (half.message !== null) half.message.endedMs = tsMs;
     this.#finishHalf(half, whole);
     // An answer may be whole before the request is; a request that was never seen ends with its answer.
-    if (stream.response.ended && (stream.request.ended || stream.request.message === null)) this.#finishStream(id, '');
+    if (stream.response.ended && (stream.request.ended || stream.request.message === null))
+      this.#finishStream(id, stream.reset ? RESET : '');
   }
 
   #finishHalf(half: Half, whole: boolean): void {
@@ -260,17 +268,31 @@ export class Http2 implements Protocol {
     message.keeps = body;
   }
 
-  #reset(id: number): void {
+  /** A server does not know yet what the client gave up: its answer is on the way, and belongs to the request all the same. */
+  #reset(side: Direction, tsMs: number): void {
+    const id = side.streamId;
     const stream = this.#streams.get(id);
     if (stream === undefined) return;
+    const isFirst = !stream.reset;
     stream.reset = true;
-    this.#finishStream(id, 'the stream was reset');
+    if (side.client && isFirst && stream.request.message !== null) {
+      this.#finishHalf(stream.request, stream.request.ended);
+      this.#cancelled.set(id, tsMs);
+    } else this.#finishStream(id, RESET);
+  }
+
+  #giveUpCancelled(nowMs: number): void {
+    for (const [id, sinceMs] of this.#cancelled) {
+      if (nowMs - sinceMs < LATE_ANSWER_MS) return;
+      this.#finishStream(id, RESET);
+    }
   }
 
   #finishStream(id: number, failure: string): void {
     const stream = this.#streams.get(id);
     if (stream === undefined) return;
     this.#streams.delete(id);
+    this.#cancelled.delete(id);
     this.#finishHalf(stream.request, stream.request.ended);
     this.#finishHalf(stream.response, stream.response.ended);
     const request = stream.request.message;
@@ -312,7 +334,8 @@ export class Http2 implements Protocol {
   fin(): void {}
 
   end(reason: EndReason): void {
-    for (const id of [...this.#streams.keys()]) this.#finishStream(id, `the connection ended (${reason}) before the stream did`);
+    for (const [id, stream] of [...this.#streams])
+      this.#finishStream(id, stream.reset ? RESET : `the connection ended (${reason}) before the stream did`);
   }
 }
 

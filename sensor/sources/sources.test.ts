@@ -458,12 +458,7 @@ function framedTalks(): Timed[] {
   });
   const { tsMs, bytes } = frames[frames.length - 1];
   const cut = bytes.subarray(0, 14 + 20 + 16);
-  return [
-    ...frames,
-    { tsMs, bytes: ethernet(0x0806, Buffer.alloc(28)) },
-    { tsMs, bytes: cut },
-    { tsMs, bytes: cut.subarray(0, 30) },
-  ];
+  return [...frames, { tsMs, bytes: ethernet(0x0806, Buffer.alloc(28)) }, { tsMs, bytes: cut }, { tsMs, bytes: cut.subarray(0, 30) }];
 }
 
 t.test('threads of a sensor finish exchanges themselves, and give the same', async (t) => {
