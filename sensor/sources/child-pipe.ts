@@ -50,7 +50,9 @@ function readAll(readEnd: number, onPiece: (piece: Buffer) => void): Promise<voi
       onPiece(buffer.subarray(0, length));
       return true;
     };
-    const socket = new Socket({ fd: readEnd, readable: true, writable: false, onread: { buffer, callback } });
+    // The constructor knows `onread`, its type does not (net.Socket, Node 12 on).
+    const options = { fd: readEnd, readable: true, writable: false, onread: { buffer, callback } };
+    const socket = new Socket(options);
     socket.on('error', () => {}).on('close', () => resolve());
     socket.resume();
   });
