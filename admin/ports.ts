@@ -42,8 +42,13 @@ export const BLOCK_EXPORTS = ['plain', 'nftables', 'nginx', 'haproxy', 'aws-waf'
 export type BlockExport = (typeof BLOCK_EXPORTS)[number];
 
 /** The blocklist. It refuses what would block everybody, a trusted proxy, an upstream or the caller (`callerAddress`) unless forced. */
+/** What a list of blocks is filtered and sorted by. */
+export type BlockEntry = Pick<BlockView, 'id' | 'scope' | 'service' | 'reason' | 'origin' | 'createdAtMs'>;
+
 export interface BlocksPort {
-  list(): readonly BlockView[];
+  /** In no order, and without a copy of anything: there may be a million. */
+  list(): Iterable<BlockEntry>;
+  hits(id: string): number;
   get(id: string): BlockView | null;
   /** What the lists say of an actor now; null: nothing. */
   stateOf(actor: { readonly kind: 'principal' | 'address'; readonly value: string }): 'blocked' | 'allowed' | null;

@@ -3,34 +3,61 @@ import { StoreError } from '../../store/index.js';
 
 type SortValue = string | number;
 
-/** One page of rows that lie in memory, with the same cursors as the store's lists: by value and id, so that changes in between shift nothing. */
+const ROWS_UNSORTED = 1_000;
+const order = (one: SortValue, other: SortValue) => (one < other ? -1 : one > other ? 1 : 0);
+
+/**
+ * One page of rows that lie in memory, with the same cursors as the store's lists: by value and id, so that changes in between shift nothing. Reads
+ * the rows once and keeps no more of them than the page has: a blocklist has a hundred thousand, and sorting them all takes longer than a page may.
+ */
 export function pageOfArray<T>(
-  rows: readonly T[],
+  rows: Iterable<T>,
   columns: Readonly<Record<string, (row: T) => SortValue>>,
   initial: string,
   id: (row: T) => string,
   request: PageRequest,
+  fits: (row: T) => boolean = () => true,
 ): Page<T> {
   const sort = request.sort ?? initial;
   const descending = sort.startsWith('-');
   const column = columns[descending ? sort.slice(1) : sort];
   if (column === undefined)
     throw new StoreError('STORE_BAD_SORT', `cannot sort by "${sort}"; the columns are ${Object.keys(columns).join(', ')}`);
-  const key = (row: T): readonly [SortValue, string] => [column(row), id(row)];
-  const compare = (a: readonly [SortValue, string], b: readonly [SortValue, string]) => {
-    const [one, other] = descending ? [b, a] : [a, b];
-    if (one[0] !== other[0]) return one[0] < other[0] ? -1 : 1;
-    return one[1] < other[1] ? -1 : one[1] > other[1] ? 1 : 0;
+  const compare = (one: Keyed<unknown>, other: Keyed<unknown>) => {
+    const ascending = one.value === other.value ? order(one.id, other.id) : order(one.value, other.value);
+    return descending ? -ascending : ascending;
   };
   const after = request.cursor ? readCursor(request.cursor, sort) : null;
-  const keyed = rows.map((row) => ({ row, key: key(row) })).filter((one) => after === null || compare(one.key, after) > 0);
-  keyed.sort((a, b) => compare(a.key, b.key));
+  const last: Keyed<null> | null = after === null ? null : { row: null, value: after[0], id: after[1] };
   const limit = request.limit ?? 50;
-  const items = keyed.slice(0, limit);
+  let kept: Keyed<T>[] = [];
+  // The first row that is not on the page: of those behind it, none is wanted.
+  let end: Keyed<T> | null = null;
+  const cut = () => {
+    kept = kept.sort(compare).slice(0, limit + 1);
+    end = kept[limit] ?? null;
+  };
+  for (const row of rows) {
+    if (!fits(row)) continue;
+    const one = { row, value: column(row), id: id(row) };
+    if ((last !== null && compare(one, last) <= 0) || (end !== null && compare(one, end) > 0)) continue;
+    kept.push(one);
+    if (kept.length > limit + ROWS_UNSORTED) cut();
+  }
+  cut();
+  const items = kept.slice(0, limit);
+  const final = items.at(-1);
   return {
     items: items.map((one) => one.row),
-    nextCursor: keyed.length > limit ? Buffer.from(JSON.stringify([sort, ...items.at(-1)!.key])).toString('base64url') : null,
+    nextCursor:
+      end !== null && final !== undefined ? Buffer.from(JSON.stringify([sort, final.value, final.id])).toString('base64url') : null,
   };
+}
+
+interface Keyed<T> {
+  readonly row: T;
+  readonly value: SortValue;
+  readonly id: string;
 }
 
 function readCursor(cursor: string, sort: string): readonly [SortValue, string] {

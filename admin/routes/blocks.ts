@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Store } from '../../store/index.js';
 import { type Context, port } from '../context.js';
 import { notFound } from '../errors.js';
-import { BLOCK_EXPORTS, type BlockView } from '../ports.js';
+import { BLOCK_EXPORTS, type BlockEntry, type BlockView } from '../ports.js';
 import { Reply, type Route, route } from '../route.js';
 import { allowEntry, block, explanation, feed, newBlock, newFeed, scope } from '../schema/attackers.js';
 import { idParams, listOf, listQuery, pageOf, pageQuery } from '../schema/common.js';
@@ -37,22 +37,21 @@ export const blockRoutes: readonly Route[] = [
     answer: pageOf(block),
     async handle({ query: { limit, cursor, sort, format: _format, ...filter } }, _call, context) {
       const word = filter.search?.toLowerCase() ?? '';
-      const rows = port(context, 'blocks')
-        .list()
-        .filter(
-          (one) =>
-            (!filter.origin || one.origin === filter.origin) &&
-            (!filter.kind || one.scope.kind === filter.kind) &&
-            (!filter.service || one.service === filter.service),
-        )
-        .filter((one) => word === '' || one.scope.value.toLowerCase().includes(word) || one.reason.toLowerCase().includes(word));
-      return pageOfArray(
-        rows,
-        { createdAt: (one) => one.createdAtMs, hits: (one) => one.hits, value: (one) => one.scope.value },
+      const blocks = port(context, 'blocks');
+      const fits = (one: BlockEntry) =>
+        (!filter.origin || one.origin === filter.origin) &&
+        (!filter.kind || one.scope.kind === filter.kind) &&
+        (!filter.service || one.service === filter.service) &&
+        (word === '' || one.scope.value.toLowerCase().includes(word) || one.reason.toLowerCase().includes(word));
+      const page = pageOfArray(
+        blocks.list(),
+        { createdAt: (one) => one.createdAtMs, hits: (one) => blocks.hits(one.id), value: (one) => one.scope.value },
         '-createdAt',
         (one) => one.id,
         { limit, cursor, sort },
+        fits,
       );
+      return { ...page, items: page.items.flatMap(({ id }) => blocks.get(id) ?? []) };
     },
   }),
   route({

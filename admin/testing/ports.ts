@@ -36,7 +36,8 @@ export function memoryPorts(): MemoryPorts {
       },
     },
     blocks: {
-      list: () => [...blocks.values()],
+      list: () => blocks.values(),
+      hits: (id) => blocks.get(id)?.hits ?? 0,
       get: (id) => blocks.get(id) ?? null,
       stateOf({ value }) {
         if ([...allows.values()].some((one) => one.scope.value === value)) return 'allowed';

@@ -76,7 +76,10 @@ export function blocksPort({ blocklist, table, feeds, hits, repeats, modes }: Bl
     errors: feed.problems.map(({ line, text, why }) => ({ line, text, why })),
   });
   return {
-    list: () => blocklist.list().map(view),
+    *list() {
+      for (const { value } of blocklist.blocks.entries()) yield value;
+    },
+    hits: (id) => seenOf(id).hits,
     get(id) {
       const block = blocklist.get(id);
       return block === null ? null : view(block);

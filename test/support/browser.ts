@@ -98,7 +98,13 @@ export async function violationsInBothSchemes(page: Page): Promise<readonly stri
 
 /** Chooses an option of a select by its label. */
 export async function choose(page: Page, label: string | RegExp, option: string | RegExp): Promise<void> {
-  await page.getByRole('combobox', { name: label }).first().click();
+  const box = page.getByRole('combobox', { name: label }).first();
+  // Rows of tables have the browser's own.
+  if ((await box.locator('option').count()) > 0) {
+    await box.selectOption({ label: String(option) });
+    return;
+  }
+  await box.click();
   await page.getByRole('option', { name: option, exact: typeof option === 'string' }).click();
 }
 

@@ -1,5 +1,4 @@
 import { Group } from '@mantine/core';
-import { Link, useNavigate } from '@tanstack/react-router';
 import { answer, api, type Schemas } from '../api.ts';
 import { Empty } from '../parts/Await.tsx';
 import { numeric, SearchFilter, SelectFilter, useFilters } from '../parts/filters.tsx';
@@ -22,11 +21,8 @@ const COLUMNS: readonly Column<Row>[] = [
   {
     name: 'Actor',
     width: 'minmax(150px, 2fr)',
-    cell: (row) => (
-      <Link to="/actors/$id" params={{ id: row.id }} title={row.value}>
-        {row.label}
-      </Link>
-    ),
+    opens: true,
+    cell: (row) => <span title={row.value}>{row.label}</span>,
   },
   { name: 'Kind', width: '84px', fromPx: 900, cell: (row) => row.kind },
   { name: 'Score', width: '116px', sort: 'score', cell: (row) => <Score value={row.score} /> },
@@ -45,7 +41,6 @@ const COLUMNS: readonly Column<Row>[] = [
 
 export function Actors() {
   const [filters, setFilters] = useFilters();
-  const navigate = useNavigate();
   const sort = filters.sort ?? '-score';
   const query = {
     search: filters.search,
@@ -83,7 +78,7 @@ export function Actors() {
         rowKey={(row) => row.id}
         sort={sort}
         onSort={(next) => setFilters({ sort: next })}
-        onOpen={(row) => void navigate({ to: '/actors/$id', params: { id: row.id } })}
+        page={(row) => `/actors/${encodeURIComponent(row.id)}`}
         empty={
           isFiltered ? (
             <Empty title="No actor fits these filters" />

@@ -1,6 +1,7 @@
 import { Group } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
-import { Link, useNavigate } from '@tanstack/react-router';
+import { Link } from '@tanstack/react-router';
+import { memo } from 'react';
 import { answer, api, type Schemas } from '../api.ts';
 import { Empty } from '../parts/Await.tsx';
 import { Spark } from '../parts/Chart.tsx';
@@ -21,10 +22,11 @@ const COLUMNS: readonly Column<Row>[] = [
     name: 'Endpoint',
     width: 'minmax(200px, 3fr)',
     sort: 'template',
+    opens: true,
     cell: (row) => (
-      <Link to="/inventory/$id" params={{ id: row.id }} title={`${row.method} ${row.template}`}>
+      <span title={`${row.method} ${row.template}`}>
         <Place method={row.method} template={row.template} />
-      </Link>
+      </span>
     ),
   },
   { name: 'Service', width: 'minmax(80px, 1fr)', fromPx: 1150, cell: (row) => <span title={row.service}>{row.service}</span> },
@@ -60,23 +62,16 @@ const COLUMNS: readonly Column<Row>[] = [
   { name: 'Requests', width: '92px', sort: 'requests', cell: (row) => <span className="num">{short(row.counts.requests)}</span> },
   { name: 'Last day', width: '112px', fromPx: 1040, cell: (row) => <Spark points={row.sparkline} /> },
   { name: 'First seen', width: '106px', sort: 'firstSeen', fromPx: 1300, cell: (row) => <Time ms={row.firstSeenMs} /> },
-  { name: 'Last seen', width: '98px', sort: 'lastSeen', cell: (row) => <Time ms={row.lastSeenMs} /> },
+  { name: 'Last seen', width: '108px', sort: 'lastSeen', cell: (row) => <Time ms={row.lastSeenMs} /> },
 ];
+
+/** One service needs no column. */
+const OF_ONE_SERVICE = COLUMNS.filter((column) => column.name !== 'Service');
 
 export function Inventory() {
   const [filters, setFilters] = useFilters();
-  const navigate = useNavigate();
   const services = useServices();
-  const types = useQuery({ queryKey: ['settings', 'data-types'], queryFn: () => answer(api.GET('/api/v1/data-types')) });
-  const typeOptions = [
-    ...(types.data?.items.map((type) => ({ value: type.id, label: type.title })) ?? []),
-    // A type that was removed since may still be asked for by an old link.
-    ...(filters.dataType !== undefined && !types.data?.items.some((type) => type.id === filters.dataType)
-      ? [{ value: filters.dataType, label: filters.dataType }]
-      : []),
-  ];
-  // One service needs no column.
-  const columns = services.data?.items.length === 1 ? COLUMNS.filter((column) => column.name !== 'Service') : COLUMNS;
+  const columns = services.data?.items.length === 1 ? OF_ONE_SERVICE : COLUMNS;
   const sort = filters.sort ?? '-lastSeen';
   const query = {
     search: filters.search,
@@ -106,35 +101,7 @@ export function Inventory() {
         </>
       }
     >
-      <Group gap="xs">
-        <SearchFilter placeholder="Search method, path or service" />
-        <SearchFilter name="field" placeholder="Field name" narrow />
-        {services.data?.items.length !== 1 && <ServiceFilter />}
-        <SelectFilter name="method" label="Method" options={['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS']} width={106} />
-        <SelectFilter name="dataType" label="Data type" options={typeOptions} width={126} />
-        <SelectFilter
-          name="tag"
-          label="Tag"
-          options={['shadow', 'zombie', 'unauthenticated', 'sensitive', 'deprecated', 'documented']}
-          width={108}
-        />
-        <SelectFilter name="access" label="Access" options={['public', 'partner', 'private', 'unknown']} width={106} />
-        <SelectFilter
-          name="auth"
-          label="Auth"
-          options={['jwt', 'bearer', 'api-key', 'session-cookie', 'basic', 'mtls', 'hmac']}
-          width={100}
-        />
-        <SelectFilter
-          name="minRisk"
-          label="Risk"
-          options={[
-            { value: '40', label: 'risk ≥ 40' },
-            { value: '75', label: 'risk ≥ 75' },
-          ]}
-          width={100}
-        />
-      </Group>
+      <EndpointFilters />
       <Rows
         label="Endpoints"
         query={rows}
@@ -142,7 +109,7 @@ export function Inventory() {
         rowKey={(row) => row.id}
         sort={sort}
         onSort={(next) => setFilters({ sort: next })}
-        onOpen={(row) => void navigate({ to: '/inventory/$id', params: { id: row.id } })}
+        page={(row) => `/inventory/${encodeURIComponent(row.id)}`}
         empty={
           isFiltered ? (
             <Empty title="No endpoint fits these filters">Take a filter away, or search for part of a path.</Empty>
@@ -157,3 +124,48 @@ export function Inventory() {
     </Page>
   );
 }
+
+/** Drawn by itself: new rows leave it alone. */
+const EndpointFilters = memo(function EndpointFilters() {
+  const [filters] = useFilters();
+  const services = useServices();
+  const types = useQuery({ queryKey: ['settings', 'data-types'], queryFn: () => answer(api.GET('/api/v1/data-types')) });
+  const typeOptions = [
+    ...(types.data?.items.map((type) => ({ value: type.id, label: type.title })) ?? []),
+    // A type that was removed since may still be asked for by an old link.
+    ...(filters.dataType !== undefined && !types.data?.items.some((type) => type.id === filters.dataType)
+      ? [{ value: filters.dataType, label: filters.dataType }]
+      : []),
+  ];
+  return (
+    <Group gap="xs">
+      <SearchFilter placeholder="Search method, path or service" />
+      <SearchFilter name="field" placeholder="Field name" narrow />
+      {services.data?.items.length !== 1 && <ServiceFilter />}
+      <SelectFilter name="method" label="Method" options={['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS']} width={106} />
+      <SelectFilter name="dataType" label="Data type" options={typeOptions} width={126} />
+      <SelectFilter
+        name="tag"
+        label="Tag"
+        options={['shadow', 'zombie', 'unauthenticated', 'sensitive', 'deprecated', 'documented']}
+        width={108}
+      />
+      <SelectFilter name="access" label="Access" options={['public', 'partner', 'private', 'unknown']} width={106} />
+      <SelectFilter
+        name="auth"
+        label="Auth"
+        options={['jwt', 'bearer', 'api-key', 'session-cookie', 'basic', 'mtls', 'hmac']}
+        width={100}
+      />
+      <SelectFilter
+        name="minRisk"
+        label="Risk"
+        options={[
+          { value: '40', label: 'risk ≥ 40' },
+          { value: '75', label: 'risk ≥ 75' },
+        ]}
+        width={100}
+      />
+    </Group>
+  );
+});

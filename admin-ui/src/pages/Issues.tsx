@@ -1,12 +1,12 @@
-import { Button, Checkbox, Group, MultiSelect, Select } from '@mantine/core';
+import { Button, Group, Select } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
-import { Link, useNavigate } from '@tanstack/react-router';
-import { useState } from 'react';
+import { Link } from '@tanstack/react-router';
+import { memo, useState } from 'react';
 import { answer, api, type Schemas } from '../api.ts';
 import { OWASP } from '../owasp.ts';
 import { Empty } from '../parts/Await.tsx';
 import { DecideForm, type Decision } from '../parts/DecideForm.tsx';
-import { SearchFilter, SelectFilter, ServiceFilter, useFilters, useServices } from '../parts/filters.tsx';
+import { SearchFilter, SelectFilter, ServiceFilter, SeveralFilter, useFilters, useServices } from '../parts/filters.tsx';
 import { Place, Severity, Status } from '../parts/Marks.tsx';
 import { Export, Page } from '../parts/Page.tsx';
 import { type Column, Rows, useRows } from '../parts/Rows.tsx';
@@ -21,9 +21,24 @@ type Row = Schemas['IssueSummary'];
 /** The API changes so many at once. */
 const MOST_AT_ONCE = 1_000;
 
+const COLUMNS: readonly Column<Row>[] = [
+  { name: 'Severity', width: '88px', sort: 'severity', cell: (row) => <Severity value={row.severity} /> },
+  { name: 'Issue', width: 'minmax(240px, 3fr)', opens: true, cell: (row) => <span title={row.title}>{row.title}</span> },
+  { name: 'Where', width: 'minmax(170px, 2fr)', cell: (row) => <Place method={row.method} template={row.template} /> },
+  { name: 'Service', width: '110px', fromPx: 1100, cell: (row) => row.service },
+  { name: 'Status', width: '96px', cell: (row) => <Status value={row.status} /> },
+  { name: 'OWASP', width: '96px', fromPx: 1000, cell: (row) => <span title={OWASP[row.owasp]?.name}>{row.owasp}</span> },
+  { name: 'Assigned', width: '100px', fromPx: 900, cell: (row) => row.assignee },
+  { name: 'Times', width: '74px', sort: 'occurrences', cell: (row) => <span className="num">{short(row.occurrences)}</span> },
+  { name: 'Last seen', width: '108px', sort: 'lastSeen', cell: (row) => <Time ms={row.lastSeenMs} /> },
+];
+/** One service needs no column. */
+const OF_ONE_SERVICE = COLUMNS.filter((column) => column.name !== 'Service');
+
+const useUserNames = () => useQuery({ queryKey: ['settings', 'user-names'], queryFn: () => answer(api.GET('/api/v1/user-names')) });
+
 export function Issues() {
   const [filters, setFilters] = useFilters();
-  const navigate = useNavigate();
   const may = useMay('analyst');
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
   const [deciding, setDeciding] = useState<Decision['status'] | null>(null);
@@ -42,7 +57,7 @@ export function Issues() {
   };
   const rows = useRows(['issues', query], (page) => answer(api.GET('/api/v1/issues', { params: { query: { ...query, ...page } } })));
   const services = useServices();
-  const names = useQuery({ queryKey: ['settings', 'user-names'], queryFn: () => answer(api.GET('/api/v1/user-names')) });
+  const names = useUserNames();
   const bulk = useWrite({
     refresh: ['issues', 'overview'],
     write: (decision: Decision) => answer(api.POST('/api/v1/issues/bulk', { body: { ids: [...chosen], decision } })),
@@ -59,44 +74,6 @@ export function Issues() {
     done: (result) => `${plural(result.changed, 'issue')} assigned.`,
     after: () => setChosen(new Set()),
   });
-  const loaded = rows.data?.pages.flatMap((page) => page.items) ?? [];
-  const toggle = (id: string) => {
-    const next = new Set(chosen);
-    if (!next.delete(id)) next.add(id);
-    setChosen(next);
-  };
-  const columns: readonly Column<Row>[] = [
-    {
-      name: 'Choose',
-      width: '48px',
-      head: (
-        <Checkbox
-          aria-label="Choose all that are loaded"
-          checked={loaded.length > 0 && loaded.every((row) => chosen.has(row.id))}
-          indeterminate={chosen.size > 0 && !loaded.every((row) => chosen.has(row.id))}
-          onChange={(event) => setChosen(new Set(event.currentTarget.checked ? loaded.slice(0, MOST_AT_ONCE).map((row) => row.id) : []))}
-        />
-      ),
-      cell: (row) => <Checkbox aria-label={`Choose ${row.title}`} checked={chosen.has(row.id)} onChange={() => toggle(row.id)} />,
-    },
-    { name: 'Severity', width: '88px', sort: 'severity', cell: (row) => <Severity value={row.severity} /> },
-    {
-      name: 'Issue',
-      width: 'minmax(240px, 3fr)',
-      cell: (row) => (
-        <Link to="/issues/$id" params={{ id: row.id }} title={row.title}>
-          {row.title}
-        </Link>
-      ),
-    },
-    { name: 'Where', width: 'minmax(170px, 2fr)', cell: (row) => <Place method={row.method} template={row.template} /> },
-    ...(services.data?.items.length === 1 ? [] : [{ name: 'Service', width: '110px', fromPx: 1100, cell: (row: Row) => row.service }]),
-    { name: 'Status', width: '96px', cell: (row) => <Status value={row.status} /> },
-    { name: 'OWASP', width: '96px', fromPx: 1000, cell: (row) => <span title={OWASP[row.owasp]?.name}>{row.owasp}</span> },
-    { name: 'Assigned', width: '100px', fromPx: 900, cell: (row) => row.assignee },
-    { name: 'Times', width: '74px', sort: 'occurrences', cell: (row) => <span className="num">{short(row.occurrences)}</span> },
-    { name: 'Last seen', width: '108px', sort: 'lastSeen', cell: (row) => <Time ms={row.lastSeenMs} /> },
-  ];
   const isFiltered = Object.keys(filters).some((name) => name !== 'sort');
   return (
     <Page
@@ -109,19 +86,7 @@ export function Issues() {
         </>
       }
     >
-      <Group gap="xs">
-        <SearchFilter placeholder="Search issues" />
-        <SeveralFilter name="status" label="Status" options={['open', 'reopened', 'accepted', 'fixed']} />
-        <SeveralFilter name="severity" label="Severity" options={['critical', 'high', 'medium', 'low', 'info']} />
-        {services.data?.items.length !== 1 && <ServiceFilter />}
-        <SelectFilter
-          name="owasp"
-          label="OWASP"
-          options={Object.entries(OWASP).map(([value, { name }]) => ({ value, label: `${value.replace(':2023', '')} ${name}` }))}
-          width={150}
-        />
-        <SelectFilter name="assignee" label="Assigned to" options={names.data?.items ?? []} width={130} />
-      </Group>
+      <IssueFilters />
       {chosen.size > 0 && (
         <Group gap="xs" role="toolbar" aria-label="Chosen issues">
           <span>{plural(chosen.size, 'issue')} chosen</span>
@@ -152,11 +117,12 @@ export function Issues() {
       <Rows
         label="Issues"
         query={rows}
-        columns={columns}
+        columns={services.data?.items.length === 1 ? OF_ONE_SERVICE : COLUMNS}
         rowKey={(row) => row.id}
         sort={sort}
         onSort={(next) => setFilters({ sort: next })}
-        onOpen={(row) => void navigate({ to: '/issues/$id', params: { id: row.id } })}
+        page={(row) => `/issues/${encodeURIComponent(row.id)}`}
+        choice={{ chosen, choose: setChosen, name: (row) => row.title, most: MOST_AT_ONCE }}
         empty={
           isFiltered ? (
             <Empty title="No issue fits these filters">Take a filter away, or search for another word.</Empty>
@@ -174,19 +140,23 @@ export function Issues() {
   );
 }
 
-function SeveralFilter({ name, label, options }: { readonly name: string; readonly label: string; readonly options: readonly string[] }) {
-  const [filters, setFilters] = useFilters();
-  const value = (filters[name] ?? '').split(',').filter(Boolean);
+/** Drawn by itself: a choice among the rows leaves it alone. */
+const IssueFilters = memo(function IssueFilters() {
+  const services = useServices();
+  const names = useUserNames();
   return (
-    <MultiSelect
-      aria-label={label}
-      placeholder={value.length === 0 ? label : undefined}
-      data={[...options]}
-      value={value}
-      onChange={(next) => setFilters({ [name]: next.join(',') })}
-      miw={130}
-      maw={260}
-      clearable
-    />
+    <Group gap="xs">
+      <SearchFilter placeholder="Search issues" />
+      <SeveralFilter name="status" label="Status" options={['open', 'reopened', 'accepted', 'fixed']} />
+      <SeveralFilter name="severity" label="Severity" options={['critical', 'high', 'medium', 'low', 'info']} />
+      {services.data?.items.length !== 1 && <ServiceFilter />}
+      <SelectFilter
+        name="owasp"
+        label="OWASP"
+        options={Object.entries(OWASP).map(([value, { name }]) => ({ value, label: `${value.replace(':2023', '')} ${name}` }))}
+        width={150}
+      />
+      <SelectFilter name="assignee" label="Assigned to" options={names.data?.items ?? []} width={130} />
+    </Group>
   );
-}
+});

@@ -1,12 +1,13 @@
-import { Button, Group, Select } from '@mantine/core';
+import { Button, Group } from '@mantine/core';
 import { IconPlus } from '@tabler/icons-react';
-import { Link, useNavigate } from '@tanstack/react-router';
+import { useNavigate } from '@tanstack/react-router';
 import { answer, api, type Schemas } from '../api.ts';
 import { Empty } from '../parts/Await.tsx';
 import { SearchFilter, SelectFilter, useFilters } from '../parts/filters.tsx';
 import { Mark, Severity, Status } from '../parts/Marks.tsx';
 import { Export, Page } from '../parts/Page.tsx';
 import { type Column, Rows, useRows } from '../parts/Rows.tsx';
+import { Pick } from '../parts/Tick.tsx';
 import { Time } from '../parts/Time.tsx';
 import { useWrite } from '../queries.ts';
 import { useMay } from '../session.ts';
@@ -65,7 +66,7 @@ export function Policies() {
         rowKey={(row) => row.name}
         sort={sort}
         onSort={(next) => setFilters({ sort: next })}
-        onOpen={(row) => void navigate({ to: '/policies/$name', params: { name: row.name } })}
+        page={(row) => `/policies/${encodeURIComponent(row.name)}`}
         empty={<Empty title="No policy fits">Press “New policy” to write one; the editor knows the language and checks as you type.</Empty>}
       />
     </Page>
@@ -77,6 +78,7 @@ const COLUMNS: readonly Column<Row>[] = [
     name: 'Policy',
     width: 'minmax(220px, 3fr)',
     sort: 'name',
+    opens: true,
     cell: (row) => (
       <>
         {row.problem !== null && (
@@ -86,9 +88,7 @@ const COLUMNS: readonly Column<Row>[] = [
             </Mark>{' '}
           </>
         )}
-        <Link to="/policies/$name" params={{ name: row.name }} title={`${row.title}\n${row.description}`}>
-          {row.title || row.name}
-        </Link>
+        <span title={`${row.title}\n${row.description}`}>{row.title || row.name}</span>
       </>
     ),
   },
@@ -140,31 +140,27 @@ export function PolicyMode({ policy }: { readonly policy: Row }) {
   if (!may) return <Status value={policy.mode === 'inherit' ? "its service's" : policy.mode} />;
   return (
     <Group gap={4} wrap="nowrap">
-      <Select
-        size="xs"
-        w={112}
-        aria-label={`Mode of ${policy.name}`}
-        allowDeselect={false}
+      <Pick
+        label={`Mode of ${policy.name}`}
         disabled={write.isPending}
         value={policy.mode}
-        data={[
+        options={[
           { value: 'enforce', label: 'enforce' },
           { value: 'observe', label: 'observe' },
           { value: 'off', label: 'off' },
           { value: 'inherit', label: "its service's" },
         ]}
-        onChange={(mode) => mode !== null && mode !== policy.mode && write.mutate({ mode: mode as Row['mode'], percentage: null })}
+        onPick={(mode) => write.mutate({ mode, percentage: null })}
       />
       {policy.mode === 'enforce' && (
-        <Select
-          size="xs"
-          w={84}
-          aria-label={`Share of the traffic that ${policy.name} acts on`}
-          allowDeselect={false}
+        <Pick
+          label={`Share of the traffic that ${policy.name} acts on`}
           disabled={write.isPending}
           value={String(percentage)}
-          data={[...new Set([...SHARES, percentage])].sort((a, b) => a - b).map((share) => ({ value: String(share), label: `${share} %` }))}
-          onChange={(share) => share !== null && write.mutate({ mode: 'enforce', percentage: share === '100' ? null : Number(share) })}
+          options={[...new Set([...SHARES, percentage])]
+            .sort((a, b) => a - b)
+            .map((share) => ({ value: String(share), label: `${share} %` }))}
+          onPick={(share) => write.mutate({ mode: 'enforce', percentage: share === '100' ? null : Number(share) })}
         />
       )}
     </Group>

@@ -12,6 +12,7 @@ import { Export, Page } from '../parts/Page.tsx';
 import { PlainTable } from '../parts/PlainTable.tsx';
 import { type Column, Rows, useRows } from '../parts/Rows.tsx';
 import { Sure } from '../parts/Sure.tsx';
+import { Turn } from '../parts/Tick.tsx';
 import { Time } from '../parts/Time.tsx';
 import { useWrite } from '../queries.ts';
 import { useMay } from '../session.ts';
@@ -148,11 +149,8 @@ const RUNS: readonly Column<Run>[] = [
   {
     name: 'Started',
     width: '160px',
-    cell: (run) => (
-      <Link to="/scans/runs/$id" params={{ id: run.id }}>
-        <Time ms={run.startedMs} />
-      </Link>
-    ),
+    opens: true,
+    cell: (run) => <Time ms={run.startedMs} />,
   },
   { name: 'Service', width: '1fr', cell: (run) => run.service },
   { name: 'State', width: '110px', cell: (run) => <Status value={run.state} /> },
@@ -168,7 +166,6 @@ const RUNS: readonly Column<Run>[] = [
 ];
 
 function Runs() {
-  const navigate = useNavigate();
   const rows = useRows(['scans', 'runs'], (page) =>
     answer(api.GET('/api/v1/scan-runs', { params: { query: { ...page, sort: '-started' } } })),
   );
@@ -178,7 +175,7 @@ function Runs() {
       query={rows}
       columns={RUNS}
       rowKey={(run) => run.id}
-      onOpen={(run) => void navigate({ to: '/scans/runs/$id', params: { id: run.id } })}
+      page={(run) => `/scans/runs/${encodeURIComponent(run.id)}`}
       empty={<Empty title="No run yet">Press “Run now” beside a scan.</Empty>}
     />
   );
@@ -215,11 +212,11 @@ function Tests() {
       name: 'On',
       width: '80px',
       cell: (test) => (
-        <Switch
-          aria-label={`Use ${test.name}`}
+        <Turn
+          label={`Use ${test.name}`}
           checked={test.enabled}
           disabled={!may}
-          onChange={(event) => turn.mutate({ id: test.id, enabled: event.currentTarget.checked })}
+          onChange={(enabled) => turn.mutate({ id: test.id, enabled })}
         />
       ),
     },

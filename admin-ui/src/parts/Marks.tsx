@@ -1,4 +1,4 @@
-import { Badge, Code, Group, type MantineColor, Tooltip } from '@mantine/core';
+import { Code, type MantineColor } from '@mantine/core';
 import type { Schemas } from '../api.ts';
 
 const SEVERITY: Record<Schemas['Severity'], MantineColor> = {
@@ -51,6 +51,7 @@ export function Status({ value }: { readonly value: string }) {
   return <Mark color={STATUS[value] ?? 'gray'}>{value}</Mark>;
 }
 
+/** A short word on a ground of its colour. Tables draw hundreds of them: it is one element. */
 export function Mark({
   color = 'gray',
   children,
@@ -61,9 +62,9 @@ export function Mark({
   readonly title?: string;
 }) {
   return (
-    <Badge className="mark" data-color={color} color={color} variant="light" radius="sm" size="sm" tt="none" title={title}>
+    <span className="mark" data-color={color} title={title}>
       {children}
-    </Badge>
+    </span>
   );
 }
 
@@ -79,18 +80,14 @@ export function Marks({
 }) {
   const shown = values.slice(0, most);
   return (
-    <Group gap={4} wrap="nowrap">
+    <span className="marks" title={values.length > shown.length ? values.join(', ') : undefined}>
       {shown.map((value) => (
         <Mark key={value} color={color}>
           {value}
         </Mark>
       ))}
-      {values.length > shown.length && (
-        <Tooltip label={values.slice(most).join(', ')}>
-          <span className="dimmed small">+{values.length - shown.length}</span>
-        </Tooltip>
-      )}
-    </Group>
+      {values.length > shown.length && <span className="dimmed small">+{values.length - shown.length}</span>}
+    </span>
   );
 }
 

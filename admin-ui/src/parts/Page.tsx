@@ -1,6 +1,6 @@
 import { Button, Group, Menu, Stack, Text, Title } from '@mantine/core';
 import { IconDownload } from '@tabler/icons-react';
-import { type ReactNode, useEffect } from 'react';
+import { type ReactNode, useDeferredValue, useEffect } from 'react';
 
 /** Title line of a page with what can be done there. */
 export function Page({
@@ -17,6 +17,8 @@ export function Page({
   useEffect(() => {
     document.title = `${title} · weir`;
   }, [title]);
+  // The title answers a press in the next frame; what stands below is drawn then, without holding up a key or a click.
+  const isDrawn = useDeferredValue(true, false);
   return (
     <Stack gap="md">
       <Group justify="space-between" align="flex-start">
@@ -32,7 +34,7 @@ export function Page({
         </div>
         {actions !== undefined && <Group gap="xs">{actions}</Group>}
       </Group>
-      {children}
+      {isDrawn && children}
     </Stack>
   );
 }

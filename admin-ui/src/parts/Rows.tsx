@@ -2,9 +2,11 @@ import { Button, Group, Text } from '@mantine/core';
 import { useElementSize } from '@mantine/hooks';
 import { IconArrowDown, IconArrowUp } from '@tabler/icons-react';
 import { type InfiniteData, type QueryKey, useInfiniteQuery } from '@tanstack/react-query';
+import { useRouter } from '@tanstack/react-router';
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { type KeyboardEvent, memo, type ReactNode, useEffect, useMemo, useRef } from 'react';
+import { type KeyboardEvent, type MouseEvent, memo, type ReactNode, useEffect, useMemo, useRef } from 'react';
 import { Failed, Waiting } from './Await.tsx';
+import { Tick } from './Tick.tsx';
 
 export interface Page<Row> {
   readonly items: readonly Row[];
@@ -30,14 +32,14 @@ export function useRows<Row>(
 
 export interface Column<Row> {
   readonly name: string;
-  /** In the head instead of the name. */
-  readonly head?: ReactNode;
   /** Width as a CSS grid track: `120px`, `2fr`. */
   readonly width: string;
   /** Name that the API sorts by. */
   readonly sort?: string;
   /** Left out where the table is narrower than this, in pixels. */
   readonly fromPx?: number;
+  /** What the cell shows is the link to the row's page. */
+  readonly opens?: true;
   readonly cell: (row: Row) => ReactNode;
 }
 
@@ -49,8 +51,22 @@ interface RowsProps<Row> {
   readonly empty: ReactNode;
   readonly sort?: string | undefined;
   readonly onSort?: (sort: string) => void;
+  /** Address of the row's page; a click anywhere in the row opens it. */
+  readonly page?: (row: Row) => string;
+  /** Instead of a page of its own. */
   readonly onOpen?: (row: Row) => void;
+  readonly choice?: Choice<Row>;
   readonly height?: string;
+}
+
+/** Rows that the person chose, by their keys. */
+interface Choice<Row> {
+  readonly chosen: ReadonlySet<string>;
+  readonly choose: (chosen: ReadonlySet<string>) => void;
+  /** How a row is called beside its checkbox. */
+  readonly name: (row: Row) => string;
+  /** "Choose all" takes so many at most. */
+  readonly most: number;
 }
 
 const ROW_PX = 42;
@@ -58,7 +74,8 @@ const ROW_PX = 42;
 const BESIDE_PX = 224;
 
 /** A table that draws only the rows in sight. Arrow keys, Home and End move between rows; Enter opens one. */
-export function Rows<Row>({ label, query, columns: all, rowKey, empty, sort, onSort, onOpen, height }: RowsProps<Row>) {
+export function Rows<Row>({ label, query, columns: all, rowKey, empty, sort, onSort, page, onOpen, choice, height }: RowsProps<Row>) {
+  const { history } = useRouter();
   const scroller = useRef<HTMLDivElement>(null);
   const { ref: frame, width } = useElementSize<HTMLDivElement>();
   const rows = useMemo(() => query.data?.pages.flatMap((page) => page.items) ?? [], [query.data]);
@@ -83,12 +100,30 @@ export function Rows<Row>({ label, query, columns: all, rowKey, empty, sort, onS
     return query.error === null ? <Waiting /> : <Failed error={query.error} busy={query.isFetching} retry={() => void query.refetch()} />;
   }
   if (rows.length === 0) return <>{empty}</>;
-  const template = columns.map((column) => column.width).join(' ');
+  const template = [...(choice === undefined ? [] : ['40px']), ...columns.map((column) => column.width)].join(' ');
+  const open = (row: Row) => (page === undefined ? onOpen?.(row) : history.push(page(row)));
+  const isOpening = page !== undefined || onOpen !== undefined;
+  const toggle = (key: string) => {
+    const next = new Set(choice?.chosen);
+    if (!next.delete(key)) next.add(key);
+    choice?.choose(next);
+  };
+  const click = (event: MouseEvent<HTMLDivElement>, row: Row) => {
+    // Clicks in a menu that a cell opened elsewhere on the page arrive here too.
+    if (!event.currentTarget.contains(event.target as Node)) return;
+    const inner = (event.target as HTMLElement).closest('a, button, input, select, label');
+    if (inner?.hasAttribute('data-row-page')) {
+      // With a key held, the browser opens another tab or saves it.
+      if (event.defaultPrevented || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+      event.preventDefault();
+    } else if (inner !== null || window.getSelection()?.isCollapsed === false) return;
+    open(row);
+  };
   const move = (event: KeyboardEvent<HTMLDivElement>, index: number) => {
     const target = { ArrowDown: index + 1, ArrowUp: index - 1, Home: 0, End: rows.length - 1, PageDown: index + 12, PageUp: index - 12 }[
       event.key
     ];
-    if (event.key === 'Enter' && event.target === event.currentTarget) onOpen?.(rows[index]!);
+    if (event.key === 'Enter' && event.target === event.currentTarget) open(rows[index]!);
     if (target === undefined || event.target !== event.currentTarget) return;
     event.preventDefault();
     const next = Math.max(0, Math.min(rows.length - 1, target));
@@ -105,6 +140,16 @@ export function Rows<Row>({ label, query, columns: all, rowKey, empty, sort, onS
       aria-busy={query.isFetching}
     >
       <div className="rows-head" role="row" style={{ gridTemplateColumns: template }}>
+        {choice !== undefined && (
+          <div role="columnheader" className="cell" aria-label="Choose">
+            <Tick
+              label="Choose all that are loaded"
+              checked={rows.length > 0 && choice.chosen.size >= Math.min(choice.most, rows.length)}
+              partly={choice.chosen.size > 0 && choice.chosen.size < Math.min(choice.most, rows.length)}
+              onChange={(checked) => choice.choose(new Set(checked ? rows.slice(0, choice.most).map(rowKey) : []))}
+            />
+          </div>
+        )}
         {columns.map((column) => (
           <HeadCell key={column.name} column={column} sort={sort} onSort={onSort} />
         ))}
@@ -113,25 +158,26 @@ export function Rows<Row>({ label, query, columns: all, rowKey, empty, sort, onS
         <div role="presentation" style={{ height: virtual.getTotalSize(), position: 'relative' }}>
           {visible.map((item) => {
             const row = rows[item.index]!;
+            const key = rowKey(row);
             return (
               <div
-                key={rowKey(row)}
+                key={key}
                 role="row"
                 aria-rowindex={item.index + 2}
                 data-index={item.index}
-                data-opens={onOpen !== undefined}
+                data-opens={isOpening}
                 tabIndex={item.index === 0 ? 0 : -1}
                 className="row"
                 style={{ gridTemplateColumns: template, height: ROW_PX, transform: `translateY(${item.start}px)` }}
                 onKeyDown={(event) => move(event, item.index)}
-                onClick={(event) => {
-                  // Clicks in a menu that a cell opened elsewhere on the page arrive here too.
-                  if (!event.currentTarget.contains(event.target as Node)) return;
-                  const inner = (event.target as HTMLElement).closest('a, button, input, label');
-                  if (inner === null && window.getSelection()?.isCollapsed !== false) onOpen?.(row);
-                }}
+                onClick={(event) => click(event, row)}
               >
-                <Cells row={row} columns={columns} />
+                {choice !== undefined && (
+                  <div role="cell" className="cell">
+                    <Tick label={`Choose ${choice.name(row)}`} checked={choice.chosen.has(key)} onChange={() => toggle(key)} />
+                  </div>
+                )}
+                <Cells row={row} columns={columns} href={page?.(row)} />
               </div>
             );
           })}
@@ -152,10 +198,25 @@ export function Rows<Row>({ label, query, columns: all, rowKey, empty, sort, onS
   );
 }
 
-function CellsOf<Row>({ row, columns }: { readonly row: Row; readonly columns: readonly Column<Row>[] }): ReactNode {
+function CellsOf<Row>({
+  row,
+  columns,
+  href,
+}: {
+  readonly row: Row;
+  readonly columns: readonly Column<Row>[];
+  readonly href: string | undefined;
+}): ReactNode {
   return columns.map((column) => (
     <div key={column.name} role="cell" className="cell">
-      {column.cell(row)}
+      {column.opens === true && href !== undefined ? (
+        // Not the router's link, which watches the address: a table has hundreds. The row takes the click.
+        <a href={href} data-row-page>
+          {column.cell(row)}
+        </a>
+      ) : (
+        column.cell(row)
+      )}
     </div>
   ));
 }
@@ -174,8 +235,8 @@ function HeadCell<Row>({
   const name = column.sort;
   if (name === undefined || onSort === undefined) {
     return (
-      <div role="columnheader" className="cell" aria-label={column.head === undefined ? undefined : column.name}>
-        {column.head ?? column.name}
+      <div role="columnheader" className="cell">
+        {column.name}
       </div>
     );
   }

@@ -1,4 +1,4 @@
-import { Select, TextInput } from '@mantine/core';
+import { MultiSelect, Select, TextInput } from '@mantine/core';
 import { useDebouncedCallback } from '@mantine/hooks';
 import { IconSearch } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
@@ -10,15 +10,23 @@ type Filters = Readonly<Record<string, string | undefined>>;
 
 /** The filters of the page, which stand in its address. */
 export function useFilters(): [Filters, (change: Filters) => void] {
-  const search = useSearch({ strict: false }) as Filters;
+  return [useSearch({ strict: false }) as Filters, useSetFilters()];
+}
+
+/** One of them: what shows it is drawn again when that one changes, not with each. */
+function useFilter(name: string): [string | undefined, (value: string | undefined) => void] {
+  const value = useSearch({ strict: false, select: (search) => (search as Filters)[name] });
+  const setFilters = useSetFilters();
+  return [value, (next) => setFilters({ [name]: next })];
+}
+
+function useSetFilters(): (change: Filters) => void {
   const navigate = useNavigate();
-  return [
-    search,
-    (change) => {
-      const next = Object.fromEntries(Object.entries({ ...search, ...change }).filter(([, value]) => value !== undefined && value !== ''));
-      void navigate({ to: '.', search: next, replace: true });
-    },
-  ];
+  return (change) => {
+    const changed = (before: Filters) =>
+      Object.fromEntries(Object.entries({ ...before, ...change }).filter(([, value]) => value !== undefined && value !== ''));
+    void navigate({ to: '.', search: changed, replace: true });
+  };
 }
 
 const TYPING_MS = 250;
@@ -32,11 +40,11 @@ export function SearchFilter({
   readonly name?: string;
   readonly narrow?: boolean;
 }) {
-  const [filters, setFilters] = useFilters();
-  const there = filters[name] ?? '';
+  const [value, setValue] = useFilter(name);
+  const there = value ?? '';
   const [text, setText] = useState(there);
   useEffect(() => setText(there), [there]);
-  const apply = useDebouncedCallback((value: string) => setFilters({ [name]: value }), TYPING_MS);
+  const apply = useDebouncedCallback(setValue, TYPING_MS);
   return (
     <TextInput
       aria-label={placeholder}
@@ -65,18 +73,44 @@ export function SelectFilter({
   readonly options: readonly (string | { value: string; label: string })[];
   readonly width?: number;
 }) {
-  const [filters, setFilters] = useFilters();
+  const [value, setValue] = useFilter(name);
   return (
     <Select
       aria-label={label}
       placeholder={label}
       data={options}
-      value={filters[name] ?? null}
-      onChange={(value) => setFilters({ [name]: value ?? undefined })}
+      value={value ?? null}
+      onChange={(next) => setValue(next ?? undefined)}
       clearable
       searchable={options.length > 8}
       w={width}
       comboboxProps={{ withinPortal: true }}
+    />
+  );
+}
+
+/** Several of a few values, which stand in the address with commas between. */
+export function SeveralFilter({
+  name,
+  label,
+  options,
+}: {
+  readonly name: string;
+  readonly label: string;
+  readonly options: readonly string[];
+}) {
+  const [value, setValue] = useFilter(name);
+  const chosen = (value ?? '').split(',').filter(Boolean);
+  return (
+    <MultiSelect
+      aria-label={label}
+      placeholder={chosen.length === 0 ? label : undefined}
+      data={[...options]}
+      value={chosen}
+      onChange={(next) => setValue(next.join(','))}
+      miw={130}
+      maw={260}
+      clearable
     />
   );
 }

@@ -1,4 +1,4 @@
-import { Alert, Button, Code, Group, Select, Stack, Switch, TagsInput, Text, Textarea, TextInput } from '@mantine/core';
+import { Alert, Button, Code, Group, Select, Stack, TagsInput, Text, Textarea, TextInput } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
@@ -8,6 +8,7 @@ import { Mark } from '../../parts/Marks.tsx';
 import { Card, Export } from '../../parts/Page.tsx';
 import { type Column, Rows, useRows } from '../../parts/Rows.tsx';
 import { Sure } from '../../parts/Sure.tsx';
+import { Turn } from '../../parts/Tick.tsx';
 import { textOf, useWrite } from '../../queries.ts';
 import { useMay } from '../../session.ts';
 
@@ -43,11 +44,11 @@ export function DataTypes() {
       name: 'On',
       width: '70px',
       cell: (type) => (
-        <Switch
-          aria-label={`Look for ${type.title}`}
+        <Turn
+          label={`Look for ${type.title}`}
           checked={type.enabled}
           disabled={!may}
-          onChange={(event) => turn.mutate({ id: type.id, enabled: event.currentTarget.checked })}
+          onChange={(enabled) => turn.mutate({ id: type.id, enabled })}
         />
       ),
     },

@@ -1,0 +1,94 @@
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+import { type Admin, createAdmin } from '../admin/index.js';
+import { type BlockHits, Blocklist, BlockTable, FeedBook } from '../attackers/index.js';
+import { blocksPort } from '../cli/admin/blocks-port.js';
+import { dataTypesPort } from '../cli/admin/data-types-port.js';
+import { integrationsPort } from '../cli/admin/integrations-port.js';
+import { lateScanner } from '../cli/admin/late-scanner.js';
+import { policiesPort } from '../cli/admin/policies-port.js';
+import { templatesPort } from '../cli/admin/templates-port.js';
+import { configSchema } from '../cli/config.js';
+import { openSharedMaps } from '../cli/shared-maps.js';
+import { openPolicyBook } from '../cli/wiring/policies.js';
+import { type RepeatCount, RepeatSums } from '../cli/wiring/repeat-counts.js';
+import { Redactor } from '../exchange/index.js';
+import { openStore, type Store } from '../store/index.js';
+import { createSharedState } from '../traffic/index.js';
+import { type SeedSizes, seedBlocks, seedMore, seedStore } from './admin-seed.js';
+
+/** The moment that the seeded store was written for, which is "now" of the admin over it. */
+const NOW_MS = Date.UTC(2026, 10, 20, 12);
+const SECRET = '0'.repeat(64);
+
+export interface AdminOver {
+  readonly admin: Admin;
+  readonly store: Store;
+  readonly nowMs: number;
+  close(): Promise<void>;
+}
+
+/** An admin as `weir up` runs it, but for its scheduler and its clock, over a store that is filled first unless it was before. */
+export async function adminOver(folder: string, sizes: SeedSizes, postgres?: string): Promise<AdminOver> {
+  mkdirSync(folder, { recursive: true });
+  const store = await openStore(postgres === undefined ? { sqlite: path.join(folder, 'weir.db') } : { postgres });
+  const seeded = (await store.objects.get('bench', 'seed'))?.body;
+  const more = (await store.objects.get('bench', 'seed-more'))?.body;
+  const startedAt = performance.now();
+  const progress = (text: string) => process.stderr.write(`\r${text}   `);
+  const note = (name: string) => store.objects.put('bench', name, { ...sizes }, { author: 'bench', atMs: NOW_MS });
+  if (JSON.stringify(seeded) !== JSON.stringify(sizes)) {
+    await seedStore(store, sizes, NOW_MS, progress);
+    await note('seed');
+  }
+  if (JSON.stringify(more) !== JSON.stringify(sizes)) {
+    await seedMore(store, sizes, NOW_MS, progress);
+    await note('seed-more');
+    process.stderr.write(`\rseeded in ${((performance.now() - startedAt) / 1000).toFixed(0)} s\n`);
+  }
+
+  const config = configSchema.parse({ data: folder });
+  const shared = createSharedState({ dir: null });
+  const maps = await openSharedMaps(shared);
+  await seedBlocks(await shared.open('blocks'), NOW_MS);
+  const blocklist = await Blocklist.open(shared, { now: () => NOW_MS });
+  const table = new BlockTable();
+  table.follow(blocklist.blocks, blocklist.allowlist);
+  const policies = await openPolicyBook({ config, secret: SECRET, maps, log: () => undefined });
+  const scanner = lateScanner(
+    { holder: 'bench' },
+    { store, upstreamOf: () => null, openConfig: (opened) => opened, log: (text) => process.stderr.write(`${text}\n`) },
+  );
+  const admin = await createAdmin(
+    { secret: SECRET, host: '127.0.0.1', port: 0, dataDir: folder, version: 'bench', nowMs: () => NOW_MS },
+    {
+      store,
+      services: { list: () => [], mode: () => ({ request: 'observe', response: 'observe' }), setMode: async () => undefined },
+      scans: scanner,
+      blocks: blocksPort({
+        blocklist,
+        table,
+        feeds: await FeedBook.open(shared),
+        hits: await shared.open<BlockHits>('block-hits'),
+        repeats: new RepeatSums(await shared.open<RepeatCount>('block-repeats')),
+        modes: () => [],
+      }),
+      policies: policiesPort(policies, maps, new Redactor(SECRET)),
+      dataTypes: dataTypesPort(maps),
+      templates: templatesPort(maps),
+      integrations: integrationsPort(null),
+    },
+  );
+  return {
+    admin,
+    store,
+    nowMs: NOW_MS,
+    async close() {
+      await scanner.close();
+      policies.close();
+      await admin.close();
+      await shared.close();
+      await store.close();
+    },
+  };
+}
