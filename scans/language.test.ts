@@ -73,6 +73,7 @@ t.test('patterns run in bounded time', (t) => {
   t.equal(test('^(a+)+$', `${'a'.repeat(5_000)}!`), false);
   t.equal(test('^(?!.*admin).*$', 'user'), true);
   t.equal(test('^(?!.*admin).*$', 'an admin'), false);
+  t.equal(test('(?i)(?s)^(?!.*admin).*$', 'an\nADMIN'), false, 'flags before a pattern that runs natively');
   t.match(test('(?=x)(a+)+b', 'a'), /nested repetition/);
   t.type(test('[', ''), 'string');
   t.end();

@@ -10,7 +10,9 @@ import { CLINIC_DOCUMENT, startClinic } from './testing/clinic.js';
 import { DESK_DOCUMENT, DESK_PEOPLE, startDesk } from './testing/desk.js';
 import { DINER_DOCUMENT, DINER_PEOPLE, startDiner } from './testing/diner.js';
 import { GARAGE_DOCUMENT, startGarage } from './testing/garage.js';
+import { KIOSK_DOCUMENT, KIOSK_PEOPLE, startKiosk } from './testing/kiosk.js';
 import { LEDGER_HAR, LEDGER_PEOPLE, startLedger } from './testing/ledger.js';
+import { PARCEL_DOCUMENT, PARCEL_PEOPLE, startParcel } from './testing/parcel.js';
 import { PRESS_DOCUMENT, PRESS_PEOPLE, startPress } from './testing/press.js';
 import type { Application } from './testing/server.js';
 
@@ -184,6 +186,65 @@ const WORLDS: { readonly [name: string]: World } = {
       ['any address is fetched', /^ssrf-body$/, 'PUT /rpc/avatar'],
       ['passwords can be tried', /^auth-guess-passwords$/, 'POST /rpc/login'],
       ['errors with traces', /^error-stack-/],
+    ],
+  },
+  kiosk: {
+    start: startKiosk,
+    endpoints: described(KIOSK_DOCUMENT),
+    people: KIOSK_PEOPLE,
+    flaws: [
+      ["another's ticket", /^bola-read-object$/, 'GET /api/v2/tickets/{id}.json'],
+      ['… changed', /^bola-change-object$/, 'PUT /api/v2/tickets/{id}.json'],
+      ['… deleted', /^bola-delete-object$/, 'DELETE /api/v2/tickets/{id}.json'],
+      ['… and what was said of it', /^bola-read-object$/, 'GET /api/v2/tickets/{ticket_id}/comments.json'],
+      ["another's tickets, in a list of ids", /^bola-object-in-body$/, 'POST /api/v2/tickets/bulk_show.json'],
+      ["another's contract, by a query", /^bola-read-object$/, 'GET /api/v2/documents/download'],
+      ["another's invoices, by a header", /^bola-object-in-header$/, 'GET /api/v2/usage.json'],
+      ['the old version asks nobody', /^inventory-old-v1$/, 'GET /api/v2/tickets/{id}.json'],
+      ['an administrator by a form with brackets', /^mass-assignment-(admin|flags)$/, 'PUT /api/v2/profile.json'],
+      ['the number of a role by registration', /^mass-assignment-register-role-number$/, 'POST /api/v2/users.json'],
+      ['a state set by the client', /^mass-assignment-/, 'PUT /api/v2/tickets/{id}.json'],
+      ['hashes of passwords in a list', /^data-secrets-in-answer$/, 'GET /api/v2/agents.json'],
+      ['the token of a recovery in the answer', /^auth-recovery-code-in-answer$/, 'POST /api/v2/passwords.json'],
+      ['a recovery that tells who exists', /^auth-user-enumeration-recovery$/, 'POST /api/v2/passwords.json'],
+      ['passwords can be tried', /^auth-guess-passwords$/, 'POST /api/v2/users/sign_in.json'],
+      ['a login that tells who exists', /^auth-user-enumeration$/, 'POST /api/v2/users/sign_in.json'],
+      ['a token that outlives the logout', /^auth-token-after-logout$/],
+      ['a function for administrators, without credentials', /^auth-admin-without-credentials$/, 'GET /api/v2/admin/users.json'],
+      ['SQL in a filter with brackets, without an error', /^sql-boolean-query$/, 'GET /api/v2/solutions.json'],
+      ['files by any path', /^path-traversal-query$/, 'GET /api/v2/attachments'],
+      ['commands in the name of a file', /^command-body$/, 'POST /api/v2/thumbnails.json'],
+      ['any origin', /^cors-any-origin$/],
+      ['traces', /^error-stack-/],
+    ],
+  },
+  parcel: {
+    start: startParcel,
+    endpoints: described(PARCEL_DOCUMENT),
+    people: PARCEL_PEOPLE,
+    flaws: [
+      ["another's parcel", /^bola-read-object$/, 'GET /api/v1/parcels/{uuid}/'],
+      ['… changed', /^bola-change-object$/, 'PATCH /api/v1/parcels/{uuid}/'],
+      ['… handed over', /^bola-act-on-object$/, 'POST /api/v1/parcels/{uuid}/handover/'],
+      ['… by its number', /^bola-read-object$/, 'GET /api/v1/tracking/'],
+      ['… by its address in a body', /^bola-object-in-body$/, 'POST /api/v1/claims/'],
+      ['another customer', /^(bola-read-object|bola-object-of-somebody|data-of-others)$/, 'GET /api/v1/customers/{id}/'],
+      ["another's address is deleted", /^bola-delete-object$/, 'DELETE /api/v1/addresses/{id}/'],
+      ["another company's bank account, by a header", /^bola-object-in-header$/, 'GET /api/v1/billing/'],
+      ['all customers to any customer', /^data-of-others$/, 'GET /api/v1/customers/'],
+      ['staff by a change of the profile', /^mass-assignment-flags$/, 'PATCH /api/v1/customers/me/'],
+      ['a status set by the client', /^mass-assignment-/, 'PATCH /api/v1/parcels/{uuid}/'],
+      ['a password without the present one', /^auth-password-change-/, 'POST /api/v1/customers/me/password/'],
+      ['a function for staff', /^bfla-admin-path-as-user$/, 'GET /api/v1/staff/audit/'],
+      ['a negative number of pieces', /^flow-negative-amount$/, 'POST /api/v1/parcels/'],
+      ['pages of any size', /^rate-page-size$/],
+      ['SQL in an order', /^sql-/, 'GET /api/v1/rates/'],
+      ['templates in a text', /^template-body$/, 'POST /api/v1/labels/preview/'],
+      ['any address is called', /^ssrf-body$/, 'POST /api/v1/webhooks/'],
+      ['passwords can be tried', /^auth-guess-passwords$/, 'POST /accounts/login/'],
+      ['cookies for scripts', /^cookie-without-protection$/],
+      ['pages of the debugger', /^error-stack-/],
+      ['the version of the server', /^header-version-disclosed$/],
     ],
   },
   press: {

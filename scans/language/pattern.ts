@@ -47,14 +47,15 @@ function make(pattern: string): Pattern | string {
     if (!/\(\?<?[=!>]|\\[1-9]|[*+?}]\+/.test(pattern)) return cause instanceof Error ? cause.message : String(cause);
   }
   // Java's possessive quantifiers and atomic groups only make matching faster.
+  const [flags] = /^(?:\(\?[ims]+\))*/.exec(pattern)!;
   const portable = pattern
+    .slice(flags.length)
     .replace(/([*+?}])\+/g, '$1')
-    .replace(/\(\?>/g, '(?:')
-    .replace(/^\(\?i\)/, '');
+    .replace(/\(\?>/g, '(?:');
   if (/\((?:[^()\\]|\\.)*[*+](?:[^()\\]|\\.)*\)[*+{]/.test(portable))
     return 'nested repetition together with lookaround or back-references';
   try {
-    const native = new RegExp(portable, `${pattern.startsWith('(?i)') ? 'i' : ''}`);
+    const native = new RegExp(portable, ['i', 'm', 's'].filter((flag) => flags.includes(flag)).join(''));
     const all = new RegExp(portable, `g${native.flags}`);
     const cut = (text: string) => text.slice(0, NATIVE_INPUT_LIMIT);
     return {

@@ -4,6 +4,7 @@ import type { Condition, Term, Value } from '../language/types.js';
 import { fieldsOf, parseBody, percentageMatch, schemaMatch } from './fields.js';
 import type { Scope } from './scope.js';
 import type { Sample, ScanExchange, TestContext } from './types.js';
+import { isAddress } from './wording.js';
 
 /** What a condition looks at. `original` is the sample that the exchange came from. */
 export interface Sight {
@@ -219,6 +220,9 @@ function holdsInContext(context: string, where: Condition, sight: Sight): boolea
 
 /** A value of the same form that nothing has, so that a refusal is one of the object, not of the form. */
 function nothingLike(value: string): string {
+  // Of an address the last part says which one.
+  const address = isAddress(value) ? /^(.*\/)([^/?#]+)(\/?)$/.exec(value) : null;
+  if (address !== null) return `${address[1]}${nothingLike(address[2]!)}${address[3]}`;
   if (/^\d+$/.test(value)) return value.length > 8 ? '9'.repeat(value.length) : '99999999';
   if (/^[^@\s]+@[^@\s]+$/.test(value)) return 'weir-nobody-7319@example.com';
   if (/^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/i.test(value)) return `${value.slice(0, -12)}7319beef7319`;

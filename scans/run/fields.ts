@@ -20,7 +20,41 @@ export function parseBody(body: string): Json | null {
       return null;
     }
   }
-  return /^[\w.[\]%+-]+=[^\s]*$/.test(text) ? Object.fromEntries(new URLSearchParams(text)) : null;
+  return /^[\w.[\]%+-]+=[^\s]*$/.test(text) ? nested(new URLSearchParams(text)) : null;
+}
+
+const FORM_DEPTH = 8;
+
+/** `user[email]=a` is a member of `user`, as PHP, Rails and Express read it. */
+function nested(pairs: Iterable<readonly [string, string]>): Json {
+  const form: { [name: string]: Json } = {};
+  for (const [key, value] of pairs) {
+    const [, first = key, rest = ''] = /^([^[\]]+)((?:\[[^[\]]+\]){1,8})$/.exec(key) ?? [];
+    const way = [first, ...[...rest.matchAll(/\[([^\]]+)\]/g)].map((part) => part[1]!)].slice(0, FORM_DEPTH);
+    let at = form;
+    for (const name of way.slice(0, -1)) {
+      const inner = Object.hasOwn(at, name) ? at[name] : undefined;
+      const next = inner !== null && typeof inner === 'object' && !Array.isArray(inner) ? inner : {};
+      Object.defineProperty(at, name, { value: next, enumerable: true, writable: true, configurable: true });
+      at = next;
+    }
+    Object.defineProperty(at, way.at(-1)!, { value, enumerable: true, writable: true, configurable: true });
+  }
+  return form;
+}
+
+/** A value as a form: members of members in brackets, lists as repeated names. */
+export function formOf(value: Json): string {
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) return String(value ?? '');
+  const form = new URLSearchParams();
+  const put = (name: string, one: Json, depth: number): void => {
+    if (one === null || typeof one !== 'object' || depth > FORM_DEPTH)
+      form.append(name, typeof one === 'object' ? JSON.stringify(one) : String(one));
+    else if (Array.isArray(one)) for (const item of one) put(typeof item === 'object' ? `${name}[]` : name, item, depth + 1);
+    else for (const [key, item] of Object.entries(one)) put(`${name}[${key}]`, item, depth + 1);
+  };
+  for (const [name, one] of Object.entries(value)) put(name, one, 1);
+  return form.toString();
 }
 
 export const isJsonBody = (body: string): boolean => /^\s*[[{]/.test(body);

@@ -14,6 +14,8 @@ export type Ownership = 'exclusive' | 'claimed';
 
 const ID = /^_?(id|uuid|guid|_id|pk|uid|oid|ref)$/i;
 const REFERENCE = /^(.+?)[-_]?(?:id|uuid|guid)$/i;
+/** What an object calls its own address, where others refer to it by that. */
+const SELF_LINK = /^(url|href|uri|self|link|@id|resource_?uri)$/i;
 /** What may stand at the end of a name that says which one is meant, and before it: `fromAccount`, `order_number`. */
 const LAST_WORD = /^(id|uuid|guid|ref|reference|number|no|code|key|slug|token|hash)$/;
 const FIRST_WORD = /^(from|to|source|target|src|dst|destination|parent|my|own|related|current|linked|default|primary|other)$/;
@@ -35,11 +37,15 @@ export const singular = (name: string): string =>
 
 const isVersion = (part: string): boolean => /^v\d+(\.\d+)?$|^api$|^rest$/i.test(part);
 
+/** `/orders.json` is of orders. */
+export const FORMAT = /\.(json|xml|php|aspx?|jsp|do|action|html?)$/i;
+
 /** Names of collections on the way to a parameter or at the end of a path, nearest first. */
 export const collectionsOf = (path: string): readonly string[] =>
   path
     .split('/')
     .filter((part) => part !== '' && !part.includes('{') && !isVersion(part))
+    .map((part) => part.replace(FORMAT, ''))
     .reverse();
 
 const wordsOf = (name: string): readonly string[] =>
@@ -234,7 +240,7 @@ export class Harvest {
         under: under.length > 0 ? under : (before?.under ?? []),
       });
     };
-    if (ID.test(name)) put(resource, true);
+    if (ID.test(name) || (SELF_LINK.test(name) && this.#routes.some(({ pattern }) => pattern.test(value)))) put(resource, true);
     else if (referred !== undefined) put(singular(referred), singular(referred) === resource);
     else if (this.#wanted.has(field) || (NAMED.test(name) && field.startsWith(resource))) put(resource, true);
   }

@@ -32,6 +32,8 @@ export interface LoginRequest {
   readonly path: string;
   readonly body: string;
   readonly contentType: string;
+  /** What a browser sends along that has only seen the login page: its cookies. */
+  readonly headers?: Headers;
 }
 
 /** One identity during a scan: who it is, and credentials that are renewed when they run out. */

@@ -32,7 +32,7 @@ export async function logIn(context: AuthContext, targetUrl: string, send: Send)
     }
     case 'form': {
       const again = () => formLogin(context, targetUrl, send, text);
-      return new LoggedIn(context, await again(), again);
+      return new LoggedIn(context, await again(), again, await formRequestOf(context, targetUrl, send, text));
     }
     case 'login': {
       const request = loginRequestOf(context, text);
@@ -117,8 +117,47 @@ async function jsonLogin(context: AuthContext, targetUrl: string, send: Send, te
  */
 async function formLogin(context: AuthContext, targetUrl: string, send: Send, text: Text): Promise<Login> {
   const jar = new CookieJar();
+  const { at, browse } = browserOf(targetUrl, send, text, jar);
+  const form = await filledForm(context, browse, at, text);
+  const before = jar.header;
+  const { answer } = await browse('POST', form.action, form.fields.toString());
+  if (answer.status >= 400 || jar.header === before || formIn(answer.body, text) !== null)
+    throw new ScanError(
+      'SCAN_AUTH_FAILED',
+      `"${context.name}" cannot log in: the form at ${at.pathname} was sent and answered with ${answer.status}, without a new session`,
+    );
+  const tokenPage = text('csrfPath') === '' ? answer : (await browse('GET', new URL(text('csrfPath'), targetUrl))).answer;
+  return { headers: { cookie: jar.header, ...csrfHeaders(jar, tokenPage.body) }, answer: answer.body, refreshToken: null };
+}
+
+/** The form as somebody sends it who has just opened the page: the usual request to the login itself. */
+async function formRequestOf(context: AuthContext, targetUrl: string, send: Send, text: Text): Promise<LoginRequest> {
+  const jar = new CookieJar();
+  const { at, browse } = browserOf(targetUrl, send, text, jar);
+  const { action, fields } = await filledForm(context, browse, at, text);
+  return {
+    method: 'POST',
+    path: action.pathname,
+    contentType: 'application/x-www-form-urlencoded',
+    body: fields.toString(),
+    headers: { origin: action.origin, referer: at.href, ...(jar.isEmpty ? {} : { cookie: jar.header }) },
+  };
+}
+
+type Browse = (method: string, url: URL, body?: string) => Promise<{ readonly answer: ScanResponse; readonly url: URL }>;
+
+async function filledForm(context: AuthContext, browse: Browse, at: URL, text: Text) {
+  const { answer: page, url } = await browse('GET', at);
+  const form = formIn(page.body, text);
+  if (form === null) throw new ScanError('SCAN_AUTH_FAILED', `"${context.name}": ${at.pathname} has no form with a password field`);
+  form.fields.set(form.userField, text('username'));
+  form.fields.set(form.passwordField, text('password'));
+  return { fields: form.fields, action: new URL(form.action === '' ? url : form.action, url) };
+}
+
+function browserOf(targetUrl: string, send: Send, text: Text, jar: CookieJar): { readonly at: URL; readonly browse: Browse } {
   const at = new URL(text('path', '/login'), targetUrl);
-  const browse = async (method: string, url: URL, body = ''): Promise<{ readonly answer: ScanResponse; readonly url: URL }> => {
+  const browse: Browse = async (method, url, body = '') => {
     let [now, verb, form] = [url, method, body];
     for (let hop = 0; ; hop++) {
       const headers = {
@@ -133,20 +172,7 @@ async function formLogin(context: AuthContext, targetUrl: string, send: Send, te
       [now, verb, form] = [new URL(location, now), 'GET', ''];
     }
   };
-  const { answer: page, url } = await browse('GET', at);
-  const form = formIn(page.body, text);
-  if (form === null) throw new ScanError('SCAN_AUTH_FAILED', `"${context.name}": ${at.pathname} has no form with a password field`);
-  form.fields.set(form.userField, text('username'));
-  form.fields.set(form.passwordField, text('password'));
-  const before = jar.header;
-  const { answer } = await browse('POST', new URL(form.action === '' ? url : form.action, url), form.fields.toString());
-  if (answer.status >= 400 || jar.header === before || formIn(answer.body, text) !== null)
-    throw new ScanError(
-      'SCAN_AUTH_FAILED',
-      `"${context.name}" cannot log in: the form at ${at.pathname} was sent and answered with ${answer.status}, without a new session`,
-    );
-  const tokenPage = text('csrfPath') === '' ? answer : (await browse('GET', new URL(text('csrfPath'), targetUrl))).answer;
-  return { headers: { cookie: jar.header, ...csrfHeaders(jar, tokenPage.body) }, answer: answer.body, refreshToken: null };
+  return { at, browse };
 }
 
 const FORM_HOPS = 5;

@@ -1,7 +1,7 @@
 import { compilePattern } from '../language/pattern.js';
 import type { Mutation, Value } from '../language/types.js';
 import { cookiesIn } from './cookies.js';
-import { changeFields, changeLeaves, fieldsOf, isJsonBody, type Json, parseBody } from './fields.js';
+import { changeFields, changeLeaves, fieldsOf, formOf, isJsonBody, type Json, parseBody } from './fields.js';
 import { changeGraphql } from './graphql.js';
 import { JWT_FORMS, jwtIn, replaceJwt, withClaims } from './jwt.js';
 import type { Scope } from './scope.js';
@@ -236,10 +236,7 @@ function writeBody(request: ScanRequest, value: Json): ScanRequest {
       request.headers['content-type'] === undefined ? { ...request.headers, 'content-type': 'application/json' } : request.headers;
     return { ...request, headers, body: JSON.stringify(value) };
   }
-  const form = new URLSearchParams();
-  for (const [key, one] of Object.entries(value as { [key: string]: Json }))
-    form.set(key, typeof one === 'object' ? JSON.stringify(one) : String(one));
-  return { ...request, body: form.toString() };
+  return { ...request, body: formOf(value) };
 }
 
 function changeBody(request: ScanRequest, pairs: readonly (readonly [string, Value])[] | null, add: boolean): ScanRequest | null {

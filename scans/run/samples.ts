@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { type KnownEndpoint, PLAIN_TEXT } from './endpoints.js';
-import { fieldsOf, type Json, parseBody } from './fields.js';
+import { isOwnHeader, type KnownEndpoint, PLAIN_TEXT } from './endpoints.js';
+import { fieldsOf, formOf, type Json, parseBody } from './fields.js';
 import {
   collectionsOf,
+  FORMAT,
   Harvest,
   linksIn,
   type Meaning,
@@ -21,6 +22,7 @@ import {
   ENDS_SESSION,
   hasForm,
   IS_ID,
+  isAddress,
   LOGS_IN,
   mayStandFor,
   NAMES_OBJECT,
@@ -30,6 +32,7 @@ import {
   READS_BY_POST,
   registers,
   SAYS_HOW,
+  SAYS_HOW_IN_HEADER,
   singularId,
 } from './wording.js';
 
@@ -104,7 +107,13 @@ export async function makeSamples(
     referred.has(name) || (!SAYS_HOW.test(name) && collections.has(thingOf(name) ?? '') && thingOf(name) !== '');
   /** Does a parameter of this name say which object is meant? */
   const identifies = (name: string): boolean =>
-    NAMES_OBJECT.test(bare(name)) || pathNames.has(name) || queryNames.has(name) || refers(bare(name)) || referred.has(name);
+    NAMES_OBJECT.test(bare(name)) ||
+    pathNames.has(name) ||
+    queryNames.has(name) ||
+    headerNames.has(name.replace(/^x-/i, '')) ||
+    refers(bare(name)) ||
+    referred.has(name);
+  const headerNames = new Set(endpoints.flatMap(headersThatName));
   const queryNames = new Set(endpoints.flatMap(({ query }) => query.map(({ name }) => name)).filter((name) => NAMES_ONE.test(name)));
   const depthOf = ({ template, query, headers = [], body }: KnownEndpoint): number =>
     parametersOf(template).length +
@@ -265,7 +274,9 @@ export async function makeSamples(
       isSecured: one.endpoint.isSecured ?? null,
       setsLogin: setsLogin(one),
       identity:
-        one.person.name === '' || Object.keys(one.request.headers).every((name) => !(name in one.person.headers)) ? null : one.person.name,
+        one.person.name === '' || Object.entries(one.person.headers).every(([name, value]) => one.request.headers[name] !== value)
+          ? null
+          : one.person.name,
       ownValues: ownValuesOf(one),
       pathValues: pathValuesOf(one),
     };
@@ -318,7 +329,7 @@ export async function makeSamples(
 
   /** Of what fits, rather what looks like the example. */
   function valueFor(person: Person, name: string, before: string, example = ''): string | null {
-    const all = harvest.candidates(person.name, person.self, bare(name), before);
+    const all = harvest.candidates(person.name, person.self, bare(name), before).filter((one) => !isAddress(one) || isAddress(example));
     return all.find((one) => hasForm(one, example)) ?? all[0] ?? null;
   }
 
@@ -367,7 +378,7 @@ export async function makeSamples(
             }),
         ...extra,
         // A login is asked for by those who have not logged in yet.
-        ...(login === null ? {} : person.headers),
+        ...(login === null ? (asLogin?.headers ?? {}) : person.headers),
       },
       body,
       followRedirects: false,
@@ -379,7 +390,7 @@ export async function makeSamples(
     return (
       identities
         .map((one) => one.loginRequest)
-        .find((one) => one !== null && one.method === method && one.path.split('?')[0] === template) ?? null
+        .find((one) => one !== null && one.method === method && withoutSlash(one.path.split('?')[0]!) === withoutSlash(template)) ?? null
     );
   }
 
@@ -415,9 +426,9 @@ export async function makeSamples(
   async function deletable(endpoint: KnownEndpoint): Promise<Tried | null> {
     const name = parametersOf(endpoint.template).at(-1);
     if (name === undefined) return null;
-    const parent = endpoint.template.replace(/\/\{[^}]+\}\/?$/, '');
+    const parent = endpoint.template.replace(/\/\{[^}]+\}(\.[a-z]{2,6})?\/?$/i, '');
     const resources = resourcesOf(name, pathBefore(endpoint.template, name));
-    const maker = usable.find((one) => one.method === 'POST' && one.template.replace(/\/$/, '') === parent);
+    const maker = usable.find((one) => one.method === 'POST' && withoutSlash(one.template).replace(FORMAT, '') === parent);
     const person = people[0]!;
     const ids: string[] = [];
     for (let round = 0; maker !== undefined && round < 2; round++) {
@@ -442,6 +453,8 @@ export async function makeSamples(
   }
 }
 
+const withoutSlash = (path: string) => path.replace(/\/$/, '');
+
 const leavesOf = (body: string) => fieldsOf(parseBody(body)).filter(({ value }) => value === null || typeof value !== 'object');
 
 /** A number and a text at once, that nothing has. */
@@ -453,19 +466,23 @@ function namesOf({ template, query, headers = [], body }: KnownEndpoint): readon
     ...query.map(({ name }) => name),
     ...headers.map(({ name }) => name.replace(/^x-/i, '')),
     ...fieldsOf(body).map(({ name }) => name),
-  ].filter((name) => NAMES_OBJECT.test(name) || NAMES_ONE.test(name) || parametersOf(template).includes(name));
+    ...headersThatName({ headers }),
+  ].filter(
+    (name) =>
+      NAMES_OBJECT.test(name) ||
+      NAMES_ONE.test(name) ||
+      parametersOf(template).includes(name) ||
+      headersThatName({ headers }).includes(name),
+  );
 }
+
+/** A header of an application's own says whose data is meant (`X-Organization`), unless it says how. */
+const headersThatName = ({ headers = [] }: Pick<KnownEndpoint, 'headers'>): readonly string[] =>
+  headers.filter(({ name }) => isOwnHeader(name) && !SAYS_HOW_IN_HEADER.test(name)).map(({ name }) => name.replace(/^x-/i, ''));
 
 function learnSelf(person: Person, body: string): void {
   const answer = parseBody(body);
   if (answer !== null && typeof answer === 'object' && !Array.isArray(answer)) person.learn?.(answer, true);
-}
-
-function formOf(value: Json): string {
-  if (value === null || typeof value !== 'object' || Array.isArray(value)) return String(value ?? '');
-  return new URLSearchParams(
-    Object.entries(value).map(([key, one]): [string, string] => [key, typeof one === 'object' ? JSON.stringify(one) : String(one)]),
-  ).toString();
 }
 
 async function eachOf<T>(all: readonly T[], concurrency: number, work: (one: T) => Promise<void>): Promise<void> {

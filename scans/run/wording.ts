@@ -1,14 +1,14 @@
 /** What names of paths and parameters say, in the habits of many APIs. */
 
 /** Requests that end a session would end the scan's own. */
-export const ENDS_SESSION = /log-?out|sign-?out|revoke|deactivate|unregister/i;
+export const ENDS_SESSION = /log[-_]?out|sign[-_]?out|revoke|deactivate|unregister/i;
 
-export const LOGS_IN = /(log-?in|sign-?in|authenticate|sessions?|token|auth)\/?$/i;
+export const LOGS_IN = /(log[-_]?in|sign[-_]?in|authenticate|sessions?|token|auth)(\.[a-z]{2,6})?\/?$/i;
 
-export const REGISTERS = /(register|sign-?up|registration|create-?(user|account))\/?$/i;
+export const REGISTERS = /(register|sign[-_]?up|registrations?|create[-_]?(user|account))(\.[a-z]{2,6})?\/?$/i;
 
 /** Where a POST with a name and a password makes an account. */
-export const MAKES_USER = /(^|\/)(users?|accounts?|members?|customers?|patients?|people|persons?|profiles?)\/?$/i;
+export const MAKES_USER = /(^|\/)(users?|accounts?|members?|customers?|patients?|people|persons?|profiles?)(\.[a-z]{2,6})?\/?$/i;
 
 const LOGIN_NAME = /^(user_?name|user|e?mail|e?mail_?address|login|handle|nick_?name|phone|mobile(_?number)?)$/i;
 
@@ -19,16 +19,24 @@ export const registers = (method: string, template: string, names: readonly stri
 
 /** The last word of the path: `order.list`, `getOrder`, `search`. */
 export const READS_BY_POST =
-  /(^|[/._-])(list|search|find|query|get|fetch|read|filter|lookup|show|view|all|details?)\/?$|\/(get|list|find|search|fetch|read|show|view)[-_]?[A-Za-z]*\/?$/;
+  /(^|[/._-])(list|search|find|query|get|fetch|read|filter|lookup|show|view|all|details?)(\.[a-z]{2,6})?\/?$|\/(get|list|find|search|fetch|read|show|view)[-_]?[A-Za-z]*\/?$/;
 
 /** Where a user looks at itself. */
-export const PROFILE = /(^|\/)(me|self|profile|whoami|session|auth|who-am-i|dashboard|current|current_?user|user|userinfo|account)\/?$/i;
+export const PROFILE =
+  /(^|\/)(me|self|profile|whoami|session|auth|who-am-i|dashboard|current|current_?user|user|userinfo|account)(\.[a-z]{2,6})?\/?$/i;
 
 export const PASSWORD = /(password|passwd|pwd)/i;
 
 /** Names of collections that say in a query how, not which. */
 export const SAYS_HOW =
   /^(order|sort|group|type|status|state|category|view|role|name|title|page|filter|fields?|include|expand|search|query|action|format|lang|locale)(_?by)?$/i;
+
+/** Headers of an application's own that do not say whose data is meant. */
+export const SAYS_HOW_IN_HEADER =
+  /version|lang|locale|time-?zone|client-?(name|type|id)|device|platform|app-|correlation|idempotency|signature|debug|format|source|channel|csrf|xsrf/i;
+
+/** A whole address, as APIs write references that link to what they mean. */
+export const isAddress = (value: string): boolean => /^https?:\/\//.test(value);
 
 export const IS_ID = /^_?(id|uuid|guid)$/i;
 
@@ -39,7 +47,7 @@ export const singularId = (name: string): string => name.replace(/(?<=^|[-_a-z])
 export const bare = (name: string): string => /\[([^\]]+)\]$/.exec(name)?.[1] ?? name.replace(/^.*\./, '');
 
 /** Forms that nothing else has: what such a value stands for is not meant by a value of another form. */
-const FORMS = [/^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/i, /^(?=.*\d)(?=.*[a-f])[0-9a-f]{12,}$/i, /^[^@\s]+@[^@\s]+$/];
+const FORMS = [/^https?:\/\//, /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/i, /^(?=.*\d)(?=.*[a-f])[0-9a-f]{12,}$/i, /^[^@\s]+@[^@\s]+$/];
 export const hasForm = (value: string, example: string): boolean => FORMS.every((form) => !form.test(example) || form.test(value));
 
 /** A word such as "asc" does not stand where a number is meant, nor a number where an example has a form of its own. */
