@@ -17,6 +17,9 @@ const CALLBACK_WAIT_MS = 600;
 /** Host in vendor templates that stands for the runner's own callback listener. */
 const VENDOR_CALLBACK = /^https?:\/\/[^/]*akto\.io[^\s"']*/;
 
+/** Does the time of answers decide? */
+export const isTimed = ({ validate, steps }: TestDefinition): boolean => JSON.stringify([validate, steps]).includes('.response.stats.');
+
 /** A compiled definition as something to run. */
 export function scanTest(definition: TestDefinition): ScanTest {
   return {
@@ -150,7 +153,7 @@ class Run {
     readonly context: TestContext,
     readonly scope: Scope,
   ) {
-    this.#timed = JSON.stringify([definition.validate, definition.steps]).includes('.response.stats.');
+    this.#timed = isTimed(definition);
   }
 
   *go(): Asking<Verdict> {

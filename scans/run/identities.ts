@@ -152,7 +152,8 @@ export class LoggedIn implements Identity {
 
   /** Logs in again; several who ask at once share one login. False: it was refused, or was done a moment ago. */
   renew(nowMs: number): Promise<boolean> {
-    if (!this.canRenew || nowMs - this.#renewedAtMs < RENEW_EVERY_MS) return this.#renewing ?? Promise.resolve(false);
+    const isSoon = nowMs - this.#renewedAtMs < RENEW_EVERY_MS && !this.endsBefore(nowMs);
+    if (!this.canRenew || isSoon) return this.#renewing ?? Promise.resolve(false);
     this.#renewing ??= this.again(this.#login.refreshToken)
       .then(
         (login) => {

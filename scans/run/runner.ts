@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TestDefinition } from '../language/types.js';
 import type { CallbackListener } from './callback.js';
-import { scanTest } from './execute.js';
+import { isTimed, scanTest } from './execute.js';
+import { provenAgain } from './steady.js';
 import type { Identity, Probe, ProbeResult, Sample, ScanRequest, ScanResponse, TestContext, Verdict } from './types.js';
 
 const NAP_MS = 250;
@@ -53,7 +54,10 @@ export async function runTests(options: RunOptions): Promise<void> {
       for (const sample of candidates) {
         if (signal.aborted) return;
         const send = askingOnce(options.send, asked);
-        last = { ...kept(await drive(test, await options.fresh(sample), context, { ...options, send })), test, sample };
+        const fresh = await options.fresh(sample);
+        const verdict = await drive(test, fresh, context, { ...options, send });
+        const isByTime = verdict.verdict === 'vulnerable' && isTimed(test);
+        last = { ...kept(isByTime ? await provenAgain(verdict, options.send).catch(failed(test)) : verdict), test, sample };
         if (last.verdict === 'vulnerable') break;
       }
       if (signal.aborted || last === null) return;
@@ -137,14 +141,18 @@ async function drive(test: TestDefinition, sample: Sample, context: TestContext,
     while (!step.done) step = steps.next(await answer(step.value, options));
     return step.value;
   } catch (cause) {
-    return {
-      verdict: 'error',
-      severity: test.severity,
-      explanation: cause instanceof Error ? cause.message : String(cause),
-      exchanges: [],
-    };
+    return failed(test)(cause);
   }
 }
+
+const failed =
+  ({ severity }: TestDefinition) =>
+  (cause: unknown): Verdict => ({
+    verdict: 'error',
+    severity,
+    explanation: cause instanceof Error ? cause.message : String(cause),
+    exchanges: [],
+  });
 
 async function answer(probe: Probe, { send, callbacks, signal }: RunOptions): Promise<ProbeResult> {
   switch (probe.kind) {

@@ -80,6 +80,9 @@ const isRegistration = ({ method, template, body }: KnownEndpoint): boolean =>
     template,
     fieldsOf(body).map(({ name }) => name),
   );
+/** A login is asked for by those who have not logged in yet; `GET /session` and `GET /auth` tell who is signed in. */
+const isForNobody = (endpoint: KnownEndpoint): boolean =>
+  !isSafe(endpoint) && (LOGS_IN.test(endpoint.template) || isRegistration(endpoint));
 const worked = ({ response }: Tried): boolean => response.status < 300;
 
 /**
@@ -274,7 +277,9 @@ export async function makeSamples(
       isSecured: one.endpoint.isSecured ?? null,
       setsLogin: setsLogin(one),
       identity:
-        one.person.name === '' || Object.entries(one.person.headers).every(([name, value]) => one.request.headers[name] !== value)
+        one.person.name === '' ||
+        isForNobody(one.endpoint) ||
+        Object.keys(one.request.headers).every((name) => !(name in one.person.headers))
           ? null
           : one.person.name,
       ownValues: ownValuesOf(one),
@@ -354,9 +359,7 @@ export async function makeSamples(
     };
     for (const { name, example } of endpoint.query) url.searchParams.set(name, fixed[name] ?? known(name, example));
     const extra = Object.fromEntries((endpoint.headers ?? []).map(({ name, example }) => [name, known(name.replace(/^x-/i, ''), example)]));
-    // `GET /session` and `GET /auth` tell who is signed in; what is sent to them logs in.
-    const login = !isSafe(endpoint) && (LOGS_IN.test(template) || isRegistration(endpoint)) ? null : undefined;
-    const asLogin = login === null ? loginOf(endpoint) : null;
+    const asLogin = isForNobody(endpoint) ? loginOf(endpoint) : null;
     const hasBody = endpoint.body !== null && endpoint.method !== 'GET' && endpoint.method !== 'HEAD';
     const contentType = asLogin?.contentType ?? endpoint.contentType;
     const isForm = /x-www-form-urlencoded|multipart\/form-data/.test(contentType);
@@ -377,8 +380,7 @@ export async function makeSamples(
                   : 'application/json',
             }),
         ...extra,
-        // A login is asked for by those who have not logged in yet.
-        ...(login === null ? (asLogin?.headers ?? {}) : person.headers),
+        ...(isForNobody(endpoint) ? (asLogin?.headers ?? {}) : person.headers),
       },
       body,
       followRedirects: false,

@@ -4,6 +4,8 @@ import { gzipSync } from 'node:zlib';
 import t, { type Test } from 'tap';
 import { guardFor, type Resolve } from './guard.js';
 import { DEFAULT_LIMITS, performScan } from './scan.js';
+import { isSlower, provenAgain } from './steady.js';
+import type { ScanRequest, Verdict } from './types.js';
 import { createWire, type Wire } from './wire.js';
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
@@ -143,7 +145,7 @@ t.test('a scan of a hostile target ends, and tells what was wrong endpoint by en
     authContexts: [],
     tests: [],
     intrusive: false,
-    limits: { ...DEFAULT_LIMITS, requestsPerSecond: 1_000, timeoutMs: 1_500 },
+    limits: { ...DEFAULT_LIMITS, requestsPerSecond: 1_000, timeoutMs: 2_500 },
     callback: null,
   });
   t.ok(outcome.complete);
@@ -152,4 +154,42 @@ t.test('a scan of a hostile target ends, and tells what was wrong endpoint by en
     ['GET /drip', 'GET /reset', 'GET /silent'],
     outcome.problems.join('\n'),
   );
+});
+
+t.test('what is slow by itself is told from what a busy machine makes slow', async (t) => {
+  const table: [why: string, quickMs: readonly number[], slowMs: readonly number[], verdict: boolean | null][] = [
+    ['too few', [5, 5, 5], [480, 480, 480], null],
+    ['clearly apart', [5, 6, 5, 9], [480, 470, 490, 480], true],
+    ['apart on a busy machine', [40, 120, 60, 210], [900, 700, 480, 650], true],
+    ['the same', [5, 6, 5, 9], [5, 6, 8, 7], false],
+    ['both slow while the machine is busy', [480, 500, 470, 490], [490, 510, 480, 520], false],
+    ['one peak of each: more is asked', [5, 6, 300, 9], [480, 470, 490, 480], null],
+    ['one peak in nine', [5, 6, 300, 9, 5, 5, 6, 7, 5], [480, 470, 490, 480, 480, 470, 480, 480, 470], true],
+    ['one slow answer in nine that was quick', [5, 6, 5, 9, 5, 5, 6, 7, 5], [480, 470, 8, 480, 480, 470, 480, 480, 470], true],
+    ['peaks all over', [5, 300, 400, 9, 5, 600, 6, 7, 5], [480, 470, 490, 9, 480, 470, 10, 480, 470], false],
+  ];
+  for (const [why, quickMs, slowMs, verdict] of table) t.equal(isSlower({ quickMs, slowMs }), verdict, why);
+
+  const request = (url: string): ScanRequest => ({ ...get(`http://target.test${url}`) });
+  const exchange = (url: string, durationMs: number, note: string) => ({
+    note,
+    request: request(url),
+    response: { status: 200, headers: {}, body: '', durationMs },
+  });
+  const found: Verdict = {
+    verdict: 'vulnerable',
+    severity: 'medium',
+    explanation: 'It was slow.',
+    exchanges: [exchange('/?q=a', 4, 'as usual'), exchange('/?q=short', 6, 'x1'), exchange('/?q=long', 480, 'x2')],
+  };
+  const sent: string[] = [];
+  const answering = (slowMs: number) => async (one: ScanRequest) => {
+    sent.push(new URL(one.url).search);
+    return { status: 200, headers: {}, body: '', durationMs: one.url.endsWith('long') ? slowMs : 6 };
+  };
+  const proven = await provenAgain(found, answering(470));
+  t.equal(proven.verdict, 'vulnerable');
+  t.match(proven.explanation, /slow; sent 4 times more in turn: 6 to 6 ms without it, 470 to 470 ms with it\./);
+  t.strictSame(sent.slice(0, 4), ['?q=short', '?q=long', '?q=short', '?q=long'], 'the control of the test itself, in turn');
+  t.match(await provenAgain(found, answering(7)), { verdict: 'safe', explanation: /not by itself/ });
 });
