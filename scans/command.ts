@@ -1,5 +1,6 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { open, readFile, writeFile } from 'node:fs/promises';
 import { SEVERITIES, severityRank, WeirError } from '../exchange/index.js';
+import { readAuthContexts } from './auth-file.js';
 import { ScanError } from './errors.js';
 import type { TestDefinition } from './language/types.js';
 import { type LibraryEntry, readLibrary } from './library.js';
@@ -60,6 +61,7 @@ export async function runScanCommand(options: ScanCommandOptions, output: Comman
   try {
     const settings = await readSettings(options);
     const known = new Set(options.baseline === undefined ? [] : await readBaseline(options.baseline));
+    if (options.output !== undefined) await checkOutput(options.output);
     const outcome = await performScan({
       ...settings,
       ...(output.signal === undefined ? {} : { signal: output.signal }),
@@ -113,6 +115,7 @@ async function readSettings(options: ScanCommandOptions) {
     ...(options.har === undefined ? [] : endpointsOfHar(await fileText(options.har), service)),
   ];
   if (endpoints.length === 0) wrong('no endpoints: give --openapi FILE, --har FILE or --service NAME');
+  const authContexts = await readAuth(options);
   const categories = (options.categories ?? '').split(',').filter(Boolean);
   const tests = selectTests(await readLibrary(options.tests ?? []), categories, []);
   if (tests.length === 0) wrong(`no test is of the categories ${categories.join(', ')}`);
@@ -121,7 +124,7 @@ async function readSettings(options: ScanCommandOptions) {
     service,
     allowHosts: options.allowHosts ?? [],
     endpoints,
-    authContexts: await readAuth(options),
+    authContexts,
     tests,
     intrusive: options.intrusive ?? false,
     limits: {
@@ -168,21 +171,28 @@ async function readAuth({ auth, authToken = [] }: ScanCommandOptions): Promise<r
     }),
   );
   if (auth === undefined) return tokens;
-  const text = await fileText(auth);
-  let given: unknown;
-  try {
-    given = JSON.parse(text);
-  } catch (cause) {
-    wrong(`${auth} is no JSON: ${cause instanceof Error ? cause.message : String(cause)}`);
-  }
-  if (!Array.isArray(given)) return wrong(`${auth} must hold a list of auth contexts`);
-  return [...(given as AuthContext[]).map((one) => ({ ...one, role: one.role ?? '', config: one.config ?? {} })), ...tokens];
+  return [...readAuthContexts(await fileText(auth), auth), ...tokens];
 }
 
+/** Keys of the findings in a report of `--format json`. */
 async function readBaseline(path: string): Promise<readonly string[]> {
+  const no = (why: string) => wrong(`${path} is no report of --format json: ${why}`);
+  const text = await fileText(path);
+  let findings: unknown;
   try {
-    return (JSON.parse(await fileText(path)) as { findings?: { key: string }[] }).findings?.map((one) => one.key) ?? [];
+    findings = (JSON.parse(text) as { readonly findings?: unknown } | null)?.findings;
   } catch (cause) {
-    return wrong(`${path} is no report of --format json: ${cause instanceof Error ? cause.message : String(cause)}`);
+    return no(cause instanceof Error ? cause.message : String(cause));
   }
+  if (!Array.isArray(findings)) return no('it has no "findings"');
+  return findings.map((one: { readonly key?: unknown } | null) => (typeof one?.key === 'string' ? one.key : no('a finding has no key')));
+}
+
+/** A report that cannot be written must not be found out when the scan is over. */
+async function checkOutput(path: string): Promise<void> {
+  await (
+    await open(path, 'a').catch((cause: unknown) =>
+      wrong(`${path} cannot be written: ${cause instanceof Error ? cause.message : String(cause)}`),
+    )
+  ).close();
 }

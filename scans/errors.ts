@@ -4,7 +4,10 @@ import { SourceError, WeirError } from '../exchange/index.js';
 const CODES = {
   SCAN_TEST_SYNTAX: { status: 422, hint: 'correct the YAML at the named place' },
   SCAN_TEST_INVALID: { status: 422, hint: 'see docs/scans.md for the test language' },
-  SCAN_TARGET_REFUSED: { status: 422, hint: 'add the host to the allowed hosts of the scan' },
+  SCAN_TARGET_REFUSED: {
+    status: 422,
+    hint: 'add the host to the allowed hosts of the scan (--allow-hosts); addresses of metadata services are never called',
+  },
   SCAN_TARGET_DOWN: { status: 502, hint: 'start the target, or correct --target' },
   SCAN_AUTH_FAILED: { status: 422, hint: 'check the credentials of the auth context' },
   SCAN_BUDGET: { status: 422, hint: 'raise the budget of the scan' },
