@@ -5,7 +5,7 @@ export * from './command.js';
 export { endpointOfLearned } from './endpoints-of-store.js';
 export * from './errors.js';
 export { type CaseResult, runCases } from './language/cases.js';
-export { checkTests, formatChecks, type TestCheck, testFiles } from './language/check.js';
+export { checkTests, type TestCheck, testFiles } from './language/check.js';
 export { compileTest } from './language/compile.js';
 export type { TestDefinition } from './language/types.js';
 export { entryOf, type LibraryEntry, readLibrary } from './library.js';

@@ -19,7 +19,6 @@ t.test('what is wrong is refused at its line, with the nearest word', (t) => {
       10,
       /did you mean "regex_replace"/,
     ],
-    [`${HEAD}execute:\n  type: multiple\n  requests:\n    - req:\n        - success: x3\n`, 9, /x3 does not exist/],
     [`${HEAD}execute:\n  type: single\n  requests: [1, 2\n`, 9, /./],
     [`${HEAD}wordLists:\n  a: { sauce: sample_data }\nexecute: { type: single, requests: [] }\n`, 7, /did you mean "source"/],
     [`${HEAD}validate: { same_answer: first }\nexecute: { type: single, requests: [] }\n`, 6, /such as x1/],
@@ -62,6 +61,25 @@ t.test('what is wrong is refused at its line, with the nearest word', (t) => {
         t.match({ line: cause.line, message: cause.message }, { line, message }, text.split('\n').at(-2) ?? '');
     }
   }
+  t.end();
+});
+
+t.test('what can be run, but not as meant, is a warning with its place', (t) => {
+  const table: [text: string, warning: RegExp][] = [
+    [
+      `${HEAD}execute:\n  type: multiple\n  requests:\n    - req:\n        - success: x3\n`,
+      /^9:\d+ x3 does not exist: there are 1 requests$/,
+    ],
+    [
+      `${HEAD}validate: { response_payload: { regex: "(a" } }\nexecute: { type: single, requests: [] }\n`,
+      /^6:\d+ the pattern cannot be used/,
+    ],
+    [
+      `${HEAD}auth: { authenticated: true, authenticated: false }\nexecute: { type: single, requests: [] }\n`,
+      /^6:\d+ "authenticated" stands twice/,
+    ],
+  ];
+  for (const [text, warning] of table) t.match(compileTest(text, 'one.yaml').warnings, [warning]);
   t.end();
 });
 

@@ -20,6 +20,7 @@ export function registerTests(program: Command, context: CommandContext): void {
       if (flags.json || flags.format === 'ndjson') for (const check of checks) output.write(`${JSON.stringify(check)}\n`);
       else {
         for (const check of failed) output.write(`${check.file}:${check.line ?? 1}:${check.column ?? 1} ${check.error ?? ''}\n`);
+        for (const { file, warnings = [] } of checks) for (const warning of warnings) output.write(`${file}:${warning} (a warning)\n`);
         output.write(`${checks.length - failed.length} tests are fine, ${failed.length} are not\n`);
       }
     });

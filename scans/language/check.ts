@@ -37,10 +37,3 @@ export async function checkTests(dir: string): Promise<readonly TestCheck[]> {
   }
   return checks;
 }
-
-/** `ndjson`: one JSON object a line. `text`: the files that cannot be used, then a count. */
-export function formatChecks(checks: readonly TestCheck[], format: 'text' | 'ndjson'): string {
-  if (format === 'ndjson') return checks.map((check) => `${JSON.stringify(check)}\n`).join('');
-  const bad = checks.filter((check) => !check.ok);
-  return `${bad.map((check) => `${check.file}:${check.line}:${check.column} ${check.error}\n`).join('')}${checks.length - bad.length} of ${checks.length} tests compile\n`;
-}
