@@ -1,4 +1,5 @@
 import t from 'tap';
+import { formOf, type Json, parseBody } from './fields.js';
 import { Harvest, linksIn, nobody, type Self, thingOf } from './harvest.js';
 import { mayStandFor, registers } from './wording.js';
 
@@ -199,5 +200,23 @@ t.test('the thing that a name speaks of', (t) => {
     sort_by: 'sortby',
   };
   for (const [name, thing] of Object.entries(table)) t.equal(thingOf(name), thing, name);
+  t.end();
+});
+
+t.test('forms with brackets are read and written as servers do', (t) => {
+  const table: [form: string, value: Json, written?: string][] = [
+    ['a=1&b=x+y', { a: '1', b: 'x y' }],
+    ['user%5Bname%5D=x&user%5Baddress%5D%5Bcity%5D=y', { user: { name: 'x', address: { city: 'y' } } }],
+    ['user[name]=x', { user: { name: 'x' } }, 'user%5Bname%5D=x'],
+    ['a[]=1', { 'a[]': '1' }, 'a%5B%5D=1'],
+    ['a=1&a[b]=2', { a: { b: '2' } }, 'a%5Bb%5D=2'],
+    ['__proto__[admin]=1', JSON.parse('{"__proto__":{"admin":"1"}}') as Json, '__proto__%5Badmin%5D=1'],
+  ];
+  for (const [form, value, written = form] of table) {
+    t.strictSame(parseBody(form), value, form);
+    t.equal(formOf(parseBody(form)), written, form);
+  }
+  t.equal(formOf({ ids: [1, 2], on: true, none: null }), 'ids=1&ids=2&on=true&none=null');
+  t.equal(({} as { admin?: unknown }).admin, undefined, 'and nothing else has changed');
   t.end();
 });

@@ -1,7 +1,9 @@
 import type { ScanRequest, ScanResponse, Verdict } from './types.js';
 
 const LEAST_PAIRS = 4;
-const MOST_PAIRS = 9;
+const MOST_PAIRS = 15;
+/** Of so many pairs one answer of each kind may be an exception. */
+const PAIRS_AN_EXCEPTION = 5;
 /** So much longer must the shortest slow answer take than the longest quick one. */
 const CLEAR = 2;
 
@@ -13,7 +15,7 @@ export interface Times {
 
 /**
  * Is one of two requests slower by itself, and not by what else the machine does? Load strikes both alike when they are sent in turn, so they must lie apart
- * altogether. Of nine pairs one answer of each kind may be an exception.
+ * but for a few exceptions.
  *
  * @returns null: not to be told yet
  */
@@ -22,11 +24,10 @@ export function isSlower({ quickMs, slowMs }: Times): boolean | null {
   if (pairs < LEAST_PAIRS) return null;
   const quick = [...quickMs].sort((a, b) => a - b);
   const slow = [...slowMs].sort((a, b) => a - b);
-  const apart = (exceptions: number) => slow[exceptions]! > CLEAR * quick.at(-1 - exceptions)!;
-  if (apart(0)) return true;
+  const exceptions = Math.floor(pairs / PAIRS_AN_EXCEPTION);
+  if (slow[exceptions]! > CLEAR * quick.at(-1 - exceptions)!) return true;
   const middle = Math.floor(pairs / 2);
-  if (slow[middle]! <= CLEAR * quick[middle]!) return false;
-  return pairs < MOST_PAIRS ? null : apart(1);
+  return slow[middle]! <= quick[middle]! || pairs >= MOST_PAIRS ? false : null;
 }
 
 /**

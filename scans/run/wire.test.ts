@@ -161,12 +161,14 @@ t.test('what is slow by itself is told from what a busy machine makes slow', asy
     ['too few', [5, 5, 5], [480, 480, 480], null],
     ['clearly apart', [5, 6, 5, 9], [480, 470, 490, 480], true],
     ['apart on a busy machine', [40, 120, 60, 210], [900, 700, 480, 650], true],
-    ['the same', [5, 6, 5, 9], [5, 6, 8, 7], false],
-    ['both slow while the machine is busy', [480, 500, 470, 490], [490, 510, 480, 520], false],
-    ['one peak of each: more is asked', [5, 6, 300, 9], [480, 470, 490, 480], null],
-    ['one peak in nine', [5, 6, 300, 9, 5, 5, 6, 7, 5], [480, 470, 490, 480, 480, 470, 480, 480, 470], true],
-    ['one slow answer in nine that was quick', [5, 6, 5, 9, 5, 5, 6, 7, 5], [480, 470, 8, 480, 480, 470, 480, 480, 470], true],
-    ['peaks all over', [5, 300, 400, 9, 5, 600, 6, 7, 5], [480, 470, 490, 9, 480, 470, 10, 480, 470], false],
+    ['the same', [5, 6, 7, 9], [5, 6, 7, 6], false],
+    ['both slow while the machine is busy: more is asked', [480, 500, 470, 490], [490, 510, 480, 520], null],
+    ['… until it is enough', Array<number>(15).fill(480), Array<number>(15).fill(900), false],
+    ['one peak of four: more is asked', [5, 6, 300, 9], [480, 470, 490, 480], null],
+    ['one peak of five', [5, 6, 300, 9, 5], [480, 470, 490, 480, 480], true],
+    ['one slow answer of five that was quick', [5, 6, 5, 9, 5], [480, 470, 8, 480, 480], true],
+    ['two peaks of nine: more is asked', [5, 300, 400, 9, 5, 5, 6, 7, 5], [480, 470, 490, 400, 480, 470, 410, 480, 470], null],
+    ['peaks all over', [5, 300, 400, 9, 5, 600, 6, 7, 5], [480, 5, 7, 9, 480, 5, 10, 6, 470], null],
   ];
   for (const [why, quickMs, slowMs, verdict] of table) t.equal(isSlower({ quickMs, slowMs }), verdict, why);
 
