@@ -23,6 +23,7 @@ import {
   hasForm,
   IS_ID,
   isAddress,
+  LOGIN_NAME,
   LOGS_IN,
   mayStandFor,
   NAMES_OBJECT,
@@ -51,6 +52,7 @@ export interface SampleOptions {
 }
 
 const OTHER_VALUES_TRIED = 2;
+const TELLING_LENGTH = 6;
 /** A list, alone or wrapped, that holds nothing. */
 const EMPTY_LIST = /^\s*(\{[^{}[\]]*)?\[\s*\][^{}[\]]*\}?\s*$/;
 const FIRST_IDS = ['1', '2'];
@@ -327,7 +329,13 @@ export async function makeSamples(
     if (isSafe(endpoint) || LOGS_IN.test(endpoint.template) || isRegistration(endpoint)) return false;
     const login = identities.find(({ name }) => name === person.name)?.loginRequest ?? null;
     const used = new Set(
-      [person.password, ...leavesOf(login?.body ?? '').map(({ value }) => String(value))].filter((value) => value !== ''),
+      [
+        person.password,
+        // `remember=1` and `next=/` say nothing of who logs in.
+        ...leavesOf(login?.body ?? '')
+          .filter(({ name, value }) => LOGIN_NAME.test(name) || PASSWORD.test(name) || String(value).length >= TELLING_LENGTH)
+          .map(({ value }) => String(value)),
+      ].filter((value) => value !== ''),
     );
     return leavesOf(request.body).some(({ name, value }) => PASSWORD.test(name) || used.has(String(value)));
   }

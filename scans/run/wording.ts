@@ -10,7 +10,8 @@ export const REGISTERS = /(register|sign[-_]?up|registrations?|create[-_]?(user|
 /** Where a POST with a name and a password makes an account. */
 export const MAKES_USER = /(^|\/)(users?|accounts?|members?|customers?|patients?|people|persons?|profiles?)(\.[a-z]{2,6})?\/?$/i;
 
-const LOGIN_NAME = /^(user_?name|user|e?mail|e?mail_?address|login|handle|nick_?name|phone|mobile(_?number)?)$/i;
+/** Fields that say who logs in. */
+export const LOGIN_NAME = /^(user_?name|user|e?mail|e?mail_?address|login|handle|nick_?name|phone|mobile(_?number)?)$/i;
 
 /** Does this request make an account, by the name of its path or by what it sends? */
 export const registers = (method: string, template: string, names: readonly string[]): boolean =>

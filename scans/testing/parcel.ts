@@ -114,7 +114,7 @@ export async function startParcel({ secure }: { readonly secure: boolean }): Pro
     const token = randomBytes(16).toString('hex');
     return {
       headers: { 'set-cookie': [`csrftoken=${token}; Path=/; SameSite=Lax${secure ? '; Secure; HttpOnly' : ''}`] },
-      body: `<!doctype html><title>Log in</title><p>${message}</p><form method="post"><input type="hidden" name="csrfmiddlewaretoken" value="${token}"><input type="text" name="username"><input type="password" name="password"><input type="hidden" name="next" value="/"><button>Log in</button></form>`,
+      body: `<!doctype html><title>Log in</title><p>${message}</p><form method="post"><input type="hidden" name="csrfmiddlewaretoken" value="${token}"><input type="text" name="username"><input type="password" name="password"><input type="hidden" name="next" value="/"><input type="hidden" name="remember" value="1"><button>Log in</button></form>`,
     };
   };
   const mine = (all: readonly Parcel[], owner: Customer) => all.filter((one) => one.owner === owner);
