@@ -26,14 +26,20 @@ export function entryOf(text: string, file: string, origin: LibraryEntry['origin
   }
 }
 
+const readFolder = async (folder: string, origin: LibraryEntry['origin']): Promise<readonly LibraryEntry[]> => {
+  const files = await testFiles(folder);
+  return Promise.all(files.map(async (file) => entryOf(await readFile(join(folder, file), 'utf8'), file, origin)));
+};
+
+/** What comes with weir does not change while it runs: it is compiled once. */
+let own: Promise<readonly LibraryEntry[]> | null = null;
+
 /** The tests that come with weir, then those of the given folders; of two with one id the later counts. */
 export async function readLibrary(folders: readonly string[] = []): Promise<readonly LibraryEntry[]> {
+  own ??= readFolder(join(packageRoot(), 'scans', 'library'), 'library');
   const entries = new Map<string, LibraryEntry>();
-  const own = join(packageRoot(), 'scans', 'library');
-  for (const folder of [own, ...folders])
-    for (const file of await testFiles(folder)) {
-      const entry = entryOf(await readFile(join(folder, file), 'utf8'), file, folder === own ? 'library' : 'folder');
-      entries.set(entry.id, entry);
-    }
+  const all = [await own];
+  for (const folder of folders) all.push(await readFolder(folder, 'folder'));
+  for (const entry of all.flat()) entries.set(entry.id, entry);
   return [...entries.values()];
 }
