@@ -8,17 +8,28 @@ import { runAdmin } from './run.js';
 const data = workerData as AdminThreadData;
 const { redis } = data.config.stream;
 
-await runThread(async (log) => {
-  const shared = sharedStateFromPort(data.sharedPort);
-  const stream = memoryPublisher(data.importPort);
-  const publisher = redis === undefined ? stream : redisPublisher({ url: redis });
-  const running = await runAdmin({ id: 'admin', version: data.version, config: data.config, secret: data.secret, shared, publisher, log });
-  return {
-    ready: { url: running.url, signIn: running.signIn },
-    reconnect: (port) => stream.attach(port),
-    async close() {
-      await running.close();
-      await shared.close();
-    },
-  };
-});
+await runThread(
+  async (log) => {
+    const shared = sharedStateFromPort(data.sharedPort);
+    const stream = memoryPublisher(data.importPort);
+    const publisher = redis === undefined ? stream : redisPublisher({ url: redis });
+    const running = await runAdmin({
+      id: 'admin',
+      version: data.version,
+      config: data.config,
+      secret: data.secret,
+      shared,
+      publisher,
+      log,
+    });
+    return {
+      ready: { url: running.url, signIn: running.signIn },
+      reconnect: (port) => stream.attach(port),
+      async close() {
+        await running.close();
+        await shared.close();
+      },
+    };
+  },
+  { mayBeLate: true },
+);

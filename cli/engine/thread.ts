@@ -8,26 +8,29 @@ import { runEngine } from './run.js';
 const data = workerData as EngineThreadData;
 const { redis } = data.config.stream;
 
-await runThread(async (log) => {
-  const shared = sharedStateFromPort(data.sharedPort);
-  const running = await runEngine({
-    id: 'engine',
-    version: data.version,
-    config: data.config,
-    secret: data.secret,
-    shared,
-    consumer:
-      redis === undefined ? memoryConsumer(data.trafficPorts, { maxBatches: 64 }) : redisConsumer({ url: redis, consumer: 'engine' }),
-    feed: (snapshot) =>
-      redis === undefined ? memoryFeedWriter(data.ownershipPort, snapshot) : redisFeedWriter({ url: redis, name: 'ownership' }, snapshot),
-    log,
-  });
-  return {
-    ready: {},
-    reload: (config) => running.reload(config),
-    async close() {
-      await running.close();
-      await shared.close();
-    },
-  };
-});
+await runThread(
+  async (log) => {
+    const shared = sharedStateFromPort(data.sharedPort);
+    const running = await runEngine({
+      id: 'engine',
+      version: data.version,
+      config: data.config,
+      secret: data.secret,
+      shared,
+      consumer:
+        redis === undefined ? memoryConsumer(data.trafficPorts, { maxBatches: 64 }) : redisConsumer({ url: redis, consumer: 'engine' }),
+      feed: (snapshot) =>
+        redis === undefined ? memoryFeedWriter(data.ownershipPort, snapshot) : redisFeedWriter({ url: redis, name: 'ownership' }, snapshot),
+      log,
+    });
+    return {
+      ready: {},
+      reload: (config) => running.reload(config),
+      async close() {
+        await running.close();
+        await shared.close();
+      },
+    };
+  },
+  { mayBeLate: false },
+);

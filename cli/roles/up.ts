@@ -21,7 +21,7 @@ import type { Config } from '../config.js';
 import type { DataDir } from '../data-dir.js';
 import { openSharedMaps } from '../shared-maps.js';
 import { type KeptThread, keepThread } from '../wiring/kept-thread.js';
-import { helperThreads } from '../wiring/priority.js';
+import { collectAlone } from '../wiring/priority.js';
 import { watchRedis } from '../wiring/redis-watch.js';
 import {
   type AdminThreadData,
@@ -55,7 +55,6 @@ const STREAM_LIMIT_BYTES = 64 * 1024 * 1024;
 const entry = (file: string): URL => new URL(`../${file}.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url);
 
 export async function runUp(config: Config, data: DataDir, version: string, log: (message: string) => void): Promise<RunningUp> {
-  const helpers = helperThreads();
   const { redis } = config.stream;
   const shared = createSharedState({ dir: data.path, ...(redis === undefined ? {} : { redis: { url: redis } }) });
   const closing: (() => Promise<void>)[] = [() => shared.close()];
@@ -102,7 +101,7 @@ export async function runUp(config: Config, data: DataDir, version: string, log:
     closing.push(() => sensor.close());
     const gateways = running.gateway.addresses.map((address) => address.url);
     data.publish({ gateways, admin: threads.admin.ready.url });
-    helpers.yield();
+    collectAlone();
     return {
       gateways,
       admin: threads.admin.ready.url,

@@ -9,25 +9,28 @@ import { runSensor } from './run.js';
 const data = workerData as SensorThreadData;
 const { redis } = data.config.stream;
 
-await runThread(async (log) => {
-  const shared = sharedStateFromPort(data.sharedPort);
-  const stream = memoryPublisher(data.trafficPort);
-  const publisher = redis === undefined ? stream : redisPublisher({ url: redis });
-  const running = await runSensor({
-    id: 'sensor',
-    version: data.version,
-    config: data.config,
-    secret: data.secret,
-    maps: await openSharedMaps(shared),
-    publisher,
-    log,
-  });
-  return {
-    ready: {},
-    reconnect: (port) => stream.attach(port),
-    async close() {
-      await running.close();
-      await shared.close();
-    },
-  };
-});
+await runThread(
+  async (log) => {
+    const shared = sharedStateFromPort(data.sharedPort);
+    const stream = memoryPublisher(data.trafficPort);
+    const publisher = redis === undefined ? stream : redisPublisher({ url: redis });
+    const running = await runSensor({
+      id: 'sensor',
+      version: data.version,
+      config: data.config,
+      secret: data.secret,
+      maps: await openSharedMaps(shared),
+      publisher,
+      log,
+    });
+    return {
+      ready: {},
+      reconnect: (port) => stream.attach(port),
+      async close() {
+        await running.close();
+        await shared.close();
+      },
+    };
+  },
+  { mayBeLate: true },
+);

@@ -13,8 +13,14 @@ export interface ThreadRole<Ready> {
   close(): Promise<void>;
 }
 
-/** The body of a thread's entry file: runs the role, reports, waits for the word to stop, closes and lets the thread end. */
-export async function runThread<Ready>(start: (log: (message: string) => void) => Promise<ThreadRole<Ready>>): Promise<void> {
+/**
+ * The body of a thread's entry file: runs the role, reports, waits for the word to stop, closes and lets the thread end. `mayBeLate`: where there are fewer
+ * cores than work, it comes behind the gateway.
+ */
+export async function runThread<Ready>(
+  start: (log: (message: string) => void) => Promise<ThreadRole<Ready>>,
+  { mayBeLate }: { readonly mayBeLate: boolean },
+): Promise<void> {
   const port = parentPort;
   if (port === null) throw new Error('this file runs in a worker thread only');
   const say = (message: FromThread<Ready>) => port.postMessage(message);
@@ -34,7 +40,7 @@ export async function runThread<Ready>(start: (log: (message: string) => void) =
     });
     say({ kind: 'ready', ready: role.ready });
     // Only now: until all is ready nobody is served, and a start needs every thread.
-    yieldToGateway();
+    if (mayBeLate) yieldToGateway();
   } catch (error) {
     const { code, message, hint } = startFailed(error);
     say({ kind: 'failed', code, message, hint });
