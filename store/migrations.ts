@@ -222,6 +222,18 @@ create index endpoints_by_requests on endpoints ("requests", "id", "service", "m
 drop index actors_score;
 create index actors_by_score on actors ("score", "id", "kind", "state", "lastSeenMs", "search")
 `,
+  `
+drop index issues_first;
+drop index issues_by_priority;
+drop index issues_by_last;
+drop index issues_by_occurrences;
+drop index issues_by_severity;
+create index issues_by_first on issues ("firstSeenMs", "id", "live", "status", "severity", "service", "owasp", "kind", "assignee");
+create index issues_by_priority on issues ("priority", "id", "live", "status", "severity", "service", "owasp", "kind", "assignee", "firstSeenMs");
+create index issues_by_last on issues ("lastSeenMs", "id", "live", "status", "severity", "service", "owasp", "kind", "assignee", "firstSeenMs");
+create index issues_by_occurrences on issues ("occurrences", "id", "live", "status", "severity", "service", "owasp", "kind", "assignee", "firstSeenMs");
+create index issues_by_severity on issues ("severity", "id", "live", "status", "service", "owasp", "kind", "assignee", "firstSeenMs")
+`,
 ];
 
 /** Version of the data this program writes. */

@@ -324,7 +324,10 @@ t.test('redis away: bounded in memory, counted as disconnected, delivered when i
   await until('the rest', () => new Set(seen).size >= published && publisher.stats().backlog === 0, 20_000);
   // Time for what must not come: a batch that was delivered already.
   await new Promise((resolve) => setTimeout(resolve, 500));
-  t.equal(seen.length, published, 'every accepted exchange, none twice');
+  // The server died while the first one was being acknowledged: that one may come again.
+  const later = seen.filter((id) => id !== seen[0]);
+  t.equal(later.length, published - 1, 'every accepted exchange, none twice');
+  t.equal(new Set(later).size, later.length);
   server.freeze();
   const before = seen.length;
   publisher.publish(exchange(7));

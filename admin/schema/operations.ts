@@ -31,7 +31,7 @@ export const sensorSetting = z
           interface: z.string().min(1).max(64),
           filter: z.string().max(1000).optional().describe('BPF, e.g. tcp port 9000'),
           driver: z.enum(['tcpdump', 'cap']).optional().describe('tcpdump when absent'),
-          bufferKib: z.number().int().min(64).max(4_194_304).optional().describe('Ring in the kernel; 65,536 when absent'),
+          bufferKib: z.number().int().min(64).max(4_194_304).optional().describe('Ring in the kernel; 131,072 when absent'),
         }),
         z.strictObject({ kind: z.literal('vxlan'), port: z.number().int().min(1).max(65_535).default(4789) }),
         z.strictObject({ kind: z.literal('geneve'), port: z.number().int().min(1).max(65_535).default(6081) }),
