@@ -8,6 +8,7 @@ import {
   addObservation,
   newActor,
   numbersOf,
+  readActor,
   setNumbers,
   shapeOf,
 } from './actor.js';
@@ -152,7 +153,7 @@ export class ActorBook {
     const pages: { key: string; value: string }[] = [];
     const records: ActorRecord[] = [];
     for (const { key, value } of entries) {
-      if (key.startsWith('actor:')) records.push(JSON.parse(value) as ActorRecord);
+      if (key.startsWith('actor:')) records.push(readActor(value));
       else if (key.startsWith('sums:')) pages.push({ key, value });
     }
     const sums = this.sums.read(pages.sort((a, b) => (a.key < b.key ? -1 : 1)));

@@ -101,6 +101,12 @@ export function shapeOf({ beyond, findings, companions, isOver }: ActorRecord): 
   return (findings.length + (beyond.findings ?? 0) + companions.length) * 2 + (isOver ? 1 : 0);
 }
 
+/** A record as it was kept; what it did not have when it was kept, it has as a new one. */
+export function readActor(text: string): ActorRecord {
+  const kept = JSON.parse(text) as ActorRecord;
+  return { ...newActor(kept, kept.firstMs), ...kept };
+}
+
 /** Adds one exchange. `companion`: the address of a principal, or the principal at an address. */
 export function addObservation(actor: ActorRecord, { exchange, endpoint, dataHits }: Observation, companion: ActorRef | null): void {
   const atMs = exchange.startedAtMs;

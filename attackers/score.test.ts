@@ -203,6 +203,11 @@ t.test('actors: automatic block, simulated first, once each time the score passe
   isBlocked = true;
   t.strictSame([next(3), next(4)], ['none', 'none'], 'one block at a time');
   isBlocked = false;
+  const older = new ActorBook({ autoBlockFrom: 60, isSimulated: false });
+  older.restore([
+    { key: `actor:address:${address.value}`, value: JSON.stringify({ ...strict.view(address, NOW), blockedAtMs: undefined }) },
+  ]);
+  t.equal(older.report({ ...finding(9, address), atMs: NOW + 540_000 })?.act, 'block', 'a record kept before blocks were dated');
   t.equal(next(5), 'block', 'it went on while it was blocked, and goes on after that ended');
   t.strictSame([next(6), next(7)], ['none', 'block'], 'ended by a person: what led to that block does not count again');
   const later = { ...finding(1, address), atMs: NOW + 200 * HOUR };

@@ -1,4 +1,7 @@
-/** One request on its way through the gateway: who asks, what it is, what the rules say of it and of its answer, and the record of it. */
+/**
+ * One request on its way through the gateway: who asks, what it is, what the rules say of it and of its answer, and the record of it. One room, because each of these
+ * steps reads what the ones before it found, and no other file needs to know in which order they come.
+ */
 import {
   type AccessVerdict,
   type Act,

@@ -5,7 +5,7 @@ import { KeyedHash } from './hash.js';
 import { NAMELESS_CONFIDENCE } from './judge.js';
 import { Knowledge, PERSON } from './knowledge.js';
 import { People } from './people.js';
-import type { Scatter } from './person.js';
+import { loadPerson, newPerson, type Scatter, savePerson } from './person.js';
 import type { Signs } from './reading.js';
 import { Table, WORTH } from './table.js';
 
@@ -164,4 +164,10 @@ t.test('what a full table would give up first is never a person', async (t) => {
   for (let n = 0; n < 20; n++) t.ok(known.table.evict(known.hash.hi, 999_999));
   t.ok(all.find('k'));
   t.equal(new Table().evict(1, 1), false, 'an empty table has nothing to give');
+});
+
+t.test('a person saved before there was suspicion has none', async (t) => {
+  const { suspicion, suspectedOf, ...older } = JSON.parse(savePerson(newPerson(1, 'p_1', 5)));
+  t.same([suspicion, suspectedOf], [0, []]);
+  t.match(loadPerson(JSON.stringify(older)), { suspicion: 0, suspectedOf: [], keys: ['p_1'], firstSeenMs: 5 });
 });

@@ -13,6 +13,7 @@ import { Learning } from './learn.js';
 import { Lists } from './lists.js';
 import { Objects } from './objects.js';
 import { People } from './people.js';
+import type { Person } from './person.js';
 import { Places } from './places.js';
 import type { Reading } from './reading.js';
 import { readRequest } from './references.js';
@@ -124,7 +125,7 @@ export class OwnershipModel {
     this.#learning.learn(read, verdict);
     const alert = alertOf(verdict, read, this.#calls);
     const isFinding = alert !== null && alert.confidence >= this.#settings.alertConfidence;
-    if (read.person !== null) this.#suspect(read, isFinding && read.signs.scatter === null);
+    if (read.person !== null) this.#suspect(this.people.get(read.person.id) ?? read.person, read, isFinding && read.signs.scatter === null);
     return { verdict: alert ?? verdict, finding: isFinding ? accessFinding(read.observation, read.reading.method, alert) : null };
   }
 
@@ -248,8 +249,7 @@ export class OwnershipModel {
   }
 
   /** Whoever was alerted of is let do less: a place where nothing is proven yet is no place to go on at. */
-  #suspect({ person: reader, reading }: Reading, isAlerted: boolean): void {
-    const person = this.people.get(reader!.id) ?? reader!;
+  #suspect(person: Person, { reading }: Reading, isAlerted: boolean): void {
     if (!isAlerted) person.suspicion *= SUSPICION.kept;
     else {
       const object = this.known.valueHash(reading.references.map(({ value }) => value).join(' '));

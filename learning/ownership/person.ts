@@ -106,7 +106,7 @@ export function savePerson(person: Person): string {
   });
 }
 
-/** A person as {@link savePerson} wrote it. */
+/** A person as {@link savePerson} wrote it; what it did not have when it was saved, it has as a new one. */
 export function loadPerson(value: string): Person {
   const saved = JSON.parse(value) as Person & {
     identities: [number, number][];
@@ -117,6 +117,7 @@ export function loadPerson(value: string): Person {
     foreignOwners: number[];
   };
   return {
+    ...newPerson(saved.id, '', saved.firstSeenMs),
     ...saved,
     identities: new Map(saved.identities),
     groups: new Map(saved.groups),

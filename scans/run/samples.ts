@@ -1,3 +1,7 @@
+/**
+ * A request of each endpoint that the target answers well, to start tests from: who asks, with which values, in which order. One room: what one answer gives away
+ * (ids, names, links) decides what the next request asks.
+ */
 import { randomBytes } from 'node:crypto';
 import { isOwnHeader, type KnownEndpoint, PLAIN_TEXT } from './endpoints.js';
 import { fieldsOf, formOf, type Json, parseBody } from './fields.js';

@@ -1,4 +1,7 @@
-/** Bytes of one direction of a connection to HTTP/1.x messages, with gaps in them (RFC 9112). */
+/**
+ * Bytes of one direction of a connection to HTTP/1.x messages, with gaps in them (RFC 9112). One room: each state ends where the next one begins, at any byte or
+ * hole, so none can be read without the others.
+ */
 import { emptyBody, type HeaderList } from '../../exchange/index.js';
 import type { Counters } from '../counters.js';
 import type { Limits } from '../types.js';
