@@ -151,7 +151,7 @@ export interface SourcesPort {
   /** What gateways say of themselves in Prometheus' text format, one text a gateway. */
   metrics?(): readonly string[];
   sensor(): SensorSettingView;
-  /** Resolves when every sensor was told. */
+  /** Resolves when every sensor listens to it, or has said why it cannot; at the latest after some seconds. */
   setSensor(setting: SensorSettingView, by: string): Promise<void>;
   /** Sends a marked request through a gateway and follows it. Resolves with the first state; `selfTest` gives the later ones. */
   startSelfTest(service: string | null): Promise<SelfTestView>;

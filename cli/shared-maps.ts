@@ -53,6 +53,8 @@ export interface ProcessStatus {
   readonly counters: Readonly<Record<string, number>>;
   readonly services?: readonly ServiceStatus[];
   readonly sources?: readonly SourceView[];
+  /** The `SensorSetting` that this sensor has carried out. */
+  readonly revision?: string;
   readonly policies?: PolicyStatus;
 }
 
@@ -94,6 +96,8 @@ export interface RuleCounts {
 /** Key: `sources`. What the sensor listens to; set with the switch to mirror. */
 export interface SensorSetting {
   readonly sources: SensorSettingView['sources'];
+  /** New with each change; a sensor names the one it has carried out. */
+  readonly revision?: string;
 }
 
 /** Key: service name. What people decided about its templates, and the API description that pins some. */

@@ -8,6 +8,7 @@ if (isWorker) {
     trivialPorts(),
   );
   await gateway.listen();
+  console.log(JSON.stringify({ kind: 'listening', pid: process.pid }));
   process.on('SIGTERM', () => void gateway.close(1000).then(() => process.exit(0)));
 } else {
   const workers = runWorkers({ count: 2, onWorker: (event) => console.log(JSON.stringify(event)) });

@@ -1,4 +1,6 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { ServicesPort, SourcesPort, SourceView } from '../../admin/index.js';
+import { newId } from '../../exchange/index.js';
 import type { Config } from '../config.js';
 import type { ProcessStatus, SharedMaps } from '../shared-maps.js';
 
@@ -6,6 +8,9 @@ import type { ProcessStatus, SharedMaps } from '../shared-maps.js';
 const SILENT_AFTER_MS = 4_000;
 /** A process that has lost nothing for this long is well again; the number of what it lost since its start stays. */
 const DROPPED_LATELY_MS = 5 * 60_000;
+/** A driver listens within this time, also on a busy machine, or there is no sensor at all. */
+const LISTEN_WITHIN_MS = 15_000;
+const LOOK_EVERY_MS = 50;
 /** What a page shows is older than people take for live. */
 const LATE_MS = 5_000;
 
@@ -72,10 +77,29 @@ export function sourcesPort(maps: SharedMaps, importTraffic: Import, selfTests: 
     list: () => [...maps.status.entries()].map(({ key, value }) => sourceView(key, value, follow(key, value), nowMs())),
     metrics: () => [...maps.metrics.entries()].map(({ key, value }) => withInstance(value.text, key)),
     sensor: () => ({ sources: maps.sensor.get('sources')?.sources ?? [] }),
-    setSensor: ({ sources }) => maps.sensor.set('sources', { sources }),
+    async setSensor({ sources }) {
+      const revision = newId();
+      await maps.sensor.set('sources', { sources, revision });
+      if (sources.length > 0) await listening(maps, revision);
+    },
     importTraffic,
     ...selfTests,
   };
+}
+
+/**
+ * Waits until every sensor that is alive listens to this setting or says why it cannot, so that gateways may stop to record without a gap. One that was
+ * never needed starts first.
+ */
+async function listening(maps: SharedMaps, revision: string): Promise<void> {
+  const untilMs = performance.now() + LISTEN_WITHIN_MS;
+  const isListening = ({ value }: { readonly value: ProcessStatus }): boolean =>
+    value.revision === revision && (value.sources ?? []).every(({ state }) => state !== 'starting');
+  while (performance.now() < untilMs) {
+    const sensors = [...maps.status.entries()].filter(({ value }) => value.role === 'sensor');
+    if (sensors.length > 0 && sensors.every(isListening)) return;
+    await delay(LOOK_EVERY_MS);
+  }
 }
 
 const droppedOf = ({ counters }: ProcessStatus): number =>

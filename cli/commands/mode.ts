@@ -27,11 +27,8 @@ interface SensorRow {
   };
 }
 
-/** A driver starts within this time, or says why not. */
-const START_MS = 5_000;
 /** After it, the first rates are there. */
 const RATES_MS = 2_500;
-const POLL_MS = 250;
 
 type ModeFlags = AdminFlags & {
   readonly service?: string;
@@ -69,10 +66,7 @@ export function registerMode(program: Command, context: CommandContext): void {
       if (mode !== undefined) {
         // One of the two always records: the sensor listens before the gateways stop, and goes on until they have begun. What both tell counts once.
         const sources = sourcesOf(flags);
-        if (mode === 'mirror') {
-          await admin.call('PUT', '/sensor', { sources });
-          if (sources.length > 0) await listening(admin, START_MS);
-        }
+        if (mode === 'mirror') await admin.call('PUT', '/sensor', { sources });
         for (const row of services)
           await admin.call('PUT', `/services/${encodeURIComponent(row.name)}/mode`, { request: mode, response: mode });
         if (mode !== 'mirror') await admin.call('PUT', '/sensor', { sources: [] });
@@ -94,7 +88,7 @@ export function registerMode(program: Command, context: CommandContext): void {
       if (mode !== 'mirror' || flags.json) return;
       if (sourcesOf(flags).length > 0) {
         await delay(RATES_MS);
-        output.write(`\n${heard(await listening(admin, 0))}`);
+        output.write(`\n${heard(await sensorRow(admin))}`);
         output.write(
           'Nothing is blocked here: policies alert, and block-actor acts where the blocklist is read (other gateways, feeds, webhooks).\n',
         );
@@ -105,15 +99,10 @@ export function registerMode(program: Command, context: CommandContext): void {
     });
 }
 
-/** Waits until every source of the sensor listens or says why it does not; the sensor's row then, null when none reports. */
-async function listening(admin: AdminClient, withinMs: number): Promise<SensorRow | null> {
-  for (let waitedMs = 0; ; waitedMs += POLL_MS) {
-    const { items } = await admin.get<{ items: readonly SensorRow[] }>('/sources');
-    const row = items.find((one) => one.kind === 'sensor') ?? null;
-    const sources = row?.detail.sources ?? [];
-    if (waitedMs >= withinMs || (sources.length > 0 && sources.every(({ state }) => state !== 'starting'))) return row;
-    await delay(POLL_MS);
-  }
+/** The sensor's row; null when none reports. */
+async function sensorRow(admin: AdminClient): Promise<SensorRow | null> {
+  const { items } = await admin.get<{ items: readonly SensorRow[] }>('/sources');
+  return items.find((one) => one.kind === 'sensor') ?? null;
 }
 
 /** One line a source: "live lo: 42 packets/s"; then what came of it all. */

@@ -27,6 +27,7 @@ export async function runSensor(run: SensorRun): Promise<{ close(): Promise<void
   const marks = scanMarks(maps);
   let sensor: Sensor | null = null;
   let listening = '';
+  let revision: string | undefined;
   let changing: Promise<void> = Promise.resolve();
   let tellClosing = (): void => {};
   const closing = new Promise<void>((resolve) => {
@@ -38,6 +39,13 @@ export async function runSensor(run: SensorRun): Promise<{ close(): Promise<void
     return [...config.sensor.sources, ...switched];
   };
   const services = serviceNames(config);
+  /** What is reported as carried out is what was wanted when it began, or earlier. */
+  const carryOut = async (): Promise<void> => {
+    const asked = maps.sensor.get('sources')?.revision;
+    await change();
+    revision = asked;
+    publish();
+  };
   const change = async (): Promise<void> => {
     if (JSON.stringify(wanted()) === listening) return;
     if (sensor !== null) await Promise.race([delay(DRAIN_MS, undefined, { ref: false }), closing]);
@@ -73,12 +81,9 @@ export async function runSensor(run: SensorRun): Promise<{ close(): Promise<void
   };
   const follow = () => {
     changing = changing
-      .then(change)
+      .then(carryOut)
       .catch((error: unknown) => run.log(`sensor: ${error instanceof Error ? error.message : String(error)}`));
   };
-  const unsubscribe = maps.sensor.subscribe(follow);
-  follow();
-  await changing;
 
   const status = (): ProcessStatus => {
     const now = sensor?.status();
@@ -89,6 +94,7 @@ export async function runSensor(run: SensorRun): Promise<{ close(): Promise<void
       startedAtMs,
       atMs: Date.now(),
       addresses: [],
+      ...(revision === undefined ? {} : { revision }),
       counters: {
         ...(now === undefined
           ? {}
@@ -123,6 +129,9 @@ export async function runSensor(run: SensorRun): Promise<{ close(): Promise<void
   };
   const publish = () => void maps.status.set(run.id, status(), { expiresAtMs: Date.now() + STATUS_TTL_MS }).catch(() => undefined);
   publish();
+  const unsubscribe = maps.sensor.subscribe(follow);
+  follow();
+  await changing;
   const heartbeat = setInterval(publish, 1000);
   return {
     async close() {
