@@ -1,6 +1,7 @@
 import { type ActorRef, actorOf, type Finding, type Observation } from '../exchange/index.js';
 import { type LearnedEntry, NumberJournal } from '../store/index.js';
 import {
+  type ActorFinding,
   type ActorRecord,
   type ActorState,
   addFinding,
@@ -45,6 +46,7 @@ export interface Verdict {
   readonly reason: string;
 }
 
+const REPORTS_KEY = 'reports';
 /** Of who came once and did nothing only the sums are kept. */
 const RECORDED_FROM_REQUESTS = 2;
 
@@ -62,6 +64,9 @@ export class ActorBook {
   private readonly sums = new NumberJournal('sums:');
   /** What the record that is kept says: its shape and requests. */
   private readonly kept = new WeakMap<ActorRecord, { readonly shape: number; readonly requests: number }>();
+  /** Reported since the last `dirty`, and whether some of them are stored. */
+  private reports: ActorFinding[] = [];
+  private areReportsKept = false;
   private threshold: number | null;
   private isSimulated: boolean;
   /** Actors that were forgotten because there were too many. */
@@ -93,9 +98,9 @@ export class ActorBook {
   /** One finding: counted for its actor only, since a principal's deeds must not fall on everybody at the same address. */
   report(finding: Finding): Verdict | null {
     if (finding.actor === null) return null;
-    const actor = this.record(finding.actor, finding.atMs);
-    addFinding(actor, finding);
-    this.shelves[actor.kind].put(actor);
+    const { id, kind, atMs, severity, confidence, succeeded, title, effect, endpoint, requestIds } = finding;
+    this.reports.push({ id, kind, atMs, severity, confidence, succeeded, title, effect, actor: finding.actor, endpoint, requestIds });
+    const actor = this.found(finding.actor, finding);
     return countsAgainstActor(finding.kind) ? this.judge(finding.actor, actor, finding.atMs) : null;
   }
 
@@ -128,6 +133,7 @@ export class ActorBook {
   /** What changed since the last call, to be stored; null: forget the key. */
   dirty(): LearnedEntry[] {
     const entries: LearnedEntry[] = [];
+    this.reports = [];
     const counted = new Map<string, ActorRecord>();
     for (const record of this.changed) {
       const id = idOf(record);
@@ -148,12 +154,21 @@ export class ActorBook {
     return entries;
   }
 
-  /** Takes back what `dirty` gave; keys of others are left alone. */
+  /** What was reported since the last `dirty`, to be stored with what that gave. */
+  dirtyReports(): LearnedEntry[] {
+    if (this.reports.length === 0 && !this.areReportsKept) return [];
+    this.areReportsKept = this.reports.length > 0;
+    return [{ key: REPORTS_KEY, value: this.areReportsKept ? JSON.stringify(this.reports) : null }];
+  }
+
+  /** Takes back what `dirty` and `dirtyReports` gave; keys of others are left alone. */
   restore(entries: Iterable<{ readonly key: string; readonly value: string }>): void {
     const pages: { key: string; value: string }[] = [];
     const records: ActorRecord[] = [];
+    const reports: ActorFinding[] = [];
     for (const { key, value } of entries) {
-      if (key.startsWith('actor:')) records.push(readActor(value));
+      if (key === REPORTS_KEY) reports.push(...(JSON.parse(value) as ActorFinding[]));
+      else if (key.startsWith('actor:')) records.push(readActor(value));
       else if (key.startsWith('sums:')) pages.push({ key, value });
     }
     const sums = this.sums.read(pages.sort((a, b) => (a.key < b.key ? -1 : 1)));
@@ -170,6 +185,15 @@ export class ActorBook {
       records.push(record);
     }
     for (const record of records.sort((a, b) => a.lastMs - b.lastMs)) this.shelves[record.kind].put(record);
+    for (const one of reports) if (one.actor !== null) this.found(one.actor, one);
+    this.areReportsKept = reports.length > 0;
+  }
+
+  private found(who: ActorRef, finding: ActorFinding): ActorRecord {
+    const actor = this.record(who, finding.atMs);
+    addFinding(actor, finding);
+    this.shelves[actor.kind].put(actor);
+    return actor;
   }
 
   private record(actor: ActorRef, atMs: number): ActorRecord {

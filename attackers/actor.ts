@@ -151,7 +151,13 @@ function isRound(before: number, after: number): boolean {
   return before === 0 || (after >= 10 && Math.floor(Math.log10(after)) > Math.floor(Math.log10(before)));
 }
 
-export function addFinding(actor: ActorRecord, finding: Finding): void {
+/** What an actor's record keeps of a finding. */
+export type ActorFinding = Pick<
+  Finding,
+  'id' | 'kind' | 'atMs' | 'severity' | 'confidence' | 'succeeded' | 'title' | 'effect' | 'actor' | 'endpoint' | 'requestIds'
+>;
+
+export function addFinding(actor: ActorRecord, finding: ActorFinding): void {
   const { id, kind, atMs, severity, confidence, succeeded, title, effect } = finding;
   actor.lastMs = Math.max(actor.lastMs, atMs);
   const endpoint = finding.endpoint === null ? null : `${finding.endpoint.method} ${finding.endpoint.template}`;

@@ -237,6 +237,17 @@ t.test('actors: memory is bounded, and everything survives a restart', async (t)
     'of who came once and did nothing only sums are kept',
   );
 
+  const late = new ActorBook();
+  late.report(finding(0, address));
+  const entries = late.dirty();
+  late.report({ ...finding(0, address), id: 'late' });
+  const found = new ActorBook();
+  found.restore([...entries, ...late.dirtyReports()].flatMap(({ key, value }) => (value === null ? [] : [{ key, value }])));
+  t.strictSame(found.view(address, NOW), late.view(address, NOW), 'what was reported after the records were written');
+  t.match(found.dirty(), [{ key: 'actor:address|203.0.113.7' }, {}], 'it is in the record now');
+  t.strictSame(found.dirtyReports(), [{ key: 'reports', value: null }], 'and nowhere else');
+  t.strictSame(found.dirtyReports(), []);
+
   const kept = new Map<string, string>();
   const save = (from: ActorBook): ActorBook => {
     for (const { key, value } of from.dirty()) {

@@ -212,6 +212,11 @@ async function writeSightings(db: Db, engine: Engine, writes: readonly SightingW
   await bulkWrite(db, engine, DATA_COUNTERS, [...days.values()]);
 }
 
+function eventId(actor: string, event: NonNullable<ActorWrite['events']>[number]): string {
+  const words = JSON.stringify([actor, event.kind, event.body]);
+  return `${Math.floor(event.atMs).toString(36).padStart(9, '0')}${shortHash(words)}`;
+}
+
 async function writeActors(db: Db, engine: Engine, writes: readonly ActorWrite[]): Promise<void> {
   const rows = writes.map((write) => ({
     ...write,
@@ -224,7 +229,8 @@ async function writeActors(db: Db, engine: Engine, writes: readonly ActorWrite[]
   await bulkWrite(db, engine, ACTORS, rows);
   const events = writes.flatMap((write) =>
     (write.events ?? []).map((event) => ({
-      id: newId(event.atMs),
+      // Of an actor, a moment and its words there is one: what is told again after a restart is not there twice.
+      id: eventId(actorId(write.ref), event),
       actorId: actorId(write.ref),
       atMs: event.atMs,
       kind: event.kind,

@@ -11,10 +11,14 @@ interface Delta {
   readonly links: Map<string, ActorLink>;
 }
 
-/** Adds up what actors did between two commits and joins it with the book's view of them. */
+/**
+ * Adds up what actors did between two commits and joins it with the book's view of them: what was learned and what second looks found, each apart, since
+ * they are taken at different moments.
+ */
 export class ActorDeltas {
-  private readonly open = new Map<string, Delta>();
-  private readonly momentsSent = new Map<string, number>();
+  private readonly learned = new Map<string, Delta>();
+  private readonly found = new Map<string, Delta>();
+  private readonly sent = new WeakSet<object>();
 
   /** `isAllowed`: the allowlist has this actor. */
   constructor(
@@ -27,7 +31,7 @@ export class ActorDeltas {
     const address = actorOf(null, client.ip);
     const refs = principal === null ? [address] : [actorOf(principal, client.ip), address];
     for (const ref of refs) {
-      const delta = this.of(ref);
+      const delta = deltaOf(this.learned, ref);
       delta.requests++;
       if ((response?.status ?? 599) >= 400) delta.errors++;
       if (outcome.action === 'blocked') delta.blocked++;
@@ -40,25 +44,32 @@ export class ActorDeltas {
   }
 
   stopped(ref: ActorRef): void {
-    const delta = this.of(ref);
+    const delta = deltaOf(this.learned, ref);
     delta.requests++;
     delta.blocked++;
   }
 
   reported(finding: Finding): void {
-    if (finding.actor !== null) this.of(finding.actor).findings++;
+    if (finding.actor !== null) deltaOf(this.found, finding.actor).findings++;
   }
 
-  /** Writes for the store; the book has been told of everything already. */
-  take(nowMs: number): ActorWrite[] {
+  /** What was learned, as writes for the store; the book has been told of everything already. */
+  takeLearned(nowMs: number): ActorWrite[] {
+    return this.take(this.learned, nowMs);
+  }
+
+  /** The same of what second looks found. */
+  takeFound(nowMs: number): ActorWrite[] {
+    return this.take(this.found, nowMs);
+  }
+
+  private take(open: Map<string, Delta>, nowMs: number): ActorWrite[] {
     const writes: ActorWrite[] = [];
-    for (const delta of this.open.values()) {
+    for (const delta of open.values()) {
       const view = this.book.view(delta.ref, nowMs);
       if (view === null) continue;
-      const id = actorId(delta.ref);
-      const sent = this.momentsSent.get(id) ?? 0;
-      const fresh = view.moments.filter((moment) => moment.atMs > sent);
-      if (fresh.length > 0) this.momentsSent.set(id, fresh[fresh.length - 1].atMs);
+      const fresh = view.moments.filter((moment) => !this.sent.has(moment));
+      for (const moment of fresh) this.sent.add(moment);
       writes.push({
         ref: { kind: delta.ref.kind, value: delta.ref.value, label: view.label },
         firstSeenMs: view.firstMs,
@@ -87,20 +98,19 @@ export class ActorDeltas {
         links: [...delta.links.values()],
       });
     }
-    this.open.clear();
-    if (this.momentsSent.size > 100_000) this.momentsSent.clear();
+    open.clear();
     return writes;
   }
+}
 
-  private of(ref: ActorRef): Delta {
-    const id = actorId(ref);
-    let delta = this.open.get(id);
-    if (delta === undefined) {
-      delta = { ref, requests: 0, errors: 0, blocked: 0, findings: 0, links: new Map() };
-      this.open.set(id, delta);
-    }
-    return delta;
+function deltaOf(open: Map<string, Delta>, ref: ActorRef): Delta {
+  const id = actorId(ref);
+  let delta = open.get(id);
+  if (delta === undefined) {
+    delta = { ref, requests: 0, errors: 0, blocked: 0, findings: 0, links: new Map() };
+    open.set(id, delta);
   }
+  return delta;
 }
 
 function methodAndTemplate(name: string): { method: string; template: string } {

@@ -34,10 +34,9 @@ const SELF_TEST_PATH = '/.weir-self-test/';
 
 /** Exchanges after which gateways hear what was learned, also within a batch: what they block by should not be older than it must. */
 const TELL_EVERY = 32;
-/** Time that second looks take at a stretch. */
+/** Time that second looks take at a stretch: at least so much, and this share of what learning took before. */
 const ASSESS_SLICE_MS = 4;
-/** So many second looks may be caught up with before a commit without anybody noticing. */
-const FEW_WAITING = 20;
+const ASSESS_SHARE = 0.25;
 const LEFT_OUT_EVERY_MS = 10_000;
 /** Requests of blocked clients kept as samples. */
 const BLOCKED_KEPT_PER_SECOND = 20;
@@ -121,9 +120,16 @@ export class Engine {
   private readonly waiting = new Waiting<Learned>();
   private readonly assessor: Assessor;
   private readonly writer: Writer;
+  /** What second looks came to since the last step. */
+  private readonly judged = new ExtraCounts();
   private findings: Finding[] = [];
+  private evidence: SampleWrite[] = [];
+  /** Samples of what has no second look. */
   private samples: SampleWrite[] = [];
-  private assessing = false;
+  /** The step that waits for its second looks: how many are left. */
+  private assessing: { left: number; readonly done: () => void } | null = null;
+  private learnedForMs = 0;
+  private isSliceDue = false;
   private saidLeftOutAtMs = Number.NEGATIVE_INFINITY;
   /** When it last had something to do. */
   busyAtMs = 0;
@@ -139,7 +145,6 @@ export class Engine {
     this.writer = new Writer(
       parts.store,
       (batchIds) => this.step(batchIds),
-      () => this.waiting.size < FEW_WAITING,
       (result) => this.events.committed(result, this.takeHits()),
       log,
     );
@@ -182,6 +187,7 @@ export class Engine {
     const fresh = new Set(await this.parts.store.unprocessed(unknown.map((batch) => batch.id)));
     this.counters.repeatedBatches += batches.length - fresh.size;
     this.busyAtMs = nowMs;
+    const startedMs = performance.now();
     for (const batch of unknown) {
       if (!fresh.has(batch.id)) continue;
       void this.writer.add(batch.id);
@@ -192,6 +198,7 @@ export class Engine {
       }
     }
     this.tellGateways();
+    this.learnedForMs += performance.now() - startedMs;
     this.assessSoon();
     return { safe: Promise.all(batches.map((batch) => this.writer.safeAt(batch.id))).then(() => undefined) };
   }
@@ -227,7 +234,7 @@ export class Engine {
     const isSelfTest = exchange.request.target.startsWith(SELF_TEST_PATH);
     if (isSelfTest || exchange.tags.some((tag) => OWN_TRAFFIC.has(tag))) {
       this.counters.ownTraffic++;
-      if (isSelfTest) this.keep(exchange, null, [], true);
+      if (isSelfTest) this.keep(this.samples, exchange, null, [], true);
       return;
     }
     this.attempt(exchange, () => this.learn(exchange, lagMs, nowMs));
@@ -245,11 +252,12 @@ export class Engine {
 
   /** A slice at a time, so that batches which arrive meanwhile are learned first. */
   private assessSoon(): void {
-    if (this.assessing || this.waiting.size === 0) return;
-    this.assessing = true;
+    if (this.isSliceDue || this.waiting.size === 0) return;
+    this.isSliceDue = true;
     setImmediate(() => {
-      this.assessing = false;
-      const untilMs = performance.now() + ASSESS_SLICE_MS;
+      this.isSliceDue = false;
+      const untilMs = performance.now() + Math.max(ASSESS_SLICE_MS, this.learnedForMs * ASSESS_SHARE);
+      this.learnedForMs = 0;
       do this.assessNext();
       while (this.waiting.size > 0 && performance.now() < untilMs);
       this.assessSoon();
@@ -259,13 +267,14 @@ export class Engine {
   private assessNext(): void {
     const learned = this.waiting.take();
     if (learned !== null) this.attempt(learned.observation.exchange, () => this.assess(learned));
+    if (this.assessing !== null && --this.assessing.left <= 0) this.assessing.done();
   }
 
   private assess({ observation, access, raised, reading }: Learned): void {
     const { exchange, endpoint, dataHits } = observation;
     const { findings, blockActor, wouldBlock } = this.assessor.assess(observation, access, raised, reading);
     if (blockActor !== null) this.events.blockActor(exchange, blockActor);
-    if (wouldBlock) this.extra.wouldBlock(exchange, endpoint.id);
+    if (wouldBlock) this.judged.wouldBlock(exchange, endpoint.id);
     for (const one of findings) {
       const verdict = this.parts.actors.report(one);
       if (verdict !== null && verdict.act !== 'none') this.events.judged(verdict);
@@ -273,7 +282,7 @@ export class Engine {
     }
     this.findings.push(...findings);
     this.counters.findings += findings.length;
-    this.keep(exchange, endpoint, dataHits, findings.length > 0 || exchange.outcome.incidentId !== undefined);
+    this.keep(this.evidence, exchange, endpoint, dataHits, findings.length > 0 || exchange.outcome.incidentId !== undefined);
   }
 
   /** A fault that every exchange meets would fill the disk with its lines. */
@@ -358,12 +367,18 @@ export class Engine {
     const isFirst = this.blockedClients.size < BLOCKED_CLIENTS_PER_SECOND && !this.blockedClients.has(ip);
     if (isFirst) this.blockedClients.add(ip);
     if (this.blockedInSecond++ < BLOCKED_KEPT_PER_SECOND || isFirst)
-      this.keep(exchange, null, [], exchange.outcome.incidentId !== undefined);
+      this.keep(this.samples, exchange, null, [], exchange.outcome.incidentId !== undefined);
   }
 
-  private keep(exchange: Exchange, endpoint: EndpointRef | null, hits: Observation['dataHits'], isEvidence: boolean): void {
+  private keep(
+    kept: SampleWrite[],
+    exchange: Exchange,
+    endpoint: EndpointRef | null,
+    hits: Observation['dataHits'],
+    isEvidence: boolean,
+  ): void {
     const sample = this.sampler.sample(exchange, endpoint, hits, isEvidence);
-    if (sample !== null) this.samples.push(sample);
+    if (sample !== null) kept.push(sample);
   }
 
   private takeHits(): ReadonlySet<string> {
@@ -372,42 +387,84 @@ export class Engine {
     return taken;
   }
 
-  /** Everything since the last step. What is learned in it has had its second look, or a crash would lose that. */
-  private step(batchIds: readonly string[]): Commit {
-    while (this.waiting.size > 0) this.assessNext();
+  /**
+   * Everything since the last step: what was learned until now, and, since a crash would lose it, what the second looks at that come to. They come one
+   * after the other, so those at what arrives meanwhile belong to the next step.
+   */
+  private async step(batchIds: readonly string[]): Promise<Commit> {
     const nowMs = Date.now();
+    const learned = this.takeLearned(nowMs);
+    const found = await new Promise<Found>((resolve) => {
+      const done = (): void => {
+        this.assessing = null;
+        resolve(this.takeFound(nowMs));
+      };
+      if (this.waiting.size === 0) return done();
+      this.assessing = { left: this.waiting.size, done };
+      this.assessSoon();
+    });
+    return {
+      batchIds,
+      nowMs,
+      ...learned,
+      findings: [...found.findings, ...learned.findings],
+      samples: [...found.samples, ...learned.samples],
+      counters: [...learned.counters, ...found.counters],
+      actors: [...learned.actors, ...found.actors],
+      learned: [...learned.learned, ...found.learned],
+    };
+  }
+
+  private takeLearned(nowMs: number): Taught {
     const { inventory, ownership, detectors, actors, hits } = this.parts;
-    const { findings, samples } = this;
-    this.findings = [];
+    const { samples } = this;
     this.samples = [];
-    const encoder = new TextEncoder();
-    const learnedOf = (scope: string, entries: readonly { readonly key: string; readonly value: string | null }[]) =>
-      entries.map(({ key, value }) => ({ scope, key, value: value === null ? null : encoder.encode(value) }));
     const step = inventory.drain();
     for (const { from, to } of step.renamed) {
       ownership.rename(from.service, from.method, from.template, to.template);
       detectors.rename(from, to);
     }
-    const actorWrites = this.actorDeltas.take(nowMs);
     return {
-      batchIds,
-      nowMs,
       services: step.services,
       folds: step.folds,
       endpoints: step.endpoints,
       history: step.history,
       counters: [...step.counters, ...this.extra.take()],
       dataSightings: step.dataSightings,
-      findings: [...findings, ...step.findings],
-      actors: actorWrites,
+      findings: step.findings,
+      actors: this.actorDeltas.takeLearned(nowMs),
       samples,
       learned: [
-        ...learnedOf('inventory', inventory.checkpoint()),
-        ...learnedOf('ownership', ownership.checkpoint()),
-        ...learnedOf('detectors', detectors.checkpoint()),
-        ...learnedOf('actors', actors.dirty()),
-        ...learnedOf('hits', hits.dirty()),
+        ...entriesOf('inventory', inventory.checkpoint()),
+        ...entriesOf('ownership', ownership.checkpoint()),
+        ...entriesOf('detectors', detectors.checkpoint()),
+        ...entriesOf('actors', actors.dirty()),
+        ...entriesOf('hits', hits.dirty()),
       ],
     };
   }
+
+  private takeFound(nowMs: number): Found {
+    const { findings, evidence } = this;
+    this.findings = [];
+    this.evidence = [];
+    return {
+      findings,
+      samples: evidence,
+      counters: this.judged.take(),
+      actors: this.actorDeltas.takeFound(nowMs),
+      learned: entriesOf('actors', this.parts.actors.dirtyReports()),
+    };
+  }
 }
+
+/** What second looks came to, as part of a step. */
+type Found = Required<Pick<Commit, 'findings' | 'samples' | 'counters' | 'actors' | 'learned'>>;
+/** What was learned, as part of a step. */
+type Taught = Found & Omit<Commit, keyof Found | 'batchIds' | 'nowMs'>;
+
+const encoder = new TextEncoder();
+const entriesOf = (
+  scope: string,
+  entries: readonly { readonly key: string; readonly value: string | null }[],
+): Required<Commit>['learned'] => entries.map(({ key, value }) => ({ scope, key, value: value === null ? null : encoder.encode(value) }));

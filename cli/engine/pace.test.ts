@@ -58,7 +58,7 @@ t.test('what waits for a second look', async (t) => {
 
 t.test('when steps are written', async (t) => {
   const result: CommitResult = { applied: true, alreadyProcessed: [], issues: [] };
-  const stepOf = (batchIds: readonly string[]): Commit => ({ batchIds, nowMs: 0 });
+  const stepOf = async (batchIds: readonly string[]): Promise<Commit> => ({ batchIds, nowMs: 0 });
 
   t.test('a store that fails gets the same step until it takes it; batches that come meanwhile are in the next one', async (t) => {
     const steps: (readonly string[])[] = [];
@@ -73,7 +73,6 @@ t.test('when steps are written', async (t) => {
         },
       },
       stepOf,
-      () => true,
       () => undefined,
       (line) => said.push(line),
     );
@@ -90,6 +89,36 @@ t.test('when steps are written', async (t) => {
     t.match(said[0], /database is locked/);
   });
 
+  t.test('while a step waits for its second looks, batches go on being taken; they are in the next one', async (t) => {
+    const steps: (readonly string[])[] = [];
+    let looked: () => void = () => undefined;
+    const all = new Promise<void>((resolve) => {
+      looked = resolve;
+    });
+    const writer = new Writer(
+      {
+        async commit(step) {
+          steps.push(step.batchIds);
+          return result;
+        },
+      },
+      async (batchIds) => {
+        await all;
+        return stepOf(batchIds);
+      },
+      () => undefined,
+      () => undefined,
+    );
+    const first = writer.add('one');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    const second = writer.add('two');
+    await writer.room();
+    t.same(steps, []);
+    looked();
+    await Promise.all([first, second]);
+    t.same(steps, [['one'], ['two']]);
+  });
+
   t.test('what the store never took is not safe', async (t) => {
     const writer = new Writer(
       {
@@ -98,7 +127,6 @@ t.test('when steps are written', async (t) => {
         },
       },
       stepOf,
-      () => true,
       () => t.fail('nothing was committed'),
       () => undefined,
     );

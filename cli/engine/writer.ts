@@ -4,9 +4,6 @@ import type { Commit, CommitResult, Store } from '../../store/index.js';
 /** Shortest and longest pause between the end of a commit and the next one. */
 const MIN_PAUSE_MS = 250;
 const MAX_PAUSE_MS = 2_000;
-/** A better moment is waited for so long, and looked for so often. */
-const PATIENCE_MS = 3_000;
-const LOOK_AGAIN_MS = 25;
 /** Batches that may wait for a commit before no more are taken. */
 const MAX_OPEN_BATCHES = 4_000;
 
@@ -39,13 +36,12 @@ export class Writer {
   private readonly stopping = new AbortController();
 
   /**
-   * `stepOf` collects what is to be written, when its turn has come; `isGoodMoment`: that would not hold up anything; `committed` hears what the store
+   * `stepOf` collects at once what these batches taught, and resolves when all that is to be written with it is there; `committed` hears what the store
    * made of it.
    */
   constructor(
     private readonly store: Pick<Store, 'commit'>,
-    private readonly stepOf: (batchIds: readonly string[]) => Commit,
-    private readonly isGoodMoment: () => boolean,
+    private readonly stepOf: (batchIds: readonly string[]) => Promise<Commit>,
     private readonly committed: (result: CommitResult) => void,
     private readonly log: (message: string) => void,
   ) {}
@@ -83,14 +79,7 @@ export class Writer {
 
   private commitLater(): void {
     const pauseMs = Math.min(MAX_PAUSE_MS, Math.max(MIN_PAUSE_MS, 4 * this.lastCommitMs));
-    this.wait(Math.max(0, this.committedAtMs + pauseMs - performance.now()), performance.now());
-  }
-
-  private wait(forMs: number, sinceMs: number): void {
-    this.timer = setTimeout(() => {
-      if (this.isGoodMoment() || performance.now() - sinceMs > PATIENCE_MS) void this.commit();
-      else this.wait(LOOK_AGAIN_MS, sinceMs);
-    }, forMs);
+    this.timer = setTimeout(() => void this.commit(), Math.max(0, this.committedAtMs + pauseMs - performance.now()));
   }
 
   private commit(): Promise<void> {
@@ -105,9 +94,9 @@ export class Writer {
 
   private async write(): Promise<void> {
     const { batchIds, safe } = this;
-    const step = this.stepOf(batchIds);
     this.batchIds = [];
     this.safe = newSafe();
+    const step = await this.stepOf(batchIds);
     const startedMs = performance.now();
     const result = await this.attempt(step);
     this.committedAtMs = performance.now();
