@@ -100,15 +100,19 @@ export async function noteIssue(
   return id;
 }
 
+/** What issues are counted by, and found by where few have the same. */
+export const ISSUE_FACETS = ['service', 'status', 'severity', 'kind', 'owasp'] as const;
+
 /** Changes to the table of issue counts, gathered over a transaction: counting a million rows for every overview would be too slow. */
 export class IssueTally {
-  readonly #changes = new Map<string, { service: string; status: string; severity: number; count: number }>();
+  readonly #changes = new Map<string, Tables['issue_counts']>();
 
-  add(issue: Pick<IssueRow, 'service' | 'status' | 'severity'>, by: number): void {
-    const key = `${issue.service}\u0000${issue.status}\u0000${issue.severity}`;
+  add(issue: Pick<IssueRow, (typeof ISSUE_FACETS)[number]>, by: number): void {
+    const key = ISSUE_FACETS.map((column) => issue[column]).join('\u0000');
     const change = this.#changes.get(key);
+    const { service, status, severity, kind, owasp } = issue;
     if (change) change.count += by;
-    else this.#changes.set(key, { service: issue.service, status: issue.status, severity: issue.severity, count: by });
+    else this.#changes.set(key, { service, status, severity, kind, owasp, count: by });
   }
 
   async write(db: Db, engine: Engine): Promise<void> {
@@ -118,8 +122,8 @@ export class IssueTally {
       engine,
       {
         table: 'issue_counts',
-        columns: ['service', 'status', 'severity', 'count'],
-        key: ['service', 'status', 'severity'],
+        columns: [...ISSUE_FACETS, 'count'],
+        key: ISSUE_FACETS,
         onConflict: `do update set ${add('issue_counts', 'count')}`,
       },
       rows,

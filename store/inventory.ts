@@ -1,9 +1,9 @@
 import { type Kysely, type SelectQueryBuilder, sql } from 'kysely';
 import type { Phase } from '../exchange/index.js';
 import { changeOf, endpointOf, pointOf, summaryOf } from './endpoint-rows.js';
-import { containing, type Page, type PageRequest, page, pageByIds, type Sorting, walked } from './page.js';
+import { among, containing, type Page, type PageRequest, page, pageByIds, type Sorting, walked } from './page.js';
 import { HOUR_MS, MINUTE_MS } from './shapes.js';
-import type { Tables } from './tables.js';
+import type { Engine, Tables } from './tables.js';
 import type { CounterPoint, DataSighting, Endpoint, EndpointChange, EndpointSummary, Json, Service } from './types.js';
 
 export interface EndpointFilter {
@@ -64,8 +64,8 @@ const ENDPOINT_SORTING: Sorting = {
   initial: '-lastSeen',
   id: 'id',
 };
-/** Fewer have a rare mark than a walk would pass over. */
-const FEW_ENDPOINTS = 1_000;
+/** Fewer have a rare mark or word than a walk would pass over. */
+const FEW_ENDPOINTS = 5_000;
 const HISTORY_SORTING: Sorting = { columns: { at: 'atMs' }, initial: '-at', id: 'id' };
 const SIGHTING_SORTING: Sorting = {
   columns: { firstSeen: 'firstSeenMs', lastSeen: 'lastSeenMs', resumed: 'resumedMs' },
@@ -73,7 +73,7 @@ const SIGHTING_SORTING: Sorting = {
   id: 'id',
 };
 
-export function inventoryOf(db: Kysely<Tables>): Inventory {
+export function inventoryOf(db: Kysely<Tables>, engine: Engine): Inventory {
   /** Endpoints with a mark where they are few, else null: then the list is walked, and each endpoint asked for the mark. */
   const fewWith = async (kind: string, value: string): Promise<readonly string[] | null> => {
     const rows = await db
@@ -86,6 +86,15 @@ export function inventoryOf(db: Kysely<Tables>): Inventory {
     return rows.length > FEW_ENDPOINTS ? null : rows.map((row) => row.endpointId);
   };
 
+  /** The same for words of the search, which stand in an index of their own. */
+  const fewWithWords = async (words: readonly string[]): Promise<readonly string[] | null> => {
+    const rows = await withWords(db.selectFrom('endpoints'), words)
+      .select('id')
+      .limit(FEW_ENDPOINTS + 1)
+      .execute();
+    return rows.length > FEW_ENDPOINTS ? null : rows.map((row) => row.id);
+  };
+
   const filtered = async (filter: EndpointFilter): Promise<SelectQueryBuilder<Tables, 'endpoints', object>> => {
     let query: SelectQueryBuilder<Tables, 'endpoints', object> = db.selectFrom('endpoints');
     if (filter.service) query = query.where(walked('service', [filter.service]));
@@ -93,8 +102,10 @@ export function inventoryOf(db: Kysely<Tables>): Inventory {
     if (filter.access) query = query.where(walked('access', [filter.access]));
     for (const [column, least] of [['risk', filter.minRisk] as const, ['firstSeenMs', filter.firstSeenAfterMs] as const])
       if (least !== undefined) query = query.where(sql<boolean>`coalesce(${sql.ref(column)}, null) >= ${least}`);
-    for (const word of (filter.search ?? '').split(/\s+/).filter(Boolean)) {
-      query = query.where(sql<boolean>`${sql.ref('search')} like ${containing(word)} escape '\\'`);
+    const words = (filter.search ?? '').split(/\s+/).filter(Boolean);
+    if (words.length > 0) {
+      const few = await fewWithWords(words);
+      query = few === null ? withWords(query, words) : query.where(among(engine, 'id', few));
     }
     const marks = { tag: filter.tag, data: filter.dataType, auth: filter.auth, field: filter.field };
     for (const [kind, given] of Object.entries(marks)) {
@@ -102,7 +113,7 @@ export function inventoryOf(db: Kysely<Tables>): Inventory {
       const value = given.toLowerCase();
       const few = await fewWith(kind, value);
       if (few !== null) {
-        query = query.where(sql<boolean>`${sql.ref('id')} in (${few.length === 0 ? sql`null` : sql.join(few)})`);
+        query = query.where(among(engine, 'id', few));
         continue;
       }
       query = query.where(({ exists, selectFrom }) =>
@@ -227,6 +238,9 @@ export function inventoryOf(db: Kysely<Tables>): Inventory {
     },
   };
 }
+
+const withWords = <O>(query: SelectQueryBuilder<Tables, 'endpoints', O>, words: readonly string[]) =>
+  words.reduce((narrower, word) => narrower.where(sql<boolean>`${sql.ref('search')} like ${containing(word)} escape '\\'`), query);
 
 /** Sums points to buckets of `stepMs`, in order of time. Empty buckets are left out. */
 function stepped(points: readonly CounterPoint[], stepMs: number): readonly CounterPoint[] {

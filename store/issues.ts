@@ -1,10 +1,10 @@
-import { type Kysely, type SelectQueryBuilder, sql } from 'kysely';
+import { type Kysely, type RawBuilder, type SelectQueryBuilder, sql } from 'kysely';
 import { type Finding, SEVERITIES, type Severity, severityRank } from '../exchange/index.js';
 import { parsed } from './endpoint-rows.js';
 import { StoreError } from './errors.js';
-import { IssueTally, lockIssue, noteIssue, saveIssue } from './filing.js';
-import { decidedIssue, type IssueRow } from './issue-life.js';
-import { containing, type Page, type PageRequest, page, pageByIds, type Sorting, walked } from './page.js';
+import { ISSUE_FACETS, IssueTally, lockIssue, noteIssue, saveIssue } from './filing.js';
+import { decidedIssue, type IssueRow, issuePriority } from './issue-life.js';
+import { among, containing, type Page, type PageRequest, page, pageByIds, type Sorting, walked } from './page.js';
 import type { Engine, Tables } from './tables.js';
 import type { Issue, IssueEvent, IssueEvidence, IssueStatus, IssueSummary, Json, StoredFinding } from './types.js';
 
@@ -80,8 +80,8 @@ const ISSUE_SORTING: Sorting = {
 };
 /** A page is 50 rows: a word that a thousandth of a million issues have is found by walking 50,000 of them. */
 const FEW_ISSUES = 1_000;
-/** Rows that have all trigrams of the words, in whatever order: past so many, the words are common. */
-const MOST_CANDIDATES = 4_000;
+/** Rows that have all trigrams of the words, in whatever order: past so many, a walk meets one soon. */
+const MOST_CANDIDATES = 20_000;
 const AT_SORTING: Sorting = { columns: { at: 'atMs' }, initial: '-at', id: 'id' };
 
 export function issuesOf(db: Kysely<Tables>, engine: Engine): Issues {
@@ -117,28 +117,36 @@ export function issuesOf(db: Kysely<Tables>, engine: Engine): Issues {
 
   return {
     async list(filter, request) {
-      const few = await fewWithWords(db, engine, wordsOf(filter));
+      const narrow: RawBuilder<boolean>[] = [];
+      for (const few of [fewWithFacets, fewWith, fewWithWords]) {
+        const found = await few(db, engine, filter);
+        if (found === 'none') return { items: [], nextCursor: null };
+        if (found !== null) narrow.push(found);
+      }
       const rows = (ids: readonly string[]) =>
         db
           .selectFrom('issues')
           .selectAll()
           .where('id', 'in', [...ids])
           .execute();
-      return pageByIds(filteredIssues(db, filter, few), ISSUE_SORTING, request, rows, summaryOfIssue);
+      return pageByIds(reachable(filteredIssues(db, filter, narrow), filter, request), ISSUE_SORTING, request, rows, summaryOfIssue);
     },
     async get(id) {
       const row = await db.selectFrom('issues').selectAll().where('id', '=', id).executeTakeFirst();
       return row === undefined ? null : issueOf(row);
     },
     async counts(service) {
-      let query = db.selectFrom('issue_counts').selectAll().where('count', '>', 0);
+      let query = db.selectFrom('issue_counts').where('count', '>', 0);
       if (service) query = query.where('service', '=', service);
-      const rows = await query.execute();
+      const rows = await query
+        .select(['service', 'status', 'severity', ({ fn }) => fn.sum<number>('count').as('count')])
+        .groupBy(['service', 'status', 'severity'])
+        .execute();
       return rows.map((row) => ({
         service: row.service,
         status: row.status as IssueStatus,
         severity: SEVERITIES[row.severity]!,
-        count: row.count,
+        count: Number(row.count),
       }));
     },
     decide: (id, decision, expectedVersion) =>
@@ -171,14 +179,20 @@ export function issuesOf(db: Kysely<Tables>, engine: Engine): Issues {
         }),
       ),
     findings(filter, request) {
-      let query = db.selectFrom('findings').select(['id', 'atMs', 'issueId', 'bodyJson']);
+      let query: SelectQueryBuilder<Tables, 'findings', object> = db.selectFrom('findings');
       for (const column of ['service', 'kind', 'issueId', 'endpointId', 'actorId', 'incidentId', 'effect'] as const) {
         const value = filter[column];
         if (value) query = query.where(column, '=', value);
       }
       if (filter.severity?.length) query = query.where(walked('severity', filter.severity.map(severityRank)));
       if (filter.sinceMs !== undefined) query = query.where('atMs', '>=', filter.sinceMs);
-      return page(query, AT_SORTING, request, findingOfRow);
+      const rows = (ids: readonly string[]) =>
+        db
+          .selectFrom('findings')
+          .select(['id', 'issueId', 'bodyJson'])
+          .where('id', 'in', [...ids])
+          .execute();
+      return pageByIds(query, AT_SORTING, request, rows, findingOfRow);
     },
     async finding(id) {
       const row = await db.selectFrom('findings').select(['issueId', 'bodyJson']).where('id', '=', id).executeTakeFirst();
@@ -191,27 +205,134 @@ const wordsOf = (filter: IssueFilter): readonly string[] => (filter.search ?? ''
 
 const hasWord = (word: string) => sql<boolean>`${sql.ref('search')} like ${containing(word)} escape '\\'`;
 
-/**
- * The issues that have all the words, where they are few; null where they are many: walking the list finds a page of a common word sooner than
- * reading all of its rows, and would read everything for a rare one.
- */
-async function fewWithWords(db: Kysely<Tables>, engine: Engine, words: readonly string[]): Promise<readonly string[] | null> {
-  const grams = words.flatMap(trigrams);
-  if (grams.length === 0) return null;
-  let query = db
-    .selectFrom('issues')
-    .select('id')
-    .limit(FEW_ISSUES + 1);
-  if (engine === 'sqlite') {
-    const all = [...new Set(grams)].map((gram) => `"${gram.replaceAll('"', '""')}"`).join(' AND ');
-    const { rows } = await sql<{ rowid: number }>`select rowid from issues_search where issues_search match ${all}
-      limit ${MOST_CANDIDATES + 1}`.execute(db);
-    if (rows.length > MOST_CANDIDATES) return null;
-    query = query.where(sql<boolean>`rowid in (${rows.length === 0 ? sql`null` : sql.join(rows.map((row) => row.rowid))})`);
+/** A condition that few issues fulfil, from which their list starts; `none` where nobody does; null where they may be many. */
+type Narrow = RawBuilder<boolean> | 'none' | null;
+
+function narrowTo(engine: Engine, column: string, values: readonly (string | number)[], most: number): Narrow {
+  if (values.length > most) return null;
+  return values.length === 0 ? 'none' : among(engine, column, values);
+}
+
+/** Combinations in one question: SQLite's expressions may be a thousand deep. */
+const FACETS_AT_ONCE = 100;
+
+/** The issues of the wanted services, states, severities, kinds and OWASP categories, where the counts say that they are few. */
+async function fewWithFacets(db: Kysely<Tables>, engine: Engine, filter: IssueFilter): Promise<Narrow> {
+  const { status = [], severity = [], service, kind, owasp } = filter;
+  if (status.length === 0 && severity.length === 0 && !service && !kind && !owasp) return null;
+  let counts = db.selectFrom('issue_counts').selectAll().where('count', '>', 0);
+  if (service) counts = counts.where('service', '=', service);
+  const ranks = severity.map(severityRank);
+  const wanted = (await counts.execute()).filter(
+    (row) =>
+      (status.length === 0 || status.includes(row.status as IssueStatus)) &&
+      (ranks.length === 0 || ranks.includes(row.severity)) &&
+      (!owasp || row.owasp === owasp) &&
+      (!kind || row.kind === kind || row.kind.startsWith(`${kind}.`)),
+  );
+  if (wanted.reduce((sum, row) => sum + row.count, 0) > FEW_ISSUES) return null;
+  const ids: string[] = [];
+  for (let from = 0; from < wanted.length; from += FACETS_AT_ONCE) {
+    const rows = await db
+      .selectFrom('issues')
+      .select('id')
+      .where(({ and, or }) =>
+        or(
+          wanted
+            .slice(from, from + FACETS_AT_ONCE)
+            .map((facets) => and(Object.fromEntries(ISSUE_FACETS.map((column) => [column, facets[column]])))),
+        ),
+      )
+      .execute();
+    ids.push(...rows.map((row) => row.id));
   }
-  for (const word of words) query = query.where(hasWord(word));
-  const found = await query.execute();
-  return found.length > FEW_ISSUES ? null : found.map((row) => row.id);
+  return narrowTo(engine, 'id', ids, FEW_ISSUES);
+}
+
+/** The issues with a value that few have mostly, or first seen since then, where they are few indeed. */
+async function fewWith(db: Kysely<Tables>, engine: Engine, filter: IssueFilter): Promise<Narrow> {
+  let query = db.selectFrom('issues').select('id');
+  if (filter.assignee) query = query.where('assignee', '=', filter.assignee);
+  else if (filter.firstSeenAfterMs !== undefined)
+    query = query.where('firstSeenMs', '>=', filter.firstSeenAfterMs).orderBy('firstSeenMs', 'desc');
+  else return null;
+  const ids = (await query.limit(FEW_ISSUES + 1).execute()).map((row) => row.id);
+  return narrowTo(engine, 'id', ids, FEW_ISSUES);
+}
+
+/** What the severities say about the sort order: the walk begins at the first row that may have them, not at the end of the order. */
+function reachable(
+  query: SelectQueryBuilder<Tables, 'issues', object>,
+  filter: IssueFilter,
+  request: PageRequest,
+): SelectQueryBuilder<Tables, 'issues', object> {
+  const ranks = (filter.severity ?? []).map(severityRank);
+  if (ranks.length === 0) return query;
+  const sort = request.sort?.replace(/^-/, '');
+  if (sort === 'priority') return query.where('priority', '<=', issuePriority(Math.max(...ranks), 1));
+  if (sort === 'severity') return query.where('severity', '>=', Math.min(...ranks)).where('severity', '<=', Math.max(...ranks));
+  return query;
+}
+
+/**
+ * The issues that may have all the words, where they are few: walking the list finds a page of a common word sooner than reading all of its rows, and
+ * would read everything for a rare one.
+ */
+async function fewWithWords(db: Kysely<Tables>, engine: Engine, filter: IssueFilter): Promise<Narrow> {
+  const words = wordsOf(filter);
+  if (words.every((word) => trigrams(word).length === 0 && (engine === 'postgres' || !SHORT.test(word)))) return null;
+  if (engine === 'postgres') {
+    let query = db
+      .selectFrom('issues')
+      .select('id')
+      .limit(FEW_ISSUES + 1);
+    for (const word of words) query = query.where(hasWord(word));
+    const ids = (await query.execute()).map((row) => row.id);
+    return narrowTo(engine, 'id', ids, FEW_ISSUES);
+  }
+  const groups = words.map((word) => trigrams(word).map(quoted).join(' AND ')).filter(Boolean);
+  for (const word of words.filter((one) => SHORT.test(one))) {
+    const terms = await termsOf(db, word);
+    if (terms?.length === 0) return 'none';
+    if (terms !== null) groups.push(`(${terms.map(quoted).join(' OR ')})`);
+  }
+  if (groups.length === 0) return null;
+  const { rows } = await sql<{ rowid: number }>`select rowid from issues_search where issues_search match ${groups.join(' AND ')}
+    limit ${MOST_CANDIDATES + 1}`.execute(db);
+  return narrowTo(
+    engine,
+    'rowid',
+    rows.map((row) => row.rowid),
+    MOST_CANDIDATES,
+  );
+}
+
+const quoted = (gram: string) => `"${gram.replaceAll('"', '""')}"`;
+
+/** Words that have no trigram of their own, of characters that the index keeps as they are. */
+const SHORT = /^[!-~]{1,2}$/;
+
+/** Issues with a trigram, over all that begin with a short word: with more of them the word narrows nothing down. */
+const MOST_WITH_SHORT = 300_000;
+
+/** The trigrams that begin with a short word, of which each text with the word has one; null where very many issues do. */
+async function termsOf(db: Kysely<Tables>, word: string): Promise<readonly string[] | null> {
+  const terms: string[] = [];
+  let issues = 0;
+  // To count the issues of a frequent trigram takes tens of milliseconds: the first may be enough to tell.
+  for (let many = 1; ; many *= 2) {
+    const rows = await db
+      .selectFrom('issues_search_terms')
+      .select(['term', 'doc'])
+      .where('term', '>', terms.at(-1) ?? word)
+      .where('term', '<', `${word}\u{10ffff}`)
+      .limit(many)
+      .execute();
+    terms.push(...rows.map((row) => row.term));
+    issues += rows.reduce((sum, row) => sum + row.doc, 0);
+    if (issues > MOST_WITH_SHORT) return null;
+    if (rows.length < many) return terms;
+  }
 }
 
 /** The runs of three characters in a word; none in a shorter one. */
@@ -223,7 +344,7 @@ function trigrams(word: string): string[] {
 function filteredIssues(
   db: Kysely<Tables>,
   filter: IssueFilter,
-  few: readonly string[] | null,
+  narrow: readonly RawBuilder<boolean>[],
 ): SelectQueryBuilder<Tables, 'issues', object> {
   let query: SelectQueryBuilder<Tables, 'issues', object> = db.selectFrom('issues');
   const statuses = [...new Set(filter.status ?? [])];
@@ -245,7 +366,7 @@ function filteredIssues(
     query = filter.kind.includes('.') ? query.where(walked('kind', [filter.kind])) : query.where('kind', 'like', `${filter.kind}.%`);
   if (filter.firstSeenAfterMs !== undefined) query = query.where('firstSeenMs', '>=', filter.firstSeenAfterMs);
   if (filter.ids?.length) query = query.where('id', 'in', [...filter.ids]);
-  if (few !== null) return query.where(sql<boolean>`${sql.ref('id')} in (${few.length === 0 ? sql`null` : sql.join(few)})`);
+  for (const few of narrow) query = query.where(few);
   for (const word of wordsOf(filter)) query = query.where(hasWord(word));
   return query;
 }

@@ -32,6 +32,23 @@ const ISSUE_SEARCH: Readonly<Record<Engine, readonly string[]>> = {
   ],
 };
 
+/** With two spaces behind the text each of its characters begins a trigram, so that words of one and two letters are found, too. */
+const WORDS_OF_ANY_LENGTH: Readonly<Record<Engine, readonly string[]>> = {
+  sqlite: [
+    `drop trigger issues_search_insert`,
+    `drop trigger issues_search_update`,
+    `insert into issues_search (issues_search) values ('delete-all')`,
+    `insert into issues_search (rowid, "search") select rowid, "search" || '  ' from issues`,
+    `create trigger issues_search_insert after insert on issues begin
+       insert into issues_search (rowid, "search") values (new.rowid, new."search" || '  '); end`,
+    `create trigger issues_search_update after update of "search" on issues when old."search" <> new."search" begin
+       delete from issues_search where rowid = old.rowid;
+       insert into issues_search (rowid, "search") values (new.rowid, new."search" || '  '); end`,
+    `create virtual table issues_search_terms using fts5vocab('issues_search', 'row')`,
+  ],
+  postgres: [],
+};
+
 /**
  * The schema, one entry a version, never edited after a release. Both engines run the same text where they can; `#bytes` stands for their blob type.
  *
@@ -234,6 +251,29 @@ create index issues_by_last on issues ("lastSeenMs", "id", "live", "status", "se
 create index issues_by_occurrences on issues ("occurrences", "id", "live", "status", "severity", "service", "owasp", "kind", "assignee", "firstSeenMs");
 create index issues_by_severity on issues ("severity", "id", "live", "status", "service", "owasp", "kind", "assignee", "firstSeenMs")
 `,
+  // The counts say beforehand how many issues a combination has: few are fetched by it, instead of walking a sort order to its end.
+  `
+drop table issue_counts;
+create table issue_counts ("service" text not null, "status" text not null, "severity" integer not null, "kind" text not null, "owasp" text not null,
+  "count" bigint not null, primary key ("service", "status", "severity", "kind", "owasp"));
+insert into issue_counts select "service", "status", "severity", "kind", "owasp", count(*) from issues group by 1, 2, 3, 4, 5;
+drop index issues_service;
+drop index issues_status;
+drop index issues_kind;
+create index issues_facets on issues ("service", "status", "severity", "kind", "owasp", "id");
+drop index findings_service;
+drop index findings_kind;
+create index findings_service on findings ("service", "atMs", "id", "severity", "kind");
+create index findings_kind on findings ("kind", "atMs", "id", "severity", "service");
+drop index findings_incident;
+create index findings_incident on findings ("incidentId") where "incidentId" is not null;
+drop index endpoints_first;
+drop index endpoints_template;
+create index endpoints_by_first on endpoints ("firstSeenMs", "id", "service", "method", "access", "risk");
+create index endpoints_by_template on endpoints ("template", "id", "service", "method", "access", "risk", "firstSeenMs");
+create index endpoints_by_words on endpoints ("search", "id")
+`,
+  WORDS_OF_ANY_LENGTH,
 ];
 
 /** Version of the data this program writes. */

@@ -83,7 +83,7 @@ export async function openStore(location: StoreLocation): Promise<Store> {
   return {
     engine,
     formatVersion: FORMAT_VERSION,
-    inventory: inventoryOf(db),
+    inventory: inventoryOf(db, engine),
     issues: issuesOf(db, engine),
     actors: actorsOf(db),
     samples: samplesOf(db),

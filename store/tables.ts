@@ -122,7 +122,9 @@ export interface Tables {
     version: number;
   };
   issue_events: { id: string; issueId: string; atMs: number; kind: string; by: string; text: string; detailJson: string | null };
-  issue_counts: { service: string; status: string; severity: number; count: number };
+  issue_counts: { service: string; status: string; severity: number; kind: string; owasp: string; count: number };
+  /** A view of the words index, in SQLite only: each trigram and the number of issues that have it. */
+  issues_search_terms: { term: string; doc: number };
   actors: {
     id: string;
     kind: string;
