@@ -42,13 +42,15 @@ export const BLOCK_EXPORTS = ['plain', 'nftables', 'nginx', 'haproxy', 'aws-waf'
 export type BlockExport = (typeof BLOCK_EXPORTS)[number];
 
 /** The blocklist. It refuses what would block everybody, a trusted proxy, an upstream or the caller (`callerAddress`) unless forced. */
-/** What a list of blocks is filtered and sorted by. */
-export type BlockEntry = Pick<BlockView, 'id' | 'scope' | 'service' | 'reason' | 'origin' | 'createdAtMs'>;
+/** An entry as the blocklist has it; what came of it is counted elsewhere. */
+export type BlockEntry = Omit<BlockView, 'action' | 'hits' | 'lastHitMs' | 'tried'> & Partial<Pick<BlockView, 'action'>>;
 
 export interface BlocksPort {
   /** In no order, and without a copy of anything: there may be a million. */
   list(): Iterable<BlockEntry>;
   hits(id: string): number;
+  /** An entry of the list with what came of it. */
+  view(entry: BlockEntry): BlockView;
   get(id: string): BlockView | null;
   /** What the lists say of an actor now; null: nothing. */
   stateOf(actor: { readonly kind: 'principal' | 'address'; readonly value: string }): 'blocked' | 'allowed' | null;

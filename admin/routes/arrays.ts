@@ -3,7 +3,6 @@ import { StoreError } from '../../store/index.js';
 
 type SortValue = string | number;
 
-const ROWS_UNSORTED = 1_000;
 const order = (one: SortValue, other: SortValue) => (one < other ? -1 : one > other ? 1 : 0);
 
 /**
@@ -30,27 +29,32 @@ export function pageOfArray<T>(
   const after = request.cursor ? readCursor(request.cursor, sort) : null;
   const last: Keyed<null> | null = after === null ? null : { row: null, value: after[0], id: after[1] };
   const limit = request.limit ?? 50;
-  let kept: Keyed<T>[] = [];
-  // The first row that is not on the page: of those behind it, none is wanted.
-  let end: Keyed<T> | null = null;
-  const cut = () => {
-    kept = kept.sort(compare).slice(0, limit + 1);
-    end = kept[limit] ?? null;
+  const placeOf = (one: Keyed<T>) => {
+    let from = 0;
+    let to = kept.length;
+    while (from < to) {
+      const middle = (from + to) >> 1;
+      if (compare(kept[middle]!, one) < 0) from = middle + 1;
+      else to = middle;
+    }
+    return from;
   };
+  // In order, one more than the page has: of the rows behind that one, none is wanted.
+  const kept: Keyed<T>[] = [];
   for (const row of rows) {
     if (!fits(row)) continue;
     const one = { row, value: column(row), id: id(row) };
-    if ((last !== null && compare(one, last) <= 0) || (end !== null && compare(one, end) > 0)) continue;
-    kept.push(one);
-    if (kept.length > limit + ROWS_UNSORTED) cut();
+    if (last !== null && compare(one, last) <= 0) continue;
+    if (kept.length > limit && compare(one, kept[limit]!) > 0) continue;
+    kept.splice(placeOf(one), 0, one);
+    if (kept.length > limit + 1) kept.pop();
   }
-  cut();
   const items = kept.slice(0, limit);
   const final = items.at(-1);
   return {
     items: items.map((one) => one.row),
     nextCursor:
-      end !== null && final !== undefined ? Buffer.from(JSON.stringify([sort, final.value, final.id])).toString('base64url') : null,
+      kept.length > limit && final !== undefined ? Buffer.from(JSON.stringify([sort, final.value, final.id])).toString('base64url') : null,
   };
 }
 

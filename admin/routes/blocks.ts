@@ -51,7 +51,7 @@ export const blockRoutes: readonly Route[] = [
         { limit, cursor, sort },
         fits,
       );
-      return { ...page, items: page.items.flatMap(({ id }) => blocks.get(id) ?? []) };
+      return { ...page, items: page.items.map(blocks.view) };
     },
   }),
   route({

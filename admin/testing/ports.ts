@@ -38,6 +38,7 @@ export function memoryPorts(): MemoryPorts {
     blocks: {
       list: () => blocks.values(),
       hits: (id) => blocks.get(id)?.hits ?? 0,
+      view: (entry) => blocks.get(entry.id) ?? { action: 'block', ...entry, hits: 0, lastHitMs: null, tried: [] },
       get: (id) => blocks.get(id) ?? null,
       stateOf({ value }) {
         if ([...allows.values()].some((one) => one.scope.value === value)) return 'allowed';

@@ -1,7 +1,6 @@
-import type { BlockExplanation, BlockExport, BlocksPort, BlockView, FeedView } from '../../admin/index.js';
+import type { BlockEntry, BlockExplanation, BlockExport, BlocksPort, BlockView, FeedView } from '../../admin/index.js';
 import {
   type AllowEntry,
-  type Block,
   type BlockHits,
   type Blocklist,
   type BlockTable,
@@ -55,7 +54,7 @@ export function blocksPort({ blocklist, table, feeds, hits, repeats, modes }: Bl
     const lastMs = Math.max(seen?.lastMs ?? 0, again?.lastMs ?? 0);
     return { hits: (seen?.hits ?? 0) + (again?.count ?? 0), lastHitMs: lastMs === 0 ? null : lastMs, tried: seen?.endpoints ?? [] };
   };
-  const view = (block: Block): BlockView => ({ action: 'block', ...block, ...seenOf(block.id) });
+  const view = (block: BlockEntry): BlockView => ({ action: 'block', ...block, ...seenOf(block.id) });
   const explain = (subject: Subject) => blocklist.explain(subject, table);
   const allowView = (entry: AllowEntry) => ({ ...entry, id: allowId(entry) });
   const feedView = (feed: Feed): FeedView => ({
@@ -79,7 +78,8 @@ export function blocksPort({ blocklist, table, feeds, hits, repeats, modes }: Bl
     *list() {
       for (const { value } of blocklist.blocks.entries()) yield value;
     },
-    hits: (id) => seenOf(id).hits,
+    view,
+    hits: (id) => (hits.get(id)?.hits ?? 0) + (repeats.of(id)?.count ?? 0),
     get(id) {
       const block = blocklist.get(id);
       return block === null ? null : view(block);
