@@ -50,10 +50,10 @@ function explainStatic(parent: ResolvedNode, node: ResolvedNode): Explanation {
     return { segment: node.segment, parameter: false, probability: null, text, samples: [] };
   }
   const why = verdict.guard === null ? `probability of being a value ${verdict.probability.toFixed(2)}` : `decided by: ${verdict.guard}`;
+  const others =
+    siblings === 0 ? 'no other static segment' : siblings === 1 ? '1 other static segment' : `${siblings} other static segments`;
   const beside =
-    parent.parameter === null
-      ? `${siblings} other static segments beside it`
-      : `${siblings} other static segments and a parameter with ${parent.parameter.values} values beside it`;
+    parent.parameter === null ? `${others} beside it` : `${others} and a parameter with ${parent.parameter.values} values beside it`;
   return {
     segment: node.segment,
     parameter: false,
