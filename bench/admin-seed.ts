@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto';
-import type { Block } from '../attackers/index.js';
+import { type Block, blockId, blockKey } from '../attackers/index.js';
 import { bodyOf, type Exchange, emptyBody, encodeExchange, type Finding, SEVERITIES } from '../exchange/index.js';
 import type { ActorWrite, EndpointWrite, SampleWrite, Store } from '../store/index.js';
 import type { SharedMap } from '../traffic/index.js';
@@ -151,7 +150,6 @@ export async function seedStore(store: Store, sizes: SeedSizes, nowMs: number, p
   }));
   await commit('actors', 100_000, (from, to) => ({ actors: range(from, to, actor) }));
   await commit('issues', sizes.issues, (from, to) => ({ findings: range(from, to, finding) }));
-  await store.analyze();
 }
 
 const SAMPLES = 50_000;
@@ -273,7 +271,6 @@ export async function seedMore(store: Store, sizes: SeedSizes, nowMs: number, pr
   for (let n = 0; n < COMMENTS; n += 1)
     await store.objects.put('inventory-edit', `edit-${n}`, editOf(n, nowMs), { author: 'bench', atMs: nowMs - n * 1000 });
   await store.objects.put('bench', 'ids', { run: runIds[0]!, issue: issue.id }, { author: 'bench', atMs: nowMs });
-  await store.analyze();
 }
 
 const editOf = (n: number, nowMs: number) => ({
@@ -343,10 +340,10 @@ const BLOCKS = 100_000;
 export async function seedBlocks(blocks: SharedMap<Block>, nowMs: number): Promise<void> {
   for (let n = 0; n < BLOCKS; n += 1) {
     const value = `10.${n >> 16}.${(n >> 8) & 255}.${n & 255}`;
-    const id = createHash('sha256').update(value).digest('hex').slice(0, 16);
-    await blocks.set(id, {
-      id,
-      scope: { kind: 'address', value },
+    const scope = { kind: 'address', value } as const;
+    await blocks.set(blockKey(scope, null), {
+      id: blockId(scope, null),
+      scope,
       service: null,
       reason: n % 100 === 0 ? 'scanned for backups' : 'score over 90',
       origin: n % 3 === 0 ? 'person' : 'detector',
