@@ -1,5 +1,6 @@
 import type { QueryClient } from '@tanstack/react-query';
 import { useSyncExternalStore } from 'react';
+import { isReadAgain } from './queries.ts';
 
 export type LiveState = 'connecting' | 'live' | 'away';
 
@@ -25,8 +26,6 @@ const LISTS: Readonly<Record<string, readonly string[]>> = {
 };
 const GATHER_MS = 250;
 const COME_BACK_MS = 1_500;
-/** Lists that somebody has scrolled far into are not read again from the top. */
-const MAX_PAGES = 5;
 
 let state: LiveState = 'connecting';
 const watchers = new Set<() => void>();
@@ -59,10 +58,7 @@ export function listen(client: QueryClient): () => void {
     gather = null;
     const keys = [...stale];
     stale.clear();
-    void client.invalidateQueries({
-      predicate: ({ queryKey, state: { data } }) =>
-        keys.includes(String(queryKey[0])) && ((data as { pages?: readonly unknown[] } | undefined)?.pages?.length ?? 0) <= MAX_PAGES,
-    });
+    void client.invalidateQueries({ predicate: (query) => keys.includes(String(query.queryKey[0])) && isReadAgain(query) });
   };
   const take = (event: MessageEvent<string>) => {
     const notice = JSON.parse(event.data) as Notice;

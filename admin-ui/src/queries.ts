@@ -1,8 +1,12 @@
 import { notifications } from '@mantine/notifications';
-import { QueryClient, useMutation, useQueryClient } from '@tanstack/react-query';
+import { type Query, QueryClient, useMutation, useQueryClient } from '@tanstack/react-query';
 import { ApiError } from './api.ts';
 
 const RETRIES = 2;
+/** Lists that somebody has scrolled far into are not read again page by page from the top. */
+const MAX_PAGES = 5;
+export const isReadAgain = ({ state: { data } }: Pick<Query, 'state'>) =>
+  ((data as { pages?: readonly unknown[] } | undefined)?.pages?.length ?? 0) <= MAX_PAGES;
 const CLOSE = { 'aria-label': 'Close this message' };
 
 export const queries = new QueryClient({
@@ -10,7 +14,8 @@ export const queries = new QueryClient({
     queries: {
       staleTime: 5_000,
       networkMode: 'always',
-      refetchOnWindowFocus: true,
+      refetchOnWindowFocus: isReadAgain,
+      refetchOnMount: isReadAgain,
       // What weir refuses once it refuses again; only what may pass by itself is tried again.
       retry: (failures, error) => failures < RETRIES && error instanceof ApiError && (error.isAway || error.status === 503),
       retryDelay: (attempt) => 400 * 2 ** attempt,

@@ -7,7 +7,7 @@ import { Await, Empty } from '../parts/Await.tsx';
 import { type BlockChoice, BlockForm } from '../parts/BlockForm.tsx';
 import { ExchangeList } from '../parts/ExchangeList.tsx';
 import { Bar, Mark, Place, Score, Severity, Status } from '../parts/Marks.tsx';
-import { Card, Export, Facts, Page } from '../parts/Page.tsx';
+import { ALL, Card, Export, Facts, Page } from '../parts/Page.tsx';
 import { PlainTable } from '../parts/PlainTable.tsx';
 import { Time } from '../parts/Time.tsx';
 import { useWrite } from '../queries.ts';
@@ -242,7 +242,7 @@ function Timeline({ id }: { readonly id: string }) {
     queryFn: () => answer(api.GET('/api/v1/actors/{id}/timeline', { params: { path: { id }, query: { limit: 100, sort: '-at' } } })),
   });
   return (
-    <Card title="Timeline" aside={<Export path={`/actors/${encodeURIComponent(id)}/timeline`} query={{}} small />}>
+    <Card title="Timeline" aside={<Export path={`/actors/${encodeURIComponent(id)}/timeline`} query={ALL} small />}>
       <Await query={query}>
         {({ items }) =>
           items.length === 0 ? (
@@ -287,7 +287,7 @@ function Findings({ id }: { readonly id: string }) {
     queryFn: () => answer(api.GET('/api/v1/actors/{id}/findings', { params: { path: { id }, query: { limit: 50, sort: '-at' } } })),
   });
   return (
-    <Card title="Findings" aside={<Export path={`/actors/${encodeURIComponent(id)}/findings`} query={{}} small />}>
+    <Card title="Findings" aside={<Export path={`/actors/${encodeURIComponent(id)}/findings`} query={ALL} small />}>
       <Await query={query}>
         {({ items }) =>
           items.length === 0 ? (

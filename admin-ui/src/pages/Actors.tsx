@@ -1,7 +1,8 @@
 import { Group } from '@mantine/core';
 import { answer, api, type Schemas } from '../api.ts';
 import { Empty } from '../parts/Await.tsx';
-import { numeric, SearchFilter, SelectFilter, useFilters } from '../parts/filters.tsx';
+import { useFilters } from '../parts/address.ts';
+import { numeric, SearchFilter, SelectFilter } from '../parts/filters.tsx';
 import { Score, Status } from '../parts/Marks.tsx';
 import { Export, Page } from '../parts/Page.tsx';
 import { type Column, Rows, useRows } from '../parts/Rows.tsx';
@@ -52,11 +53,7 @@ export function Actors() {
   const rows = useRows(['actors', query], (page) => answer(api.GET('/api/v1/actors', { params: { query: { ...query, ...page } } })));
   const isFiltered = Object.keys(filters).some((name) => name !== 'sort');
   return (
-    <Page
-      title="Actors"
-      about="Whoever calls your APIs: the principal, else the client address."
-      actions={<Export path="/actors" query={filters} />}
-    >
+    <Page title="Actors" about="Whoever calls your APIs: the principal, else the client address." actions={<Export path="/actors" />}>
       <Group gap="xs">
         <SearchFilter placeholder="Search name or address" />
         <SelectFilter name="kind" label="Kind" options={['principal', 'address']} />

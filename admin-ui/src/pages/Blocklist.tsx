@@ -5,10 +5,11 @@ import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 import { answer, api, type Schemas } from '../api.ts';
 import { Await, Empty } from '../parts/Await.tsx';
+import { useFilters } from '../parts/address.ts';
 import { type BlockChoice, BlockForm } from '../parts/BlockForm.tsx';
-import { SearchFilter, SelectFilter, useFilters, useServices } from '../parts/filters.tsx';
+import { SearchFilter, SelectFilter, useServices } from '../parts/filters.tsx';
 import { Mark } from '../parts/Marks.tsx';
-import { Card, Export, Page } from '../parts/Page.tsx';
+import { ALL, Card, Export, Page } from '../parts/Page.tsx';
 import { PlainTable } from '../parts/PlainTable.tsx';
 import { type Column, Rows, useRows } from '../parts/Rows.tsx';
 import { Sure } from '../parts/Sure.tsx';
@@ -259,7 +260,7 @@ function Allowlist() {
           <Button type="submit" disabled={!may} loading={add.isPending}>
             Always allow
           </Button>
-          <Export path="/allowlist" query={{}} />
+          <Export path="/allowlist" query={ALL} />
         </Group>
       </form>
       <Await query={query}>
@@ -379,7 +380,7 @@ function Feeds() {
         <Button variant="default" disabled={!may} onClick={() => setAdding(true)}>
           Add a feed
         </Button>
-        <Export path="/feeds" query={{}} />
+        <Export path="/feeds" query={ALL} />
       </Group>
       <Modal opened={isAdding} onClose={() => setAdding(false)} title="Add a feed" closeButtonProps={{ 'aria-label': 'Close' }}>
         <Stack>

@@ -4,8 +4,9 @@ import { Link } from '@tanstack/react-router';
 import { memo } from 'react';
 import { answer, api, type Schemas } from '../api.ts';
 import { Empty } from '../parts/Await.tsx';
+import { useFilter, useFilters } from '../parts/address.ts';
 import { Spark } from '../parts/Chart.tsx';
-import { numeric, SearchFilter, SelectFilter, ServiceFilter, useFilters, useServices } from '../parts/filters.tsx';
+import { numeric, SearchFilter, SelectFilter, ServiceFilter, useServices } from '../parts/filters.tsx';
 import { Mark, Marks, Place, Score } from '../parts/Marks.tsx';
 import { Export, Page } from '../parts/Page.tsx';
 import { type Column, Rows, useRows } from '../parts/Rows.tsx';
@@ -20,7 +21,7 @@ const ACCESS_COLOR = { public: 'orange', partner: 'blue', private: 'gray', unkno
 const COLUMNS: readonly Column<Row>[] = [
   {
     name: 'Endpoint',
-    width: 'minmax(200px, 3fr)',
+    width: 'minmax(160px, 3fr)',
     sort: 'template',
     opens: true,
     cell: (row) => (
@@ -57,7 +58,7 @@ const COLUMNS: readonly Column<Row>[] = [
     width: '106px',
     cell: (row) => (row.authRequired === false ? <Mark color="orange">not needed</Mark> : <Marks values={row.auth} most={1} />),
   },
-  { name: 'Data types', width: 'minmax(126px, 1.3fr)', cell: (row) => <Marks values={row.dataTypes} color="grape" most={1} /> },
+  { name: 'Data types', width: 'minmax(118px, 1.3fr)', cell: (row) => <Marks values={row.dataTypes} color="grape" most={1} /> },
   { name: 'Tags', width: 'minmax(112px, 1.2fr)', fromPx: 900, cell: (row) => <Marks values={row.tags} most={1} /> },
   { name: 'Requests', width: '92px', sort: 'requests', cell: (row) => <span className="num">{short(row.counts.requests)}</span> },
   { name: 'Last day', width: '112px', fromPx: 1040, cell: (row) => <Spark points={row.sparkline} /> },
@@ -97,7 +98,7 @@ export function Inventory() {
       actions={
         <>
           <SavedViews page="inventory" />
-          <Export path="/endpoints" query={filters} />
+          <Export path="/endpoints" />
         </>
       }
     >
@@ -127,15 +128,13 @@ export function Inventory() {
 
 /** Drawn by itself: new rows leave it alone. */
 const EndpointFilters = memo(function EndpointFilters() {
-  const [filters] = useFilters();
+  const [dataType] = useFilter('dataType');
   const services = useServices();
   const types = useQuery({ queryKey: ['settings', 'data-types'], queryFn: () => answer(api.GET('/api/v1/data-types')) });
   const typeOptions = [
     ...(types.data?.items.map((type) => ({ value: type.id, label: type.title })) ?? []),
     // A type that was removed since may still be asked for by an old link.
-    ...(filters.dataType !== undefined && !types.data?.items.some((type) => type.id === filters.dataType)
-      ? [{ value: filters.dataType, label: filters.dataType }]
-      : []),
+    ...(dataType !== undefined && !types.data?.items.some((type) => type.id === dataType) ? [{ value: dataType, label: dataType }] : []),
   ];
   return (
     <Group gap="xs">

@@ -5,8 +5,9 @@ import { memo, useState } from 'react';
 import { answer, api, type Schemas } from '../api.ts';
 import { OWASP } from '../owasp.ts';
 import { Empty } from '../parts/Await.tsx';
+import { useFilters } from '../parts/address.ts';
 import { DecideForm, type Decision } from '../parts/DecideForm.tsx';
-import { SearchFilter, SelectFilter, ServiceFilter, SeveralFilter, useFilters, useServices } from '../parts/filters.tsx';
+import { SearchFilter, SelectFilter, ServiceFilter, SeveralFilter, useServices } from '../parts/filters.tsx';
 import { Place, Severity, Status } from '../parts/Marks.tsx';
 import { Export, Page } from '../parts/Page.tsx';
 import { type Column, Rows, useRows } from '../parts/Rows.tsx';
@@ -82,7 +83,7 @@ export function Issues() {
       actions={
         <>
           <SavedViews page="issues" />
-          <Export path="/issues" query={filters} />
+          <Export path="/issues" />
         </>
       }
     >

@@ -3,7 +3,8 @@ import { IconPlus } from '@tabler/icons-react';
 import { useNavigate } from '@tanstack/react-router';
 import { answer, api, type Schemas } from '../api.ts';
 import { Empty } from '../parts/Await.tsx';
-import { SearchFilter, SelectFilter, useFilters } from '../parts/filters.tsx';
+import { useFilters } from '../parts/address.ts';
+import { SearchFilter, SelectFilter } from '../parts/filters.tsx';
 import { Mark, Severity, Status } from '../parts/Marks.tsx';
 import { Export, Page } from '../parts/Page.tsx';
 import { type Column, Rows, useRows } from '../parts/Rows.tsx';
@@ -35,7 +36,7 @@ export function Policies() {
       about="What is forbidden, and what happens then. Policies from files are read-only here; those you write here reach every gateway at once."
       actions={
         <>
-          <Export path="/policies" query={filters} />
+          <Export path="/policies" />
           <Button
             disabled={!may}
             leftSection={<IconPlus size={16} aria-hidden />}

@@ -2,7 +2,8 @@ import { Button, Group, SegmentedControl, Select, Stack, Text, TextInput } from 
 import { IconExternalLink } from '@tabler/icons-react';
 import { Link } from '@tanstack/react-router';
 import { Await, Empty } from '../parts/Await.tsx';
-import { useFilters, useServices } from '../parts/filters.tsx';
+import { useFilters } from '../parts/address.ts';
+import { useServices } from '../parts/filters.tsx';
 import { Card, Page } from '../parts/Page.tsx';
 import { DAY, zone } from '../words.ts';
 

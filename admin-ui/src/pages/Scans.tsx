@@ -6,9 +6,10 @@ import { useState } from 'react';
 import { answer, api, type Schemas } from '../api.ts';
 import { AuthContexts } from '../parts/AuthContexts.tsx';
 import { Await, Empty } from '../parts/Await.tsx';
-import { SearchFilter, SelectFilter, useFilters } from '../parts/filters.tsx';
+import { useFilters } from '../parts/address.ts';
+import { SearchFilter, SelectFilter } from '../parts/filters.tsx';
 import { Mark, Severity, Status, Yaml } from '../parts/Marks.tsx';
-import { Export, Page } from '../parts/Page.tsx';
+import { ALL, Export, Page } from '../parts/Page.tsx';
 import { PlainTable } from '../parts/PlainTable.tsx';
 import { type Column, Rows, useRows } from '../parts/Rows.tsx';
 import { Sure } from '../parts/Sure.tsx';
@@ -28,8 +29,8 @@ export function Scans() {
       about="Tests that weir runs against your APIs, by hand or on a schedule."
       actions={
         <>
-          {(filters.tab ?? 'scans') === 'scans' && <Export path="/scans" query={{}} />}
-          {filters.tab === 'runs' && <Export path="/scan-runs" query={{}} />}
+          {(filters.tab ?? 'scans') === 'scans' && <Export path="/scans" query={ALL} />}
+          {filters.tab === 'runs' && <Export path="/scan-runs" query={ALL} />}
           <Button disabled={!may} leftSection={<IconPlus size={16} aria-hidden />} onClick={() => void navigate({ to: '/scans/new' })}>
             New scan
           </Button>

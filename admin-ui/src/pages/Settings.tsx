@@ -1,6 +1,6 @@
 import { Tabs } from '@mantine/core';
 import { AuthContexts } from '../parts/AuthContexts.tsx';
-import { useFilters } from '../parts/filters.tsx';
+import { useFilters } from '../parts/address.ts';
 import { Page } from '../parts/Page.tsx';
 import { useMay } from '../session.ts';
 import { Account } from './settings/Account.tsx';

@@ -8,7 +8,7 @@ import { Await, Empty } from '../parts/Await.tsx';
 import { useServices } from '../parts/filters.tsx';
 import { Mark, Status } from '../parts/Marks.tsx';
 import { ModeSwitch } from '../parts/ModeSwitch.tsx';
-import { Card, Export, Facts, Page } from '../parts/Page.tsx';
+import { ALL, Card, Export, Facts, Page } from '../parts/Page.tsx';
 import { PlainTable } from '../parts/PlainTable.tsx';
 import { Time } from '../parts/Time.tsx';
 import { textOf, useWrite } from '../queries.ts';
@@ -33,7 +33,7 @@ export function Sources() {
 function Services() {
   const services = useServices();
   return (
-    <Card title="Services and their mode" aside={<Export path="/services" query={{}} small />}>
+    <Card title="Services and their mode" aside={<Export path="/services" query={ALL} small />}>
       <Await query={services}>
         {({ items }) =>
           items.length === 0 ? (
@@ -92,7 +92,7 @@ function Services() {
 function Running() {
   const sources = useQuery({ queryKey: ['sources'], queryFn: () => answer(api.GET('/api/v1/sources')), refetchInterval: 3_000 });
   return (
-    <Card title="Gateways, sensors and engines" aside={<Export path="/sources" query={{}} small />}>
+    <Card title="Gateways, sensors and engines" aside={<Export path="/sources" query={ALL} small />}>
       <Await query={sources}>
         {({ items }) =>
           items.length === 0 ? (

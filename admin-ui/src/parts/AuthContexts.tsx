@@ -7,7 +7,7 @@ import { useMay } from '../session.ts';
 import { Await, Empty } from './Await.tsx';
 import { useServices } from './filters.tsx';
 import { Status } from './Marks.tsx';
-import { Export } from './Page.tsx';
+import { ALL, Export } from './Page.tsx';
 import { PlainTable } from './PlainTable.tsx';
 import { Sure } from './Sure.tsx';
 import { Time } from './Time.tsx';
@@ -105,7 +105,7 @@ export function AuthContexts() {
         <Button variant="default" disabled={!may} onClick={() => setAdding(true)}>
           Add an auth context
         </Button>
-        <Export path="/auth-contexts" query={{}} />
+        <Export path="/auth-contexts" query={ALL} />
       </Group>
       {isAdding && <AuthContextForm close={() => setAdding(false)} />}
     </Stack>

@@ -5,7 +5,8 @@ import { type ReactNode, useEffect, useState } from 'react';
 import { ApiError } from '../api.ts';
 import { textOf, titleOf } from '../queries.ts';
 
-interface Asked<T> {
+/** What a query says of itself. */
+export interface Asked<T> {
   readonly data: T | undefined;
   readonly error: Error | null;
   readonly isFetching: boolean;

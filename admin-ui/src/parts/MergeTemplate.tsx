@@ -14,18 +14,31 @@ interface Endpoint {
 }
 
 const isParameter = (segment: string) => /\{[^}]*\}/.test(segment);
+/** `{rest*}` or `**` takes all that is left of a path. */
+const isRest = (segment: string) => segment === '**' || /^\{[^{}]*\*\}$/.test(segment);
+const escaped = (text: string) => text.replace(/[.*+?^$()|[\]\\]/g, '\\$&');
 
-/** The endpoints that the wanted template would take in: same length, and equal where it is no parameter. */
+/** Whether the wanted template would take an endpoint in: the same text where it has text, anything where it has a parameter. */
 function isInside(template: string, wanted: readonly string[]): boolean {
+  const rest = wanted.findIndex(isRest);
+  const before = rest === -1 ? wanted : wanted.slice(0, rest);
   const segments = template.split('/');
-  return segments.length === wanted.length && wanted.every((segment, at) => isParameter(segment) || segment === segments[at]);
+  if (rest === -1 ? segments.length !== wanted.length : segments.length <= rest) return false;
+  const one = (segment: string) =>
+    new RegExp(
+      `^${segment
+        .split(/\{[^{}]*\}/)
+        .map(escaped)
+        .join('.+')}$`,
+    );
+  return before.every((segment, at) => one(segment).test(segments[at]!));
 }
 
 /** Folds endpoints that are one and the same into one template: the person says which part of the path is a parameter, and sees what becomes one. */
 export function MergeTemplate({ endpoint, close }: { readonly endpoint: Endpoint; readonly close: () => void }) {
   const present = endpoint.template.split('/');
   const [segments, setSegments] = useState<readonly string[]>(present);
-  const fixed = segments.filter((segment) => segment !== '' && !isParameter(segment));
+  const fixed = segments.filter((segment) => segment !== '' && segment !== '**' && !isParameter(segment));
   const siblings = useQuery({
     queryKey: ['endpoints', 'siblings', endpoint.service, endpoint.method, fixed.join(' ')],
     queryFn: () =>
@@ -93,12 +106,14 @@ export function MergeTemplate({ endpoint, close }: { readonly endpoint: Endpoint
           onChange={(event) => setSegments(event.currentTarget.value.split('/'))}
         />
         <Await query={siblings}>
-          {({ items }) => {
+          {({ items, nextCursor }) => {
             const inside = items.filter((one) => isInside(one.template, segments));
             return (
               <div>
                 <Text size="sm" fw={600}>
-                  {wanted === endpoint.template ? 'Nothing is merged yet' : `${inside.length} of the endpoints so far fit it`}
+                  {wanted === endpoint.template
+                    ? 'Nothing is merged yet'
+                    : `${inside.length}${nextCursor === null ? '' : ' or more'} of the endpoints so far fit it`}
                 </Text>
                 <ul className="plain-list small" aria-label="What fits it">
                   {inside.slice(0, 12).map((one) => (
@@ -107,7 +122,12 @@ export function MergeTemplate({ endpoint, close }: { readonly endpoint: Endpoint
                     </li>
                   ))}
                 </ul>
-                {inside.length > 12 && <Text size="sm">and {inside.length - 12} more</Text>}
+                {inside.length > 12 && (
+                  <Text size="sm">
+                    and {inside.length - 12}
+                    {nextCursor === null ? '' : ' or'} more
+                  </Text>
+                )}
               </div>
             );
           }}

@@ -1,6 +1,7 @@
 import { Button, Group, Menu, Stack, Text, Title } from '@mantine/core';
 import { IconDownload } from '@tabler/icons-react';
-import { type ReactNode, useDeferredValue, useEffect } from 'react';
+import { memo, type ReactNode, useDeferredValue, useEffect } from 'react';
+import { useFilters } from './address.ts';
 
 /** Title line of a page with what can be done there. */
 export function Page({
@@ -54,22 +55,21 @@ export function Card({ title, aside, children }: { readonly title: string; reado
   );
 }
 
-/** Downloads every row of a list with the filters it has now. */
-export function Export({
+type Query = Readonly<Record<string, string | undefined>>;
+/** For a list without filters on a page that has some. */
+export const ALL: Query = {};
+
+/** Downloads every row of a list: those that `query` asks for, else those that the page's filters do. */
+export const Export = memo(function Export({
   path,
   query,
   small = false,
 }: {
   readonly path: string;
-  readonly query: Readonly<Record<string, string | undefined>>;
+  readonly query?: Query;
   /** Beside the title of a card. */
   readonly small?: boolean;
 }) {
-  const link = (format: string) => {
-    const search = new URLSearchParams({ format });
-    for (const [name, value] of Object.entries(query)) if (value !== undefined && value !== '') search.set(name, value);
-    return `/api/v1${path}?${search}`;
-  };
   return (
     <Menu position="bottom-end">
       <Menu.Target>
@@ -78,14 +78,29 @@ export function Export({
         </Button>
       </Menu.Target>
       <Menu.Dropdown>
-        <Menu.Item component="a" href={link('csv')} download>
-          CSV
-        </Menu.Item>
-        <Menu.Item component="a" href={link('ndjson')} download>
-          JSON, one row a line
-        </Menu.Item>
+        <ExportLinks path={path} query={query} />
       </Menu.Dropdown>
     </Menu>
+  );
+});
+
+/** Drawn while the menu is open: only then it matters which filters the page has. */
+function ExportLinks({ path, query }: { readonly path: string; readonly query: Query | undefined }) {
+  const [filters] = useFilters();
+  const link = (format: string) => {
+    const search = new URLSearchParams({ format });
+    for (const [name, value] of Object.entries(query ?? filters)) if (value !== undefined && value !== '') search.set(name, value);
+    return `/api/v1${path}?${search}`;
+  };
+  return (
+    <>
+      <Menu.Item component="a" href={link('csv')} download>
+        CSV
+      </Menu.Item>
+      <Menu.Item component="a" href={link('ndjson')} download>
+        JSON, one row a line
+      </Menu.Item>
+    </>
   );
 }
 

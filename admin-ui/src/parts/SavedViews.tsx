@@ -1,28 +1,27 @@
 import { ActionIcon, Button, Checkbox, Group, Menu, Text, TextInput } from '@mantine/core';
 import { IconTrash } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
-import { useNavigate } from '@tanstack/react-router';
-import { useState } from 'react';
+import { useRouter } from '@tanstack/react-router';
+import { memo, useState } from 'react';
 import { answer, api } from '../api.ts';
 import { useWrite } from '../queries.ts';
 import { useSession } from '../session.ts';
-import { useFilters } from './filters.tsx';
 
 /** Filters and sort order of a list under a name: one's own, and those that others share. */
-export function SavedViews({ page }: { readonly page: string }) {
-  const [filters] = useFilters();
+export const SavedViews = memo(function SavedViews({ page }: { readonly page: string }) {
+  const router = useRouter();
   const session = useSession();
   const [isOpen, setOpen] = useState(false);
   const [name, setName] = useState('');
   const [shared, setShared] = useState(false);
-  const navigate = useNavigate();
   const query = useQuery({
     queryKey: ['settings', 'views', page],
     queryFn: () => answer(api.GET('/api/v1/saved-views', { params: { query: { page } } })),
   });
   const save = useWrite({
     refresh: ['settings'],
-    write: () => answer(api.POST('/api/v1/saved-views', { body: { page, name, shared, query: JSON.stringify(filters) } })),
+    write: () =>
+      answer(api.POST('/api/v1/saved-views', { body: { page, name, shared, query: JSON.stringify(router.state.location.search) } })),
     done: (view) => `View “${view.name}” is saved.`,
     after: () => setName(''),
   });
@@ -46,7 +45,7 @@ export function SavedViews({ page }: { readonly page: string }) {
         )}
         {views.map((view) => (
           <Group key={view.id} gap={2} wrap="nowrap">
-            <Menu.Item onClick={() => void navigate({ to: '.', search: JSON.parse(view.query) as Record<string, string> })}>
+            <Menu.Item onClick={() => void router.navigate({ to: '.', search: JSON.parse(view.query) as Record<string, string> })}>
               {view.name} {!isOwn(view.owner) && <span className="dimmed small">of {view.owner.replace(/^user:/, '')}</span>}
             </Menu.Item>
             {isOwn(view.owner) && (
@@ -82,4 +81,4 @@ export function SavedViews({ page }: { readonly page: string }) {
       </Menu.Dropdown>
     </Menu>
   );
-}
+});

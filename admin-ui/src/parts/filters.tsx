@@ -2,32 +2,9 @@ import { MultiSelect, Select, TextInput } from '@mantine/core';
 import { useDebouncedCallback } from '@mantine/hooks';
 import { IconSearch } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
-import { useNavigate, useSearch } from '@tanstack/react-router';
 import { useEffect, useState } from 'react';
 import { answer, api } from '../api.ts';
-
-type Filters = Readonly<Record<string, string | undefined>>;
-
-/** The filters of the page, which stand in its address. */
-export function useFilters(): [Filters, (change: Filters) => void] {
-  return [useSearch({ strict: false }) as Filters, useSetFilters()];
-}
-
-/** One of them: what shows it is drawn again when that one changes, not with each. */
-function useFilter(name: string): [string | undefined, (value: string | undefined) => void] {
-  const value = useSearch({ strict: false, select: (search) => (search as Filters)[name] });
-  const setFilters = useSetFilters();
-  return [value, (next) => setFilters({ [name]: next })];
-}
-
-function useSetFilters(): (change: Filters) => void {
-  const navigate = useNavigate();
-  return (change) => {
-    const changed = (before: Filters) =>
-      Object.fromEntries(Object.entries({ ...before, ...change }).filter(([, value]) => value !== undefined && value !== ''));
-    void navigate({ to: '.', search: changed, replace: true });
-  };
-}
+import { useFilter } from './address.ts';
 
 const TYPING_MS = 250;
 
@@ -62,6 +39,21 @@ export function SearchFilter({
   );
 }
 
+/** What was chosen shows in the next frame; the list, and all that depends on the address, follows in those after it. */
+function useChoice(name: string): [string, (value: string | null) => void] {
+  const [value, setValue] = useFilter(name);
+  const there = value ?? '';
+  const [chosen, setChosen] = useState(there);
+  useEffect(() => setChosen(there), [there]);
+  return [
+    chosen,
+    (next) => {
+      setChosen(next ?? '');
+      requestAnimationFrame(() => setTimeout(setValue, 0, next ?? undefined));
+    },
+  ];
+}
+
 export function SelectFilter({
   name,
   label,
@@ -73,14 +65,14 @@ export function SelectFilter({
   readonly options: readonly (string | { value: string; label: string })[];
   readonly width?: number;
 }) {
-  const [value, setValue] = useFilter(name);
+  const [value, choose] = useChoice(name);
   return (
     <Select
       aria-label={label}
       placeholder={label}
       data={options}
-      value={value ?? null}
-      onChange={(next) => setValue(next ?? undefined)}
+      value={value === '' ? null : value}
+      onChange={choose}
       clearable
       searchable={options.length > 8}
       w={width}
@@ -99,15 +91,15 @@ export function SeveralFilter({
   readonly label: string;
   readonly options: readonly string[];
 }) {
-  const [value, setValue] = useFilter(name);
-  const chosen = (value ?? '').split(',').filter(Boolean);
+  const [value, choose] = useChoice(name);
+  const chosen = value.split(',').filter(Boolean);
   return (
     <MultiSelect
       aria-label={label}
       placeholder={chosen.length === 0 ? label : undefined}
       data={[...options]}
       value={chosen}
-      onChange={(next) => setValue(next.join(','))}
+      onChange={(next) => choose(next.join(','))}
       miw={130}
       maw={260}
       clearable

@@ -1,9 +1,10 @@
-import { Group, Stack, Table } from '@mantine/core';
+import { Table } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { answer, api, type Schemas } from '../../api.ts';
-import { Await, Empty } from '../../parts/Await.tsx';
+import { Empty } from '../../parts/Await.tsx';
+import { Listed } from '../../parts/Listed.tsx';
 import { Mark, Marks, Yaml } from '../../parts/Marks.tsx';
-import { Card, Export } from '../../parts/Page.tsx';
+import { Card } from '../../parts/Page.tsx';
 import { PlainTable } from '../../parts/PlainTable.tsx';
 import { Time } from '../../parts/Time.tsx';
 import { count } from '../../words.ts';
@@ -92,38 +93,29 @@ export function Sightings({ id }: { readonly id: string }) {
     queryFn: () => answer(api.GET('/api/v1/sightings', { params: { query: { endpointId: id, limit: 200 } } })),
   });
   return (
-    <Await query={query}>
-      {({ items }) =>
-        items.length === 0 ? (
-          <Empty title="No sensitive data seen here" />
-        ) : (
-          <Stack gap="xs">
-            <PlainTable label="Sensitive data" head={['Data type', 'In', 'Place', 'Values', 'First seen', 'Last seen']}>
-              {items.map((one) => (
-                <Table.Tr key={one.id}>
-                  <Table.Td>
-                    <Mark color="grape">{one.type}</Mark>
-                  </Table.Td>
-                  <Table.Td>{one.phase}</Table.Td>
-                  <Table.Td className="mono">
-                    {one.place} {one.path}
-                  </Table.Td>
-                  <Table.Td className="num">{count(one.count)}</Table.Td>
-                  <Table.Td>
-                    <Time ms={one.firstSeenMs} />
-                  </Table.Td>
-                  <Table.Td>
-                    <Time ms={one.lastSeenMs} />
-                  </Table.Td>
-                </Table.Tr>
-              ))}
-            </PlainTable>
-            <Group>
-              <Export path="/sightings" query={{ endpointId: id }} />
-            </Group>
-          </Stack>
-        )
-      }
-    </Await>
+    <Listed query={query} path="/sightings" ask={{ endpointId: id }} empty={<Empty title="No sensitive data seen here" />}>
+      {(items) => (
+        <PlainTable label="Sensitive data" head={['Data type', 'In', 'Place', 'Values', 'First seen', 'Last seen']}>
+          {items.map((one) => (
+            <Table.Tr key={one.id}>
+              <Table.Td>
+                <Mark color="grape">{one.type}</Mark>
+              </Table.Td>
+              <Table.Td>{one.phase}</Table.Td>
+              <Table.Td className="mono">
+                {one.place} {one.path}
+              </Table.Td>
+              <Table.Td className="num">{count(one.count)}</Table.Td>
+              <Table.Td>
+                <Time ms={one.firstSeenMs} />
+              </Table.Td>
+              <Table.Td>
+                <Time ms={one.lastSeenMs} />
+              </Table.Td>
+            </Table.Tr>
+          ))}
+        </PlainTable>
+      )}
+    </Listed>
   );
 }

@@ -4,6 +4,7 @@ import { Link } from '@tanstack/react-router';
 import { answer, api } from '../../api.ts';
 import { Await, Empty } from '../../parts/Await.tsx';
 import { TrafficChart } from '../../parts/Chart.tsx';
+import { Listed } from '../../parts/Listed.tsx';
 import { Mark, Severity, Status } from '../../parts/Marks.tsx';
 import { PlainTable } from '../../parts/PlainTable.tsx';
 import { Time } from '../../parts/Time.tsx';
@@ -24,25 +25,21 @@ export function IssuesOf({ id }: { readonly id: string }) {
     queryFn: () => answer(api.GET('/api/v1/issues', { params: { query: { endpointId: id, limit: 100 } } })),
   });
   return (
-    <Await query={query}>
-      {({ items }) =>
-        items.length === 0 ? (
-          <Empty title="No issue here" />
-        ) : (
-          <ul className="plain-list">
-            {items.map((issue) => (
-              <li key={issue.id}>
-                <Severity value={issue.severity} />
-                <Link to="/issues/$id" params={{ id: issue.id }} className="grow">
-                  {issue.title}
-                </Link>
-                <Status value={issue.status} />
-              </li>
-            ))}
-          </ul>
-        )
-      }
-    </Await>
+    <Listed query={query} path="/issues" ask={{ endpointId: id }} empty={<Empty title="No issue here" />}>
+      {(items) => (
+        <ul className="plain-list">
+          {items.map((issue) => (
+            <li key={issue.id}>
+              <Severity value={issue.severity} />
+              <Link to="/issues/$id" params={{ id: issue.id }} className="grow">
+                {issue.title}
+              </Link>
+              <Status value={issue.status} />
+            </li>
+          ))}
+        </ul>
+      )}
+    </Listed>
   );
 }
 
@@ -53,22 +50,22 @@ export function History({ id }: { readonly id: string }) {
     queryFn: () => answer(api.GET('/api/v1/endpoints/{id}/history', { params: { path: { id }, query: { limit: 200 } } })),
   });
   return (
-    <Await query={query}>
-      {({ items }) =>
-        items.length === 0 ? (
-          <Empty title="Nothing has changed">New fields, data types and changes of its authentication are noted here.</Empty>
-        ) : (
-          <ul className="timeline">
-            {items.map((one) => (
-              <li key={one.id}>
-                <Time ms={one.atMs} />
-                <span>{one.text}</span>
-              </li>
-            ))}
-          </ul>
-        )
-      }
-    </Await>
+    <Listed
+      query={query}
+      path={`/endpoints/${encodeURIComponent(id)}/history`}
+      empty={<Empty title="Nothing has changed">New fields, data types and changes of its authentication are noted here.</Empty>}
+    >
+      {(items) => (
+        <ul className="timeline">
+          {items.map((one) => (
+            <li key={one.id}>
+              <Time ms={one.atMs} />
+              <span>{one.text}</span>
+            </li>
+          ))}
+        </ul>
+      )}
+    </Listed>
   );
 }
 
@@ -79,44 +76,46 @@ export function Callers({ id }: { readonly id: string }) {
     queryFn: () => answer(api.GET('/api/v1/endpoints/{id}/callers', { params: { path: { id } } })),
   });
   return (
-    <Await query={query}>
-      {({ items }) =>
-        items.length === 0 ? (
-          <Empty title="Nobody yet">
-            Who calls this endpoint, and which data types they were sent, appears here with the first kept exchanges.
-          </Empty>
-        ) : (
-          <>
-            <Text size="sm" c="dimmed" mb="xs">
-              By the exchanges that are kept of this endpoint: a sample of its traffic, and all evidence.
-            </Text>
-            <PlainTable label="Callers" head={['Who', 'Exchanges kept', 'Data types in the answers', 'Last']}>
-              {items.map((one) => (
-                <Table.Tr key={one.actorId}>
-                  <Table.Td>
-                    <Link to="/actors/$id" params={{ id: one.actorId }}>
-                      {one.label || one.actorId}
-                    </Link>
-                  </Table.Td>
-                  <Table.Td className="num">{count(one.exchanges)}</Table.Td>
-                  <Table.Td>
-                    <Group gap={4}>
-                      {Object.entries(one.dataTypes).map(([type, values]) => (
-                        <Mark key={type} color="grape">{`${type} × ${count(values)}`}</Mark>
-                      ))}
-                      {Object.keys(one.dataTypes).length === 0 && <span className="dimmed">none</span>}
-                    </Group>
-                  </Table.Td>
-                  <Table.Td>
-                    <Time ms={one.lastSeenMs} />
-                  </Table.Td>
-                </Table.Tr>
-              ))}
-            </PlainTable>
-          </>
-        )
+    <Listed
+      query={query}
+      path={`/endpoints/${encodeURIComponent(id)}/callers`}
+      empty={
+        <Empty title="Nobody yet">
+          Who calls this endpoint, and which data types they were sent, appears here with the first kept exchanges.
+        </Empty>
       }
-    </Await>
+    >
+      {(items) => (
+        <>
+          <Text size="sm" c="dimmed" mb="xs">
+            By the exchanges that are kept of this endpoint: a sample of its traffic, and all evidence.
+          </Text>
+          <PlainTable label="Callers" head={['Who', 'Exchanges kept', 'Data types in the answers', 'Last']}>
+            {items.map((one) => (
+              <Table.Tr key={one.actorId}>
+                <Table.Td>
+                  <Link to="/actors/$id" params={{ id: one.actorId }}>
+                    {one.label || one.actorId}
+                  </Link>
+                </Table.Td>
+                <Table.Td className="num">{count(one.exchanges)}</Table.Td>
+                <Table.Td>
+                  <Group gap={4}>
+                    {Object.entries(one.dataTypes).map(([type, values]) => (
+                      <Mark key={type} color="grape">{`${type} × ${count(values)}`}</Mark>
+                    ))}
+                    {Object.keys(one.dataTypes).length === 0 && <span className="dimmed">none</span>}
+                  </Group>
+                </Table.Td>
+                <Table.Td>
+                  <Time ms={one.lastSeenMs} />
+                </Table.Td>
+              </Table.Tr>
+            ))}
+          </PlainTable>
+        </>
+      )}
+    </Listed>
   );
 }
 
@@ -127,50 +126,52 @@ export function TestsOf({ id, service }: { readonly id: string; readonly service
     queryFn: () => answer(api.GET('/api/v1/endpoints/{id}/tests', { params: { path: { id }, query: { limit: 100 } } })),
   });
   return (
-    <Await query={query}>
-      {({ items }) =>
-        items.length === 0 ? (
-          <Empty
-            title="Not tested yet"
-            action={
-              <Link to="/scans/new" search={{ service, endpointId: id }}>
-                Scan this endpoint
-              </Link>
-            }
-          >
-            Scans try what an attacker would: other users' objects, missing credentials, injected values.
-          </Empty>
-        ) : (
-          <PlainTable label="Tests" head={['Verdict', 'Severity', 'Test', 'When', 'Run', 'Issue']}>
-            {items.map((one) => (
-              <Table.Tr key={one.id}>
-                <Table.Td>
-                  <Status value={one.verdict} />
-                </Table.Td>
-                <Table.Td>
-                  <Severity value={one.severity} />
-                </Table.Td>
-                <Table.Td>{one.testId}</Table.Td>
-                <Table.Td>
-                  <Time ms={one.atMs} />
-                </Table.Td>
-                <Table.Td>
-                  <Link to="/scans/runs/$id" params={{ id: one.runId }}>
+    <Listed
+      query={query}
+      path={`/endpoints/${encodeURIComponent(id)}/tests`}
+      empty={
+        <Empty
+          title="Not tested yet"
+          action={
+            <Link to="/scans/new" search={{ service, endpointId: id }}>
+              Scan this endpoint
+            </Link>
+          }
+        >
+          Scans try what an attacker would: other users' objects, missing credentials, injected values.
+        </Empty>
+      }
+    >
+      {(items) => (
+        <PlainTable label="Tests" head={['Verdict', 'Severity', 'Test', 'When', 'Run', 'Issue']}>
+          {items.map((one) => (
+            <Table.Tr key={one.id}>
+              <Table.Td>
+                <Status value={one.verdict} />
+              </Table.Td>
+              <Table.Td>
+                <Severity value={one.severity} />
+              </Table.Td>
+              <Table.Td>{one.testId}</Table.Td>
+              <Table.Td>
+                <Time ms={one.atMs} />
+              </Table.Td>
+              <Table.Td>
+                <Link to="/scans/runs/$id" params={{ id: one.runId }}>
+                  Open
+                </Link>
+              </Table.Td>
+              <Table.Td>
+                {one.issueId !== null && (
+                  <Link to="/issues/$id" params={{ id: one.issueId }}>
                     Open
                   </Link>
-                </Table.Td>
-                <Table.Td>
-                  {one.issueId !== null && (
-                    <Link to="/issues/$id" params={{ id: one.issueId }}>
-                      Open
-                    </Link>
-                  )}
-                </Table.Td>
-              </Table.Tr>
-            ))}
-          </PlainTable>
-        )
-      }
-    </Await>
+                )}
+              </Table.Td>
+            </Table.Tr>
+          ))}
+        </PlainTable>
+      )}
+    </Listed>
   );
 }

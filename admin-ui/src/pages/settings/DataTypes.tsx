@@ -5,7 +5,7 @@ import { useState } from 'react';
 import { answer, api, type Schemas } from '../../api.ts';
 import { Empty } from '../../parts/Await.tsx';
 import { Mark } from '../../parts/Marks.tsx';
-import { Card, Export } from '../../parts/Page.tsx';
+import { ALL, Card, Export } from '../../parts/Page.tsx';
 import { type Column, Rows, useRows } from '../../parts/Rows.tsx';
 import { Sure } from '../../parts/Sure.tsx';
 import { Turn } from '../../parts/Tick.tsx';
@@ -82,7 +82,7 @@ export function DataTypes() {
           value={search}
           onChange={(event) => setSearch(event.currentTarget.value)}
         />
-        <Export path="/data-types" query={{}} />
+        <Export path="/data-types" query={ALL} />
       </Group>
       <Rows
         label="Data types"

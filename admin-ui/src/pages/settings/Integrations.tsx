@@ -6,7 +6,7 @@ import { answer, api, type Schemas } from '../../api.ts';
 import { Await, Empty } from '../../parts/Await.tsx';
 import { useServices } from '../../parts/filters.tsx';
 import { Mark, Severity, Status } from '../../parts/Marks.tsx';
-import { Card, Export } from '../../parts/Page.tsx';
+import { ALL, Card, Export } from '../../parts/Page.tsx';
 import { type ObjectSchema, SchemaForm } from '../../parts/SchemaForm.tsx';
 import { Sure } from '../../parts/Sure.tsx';
 import { Time } from '../../parts/Time.tsx';
@@ -92,7 +92,7 @@ export function Integrations() {
         }
       </Await>
       <Group justify="flex-end">
-        <Export path="/integrations" query={{}} />
+        <Export path="/integrations" query={ALL} />
       </Group>
       <Card title="Add an integration">
         <Await query={kinds}>

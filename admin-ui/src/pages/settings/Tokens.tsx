@@ -3,7 +3,7 @@ import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { answer, api, type Schemas } from '../../api.ts';
 import { Await, Empty } from '../../parts/Await.tsx';
-import { Export } from '../../parts/Page.tsx';
+import { ALL, Export } from '../../parts/Page.tsx';
 import { PlainTable } from '../../parts/PlainTable.tsx';
 import { Sure } from '../../parts/Sure.tsx';
 import { Time } from '../../parts/Time.tsx';
@@ -108,7 +108,7 @@ export function Tokens() {
           <Button type="submit" variant="default" loading={add.isPending}>
             Make a token
           </Button>
-          <Export path="/tokens" query={{}} />
+          <Export path="/tokens" query={ALL} />
         </Group>
       </form>
     </Stack>

@@ -4,7 +4,7 @@ import { useState } from 'react';
 import { answer, api, type Schemas } from '../../api.ts';
 import { Await } from '../../parts/Await.tsx';
 import { Mark } from '../../parts/Marks.tsx';
-import { Export } from '../../parts/Page.tsx';
+import { ALL, Export } from '../../parts/Page.tsx';
 import { PlainTable } from '../../parts/PlainTable.tsx';
 import { Sure } from '../../parts/Sure.tsx';
 import { Time } from '../../parts/Time.tsx';
@@ -98,7 +98,7 @@ export function Users() {
         <Button variant="default" onClick={() => setAdding(true)}>
           Add a user
         </Button>
-        <Export path="/users" query={{}} />
+        <Export path="/users" query={ALL} />
       </Group>
       {isAdding && <NewUser close={() => setAdding(false)} />}
       {link !== null && (
