@@ -1,7 +1,7 @@
 import { type FSWatcher, watch } from 'node:fs';
 import { open, readdir } from 'node:fs/promises';
 import path from 'node:path';
-import { type CompileOptions, compileInTurns, compilePolicies, type FullPolicySet } from './engine/set.js';
+import { type CompileOptions, compileInTurns, type FullPolicySet } from './engine/set.js';
 import { PolicyError, type PolicyProblem } from './errors.js';
 import { MAX_FILE_BYTES, type PolicySource } from './language/source.js';
 
@@ -48,8 +48,11 @@ export class PolicyFolder {
   private timer: NodeJS.Timeout | null = null;
   private loading: Promise<void> = Promise.resolve();
 
-  private constructor(private readonly options: PolicyFolderOptions) {
-    this.current = { set: compilePolicies(options.base ?? [], options.compile()), stale: new Map(), loadedAtMs: 0 };
+  private constructor(
+    private readonly options: PolicyFolderOptions,
+    base: FullPolicySet,
+  ) {
+    this.current = { set: base, stale: new Map(), loadedAtMs: 0 };
   }
 
   /**
@@ -57,7 +60,7 @@ export class PolicyFolder {
    * Throws PolicyError for a mistake in the base.
    */
   static async load(options: PolicyFolderOptions): Promise<PolicyFolder> {
-    const folder = new PolicyFolder(options);
+    const folder = new PolicyFolder(options, await compileInTurns(options.base ?? [], options.compile(), null));
     if (options.path !== null) await folder.reload();
     return folder;
   }

@@ -33,7 +33,8 @@ const CREDENTIAL_FLAW_EVERY_MS = 3_600_000;
 const HEADER_FLAW_EVERY_MS = 60_000;
 
 export interface AssessorParts {
-  readonly policies: () => FullPolicySet;
+  /** Null until they are loaded; nothing is assessed before. */
+  readonly policies: () => FullPolicySet | null;
   readonly actorScore: (id: string) => number;
   readonly tagsOf: (endpointId: string) => readonly string[];
   /** Where a request breaks the schema of its endpoint, as policies name it. */
@@ -91,6 +92,7 @@ export class Assessor {
     reading: ExchangeReading,
   ): ExchangeVerdict {
     const set = this.parts.policies();
+    if (set === null) throw new Error('the engine evaluates before its policies are loaded');
     const context = new SecondLook(this.parts, this.counters, set, observation, access, raised);
     return evaluateExchange(set, exchange, context, undefined, reading);
   }

@@ -51,7 +51,8 @@ export interface EngineParts {
   readonly actors: ActorBook;
   readonly hits: HitBook;
   readonly classifier: () => Classifier;
-  readonly policies: () => FullPolicySet;
+  /** Null until they are loaded: second looks wait for them. */
+  readonly policies: () => FullPolicySet | null;
   readonly redactor: Redactor;
   /** Seals the real values of evidence; null where they are not kept. */
   readonly seal: (bytes: Uint8Array) => Uint8Array | null;
@@ -220,6 +221,11 @@ export class Engine {
     return this.writer.flush();
   }
 
+  /** To be called when policies are there. */
+  policiesLoaded(): void {
+    this.assessSoon();
+  }
+
   /** No further attempts for a store that fails; what it did not take stays unacknowledged. */
   stop(): void {
     this.writer.stop();
@@ -252,7 +258,7 @@ export class Engine {
 
   /** A slice at a time, so that batches which arrive meanwhile are learned first. */
   private assessSoon(): void {
-    if (this.isSliceDue || this.waiting.size === 0) return;
+    if (this.isSliceDue || this.waiting.size === 0 || this.parts.policies() === null) return;
     this.isSliceDue = true;
     setImmediate(() => {
       this.isSliceDue = false;

@@ -13,6 +13,7 @@ import { rulesPublisher, violationsOf } from '../conformance.js';
 import { openSharedMaps, type ProcessStatus, STATUS_TTL_MS } from '../shared-maps.js';
 import { protectedAddresses } from '../wiring/gateway.js';
 import { openPolicyBook, type PolicyBook } from '../wiring/policies.js';
+import { openVocabulary } from '../wiring/vocabulary.js';
 import { Engine } from './engine.js';
 import { LearnedIdentities } from './learned-identities.js';
 import { OutwardState } from './outward.js';
@@ -64,11 +65,11 @@ export async function runEngine(run: EngineRun): Promise<RunningEngine> {
   tellIpv6ActorsBy(config.actors.ipv6Prefix);
   const store = await openConfiguredStore(config);
   const maps = await openSharedMaps(run.shared);
-  // Compiling takes most of a second that the gateway needs just now: ready first, and the first batch waits for it.
+  const vocabulary = openVocabulary({ dataTypes: config.dataTypes, keySets: config.keySets, maps, log: run.log });
+  // Compiling takes most of a second that the gateway needs just now: ready first. What is learned does not need them.
   const opening = new Promise<void>((resolve) => setTimeout(resolve, POLICIES_AFTER_MS)).then(() =>
-    openPolicyBook({ config, secret, maps, log: run.log }),
+    openPolicyBook({ config, secret, maps, log: run.log, vocabulary }),
   );
-  opening.catch(() => undefined);
   const policies: { book: PolicyBook | null } = { book: null };
   const geo = config.geo === undefined ? null : await openGeo(config.geo);
   const blocklist = await Blocklist.open(run.shared, { protect: protectedAddresses(config), geo });
@@ -93,14 +94,8 @@ export async function runEngine(run: EngineRun): Promise<RunningEngine> {
       detectors,
       actors,
       hits,
-      classifier: () => {
-        if (policies.book === null) throw new Error('the engine classifies before its policies are loaded');
-        return policies.book.classifier();
-      },
-      policies: () => {
-        if (policies.book === null) throw new Error('the engine evaluates before its policies are loaded');
-        return policies.book.current();
-      },
+      classifier: () => vocabulary.classifier(),
+      policies: () => policies.book?.current() ?? null,
       redactor: new Redactor(secret, redaction.isOwnSecret),
       seal: redaction.seal,
       actorScore: (id) => maps.scores.get(id)?.score ?? 0,
@@ -130,17 +125,21 @@ export async function runEngine(run: EngineRun): Promise<RunningEngine> {
   outward.templates(inventory);
   const stop = new AbortController();
   const pins = followPins(maps, inventory, () => engine.idle(), run.log);
-  const consuming = opening.then((book) => {
-    policies.book = book;
-    return run.consumer.consume(
-      GROUP,
-      (batches: readonly Batch[]) => {
-        identities?.see(batches, Date.now());
-        return engine.process(batches, Date.now());
-      },
-      stop.signal,
-    );
-  });
+  const loaded = opening.then(
+    (book) => {
+      policies.book = book;
+      engine.policiesLoaded();
+    },
+    (error: unknown) => run.log(`engine: policies: ${error instanceof Error ? error.message : String(error)}`),
+  );
+  const consuming = run.consumer.consume(
+    GROUP,
+    (batches: readonly Batch[]) => {
+      identities?.see(batches, Date.now());
+      return engine.process(batches, Date.now());
+    },
+    stop.signal,
+  );
   consuming.catch((error: unknown) => run.log(`engine: ${error instanceof Error ? error.message : String(error)}`));
   const idle = setInterval(() => {
     const nowMs = Date.now();
@@ -186,12 +185,13 @@ export async function runEngine(run: EngineRun): Promise<RunningEngine> {
       pins();
       stop.abort();
       await consuming.catch(() => undefined);
+      await loaded;
       engine.stop();
       await engine.idle();
       outward.close();
       await run.consumer.close();
       await feed.close();
-      policies.book?.close();
+      (policies.book ?? vocabulary).close();
       await sweeping;
       await store.close();
     },

@@ -3,7 +3,7 @@ import { Redactor } from '../../exchange/index.js';
 import { Classifier, compilePolicies, dataTypes, type FullPolicySet, loadLibrary, PolicyFolder } from '../../policies/index.js';
 import type { Config } from '../config.js';
 import type { PolicyStatus, SharedMaps } from '../shared-maps.js';
-import { openVocabulary } from './vocabulary.js';
+import { openVocabulary, type Vocabulary } from './vocabulary.js';
 
 export interface PolicyBook {
   current(): FullPolicySet;
@@ -21,12 +21,14 @@ export interface PolicyBookOptions {
   readonly secret: string;
   readonly maps: SharedMaps;
   readonly log: (message: string) => void;
+  /** One that is open already; closed with the book all the same. */
+  readonly vocabulary?: Vocabulary;
 }
 
 /** Mistakes in files do not stop a start: they are logged and shown as stale. */
-export async function openPolicyBook({ config, secret, maps, log }: PolicyBookOptions): Promise<PolicyBook> {
+export async function openPolicyBook({ config, secret, maps, log, vocabulary: given }: PolicyBookOptions): Promise<PolicyBook> {
   const redactor = new Redactor(secret);
-  const vocabulary = openVocabulary({ dataTypes: config.dataTypes, keySets: config.keySets, maps, log });
+  const vocabulary = given ?? openVocabulary({ dataTypes: config.dataTypes, keySets: config.keySets, maps, log });
   const told = new Set<string>();
   // Followed before anything is read: what changes while the folder is compiled is caught up with afterwards.
   let isBehind = false;
