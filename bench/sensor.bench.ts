@@ -1,15 +1,16 @@
 /**
  * How much does reading a capture cost? `weir` gives exchanges with decoded bodies; `weir-records` encodes them for the stream, as a sensor does, with one thread
- * and with two. Beside them what else is installed (suricata, tshark, tcpflow; `tcpdump -r` is the bound: it only copies). The capture is generated:
+ * on one core, and with two threads on two; `weir-records-twice` reads the capture twice at once, in two processes: more than that no two threads can gain on
+ * this machine. Beside them what else is installed (suricata, tshark, tcpflow; `tcpdump -r` is the bound: it only copies). The capture is generated:
  * 60,000 transactions, about 300 MB, MTU 1500. Rounds are interleaved, so other load on the machine hits all alike; only ratios within one run mean anything.
  *
  * `npm run bench:sensor -- [--transactions 60000] [--rounds 3] [--only weir,tshark,…]`
  */
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFile, execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { parseArgs, promisify } from 'node:util';
 import { build } from 'esbuild';
 import { writeCapture } from './sensor-capture.js';
 
@@ -79,9 +80,21 @@ async function bundledChild(): Promise<string> {
   return join(folder, 'sensor-read.js');
 }
 
-function weir(...words: readonly string[]): Round {
-  const printed = JSON.parse(execFileSync(process.execPath, [child, capture, ...words], { encoding: 'utf8' }));
+async function weir(cores: string, ...words: readonly string[]): Promise<Round> {
+  const { stdout } = await promisify(execFile)('taskset', ['-c', cores, process.execPath, child, capture, ...words]);
+  const printed = JSON.parse(stdout);
   return { wallMs: printed.wallMs, cpuMs: printed.cpuMs, peakMib: printed.peakMib, found: printed.exchanges };
+}
+
+/** Two programs that have nothing to do with each other, each on a core of its own: their time is that of the slower one. */
+async function twice(): Promise<Round> {
+  const [first, second] = await Promise.all(['0', '1'].map((core) => weir(core, 'records', '1')));
+  return {
+    wallMs: Math.max(first.wallMs, second.wallMs),
+    cpuMs: first.cpuMs + second.cpuMs,
+    peakMib: Math.max(first.peakMib, second.peakMib),
+    found: first.found,
+  };
 }
 
 /** What suricata is asked for: one line for each transaction with all header fields, and nothing else. */
@@ -104,10 +117,11 @@ function suricata(): Round {
   return { ...round, found: lines };
 }
 
-const SUBJECTS: readonly { readonly name: string; readonly program: string | null; run(): Round }[] = [
-  { name: 'weir', program: null, run: () => weir('exchanges') },
-  { name: 'weir-records', program: null, run: () => weir('records', '1') },
-  { name: 'weir-records-2-threads', program: null, run: () => weir('records', '2') },
+const SUBJECTS: readonly { readonly name: string; readonly program: string | null; run(): Round | Promise<Round> }[] = [
+  { name: 'weir', program: null, run: () => weir('0,1', 'exchanges') },
+  { name: 'weir-records', program: null, run: () => weir('0', 'records', '1') },
+  { name: 'weir-records-2-threads', program: null, run: () => weir('0,1', 'records', '2') },
+  { name: 'weir-records-twice', program: null, run: twice },
   { name: 'suricata', program: 'suricata', run: suricata },
   {
     name: 'tshark',
@@ -132,7 +146,7 @@ const rounds = new Map<string, Round[]>(subjects.map(({ name }) => [name, []]));
 try {
   for (let round = 0; round < Number(values.rounds); round++) {
     for (const subject of subjects) {
-      rounds.get(subject.name)?.push(subject.run());
+      rounds.get(subject.name)?.push(await subject.run());
       rmSync(join(folder, 'flows'), { recursive: true, force: true });
     }
   }
@@ -150,6 +164,17 @@ const results = [...rounds].map(([name, list]) => ({
   peakMib: Math.round(Math.max(...list.map((one) => one.peakMib))),
 }));
 console.table(results);
+/** How much faster than `one` by the clock; with both doing the same work, and by the best rounds, which other load has disturbed least. */
+function gain(of: string, work: number): number | null {
+  const best = (name: string): number => Math.min(...(rounds.get(name) ?? []).map((one) => one.wallMs));
+  const ratio = (work * best('weir-records')) / best(of);
+  return Number.isFinite(ratio) ? Number(ratio.toFixed(2)) : null;
+}
+const gains = { twoThreads: gain('weir-records-2-threads', 1), machineAllows: gain('weir-records-twice', 2) };
+if (gains.twoThreads !== null)
+  console.log(
+    `two threads on two cores: ${gains.twoThreads} × one core; two processes at once: ${gains.machineAllows ?? '?'} ×, the most there is to gain here`,
+  );
 const wrong = results.find((one) => one.name.startsWith('weir') && one.found !== truth.transactions);
 if (wrong !== undefined) throw new Error(`${wrong.name} found ${wrong.found} of ${truth.transactions} transactions`);
 const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
@@ -157,6 +182,6 @@ const path = new URL(`./results/sensor-${new Date().toISOString().slice(0, 10)}-
 mkdirSync(new URL('./results', import.meta.url).pathname, { recursive: true });
 writeFileSync(
   path,
-  `${JSON.stringify({ commit, node: process.version, cpu: cpus()[0].model, cores: cpus().length, rounds: Number(values.rounds), truth, results }, null, 2)}\n`,
+  `${JSON.stringify({ commit, node: process.version, cpu: cpus()[0].model, cores: cpus().length, rounds: Number(values.rounds), truth, gains, results }, null, 2)}\n`,
 );
 console.log(path);

@@ -26,7 +26,7 @@ export interface Counters {
   reassembledDatagrams: number;
   /** Fragments given up: time, space, overlap. */
   fragmentsDropped: number;
-  /** Packets dropped because the worker of their shard was too far behind. */
+  /** Segments whose payload was passed over because the thread that reads it was too far behind. */
   overloaded: number;
   /** Tunnel headers removed: VXLAN, Geneve, GRE, ERSPAN, GTP, Teredo, AYIYA, IP in IP. */
   tunnels: number;
@@ -60,7 +60,7 @@ export interface Counters {
   encryptedFlows: number;
   notHttpBytes: number;
   notHttpFlows: number;
-  /** HTTP bytes passed over after a loss, until the next message start. */
+  /** HTTP bytes passed over after a loss, until the next message start; and those of `overloaded`. */
   skippedBytes: number;
   /** Behind CONNECT or an upgrade to something that is not HTTP. */
   tunnelledBytes: number;

@@ -20,6 +20,10 @@ const spoken = (packet?: typeof tcp4): readonly Timed[] =>
     .client('GET /a HTTP/1.1\r\nHost: api\r\n\r\n')
     .server('HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx')
     .close().packets;
+const udp = (port: number, payload: Buffer): Buffer =>
+  Buffer.concat([Buffer.from([0xc3, 0x50, port >> 8, port & 255, (payload.length + 8) >> 8, (payload.length + 8) & 255, 0, 0]), payload]);
+const ip6In6 = (next: number, payload: Buffer): Buffer =>
+  Buffer.concat([Buffer.from([0x60, 0, 0, 0, payload.length >> 8, payload.length & 255, next, 64]), Buffer.alloc(32, 0x20), payload]);
 const IP6_OPTIONS = hex('3c00 0104 0000 0000 0600 0104 0000 0000');
 
 interface Wrap {
@@ -36,6 +40,85 @@ const WRAPS: readonly Wrap[] = [
   { name: 'Ethernet with padding', linkType: 1, wrap: (p) => Buffer.concat([ethernet(0x0800, p), Buffer.alloc(6, 0xee)]) },
   { name: 'VLAN', linkType: 1, wrap: (p) => ethernet(0x8100, Buffer.concat([hex('0064 0800'), p])) },
   { name: 'QinQ', linkType: 1, wrap: (p) => ethernet(0x88a8, Buffer.concat([hex('0064 8100 0065 0800'), p])) },
+  { name: 'QinQ of other makers', linkType: 1, wrap: (p) => ethernet(0x9100, Buffer.concat([hex('0064 8100 0065 0800'), p])) },
+  {
+    name: 'a priority tag in VXLAN',
+    linkType: 1,
+    vni: 5,
+    wrap: (p) =>
+      ethernet(0x8100, Buffer.concat([hex('0064 0800'), udp4(a, b, vxlan(5, ethernet(0x8100, Buffer.concat([hex('0000 0800'), p]))))])),
+  },
+  { name: 'raw IP, numbered as OpenBSD does', linkType: 14, wrap: (p) => p },
+  { name: 'raw IP, as BSD numbers it', linkType: 12, wrap: (p) => p },
+  { name: 'IPv4 by name', linkType: 228, wrap: (p) => p },
+  { name: 'IPv6 by name', linkType: 229, packet: tcp6, wrap: (p) => p },
+  { name: 'null, IPv6 of FreeBSD', linkType: 0, packet: tcp6, wrap: (p) => Buffer.concat([hex('1c000000'), p]) },
+  { name: 'null, IPv6 of macOS', linkType: 0, packet: tcp6, wrap: (p) => Buffer.concat([hex('1e000000'), p]) },
+  { name: 'null, big endian', linkType: 0, wrap: (p) => Buffer.concat([hex('00000002'), p]) },
+  {
+    name: 'Linux cooked with VLAN',
+    linkType: 113,
+    wrap: (p) => Buffer.concat([hex('0000 0001 0006 000000000000 0000 8100 0064 0800'), p]),
+  },
+  { name: 'PPPoE with IPv6', linkType: 1, packet: tcp6, wrap: (p) => ethernet(0x8864, Buffer.concat([hex('1100 0001 0000 0057'), p])) },
+  { name: 'PPPoE in VLAN', linkType: 1, wrap: (p) => ethernet(0x8100, Buffer.concat([hex('0064 8864 1100 0001 0000 0021'), p])) },
+  { name: 'PPP, compressed protocol field', linkType: 9, wrap: (p) => Buffer.concat([hex('21'), p]) },
+  {
+    name: '802.11 with QoS',
+    linkType: 105,
+    wrap: (p) => Buffer.concat([hex('8802 0000'), Buffer.alloc(20), hex('0000 aaaa03 000000 0800'), p]),
+  },
+  {
+    name: '802.11 without QoS',
+    linkType: 105,
+    wrap: (p) => Buffer.concat([hex('0802 0000'), Buffer.alloc(20), hex('aaaa03 000000 0800'), p]),
+  },
+  {
+    name: '802.11 between two bridges',
+    linkType: 105,
+    wrap: (p) => Buffer.concat([hex('0803 0000'), Buffer.alloc(26), hex('aaaa03 000000 0800'), p]),
+  },
+  {
+    name: '802.11 with Prism',
+    linkType: 119,
+    wrap: (p) =>
+      Buffer.concat([hex('44000000 90000000'), Buffer.alloc(136), hex('0802 0000'), Buffer.alloc(20), hex('aaaa03 000000 0800'), p]),
+  },
+  {
+    name: '802.11 with AVS',
+    linkType: 163,
+    wrap: (p) =>
+      Buffer.concat([hex('80211001 00000040'), Buffer.alloc(56), hex('0802 0000'), Buffer.alloc(20), hex('aaaa03 000000 0800'), p]),
+  },
+  { name: 'IPv4 in IPv6', linkType: 101, wrap: (p) => ip6In6(4, p) },
+  { name: 'IPv6 in IPv6', linkType: 101, packet: tcp6, wrap: (p) => ip6In6(41, p) },
+  { name: 'GRE in IPv6', linkType: 101, wrap: (p) => ip6In6(47, gre(0x0800, p)) },
+  { name: 'VXLAN over IPv6', linkType: 101, vni: 6, wrap: (p) => ip6In6(17, udp(4_789, vxlan(6, ethernet(0x0800, p)))) },
+  { name: 'VXLAN on the port of Linux', linkType: 101, vni: 6, wrap: (p) => udp4(a, { ...b, port: 8_472 }, vxlan(6, ethernet(0x0800, p))) },
+  {
+    name: 'VXLAN-GPE with IP',
+    linkType: 101,
+    vni: 6,
+    wrap: (p) => udp4(a, { ...b, port: 4_790 }, Buffer.concat([hex('0c000001 00000600'), p])),
+  },
+  { name: 'Geneve with IPv6', linkType: 101, vni: 8, packet: tcp6, wrap: (p) => udp4(a, { ...b, port: 6_081 }, geneve(8, 0x86dd, p)) },
+  {
+    name: 'GRE with routing bits of PPTP',
+    linkType: 101,
+    wrap: (p) => ip4(a, b, 47, gre(0x880b, Buffer.concat([hex('ff03 0021'), p]), 0x30, '00000001 00000002').fill(1, 1, 2)),
+  },
+  {
+    name: 'Teredo with authentication and origin',
+    linkType: 101,
+    packet: tcp6,
+    wrap: (p) => udp4(a, { ...b, port: 3_544 }, Buffer.concat([hex('0001 0000 0000000000000000 00 0000 1234 c0000201'), p])),
+  },
+  { name: 'GTP-U, plain', linkType: 101, wrap: (p) => udp4(a, { ...b, port: 2_152 }, Buffer.concat([hex('30ff 0000 00000001'), p])) },
+  {
+    name: 'IP in IP behind an authentication header',
+    linkType: 101,
+    wrap: (p) => ip4(a, b, 51, Buffer.concat([hex('0404 0000 00000001 00000001 000000000000000000000000'), p])),
+  },
   { name: 'MPLS', linkType: 1, wrap: (p) => ethernet(0x8847, Buffer.concat([hex('00010040 00020140'), p])) },
   { name: 'MPLS pseudowire', linkType: 1, wrap: (p) => ethernet(0x8847, Buffer.concat([hex('00010140 00000000'), ethernet(0x0800, p)])) },
   { name: 'PPPoE', linkType: 1, wrap: (p) => ethernet(0x8864, Buffer.concat([hex('1100 0001 0000 0021'), p])) },

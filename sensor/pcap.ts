@@ -55,7 +55,7 @@ export async function readPcap(
   const threads = options.workers ?? 1;
   const into =
     threads > 1
-      ? new Shards(threads, options, onPair, { observer, ports, records: null, emit: give, emitted: () => {} }, null)
+      ? new Shards(threads, options, onPair, { observer, ports, records: null, emit: give, emitted: () => {} })
       : new Pipeline(options, onPair);
   const result = await readInto(into, input, options);
   return { ...result, exchanges, counters: { ...result.counters, exchanges } };

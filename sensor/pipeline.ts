@@ -1,11 +1,12 @@
 import { type Counters, newCounters } from './counters.js';
 import { Decoder } from './decode/decoder.js';
-import type { Segment } from './decode/segment.js';
 import type { Seen } from './exchange-of.js';
 import { Connection } from './http/connection.js';
 import { type Pair, release } from './http/message.js';
+import type { ReaderContext } from './http/reader.js';
 import { Rooms } from './http/rooms.js';
 import { type FlowEnds, Flows } from './reassembly/flows.js';
+import type { StreamHandler } from './reassembly/handler.js';
 import { DEFAULT_LIMITS, type Limits, type Packet } from './types.js';
 
 export interface PipelineOptions {
@@ -16,6 +17,14 @@ export interface PipelineOptions {
 }
 
 export type OnSeenPair = (pair: Pair, seen: Seen) => void;
+
+/** The application layer of a connection that is looked after in this thread. */
+export function connectionOf(ends: FlowEnds, context: ReaderContext, onPair: OnSeenPair): StreamHandler {
+  return new Connection(ends.opener === -1, context, (pair, client, proxied) => {
+    onPair(pair, { ends, client, proxied });
+    release(pair);
+  });
+}
 
 /**
  * Packets in, pairs out: decoder, flows and HTTP of one shard, without I/O and without a clock of its own.
@@ -28,16 +37,13 @@ export class Pipeline {
   readonly #flows: Flows;
   readonly #rooms = new Rooms();
 
-  constructor(options: PipelineOptions, onPair: OnSeenPair) {
+  /** `elsewhere` gives the handler of a connection that another thread looks after, or null. */
+  constructor(options: PipelineOptions, onPair: OnSeenPair, elsewhere: (ends: FlowEnds) => StreamHandler | null = () => null) {
     const limits = { ...DEFAULT_LIMITS, ...options.limits };
     const counters = this.counters;
     this.#decoder = new Decoder(counters, { tunnelDepth: limits.tunnelDepth, verifyChecksums: options.verifyChecksums ?? false });
     const context = { counters, limits, rooms: this.#rooms };
-    const open = (ends: FlowEnds) =>
-      new Connection(ends.opener === -1, context, (pair, client, proxied) => {
-        onPair(pair, { ends, client, proxied });
-        release(pair);
-      });
+    const open = (ends: FlowEnds) => elsewhere(ends) ?? connectionOf(ends, context, onPair);
     this.#flows = new Flows(counters, limits, options.keyByVni ?? false, open, () => this.#rooms.bytes);
   }
 
@@ -53,11 +59,6 @@ export class Pipeline {
   packet(packet: Packet): void {
     const segment = this.#decoder.decode(packet);
     if (segment !== null) this.#flows.accept(segment);
-  }
-
-  /** For callers that decode themselves, to choose a shard. */
-  segment(segment: Segment, hash: number): void {
-    this.#flows.acceptHashed(segment, hash);
   }
 
   /** Time went on: gives up holes and idle connections. */

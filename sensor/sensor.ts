@@ -85,13 +85,13 @@ export function createSensor(options: SensorOptions, ports: SensorPorts): Sensor
     const exchange = exchangeOf(pair, seen, observer, ports);
     if (exchange !== null) give(exchange);
   };
-  const open = (file: string | null): Pipeline | Shards => {
+  const open = (): Pipeline | Shards => {
     const threads = options.workers ?? 1;
     if (threads <= 1) return new Pipeline(options, onPair);
     const emitted = (exchanges: number): void => {
       finished.exchanges += exchanges;
     };
-    return new Shards(threads, options, onPair, { observer, ports, records: ports.records ?? null, emit: give, emitted }, file);
+    return new Shards(threads, options, onPair, { observer, ports, records: ports.records ?? null, emit: give, emitted });
   };
   let live: Pipeline | Shards | null = null;
   const files = new Map<SourceOptions, Pipeline | Shards>();
@@ -107,7 +107,7 @@ export function createSensor(options: SensorOptions, ports: SensorPorts): Sensor
     while (!signal.aborted) {
       const before = one.source.stats().packets;
       // Files have their own clock, so each has its own pipeline; what is live shares one, so a packet seen on two interfaces counts once.
-      const pipeline = one.options.kind === 'pcap' ? open(one.options.path) : shared;
+      const pipeline = one.options.kind === 'pcap' ? open() : shared;
       if (pipeline !== shared) files.set(one.options, pipeline);
       const onPacket: OnPacket = (packet) => pipeline.packet(packet);
       try {
@@ -168,7 +168,7 @@ export function createSensor(options: SensorOptions, ports: SensorPorts): Sensor
       stopping = new AbortController();
       const { signal } = stopping;
       const isLive = options.sources.some(({ kind }) => kind !== 'pcap');
-      const shared = isLive ? open(null) : new Pipeline(options, onPair);
+      const shared = isLive ? open() : new Pipeline(options, onPair);
       live = shared;
       ratedAtMs = ports.now();
       running = options.sources.map((one) => {

@@ -1,34 +1,28 @@
-/** Worker thread of shards.ts: segments, or a file that it reads itself, in; encoded exchanges out. */
+/** Worker thread of shards.ts: what happens to streams in, encoded exchanges out. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { type Exchange, header, PrincipalReader } from '../exchange/index.js';
 import { newCounters } from './counters.js';
-import { Decoder } from './decode/decoder.js';
 import { exchangeOf } from './exchange-of.js';
-import { Pipeline } from './pipeline.js';
-import { hashOf } from './reassembly/flows.js';
+import { Rooms } from './http/rooms.js';
+import { connectionOf, type OnSeenPair } from './pipeline.js';
 import { RecordBatch } from './record-batch.js';
 import { serviceFinder } from './services.js';
-import { plainPlace, UNKNOWN_PLACE } from './shard-place.js';
-import { eachSegment, viewsOf } from './shard-record.js';
-import { RECORDS_BYTES, type ShardOrder, type ShardReport, type ShardSettings } from './shards.js';
-import { PcapSource } from './sources/pcap-file.js';
-import { DEFAULT_LIMITS } from './types.js';
+import { BATCH_BYTES, type ShardOrder, type ShardReport, type ShardSettings } from './shards.js';
+import { NearStreams, viewsOf } from './stream-records.js';
 
 const COUNTERS_EVERY_MS = 100;
-/** Batches of records that nobody has read yet before reading a file pauses. */
-const MOST_UNREAD = 32;
 
-const { pipeline: options, observer, finish, file } = workerData as ShardSettings;
+const { limits, observer, finish } = workerData as ShardSettings;
 // Without what it takes to finish them, the thread that has it does that.
 const ports =
   finish === null
     ? { serviceOf: () => '', principals: null }
     : { serviceOf: serviceFinder(finish.services), principals: finish.secret === null ? null : new PrincipalReader(finish.secret) };
+const counters = newCounters();
+const rooms = new Rooms();
 const spares: ArrayBuffer[] = [];
-const newBatch = () => new RecordBatch(() => spares.pop() ?? new ArrayBuffer(RECORDS_BYTES));
+const newBatch = () => new RecordBatch(() => spares.pop() ?? new ArrayBuffer(BATCH_BYTES));
 const batch = newBatch();
-let unread = 0;
-let onRead = (): void => {};
 let vnis: number[] = [];
 let countedAtMs = 0;
 
@@ -36,7 +30,7 @@ function post(report: ShardReport, memory: ArrayBuffer | null): void {
   parentPort?.postMessage(report, memory === null ? [] : [memory]);
 }
 
-const pipeline = new Pipeline(options, (pair, seen) => {
+const onPair: OnSeenPair = (pair, seen) => {
   const exchange = exchangeOf(pair, seen, observer, ports);
   if (exchange === null) return;
   if (finish?.apart != null && header(exchange.request.headers, finish.apart) !== null) {
@@ -47,7 +41,10 @@ const pipeline = new Pipeline(options, (pair, seen) => {
   }
   append(exchange);
   if (finish === null) vnis.push(seen.ends.vni);
-});
+};
+
+const context = { counters, limits, rooms };
+const streams = new NearStreams((ends) => connectionOf(ends, context, onPair));
 
 function append(exchange: Exchange): void {
   if (batch.append(exchange)) return;
@@ -58,8 +55,7 @@ function append(exchange: Exchange): void {
 function handOver(from: RecordBatch, apart: boolean): void {
   const taken = from.take();
   if (taken === null) return;
-  unread++;
-  post({ kind: 'records', ...taken, apart, vnis }, taken.bytes);
+  post({ kind: 'records', ...taken, apart, vnis: apart ? [] : vnis }, taken.bytes);
   if (!apart) vnis = [];
 }
 
@@ -68,74 +64,24 @@ function report(returned: ArrayBuffer | null, ended: boolean): void {
   const nowMs = performance.now();
   const isDue = ended || returned === null || nowMs - countedAtMs > COUNTERS_EVERY_MS;
   if (isDue) countedAtMs = nowMs;
-  const { queued, held } = pipeline.bufferedBytes;
-  const counters = isDue ? pipeline.counters : null;
-  post({ kind: 'state', counters, buffered: queued + held, openFlows: pipeline.openFlows, returned, ended }, returned);
-}
-
-function untilRead(): Promise<void> {
-  return new Promise((resolve) => {
-    onRead = resolve;
-  });
-}
-
-const stopping = new AbortController();
-let packets = 0;
-let lastPacket = Number.POSITIVE_INFINITY;
-
-/** What is wrong with the file, and how many packets are not plain, the thread says that reads it too. */
-async function readFile({ path, from, to }: NonNullable<ShardSettings['file']>): Promise<void> {
-  const { tunnelDepth } = { ...DEFAULT_LIMITS, ...options.limits };
-  const decoder = new Decoder(newCounters(), { tunnelDepth, verifyChecksums: options.verifyChecksums ?? false });
-  const keyByVni = options.keyByVni ?? false;
-  const isMine = (place: number): boolean => place >= from && place < to;
-  const source = PcapSource.file(path, () => {
-    if (performance.now() - countedAtMs > COUNTERS_EVERY_MS) report(null, false);
-    return unread > MOST_UNREAD ? untilRead() : undefined;
-  });
-  await source
-    .run((packet) => {
-      if (++packets > lastPacket) {
-        stopping.abort();
-        return;
-      }
-      const place = plainPlace(packet, keyByVni);
-      if (place !== UNKNOWN_PLACE) {
-        if (isMine(place)) pipeline.packet(packet);
-        return;
-      }
-      const segment = decoder.decode(packet);
-      if (segment === null) return;
-      const hash = hashOf(segment, keyByVni);
-      if (isMine(hash >>> 0)) pipeline.segment(segment, hash);
-    }, stopping.signal)
-    .catch(() => {});
-}
-
-const reading = file === null ? Promise.resolve() : readFile(file);
-
-async function end(afterPackets: number): Promise<void> {
-  lastPacket = afterPackets;
-  await reading;
-  pipeline.end();
-  report(null, true);
+  post({ kind: 'state', counters: isDue ? counters : null, buffered: rooms.bytes, returned, ended }, returned);
 }
 
 parentPort?.on('message', (order: ShardOrder) => {
   switch (order.kind) {
-    case 'segments':
-      eachSegment(viewsOf(order.bytes), order.length, (segment, hash) => pipeline.segment(segment, hash));
+    case 'streams':
+      streams.read(viewsOf(order.bytes), order.length);
+      // A tenth at once, so that what is full does not evict with every batch.
+      if (rooms.bytes > limits.totalBytes) counters.flowsEvicted += streams.evict(() => rooms.bytes <= limits.totalBytes * 0.9);
       report(order.bytes, false);
       break;
     case 'spare':
-      if (order.bytes.byteLength === RECORDS_BYTES) spares.push(order.bytes);
-      if (--unread <= MOST_UNREAD) onRead();
+      if (order.bytes.byteLength === BATCH_BYTES) spares.push(order.bytes);
       break;
-    case 'tick':
-      pipeline.tick(order.nowMs);
+    case 'report':
       report(null, false);
       break;
     case 'end':
-      void end(order.packets);
+      report(null, true);
   }
 });

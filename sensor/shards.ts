@@ -1,33 +1,27 @@
-import { statSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { decodeBatch, type Exchange, type Observer, type WeirError } from '../exchange/index.js';
 import { addCounters, type Counters, newCounters } from './counters.js';
-import { Decoder } from './decode/decoder.js';
-import type { Segment } from './decode/segment.js';
 import { sensorError } from './errors.js';
 import { assigned, type ExchangePorts } from './exchange-of.js';
 import { type OnSeenPair, Pipeline, type PipelineOptions } from './pipeline.js';
-import { hashOf } from './reassembly/flows.js';
-import { PLACES, plainPlace } from './shard-place.js';
-import { type RecordViews, recordBytes, viewsOf, writeSegment } from './shard-record.js';
-import { DEFAULT_LIMITS, type Packet, type RecordsPort } from './types.js';
+import type { FlowEnds } from './reassembly/flows.js';
+import { DistantStream, type RecordRoom, type RecordViews, viewsOf } from './stream-records.js';
+import { DEFAULT_LIMITS, type Limits, type Packet, type RecordsPort } from './types.js';
 
 /** What a worker begins with. */
 export interface ShardSettings {
-  readonly pipeline: PipelineOptions;
+  readonly limits: Limits;
   readonly observer: Observer;
   /** What it takes to finish exchanges; null: they come without service and identity. */
   readonly finish: Omit<RecordsPort, 'take'> | null;
-  /** A capture that the worker reads itself, for the connections whose place is in [from, to). */
-  readonly file: { readonly path: string; readonly from: number; readonly to: number } | null;
 }
 
-/** To a worker: segments as records; memory that its own records may use again; time; or the end, behind so many packets of a file. */
+/** To a worker: what happened to its connections, as records; memory that its own records may use again; a question how it is; or the end. */
 export type ShardOrder =
-  | { readonly kind: 'segments'; readonly bytes: ArrayBuffer; readonly length: number }
+  | { readonly kind: 'streams'; readonly bytes: ArrayBuffer; readonly length: number }
   | { readonly kind: 'spare'; readonly bytes: ArrayBuffer }
-  | { readonly kind: 'tick'; readonly nowMs: number }
-  | { readonly kind: 'end'; readonly packets: number };
+  | { readonly kind: 'report' }
+  | { readonly kind: 'end' };
 
 export type ShardReport =
   | {
@@ -45,8 +39,7 @@ export type ShardReport =
       /** As they are now; null: not told this time. */
       readonly counters: Counters | null;
       readonly buffered: number;
-      readonly openFlows: number;
-      /** The memory of the segments, read. */
+      /** The memory of the records, read. */
       readonly returned: ArrayBuffer | null;
       readonly ended: boolean;
     };
@@ -61,105 +54,126 @@ export interface ShardOutlet {
   emitted(exchanges: number): void;
 }
 
-/** Memory of a batch of records on its way back. */
-export const RECORDS_BYTES = 1 << 18;
-const BATCH_BYTES = 1 << 18;
-/** Batches under way to one worker before a reader should pause. */
-const AHEAD = 64;
-/** Batches under way beyond which segments are dropped and counted. */
-const TOO_FAR = 256;
+/** Memory of a batch, on its way there or back: handing one over costs as much as copying a fifth of it. */
+export const BATCH_BYTES = 1 << 20;
 
-interface Shard {
-  readonly worker: Worker;
-  buffer: ArrayBuffer;
-  view: RecordViews;
-  length: number;
-  underWay: number;
-  counters: Counters;
-  buffered: number;
-  openFlows: number;
+/** Bounds of what is under way to one worker, in batches. */
+export interface Ahead {
+  /** A reader should pause. */
+  readonly pause: number;
+  /** Bytes are dropped and counted. */
+  readonly drop: number;
+  /** This thread looks after new connections itself … */
+  readonly share: number;
+  /** … once so many batches were sent to the worker. Before, its own compiler would cost it more than it helps. */
+  readonly shareAfter: number;
 }
 
-/** Part of the connections that this thread keeps for itself, by the number of threads: it also reads and decodes the headers of all. */
-const OWN_SHARE: Readonly<Record<number, number>> = { 2: 0.4, 3: 0.2, 4: 0.08 };
+const AHEAD: Ahead = { pause: 16, drop: 64, share: 8, shareAfter: 512 };
 
-/** What a thread could read in the time that it takes to start and to become fast. */
-const START_BYTES = 60_000_000;
-/** What a packed file is taken to unfold to. */
-const UNPACKED = 5;
-const LARGEST_OWN_SHARE = 0.75;
+/** One worker, and the records on their way to it. */
+class Shard implements RecordRoom {
+  readonly worker: Worker;
+  readonly #ahead: Ahead;
+  readonly #free: ArrayBuffer[] = [];
+  readonly #onWritten: () => void;
+  readonly #onLost: (length: number) => void;
+  #buffer = new ArrayBuffer(BATCH_BYTES);
+  #length = 0;
+  views: RecordViews = viewsOf(this.#buffer);
+  underWay = 0;
+  #sent = 0;
+  connections = 0;
+  counters: Counters = newCounters();
+  buffered = 0;
 
-/** Part of a file's connections for the thread that is running already, so that all end together: the others begin late. */
-function ownShareOfFile(path: string, threads: number): number {
-  const { size } = statSync(path, { throwIfNoEntry: false }) ?? { size: 0 };
-  const bytes = Math.max(1, path.endsWith('.gz') ? size * UNPACKED : size);
-  return Math.min(LARGEST_OWN_SHARE, (bytes + (threads - 1) * START_BYTES) / (threads * bytes));
+  constructor(worker: Worker, ahead: Ahead, onWritten: () => void, onLost: (length: number) => void) {
+    this.worker = worker;
+    this.#ahead = ahead;
+    this.#onWritten = onWritten;
+    this.#onLost = onLost;
+  }
+
+  get isOpen(): boolean {
+    return this.underWay < this.#ahead.drop;
+  }
+
+  get isBehind(): boolean {
+    return this.underWay > this.#ahead.share && this.#sent >= this.#ahead.shareAfter;
+  }
+
+  reserve(bytes: number): number {
+    if (this.#length + bytes > this.#buffer.byteLength) this.send(bytes);
+    const at = this.#length;
+    this.#length += bytes;
+    this.#onWritten();
+    return at;
+  }
+
+  onLost(length: number): void {
+    this.#onLost(length);
+  }
+
+  /** Sends what was written, if anything, and makes room for `bytes`. */
+  send(bytes: number): void {
+    if (this.#length > 0) {
+      this.underWay++;
+      this.#sent++;
+      this.post({ kind: 'streams', bytes: this.#buffer, length: this.#length }, this.#buffer);
+    } else if (bytes <= this.#buffer.byteLength) return;
+    this.#buffer = bytes <= BATCH_BYTES ? (this.#free.pop() ?? new ArrayBuffer(BATCH_BYTES)) : new ArrayBuffer(bytes);
+    this.views = viewsOf(this.#buffer);
+    this.#length = 0;
+  }
+
+  /** A batch was read: its memory came back. */
+  onReturned(memory: ArrayBuffer): void {
+    this.underWay--;
+    if (memory.byteLength === BATCH_BYTES && this.#free.length < this.#ahead.pause) this.#free.push(memory);
+    if (this.underWay === 0) this.send(0);
+  }
+
+  post(order: ShardOrder, memory?: ArrayBuffer): void {
+    this.worker.postMessage(order, memory === undefined ? [] : [memory]);
+  }
 }
 
 /**
- * The same as a Pipeline, over several threads, this one included: each connection belongs to one thread by the symmetric hash of its innermost addresses and
- * ports (and network id, where the key has it). Exchanges of one connection keep their order, those of different threads mix.
- *
- * What is live is heard here, and the segments of others are handed over to them. A file is read by every thread for itself: finding the packets in it costs
- * less than handing them over.
+ * The same as a Pipeline, over several threads, this one included. Packets are decoded and streams put together here; what the streams say is read by the worker
+ * to which the symmetric hash of the innermost addresses and ports (and network id, where the key has it) leads, or by this thread while that worker stays behind.
+ * Exchanges of one connection keep their order, those of different threads mix.
  */
 export class Shards {
   readonly #own: Pipeline;
-  readonly #ownPlaces: number;
   readonly #shards: Shard[];
-  readonly #decoder: Decoder;
   readonly #counters = newCounters();
-  readonly #keyByVni: boolean;
   readonly #outlet: ShardOutlet;
-  readonly #free: ArrayBuffer[] = [];
+  readonly #ahead: Ahead;
   #waiting: (() => void)[] = [];
   #running: number;
-  #packets = 0;
   #flushing = false;
-  readonly #isFile: boolean;
   #failure: WeirError | null = null;
 
-  /** `threads` is at least 2. Pairs are of this thread; what the others find goes to `outlet`. `file` names the capture whose packets come, if it is one. */
-  constructor(threads: number, options: PipelineOptions, onPair: OnSeenPair, outlet: ShardOutlet, file: string | null) {
+  /** `threads` is at least 2. Pairs are of this thread; what the others find goes to `outlet`. */
+  constructor(threads: number, options: PipelineOptions, onPair: OnSeenPair, outlet: ShardOutlet, ahead: Ahead = AHEAD) {
     const limits = { ...DEFAULT_LIMITS, ...options.limits };
-    this.#keyByVni = options.keyByVni ?? false;
     this.#outlet = outlet;
-    this.#decoder = new Decoder(this.#counters, { tunnelDepth: limits.tunnelDepth, verifyChecksums: options.verifyChecksums ?? false });
-    this.#isFile = file !== null;
-    this.#ownPlaces = Math.floor((file === null ? (OWN_SHARE[threads] ?? 0) : ownShareOfFile(file, threads)) * PLACES);
+    this.#ahead = ahead;
     this.#running = threads - 1;
-    const share: PipelineOptions = {
-      keyByVni: this.#keyByVni,
-      verifyChecksums: options.verifyChecksums ?? false,
-      limits: { ...limits, flows: Math.ceil(limits.flows / threads), totalBytes: Math.ceil(limits.totalBytes / threads) },
-    };
-    this.#own = new Pipeline(share, onPair);
+    const share: Limits = { ...limits, totalBytes: Math.ceil(limits.totalBytes / threads) };
+    this.#own = new Pipeline({ ...options, limits: share }, onPair, (ends) => this.#elsewhere(ends));
     const { records } = outlet;
     const finish = records === null ? null : { services: records.services, secret: records.secret, apart: records.apart };
-    const width = (PLACES - this.#ownPlaces) / (threads - 1);
+    const settings: ShardSettings = { limits: share, observer: outlet.observer, finish };
     const program = new URL(import.meta.url.endsWith('.ts') ? './shard-worker.ts' : './shard-worker.js', import.meta.url);
-    this.#shards = Array.from({ length: threads - 1 }, (_, index) => {
-      const from = this.#ownPlaces + index * width;
-      const settings: ShardSettings = {
-        pipeline: share,
-        observer: outlet.observer,
-        finish,
-        file: file === null ? null : { path: file, from, to: from + width },
-      };
-      const worker = new Worker(program, { workerData: settings });
-      const buffer = new ArrayBuffer(BATCH_BYTES);
-      const shard: Shard = {
-        worker,
-        buffer,
-        view: viewsOf(buffer),
-        length: 0,
-        underWay: 0,
-        counters: newCounters(),
-        buffered: 0,
-        openFlows: 0,
-      };
-      worker.on('message', (report: ShardReport) => this.#onReport(shard, report));
-      worker.on('error', (error) => this.#fail(error));
+    const onLost = (length: number): void => {
+      this.#counters.overloaded++;
+      this.#counters.skippedBytes += length;
+    };
+    this.#shards = Array.from({ length: threads - 1 }, () => {
+      const shard = new Shard(new Worker(program, { workerData: settings }), ahead, this.#soon, onLost);
+      shard.worker.on('message', (report: ShardReport) => this.#onReport(shard, report));
+      shard.worker.on('error', (error) => this.#fail(error));
       return shard;
     });
   }
@@ -176,57 +190,33 @@ export class Shards {
   }
 
   get openFlows(): number {
-    return this.#shards.reduce((sum, shard) => sum + shard.openFlows, this.#own.openFlows);
+    return this.#own.openFlows;
   }
 
   packet(packet: Packet): void {
-    this.#packets++;
-    // A plain packet of a file is counted by the thread that it belongs to, others by this one.
-    if (this.#isFile && plainPlace(packet, this.#keyByVni) >= this.#ownPlaces) return;
-    const segment = this.#decoder.decode(packet);
-    if (segment === null) return;
-    const hash = hashOf(segment, this.#keyByVni);
-    const place = (hash >>> 0) - this.#ownPlaces;
-    if (place < 0) this.#own.segment(segment, hash);
-    else if (!this.#isFile)
-      this.#write(this.#shards[Math.floor((place / (PLACES - this.#ownPlaces)) * this.#shards.length)], segment, hash);
+    this.#own.packet(packet);
   }
 
-  #write(shard: Shard, segment: Segment, hash: number): void {
-    const needed = recordBytes(segment);
-    if (shard.length + needed > shard.buffer.byteLength) {
-      // Live sources cannot wait; whoever can asks ready() and never comes here.
-      if (shard.underWay >= TOO_FAR) {
-        this.#counters.overloaded++;
-        return;
-      }
-      this.#send(shard, needed);
-    }
-    shard.length = writeSegment(shard.view, shard.length, segment, hash);
+  #elsewhere(ends: FlowEnds): DistantStream | null {
+    const shard = this.#shards[Math.floor(((ends.hash >>> 0) / 2 ** 32) * this.#shards.length)];
+    return shard.isBehind ? null : new DistantStream(shard, shard.connections++, ends);
+  }
+
+  /** On a quiet link records must not wait for company: what was read at once goes at once. */
+  readonly #soon = (): void => {
     if (this.#flushing) return;
-    // On a quiet link a segment must not wait for company: what was read at once goes at once.
     this.#flushing = true;
     setImmediate(this.#flush);
-  }
+  };
 
   readonly #flush = (): void => {
     this.#flushing = false;
-    for (const shard of this.#shards) if (shard.length > 0 && shard.underWay === 0) this.#send(shard, 0);
+    for (const shard of this.#shards) if (shard.underWay === 0) shard.send(0);
   };
-
-  #send(shard: Shard, room: number): void {
-    if (shard.length > 0) {
-      shard.underWay++;
-      post(shard, { kind: 'segments', bytes: shard.buffer, length: shard.length }, shard.buffer);
-    }
-    shard.buffer = room <= BATCH_BYTES ? (this.#free.pop() ?? new ArrayBuffer(BATCH_BYTES)) : new ArrayBuffer(room);
-    shard.view = viewsOf(shard.buffer);
-    shard.length = 0;
-  }
 
   /** Resolves when the workers have caught up so far that more may be read. @throws the failure of a worker */
   async ready(): Promise<void> {
-    while (this.#failure === null && this.#shards.some((shard) => shard.underWay > AHEAD))
+    while (this.#failure === null && this.#shards.some((shard) => shard.underWay > this.#ahead.pause))
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     if (this.#failure !== null) throw this.#failure;
   }
@@ -234,8 +224,8 @@ export class Shards {
   tick(nowMs: number): void {
     this.#own.tick(nowMs);
     for (const shard of this.#shards) {
-      if (shard.length > 0) this.#send(shard, 0);
-      post(shard, { kind: 'tick', nowMs });
+      shard.send(0);
+      shard.post({ kind: 'report' });
     }
   }
 
@@ -243,8 +233,8 @@ export class Shards {
   async end(): Promise<void> {
     this.#own.end();
     for (const shard of this.#shards) {
-      if (shard.length > 0) this.#send(shard, 0);
-      post(shard, { kind: 'end', packets: this.#packets });
+      shard.send(0);
+      shard.post({ kind: 'end' });
     }
     while (this.#failure === null && this.#running > 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
     await Promise.all(this.#shards.map((shard) => shard.worker.terminate()));
@@ -254,17 +244,12 @@ export class Shards {
   #onReport(shard: Shard, report: ShardReport): void {
     if (report.kind === 'records') {
       this.#handOn(report);
-      post(shard, { kind: 'spare', bytes: report.bytes }, report.bytes);
+      shard.post({ kind: 'spare', bytes: report.bytes }, report.bytes);
       return;
     }
     if (report.counters !== null) shard.counters = report.counters;
     shard.buffered = report.buffered;
-    shard.openFlows = report.openFlows;
-    if (report.returned !== null) {
-      shard.underWay--;
-      if (report.returned.byteLength === BATCH_BYTES && this.#free.length < AHEAD) this.#free.push(report.returned);
-      if (shard.length > 0 && shard.underWay === 0) this.#send(shard, 0);
-    }
+    if (report.returned !== null) shard.onReturned(report.returned);
     if (report.ended) this.#running--;
     this.#wake();
   }
@@ -291,8 +276,4 @@ export class Shards {
     this.#waiting = [];
     for (const resolve of waiting) resolve();
   }
-}
-
-function post({ worker }: Shard, order: ShardOrder, memory?: ArrayBuffer): void {
-  worker.postMessage(order, memory === undefined ? [] : [memory]);
 }

@@ -1,5 +1,5 @@
 import type { Counters } from '../counters.js';
-import { ACK, addressText, MAPPED, RST, type Segment, SYN } from '../decode/segment.js';
+import { ACK, addressText, RST, type Segment, SYN } from '../decode/segment.js';
 import type { Limits } from '../types.js';
 import { Flow, type FlowContext, type HandlerOwner } from './flow.js';
 import type { EndReason, Side, StreamHandler } from './handler.js';
@@ -10,6 +10,8 @@ export interface FlowEnds {
   readonly port: readonly [number, number];
   readonly opener: Side | -1;
   readonly vni: number;
+  /** The same for both directions: decides who looks after the connection. */
+  readonly hash: number;
 }
 
 export type HandlerFactory = (ends: FlowEnds) => StreamHandler;
@@ -65,6 +67,7 @@ class Entry implements HandlerOwner {
       port: [this.portA, this.portB],
       opener: this.opener,
       vni: this.vni,
+      hash: this.hash,
     });
   }
 
@@ -155,11 +158,7 @@ export class Flows {
   }
 
   accept(segment: Segment): void {
-    this.acceptHashed(segment, hashOf(segment, this.#keyByVni));
-  }
-
-  /** `accept` for who knows the segment's hash already. */
-  acceptHashed(segment: Segment, hash: number): void {
+    const hash = hashOf(segment, this.#keyByVni);
     if (segment.tsMs > this.#nowMs) this.#advance(segment.tsMs);
     let entry = this.#find(hash, segment);
     const flags = segment.flags;
@@ -388,17 +387,12 @@ function matches(addresses: Int32Array, at: number, other: Int32Array): boolean 
   return addresses[at + 3] === other[3] && addresses[at + 2] === other[2] && addresses[at + 1] === other[1] && addresses[at] === other[0];
 }
 
-/** Hash of a connection, the same for both directions: also decides the shard. */
+/** Hash of a connection, the same for both directions. */
 export function hashOf(segment: Segment, keyByVni: boolean): number {
   const { source, destination } = segment;
   const from = endHash(source[0], source[1], source[2], source[3], segment.sourcePort);
   const to = endHash(destination[0], destination[1], destination[2], destination[3], segment.destinationPort);
   return mixed(keyByVni ? (from + to) ^ (segment.vni * 0x27d4eb2f) : from + to);
-}
-
-/** The same as `hashOf` without network ids, of IPv4 ends. */
-export function hashOfIp4(source: number, sourcePort: number, destination: number, destinationPort: number): number {
-  return mixed(endHash(0, 0, MAPPED, source, sourcePort) + endHash(0, 0, MAPPED, destination, destinationPort));
 }
 
 function mixed(sum: number): number {

@@ -1,7 +1,7 @@
 /** Every source of packets against the same contract, and what is particular to each. */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, request } from 'node:http';
 import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
@@ -11,7 +11,8 @@ import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import t from 'tap';
-import { decodeBatch, type Exchange, emptyBody, PrincipalReader, WeirError } from '../../exchange/index.js';
+import { parse, parseAllDocuments, type ScalarTag } from 'yaml';
+import { decodeBatch, type Exchange, emptyBody, PrincipalReader, packageRoot, WeirError } from '../../exchange/index.js';
 import {
   balance,
   captureParts,
@@ -24,6 +25,7 @@ import {
   type SourceOptions,
   serviceFinder,
 } from '../index.js';
+import { Shards } from '../shards.js';
 import { CAPTURES } from '../testing/captures.js';
 import { ethernet, fragments4, geneve, pcapFile, pcapngFile, type Timed, vxlan } from '../testing/packets.js';
 import { Talk } from '../testing/talk.js';
@@ -291,31 +293,37 @@ t.test('sources keep their contract', async (t) => {
 });
 
 t.test('garbage on a mirror port is counted', async (t) => {
-  const source = vxlanSource();
-  const socket = createSocket('udp4');
-  const stopping = new AbortController();
-  const done = source.run(() => t.fail('this is no packet'), stopping.signal);
-  while (source.port === 0) await new Promise((resolve) => setTimeout(resolve, 5));
-  for (const bytes of [
-    Buffer.alloc(0),
-    Buffer.alloc(1),
-    Buffer.from([8]),
-    Buffer.alloc(7),
-    Buffer.alloc(21, 8),
-    Buffer.alloc(2_000, 0xf7),
-  ]) {
-    await new Promise<void>((resolve) => socket.send(bytes, source.port, '127.0.0.1', () => resolve()));
+  for (const kind of ['vxlan', 'geneve'] as const) {
+    const source = new UdpMirrorSource(kind, { host: '127.0.0.1', port: 0, now: () => 1 });
+    const socket = createSocket('udp4');
+    const stopping = new AbortController();
+    const done = source.run(() => t.fail('this is no packet'), stopping.signal);
+    while (source.port === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    for (const bytes of [
+      Buffer.alloc(0),
+      Buffer.alloc(1),
+      Buffer.from([8]),
+      Buffer.alloc(7),
+      Buffer.alloc(21, 8),
+      Buffer.alloc(2_000, 0xf7),
+    ]) {
+      await new Promise<void>((resolve) => socket.send(bytes, source.port, '127.0.0.1', () => resolve()));
+    }
+    while (source.stats().malformed < 6) await new Promise((resolve) => setTimeout(resolve, 5));
+    const name = kind === 'vxlan' ? 'VXLAN' : 'Geneve';
+    t.match(
+      source.stats().remark,
+      new RegExp(`6 datagrams on udp:127\\.0\\.0\\.1:\\d+ are no ${name}; the last: 2000 bytes from 127\\.0\\.0\\.1`),
+    );
+    const second = new UdpMirrorSource(kind, { host: '127.0.0.1', port: source.port, now: () => 1 });
+    await t.rejects(
+      second.run(() => {}, stopping.signal),
+      { code: 'SENSOR_PORT_IN_USE' },
+    );
+    stopping.abort();
+    await done;
+    socket.close();
   }
-  while (source.stats().malformed < 6) await new Promise((resolve) => setTimeout(resolve, 5));
-  t.match(source.stats().remark, /6 datagrams on udp:127\.0\.0\.1:\d+ are no VXLAN; the last: 2000 bytes from 127\.0\.0\.1/);
-  const second = new UdpMirrorSource('vxlan', { host: '127.0.0.1', port: source.port, now: () => 1 });
-  await t.rejects(
-    second.run(() => {}, stopping.signal),
-    { code: 'SENSOR_PORT_IN_USE' },
-  );
-  stopping.abort();
-  await done;
-  socket.close();
 });
 
 t.test('live sources say why they cannot', async (t) => {
@@ -434,6 +442,116 @@ t.test('a mirror names its service by network id', async (t) => {
   t.throws(() => sensorOf([]), { code: 'SENSOR_BAD_OPTIONS' });
 });
 
+/** The indented block of the guide that has `line` in it. */
+function commandsOfGuide(line: string): string {
+  const guide = readFileSync(join(packageRoot(), 'docs/mirroring.md'), 'utf8');
+  const block = guide.split(/\n(?! {4})/).find((one) => one.includes(line));
+  if (block === undefined) throw new Error(`the guide does not say ${line}`);
+  return block.replace(/^ {4}/gm, '');
+}
+
+const TC_NEEDS = ['id -u | grep -qx 0', 'command -v tc', 'ip netns add weir-probe && ip netns del weir-probe'];
+const withoutTc = TC_NEEDS.find((need) => spawnSync('sh', ['-c', need]).status !== 0);
+
+t.test(
+  'a host mirrors with tc as the guide says',
+  { skip: withoutTc === undefined ? false : `this fails here: ${withoutTc}` },
+  async (t) => {
+    const id = process.pid % 10_000;
+    const host = `weir-host-${id}`;
+    const shell = (script: string): void => void execFileSync('sh', ['-e', '-c', script], { stdio: 'pipe' });
+    shell(`ip netns add ${host}
+    ip link add weirc${id} type veth peer name eth0 netns ${host}
+    ip link add weirm${id} type veth peer name eth1 netns ${host}
+    ip addr add 198.18.76.1/24 dev weirc${id}; ip link set weirc${id} up
+    ip addr add 198.18.77.9/24 dev weirm${id}; ip link set weirm${id} up
+    ip -n ${host} addr add 198.18.76.2/24 dev eth0; ip -n ${host} link set eth0 up
+    ip -n ${host} addr add 198.18.77.2/24 dev eth1; ip -n ${host} link set eth1 up`);
+    t.teardown(() => shell(`ip netns del ${host}`));
+    const commands = commandsOfGuide('ip link add weir0 type vxlan').replaceAll('10.0.0.9', '198.18.77.9');
+    t.match(commands, /tc qdisc add dev eth0 clsact/);
+    shell(`ip netns exec ${host} sh -e -c '${commands}'`);
+    const serve = `require('http').createServer((q, r) => r.end('x'.repeat(5000))).listen(8080, '198.18.76.2', () => console.log('up'))`;
+    const server = spawn('ip', ['netns', 'exec', host, process.execPath, '-e', serve]);
+    await new Promise((resolve) => server.stdout.once('data', resolve));
+    const { sensor, found } = sensorOf([{ kind: 'vxlan', host: '198.18.77.9', port: 4_789 }]);
+    await sensor.start();
+    await until(() => sensor.status().sources[0].listening);
+    for (let index = 0; index < 5; index++) {
+      const answer = await fetch(`http://198.18.76.2:8080/items/${index}`, { headers: { connection: 'close' } });
+      t.equal((await answer.text()).length, 5_000);
+    }
+    await until(() => found.length >= 5);
+    t.same(
+      found.map(({ service, request: { target }, response }) => [service, target, response?.status, response?.body.bytes.length]).sort(),
+      [0, 1, 2, 3, 4].map((index) => ['vni-100', `/items/${index}`, 200, 5_000]),
+    );
+    await sensor.stop();
+    const ended = new Promise((resolve) => server.once('close', resolve));
+    server.kill();
+    await ended;
+  },
+);
+
+/** Names that a text of Terraform declares and refers to. */
+function terraformNames(text: string): { declared: Set<string>; used: string[] } {
+  const declared = new Set(
+    [...text.matchAll(/^(resource|variable) "(\w+)"(?: "(\w+)")? \{$/gm)].map(([, kind, type, name]) =>
+      kind === 'variable' ? `var.${type}` : `${type}.${name}`,
+    ),
+  );
+  return { declared, used: [...text.matchAll(/\b(?:var|aws_\w+)\.\w+/g)].map(([name]) => name) };
+}
+
+t.test('the examples of mirrors hold together', async (t) => {
+  const example = (path: string): string => readFileSync(join(packageRoot(), 'examples/mirroring', path), 'utf8');
+  const reference = (tag: string): ScalarTag => ({ tag, resolve: (text: string) => ({ [tag]: text }) });
+  const cloud = parse(example('cloudformation/mirror.yaml'), { customTags: [reference('!Ref'), reference('!Sub')] });
+  const names = new Set([...Object.keys(cloud.Parameters), ...Object.keys(cloud.Resources)]);
+  const refers: string[] = [];
+  JSON.stringify(cloud, (key, value) => {
+    if (key === '!Ref') refers.push(value);
+    if (key === '!Sub') refers.push(...[...value.matchAll(/\$\{(\w+)\}/g)].map(([, name]) => name));
+    return value;
+  });
+  t.ok(refers.length > 8);
+  t.same(
+    refers.filter((name) => !names.has(name)),
+    [],
+    'CloudFormation refers to what it declares',
+  );
+  const rules = Object.values<{ Type: string; Properties: Record<string, unknown> }>(cloud.Resources);
+  t.same(
+    rules.filter(({ Type }) => Type === 'AWS::EC2::TrafficMirrorFilterRule').map(({ Properties }) => Properties.TrafficDirection),
+    ['ingress', 'egress'],
+    'both directions',
+  );
+  t.match(
+    rules.find(({ Type }) => Type === 'AWS::EC2::SecurityGroupIngress'),
+    { Properties: { IpProtocol: 'udp', FromPort: 4_789, ToPort: 4_789 } },
+  );
+  const terraform = example('terraform-aws/main.tf');
+  const { declared, used } = terraformNames(terraform);
+  t.ok(declared.size > 10 && used.length > 10);
+  t.same(
+    used.filter((name) => !declared.has(name)),
+    [],
+    'Terraform refers to what it declares',
+  );
+  t.equal(terraform.split('{').length, terraform.split('}').length);
+  if (spawnSync('terraform', ['version']).status === 0)
+    t.equal(spawnSync('terraform', ['fmt', '-check', '-'], { input: terraform }).status, 0, 'as terraform itself writes it');
+  const [config, deployment] = parseAllDocuments(example('kubernetes/sidecar.yaml')).map((one) => one.toJS());
+  t.match(parse(config.data['weir.yaml']), { mode: 'mirror', sensor: { sources: [{ kind: 'live', interface: 'eth0' }] } });
+  const [, sidecar] = deployment.spec.template.spec.containers;
+  t.match(sidecar, {
+    args: ['sensor', '--config', '/etc/weir/weir.yaml', '--redis', /^redis:/],
+    securityContext: { capabilities: { add: ['NET_RAW'] } },
+  });
+  t.equal(sidecar.volumeMounts[0].name, deployment.spec.template.spec.volumes[0].name);
+  t.equal(deployment.spec.template.spec.volumes[0].configMap.name, config.metadata.name);
+});
+
 /** Forty connections of five turns each, mixed; one of them belongs to a scan. */
 function mixedTalks(): Timed[] {
   const talks = Array.from({ length: 40 }, (_, index) => {
@@ -498,7 +616,7 @@ t.test('threads of a sensor finish exchanges themselves, and give the same', asy
   t.equal(alone.lines.length, 200);
   t.match(alone.lines.join('\n'), /^orders threads \S{10,} \/t\/0\/0 200 3000$/m);
   const shared = await found(2, { kind: 'pcap', path: file }, untilEnded);
-  t.same(shared.lines, alone.lines, 'from a file that every thread reads');
+  t.same(shared.lines, alone.lines, 'from a file');
   t.same(shared.counters, alone.counters, 'with the same counters');
   const framed = join(folder, 'threads-framed.pcap');
   writeFileSync(framed, pcapFile(framedTalks(), 1));
@@ -544,6 +662,39 @@ t.test('workers give the same exchanges', async (t) => {
   t.equal(alone.lines.length, 200);
   t.same(shared.lines, alone.lines);
   t.same(shared.counters, alone.counters, 'and the same counters');
+});
+
+t.test('threads that come behind: the reading one helps, and what is dropped in the end is counted', async (t) => {
+  const frames = Array.from({ length: 40 }, (_, index) =>
+    new Talk({ client: { ip: [10, 5, 0, index], port: 32_000 + index }, startMs: 1_700_000_000_000 + index })
+      .open()
+      .client(`GET /b/${index} HTTP/1.1\r\nHost: api\r\n\r\n`)
+      .server(`HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n${'x'.repeat(200_000)}`)
+      .close(),
+  ).flatMap((talk) => talk.packets);
+  for (const { name, ahead, helps, drops } of [
+    { name: 'as it is', ahead: undefined, helps: false, drops: false },
+    { name: 'helping at once', ahead: { pause: 9, drop: 99, share: 0, shareAfter: 0 }, helps: true, drops: false },
+    { name: 'never helping', ahead: { pause: 9, drop: 2, share: 99, shareAfter: 99 }, helps: false, drops: true },
+  ]) {
+    const here: string[] = [];
+    const there: Exchange[] = [];
+    const observer = { kind: 'sensor', id: 'x' } as const;
+    const ports = { serviceOf: (host: string) => host, principals: null };
+    const outlet = { observer, ports, records: null, emit: (exchange: Exchange) => void there.push(exchange), emitted() {} };
+    const shards = new Shards(2, {}, ({ request }) => void here.push(request?.head.target ?? ''), outlet, ahead);
+    for (const { bytes, tsMs } of frames)
+      shards.packet({ bytes, start: 0, end: bytes.length, originalLength: bytes.length, tsMs, linkType: 101, vni: -1 });
+    await shards.end();
+    const { counters } = shards;
+    const whole = there.filter(({ response }) => response?.body.totalLength === 200_000 && response.body.missing.length === 0);
+    t.equal(here.length > 0, helps, `${name}: this thread`);
+    t.equal(counters.overloaded > 0, drops, `${name}: dropped`);
+    if (!drops) t.same([...here, ...whole.map(({ request: { target } }) => target)].length, 40, `${name}: each exchange once`);
+    else t.ok(whole.length > 0 && whole.length < 40 && there.length <= 40, `${name}: what was dropped is no whole exchange`);
+    t.same(balance(counters, 0), { packets: 0, bytes: 0, delivery: 0 }, `${name}: the sums add up`);
+    t.equal(shards.bufferedBytes, 0, `${name}: nothing is held`);
+  }
 });
 
 t.test('parts of a capture hold whole connections', async (t) => {
