@@ -42,15 +42,15 @@ t.test('switching to mirror and back under load loses no request and counts none
   let sent = 0;
   let failed = 0;
   let isOver = false;
-  const load = (async () => {
+  const client = async (): Promise<void> => {
     while (!isOver) {
-      const answer = await fetch(`${running.gateway}/items/${sent}`).catch(() => null);
+      const answer = await fetch(`${running.gateway}/items/${sent++}`).catch(() => null);
       if (answer?.status !== 200) failed++;
       await answer?.text();
-      sent++;
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
-  })();
+  };
+  const load = Promise.all([client(), client(), client()]);
   const told = await weir(t, listen);
   t.equal(told.code, 0, told.stderr);
   t.match(told.stdout, /live lo: \d+ packets\/s\n\d+ exchanges\/s, 0 dropped/, 'it says what it hears');

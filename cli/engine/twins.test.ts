@@ -2,7 +2,7 @@ import t from 'tap';
 import { type Exchange, emptyBody } from '../../exchange/index.js';
 import { Twins } from './twins.js';
 
-const told = (kind: 'gateway' | 'sensor' | 'import', requestId: string, target = '/a', status = 200): Exchange => ({
+const told = (kind: 'gateway' | 'sensor' | 'import', requestId: string, target = '/a', status: number | null = 200): Exchange => ({
   id: `${kind}-${requestId}`,
   requestId,
   kind: 'http',
@@ -14,7 +14,7 @@ const told = (kind: 'gateway' | 'sensor' | 'import', requestId: string, target =
   durationMs: 1,
   upstreamMs: 1,
   request: { method: 'GET', scheme: 'http', host: 'shop', target, httpVersion: '1.1', headers: [], body: emptyBody, trailers: [] },
-  response: { status, httpVersion: '1.1', headers: [], body: emptyBody, trailers: [] },
+  response: status === null ? null : { status, httpVersion: '1.1', headers: [], body: emptyBody, trailers: [] },
   principal: null,
   outcome: { action: 'passed', mode: 'observe', phase: null, acts: [] },
   tags: [],
@@ -35,6 +35,26 @@ t.test('what gateway and sensor both tell counts once', async (t) => {
       seconds: [false, false],
     },
     { name: 'another answer under the same id', tellings: [told('gateway', 'r'), told('sensor', 'r', '/a', 500)], seconds: [false, false] },
+    {
+      name: 'a sensor that stopped before the answer',
+      tellings: [told('sensor', 'r', '/a', null), told('gateway', 'r'), told('gateway', 'r')],
+      seconds: [false, true, false],
+    },
+    {
+      name: 'the same, after the gateway',
+      tellings: [told('gateway', 'r'), told('sensor', 'r', '/a', null), told('sensor', 'r', '/a', null)],
+      seconds: [false, true, false],
+    },
+    {
+      name: 'a client that went before the answer',
+      tellings: [told('gateway', 'r', '/a', null), told('sensor', 'r')],
+      seconds: [false, true],
+    },
+    {
+      name: 'neither saw the answer',
+      tellings: [told('gateway', 'r', '/a', null), told('sensor', 'r', '/a', null)],
+      seconds: [false, true],
+    },
     { name: 'two gateways in a row', tellings: [told('gateway', 'r'), told('gateway', 'r')], seconds: [false, false] },
     { name: 'recorded traffic', tellings: [told('gateway', 'r'), told('import', 'r')], seconds: [false, false] },
   ];
