@@ -65,6 +65,8 @@ export async function runUp(config: Config, data: DataDir, version: string, log:
   };
   // The threads load their modules while this one compiles the policies; whatever fails here, they are ended.
   const startingThreads = startThreads(config, data, version, shared, log);
+  // A thread may fail before anybody waits for it.
+  startingThreads.catch(() => undefined);
   closing.push(async () => {
     for (const stop of (await startingThreads.catch(() => null))?.closing ?? []) await stop();
   });
