@@ -113,6 +113,7 @@ const MAX_EXPANSION = 8192;
  */
 export function expandShape(shape: string): string[] {
   const spelled = spellOut(shape);
+  if (!shape.includes('#')) return [...new Set(spelled)];
   return [...new Set(spelled.flatMap((outline) => (outline.split('#').length > 5 ? [outline] : spellOut(outline, true))))];
 }
 
