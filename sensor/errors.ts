@@ -11,7 +11,7 @@ export const SENSOR_ERRORS = {
   },
   SENSOR_LINK_TYPE: {
     status: 422,
-    hint: 'weir reads Ethernet, Linux cooked v1/v2, raw IP, null/loopback, PPP and Cisco HDLC. Capture on another interface.',
+    hint: 'docs/mirroring.md lists what weir takes off packets. Capture on another interface.',
   },
   SENSOR_NO_TCPDUMP: { status: 503, hint: 'Install it (apt-get install tcpdump), or use a vxlan or geneve source, which need no driver.' },
   SENSOR_NO_CAP: {

@@ -51,6 +51,10 @@ t.test('switching to mirror and back under load loses no request and counts none
     }
   };
   const load = Promise.all([client(), client(), client()]);
+  const deaf = await weir(t, ['mode', 'mirror', '--listen', 'no-such-if0', '--data', running.data]);
+  t.equal(deaf.code, 2);
+  t.match(deaf.stderr, /^weir: live no-such-if0: there is no interface no-such-if0\. .+ Nothing was switched: the gateways go on recording\.\n$/);
+  t.match((await weir(t, ['mode', '--data', running.data])).stdout, /observe/);
   const told = await weir(t, listen);
   t.equal(told.code, 0, told.stderr);
   t.match(told.stdout, /live lo: \d+ packets\/s\n\d+ exchanges\/s, 0 dropped/, 'it says what it hears');

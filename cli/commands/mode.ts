@@ -1,3 +1,5 @@
+import { networkInterfaces } from 'node:os';
+import { createInterface } from 'node:readline/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Argument, type Command } from 'commander';
 import { MODES, WeirError } from '../../exchange/index.js';
@@ -30,13 +32,14 @@ interface SensorRow {
 /** After it, the first rates are there. */
 const RATES_MS = 2_500;
 
-type ModeFlags = AdminFlags & {
-  readonly service?: string;
+interface ListenFlags {
   readonly listen?: readonly string[];
   readonly filter?: string;
   readonly vxlan?: string;
   readonly geneve?: string;
-};
+}
+
+type ModeFlags = AdminFlags & ListenFlags & { readonly service?: string };
 
 /** `weir mode [enforce|observe|mirror]`: shows or switches; mirror also says what to listen to. */
 export function registerMode(program: Command, context: CommandContext): void {
@@ -63,13 +66,14 @@ export function registerMode(program: Command, context: CommandContext): void {
           flags.service === undefined ? 'No service is known yet.' : `There is no service "${flags.service}".`,
           { hint: 'weir mode lists them.' },
         );
+      const isAsked = mode === 'mirror' && sourcesOf(flags).length === 0 && process.stdin.isTTY && output.isTty && !flags.json;
+      const sources = sourcesOf(isAsked ? await asked() : flags);
       if (mode !== undefined) {
         // One of the two always records: the sensor listens before the gateways stop, and goes on until they have begun. What both tell counts once.
-        const sources = sourcesOf(flags);
-        if (mode === 'mirror') await admin.call('PUT', '/sensor', { sources });
+        if (mode === 'mirror' && sources.length > 0) await listenTo(admin, sources);
         for (const row of services)
           await admin.call('PUT', `/services/${encodeURIComponent(row.name)}/mode`, { request: mode, response: mode });
-        if (mode !== 'mirror') await admin.call('PUT', '/sensor', { sources: [] });
+        if (!(await isMirrored(admin))) await admin.call('PUT', '/sensor', { sources: [] });
       }
       const rows = mode === undefined ? services : services.map((row) => ({ ...row, mode: { request: mode, response: mode } }));
       if (flags.json) output.write(`${JSON.stringify(rows)}\n`);
@@ -86,9 +90,10 @@ export function registerMode(program: Command, context: CommandContext): void {
           ]),
         );
       if (mode !== 'mirror' || flags.json) return;
-      if (sourcesOf(flags).length > 0) {
-        await delay(RATES_MS);
-        output.write(`\n${heard(await sensorRow(admin))}`);
+      if (sources.length > 0) await delay(RATES_MS);
+      const row = await sensorRow(admin);
+      if (sources.length > 0 || (row !== null && row.detail.sources.length > 0)) {
+        output.write(`\n${heard(row)}`);
         output.write(
           'Nothing is blocked here: policies alert, and block-actor acts where the blocklist is read (other gateways, feeds, webhooks).\n',
         );
@@ -97,6 +102,41 @@ export function registerMode(program: Command, context: CommandContext): void {
           'The gateway passes through. Nothing is listened to yet: add --listen IF, --vxlan PORT or --geneve PORT, or feed a file with weir import FILE.pcap.\n',
         );
     });
+}
+
+/** Asks on the terminal what to listen to. */
+async function asked(): Promise<ListenFlags> {
+  const terminal = createInterface({ input: process.stdin, output: process.stdout });
+  try {
+    const names = Object.keys(networkInterfaces()).join(', ');
+    const place = (
+      await terminal.question(`Listen to what? An interface (${names}), vxlan or geneve; empty: nothing more than now. `)
+    ).trim();
+    if (place === 'vxlan') return { vxlan: '4789' };
+    if (place === 'geneve') return { geneve: '6081' };
+    if (place === '') return {};
+    const filter = (await terminal.question('Which packets? For example: tcp port 8080; empty: all. ')).trim();
+    return { listen: place.split(/[\s,]+/), ...(filter === '' ? {} : { filter }) };
+  } finally {
+    terminal.close();
+  }
+}
+
+async function isMirrored(admin: AdminClient): Promise<boolean> {
+  return (await admin.all<ServiceRow>('/services')).some(({ mode }) => mode.request === 'mirror');
+}
+
+/** @throws WeirError SENSOR_HEARS_NOTHING when none of the sources can be listened to; what was listened to before stays */
+async function listenTo(admin: AdminClient, sources: readonly object[]): Promise<void> {
+  const before = await admin.get<{ sources: readonly object[] }>('/sensor');
+  await admin.call('PUT', '/sensor', { sources });
+  const row = await sensorRow(admin);
+  const failed = (row?.detail.sources ?? []).filter(({ problem }) => problem !== null);
+  if (failed.length < sources.length) return;
+  await admin.call('PUT', '/sensor', { sources: before.sources });
+  throw new WeirError('SENSOR_HEARS_NOTHING', failed.map(({ kind, name, problem }) => `${kind} ${name}: ${problem}`).join('\n'), {
+    hint: 'Nothing was switched: the gateways go on recording.',
+  });
 }
 
 /** The sensor's row; null when none reports. */
@@ -117,7 +157,7 @@ function heard(row: SensorRow | null): string {
   return `${lines.join('')}${Math.round(counters.exchangesPerSecond ?? 0)} exchanges/s, ${counters.droppedByKernel ?? 0} dropped${encrypted > 0 ? `; ${encrypted} % TLS, invisible` : ''}\n`;
 }
 
-function sourcesOf(flags: ModeFlags): object[] {
+function sourcesOf(flags: ListenFlags): object[] {
   return [
     ...(flags.listen ?? []).map((name) => ({
       kind: 'live',

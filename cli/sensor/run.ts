@@ -114,7 +114,7 @@ export async function runSensor(run: SensorRun): Promise<{ close(): Promise<void
           kind: source.kind,
           name: source.name,
           state: source.state,
-          problem: source.problem === null ? null : `${source.problem.message} ${source.problem.hint}`,
+          problem: source.problem === null ? null : `${source.problem.message}. ${source.problem.hint}`,
           packetsPerSecond: source.packetsPerSecond,
           counters: {
             packets: source.packets,
