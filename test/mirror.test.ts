@@ -53,7 +53,10 @@ t.test('switching to mirror and back under load loses no request and counts none
   const load = Promise.all([client(), client(), client()]);
   const deaf = await weir(t, ['mode', 'mirror', '--listen', 'no-such-if0', '--data', running.data]);
   t.equal(deaf.code, 2);
-  t.match(deaf.stderr, /^weir: live no-such-if0: there is no interface no-such-if0\. .+ Nothing was switched: the gateways go on recording\.\n$/);
+  t.match(
+    deaf.stderr,
+    /^weir: live no-such-if0: there is no interface no-such-if0\. .+ Nothing was switched: the gateways go on recording\.\n$/,
+  );
   t.match((await weir(t, ['mode', '--data', running.data])).stdout, /observe/);
   const told = await weir(t, listen);
   t.equal(told.code, 0, told.stderr);
