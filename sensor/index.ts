@@ -3,7 +3,7 @@
  * decode → reassembly → http → exchange.
  */
 export { PCAP_FORMATS, type PcapCommandOptions, type PcapCommandOutput, type PcapFormat, runPcapCommand } from './command.js';
-export { balance, type Counters } from './counters.js';
+export { balance, type Counters, newCounters } from './counters.js';
 export { SENSOR_ERRORS, type SensorErrorCode } from './errors.js';
 export { type CapturePart, captureParts } from './parts.js';
 export { openCapture, type PcapSummary, type ReadPcapOptions, readPcap } from './pcap.js';

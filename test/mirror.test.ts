@@ -62,6 +62,9 @@ t.test('switching to mirror and back under load loses no request and counts none
   t.equal(told.code, 0, told.stderr);
   t.match(told.stdout, /live lo: \d+ packets\/s\n\d+ exchanges\/s, 0 dropped/, 'it says what it hears');
   t.match(told.stdout, /Nothing is blocked here/);
+  const metrics = await (await fetch(`${running.admin}/metrics`)).text();
+  t.match(metrics, /^weir_sensor_total\{sensor="[^"]+",counter="captured"\} [1-9]/m);
+  t.match(metrics, /^weir_capture_total\{sensor="[^"]+",capture="live lo",counter="packets"\} [1-9]/m);
   t.equal((await weir(t, ['mode', 'observe', '--data', running.data])).code, 0);
   t.equal((await weir(t, listen)).code, 0);
   t.equal((await weir(t, ['mode', 'observe', '--data', running.data])).code, 0);

@@ -1,6 +1,7 @@
 import t from 'tap';
+import { newCounters } from '../../sensor/index.js';
 import { createSharedState } from '../../traffic/index.js';
-import { openSharedMaps } from '../shared-maps.js';
+import { openSharedMaps, type SharedMaps } from '../shared-maps.js';
 import { sourcesPort } from './sources-port.js';
 import { templatesPort } from './templates-port.js';
 
@@ -20,17 +21,46 @@ t.test('a pin is taken back for its method only; a split and a merge leave other
   t.same(now(), ['GET /a/{id}', 'PUT /a/me']);
 });
 
-t.test('a process that lost exchanges is degraded for five minutes; the number stays', async (t) => {
-  const maps = await openSharedMaps(createSharedState({ dir: null }));
-  let nowMs = 1_000_000;
-  const port = sourcesPort(
+const sourcesOf = (maps: SharedMaps, now: () => number) =>
+  sourcesPort(
     maps,
     async () => {
       throw new Error('not asked for');
     },
     { startSelfTest: async () => ({ id: '', startedAtMs: 0, state: 'passed' as const, steps: [] }), selfTest: () => null },
-    () => nowMs,
+    now,
   );
+
+t.test('all that a sensor counts is there for Prometheus, of each place that it listens to too', async (t) => {
+  const maps = await openSharedMaps(createSharedState({ dir: null }));
+  const counters = { ...newCounters(), captured: 7, gapBytes: 3, encryptedShare: 0.25 };
+  const place = {
+    kind: 'live',
+    name: 'eth"0',
+    state: 'running',
+    problem: null,
+    packetsPerSecond: 1,
+    counters: { packets: 7, droppedByKernel: 2 },
+  };
+  await maps.status.set('s', { role: 'sensor', version: '1', startedAtMs: 0, atMs: 1, addresses: [], counters, sources: [place] });
+  const lines = (sourcesOf(maps, () => 1).metrics?.() ?? []).join('\n').split('\n');
+  for (const name of Object.keys(newCounters()))
+    t.ok(
+      lines.some((line) => line.startsWith(`weir_sensor_total{sensor="s",counter="${name}"} `)),
+      name,
+    );
+  for (const line of [
+    'weir_sensor_total{sensor="s",counter="gapBytes"} 3',
+    'weir_sensor_now{sensor="s",name="encryptedShare"} 0.25',
+    'weir_capture_total{sensor="s",capture="live eth\\"0",counter="droppedByKernel"} 2',
+  ])
+    t.ok(lines.includes(line), line);
+});
+
+t.test('a process that lost exchanges is degraded for five minutes; the number stays', async (t) => {
+  const maps = await openSharedMaps(createSharedState({ dir: null }));
+  let nowMs = 1_000_000;
+  const port = sourcesOf(maps, () => nowMs);
   const seen = (afterS: number, teeDropped: number) => {
     nowMs += afterS * 1000;
     void maps.status.set('g', {

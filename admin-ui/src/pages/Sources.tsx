@@ -137,6 +137,7 @@ function Source({ source }: { readonly source: Schemas['Source'] }) {
           ['Seen', <Time key="s" ms={source.seenAtMs} />],
         ]}
       />
+      <Heard source={source} />
       {drops.length > 0 && (
         <Text size="sm" mt="xs">
           Dropped because: {drops.map(([reason, value]) => `${reason} (${count(value)})`).join(', ')}
@@ -149,13 +150,47 @@ function Source({ source }: { readonly source: Schemas['Source'] }) {
             {counters.map(([name, value]) => (
               <li key={name}>
                 <span>{name}</span>
-                <span className="num">{count(value)}</span>
+                <span className="num">{Number.isInteger(value) ? count(value) : value.toFixed(2)}</span>
               </li>
             ))}
           </ul>
         </details>
       )}
     </section>
+  );
+}
+
+interface Place {
+  readonly kind: string;
+  readonly name: string;
+  readonly state: string;
+  readonly problem: string | null;
+  readonly packetsPerSecond: number;
+}
+
+/** What a sensor hears, place by place, and what came of it. */
+function Heard({ source }: { readonly source: Schemas['Source'] }) {
+  const places = (source.detail.sources ?? []) as readonly Place[];
+  if (source.kind !== 'sensor' || places.length === 0) return null;
+  const { exchangesPerSecond = 0, droppedByKernel = 0, encryptedShare = 0 } = source.counters;
+  const tls = encryptedShare > 0 ? `; ${Math.round(encryptedShare * 100)} % TLS, invisible` : '';
+  return (
+    <ul className="plain-list small" aria-label="What it hears">
+      {places.map(({ kind, name, state, problem, packetsPerSecond }) => (
+        <li key={`${kind} ${name}`}>
+          <span className="mono">
+            {kind} {name}
+          </span>
+          <span>{problem ?? (state === 'running' ? `${Math.round(packetsPerSecond)} packets/s` : state)}</span>
+        </li>
+      ))}
+      <li>
+        <span>Together</span>
+        <span>
+          {Math.round(exchangesPerSecond)} exchanges/s, {count(droppedByKernel)} dropped{tls}
+        </span>
+      </li>
+    </ul>
   );
 }
 
