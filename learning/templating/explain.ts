@@ -22,7 +22,7 @@ export function explainNode(parent: ResolvedNode, node: ResolvedNode, model: Tem
   const calls = node.place.reduce((sum, one) => sum + one.calls, 0);
   const folded = node.place.filter((one) => one.key === FOLDED).reduce((sum, one) => sum + one.folded, 0);
   const once = words.filter((verdict) => verdict.calls === 1).length;
-  const parts = [`${node.values} distinct values in ${calls} calls`];
+  const parts = [calls === 0 ? 'Fixed by a pin or new since the last decision' : `${node.values} distinct values in ${calls} calls`];
   if (shapes.length > 0) parts.push(`shaped as ${shapes.join(', ')}`);
   if (words.length > 0) parts.push(`${words.length} words, ${once} of them seen once`);
   if (folded > 0) parts.push(`${folded} words merged for good`);

@@ -209,7 +209,7 @@ function Acts({
         <BlockForm
           title={`${doing === 'block' ? 'Block' : 'Throttle'} ${about.actor.label}`}
           verb={doing === 'block' ? 'Block now' : 'Throttle now'}
-          whom={about.actor.label}
+          whom={about.actor.value}
           busy={block.isPending}
           error={block.error}
           close={() => {

@@ -19,6 +19,10 @@ import { count } from '../words.ts';
 
 type Detail = Schemas['Issue'];
 
+/** How the actor of the issue is called, where its evidence says so. */
+const actorLabel = (issue: { readonly evidence: readonly { readonly actor: { readonly label: string } | null }[] }) =>
+  issue.evidence.find((proof) => proof.actor !== null)?.actor?.label;
+
 export function Issue() {
   const { id } = useParams({ from: '/issues/$id' });
   const query = useQuery({
@@ -58,7 +62,7 @@ export function Issue() {
                       [
                         'Actor',
                         <Link key="a" to="/actors/$id" params={{ id: issue.actorId }}>
-                          {issue.evidence.find((proof) => proof.actor !== null)?.actor?.label ?? 'Open'}
+                          {actorLabel(issue) ?? 'Open'}
                         </Link>,
                       ] as const,
                     ]),
@@ -152,7 +156,7 @@ function Acts({ issue }: { readonly issue: Detail }) {
       <Button variant="default" disabled={!may} onClick={() => draft('exception')}>
         Make an exception
       </Button>
-      {issue.actorId !== null && <BlockActor id={issue.actorId} />}
+      {issue.actorId !== null && <BlockActor id={issue.actorId} label={actorLabel(issue)} />}
       <Menu position="bottom-end">
         <Menu.Target>
           <Button variant="default" disabled={!may}>

@@ -1,7 +1,7 @@
 import { Button, Group, Select } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { memo, useState } from 'react';
+import { memo, useDeferredValue, useState } from 'react';
 import { answer, api, type Schemas } from '../api.ts';
 import { OWASP } from '../owasp.ts';
 import { Empty } from '../parts/Await.tsx';
@@ -42,6 +42,8 @@ export function Issues() {
   const [filters, setFilters] = useFilters();
   const may = useMay('analyst');
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
+  // The tick answers first.
+  const isChosen = useDeferredValue(chosen.size > 0);
   const [deciding, setDeciding] = useState<Decision['status'] | null>(null);
   const sort = filters.sort ?? '-priority';
   const query = {
@@ -88,7 +90,7 @@ export function Issues() {
       }
     >
       <IssueFilters />
-      {chosen.size > 0 && (
+      {isChosen && chosen.size > 0 && (
         <Group gap="xs" role="toolbar" aria-label="Chosen issues">
           <span>{plural(chosen.size, 'issue')} chosen</span>
           <Button size="xs" variant="default" disabled={!may} onClick={() => setDeciding('fixed')}>

@@ -6,7 +6,7 @@ import { useMay } from '../session.ts';
 import { type BlockChoice, BlockForm } from './BlockForm.tsx';
 
 /** A button that blocks an actor after asking for how long. */
-export function BlockActor({ id }: { readonly id: string }) {
+export function BlockActor({ id, label }: { readonly id: string; readonly label: string | undefined }) {
   const may = useMay('analyst');
   const [isOpen, setOpen] = useState(false);
   const block = useWrite({
@@ -24,7 +24,7 @@ export function BlockActor({ id }: { readonly id: string }) {
       </Button>
       {isOpen && (
         <BlockForm
-          title={`Block ${whom}`}
+          title={`Block ${label ?? whom}`}
           verb="Block now"
           whom={whom}
           busy={block.isPending}

@@ -6,6 +6,7 @@ import { useRouter } from '@tanstack/react-router';
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { type KeyboardEvent, type MouseEvent, memo, type ReactNode, useEffect, useMemo, useRef } from 'react';
 import { Failed, Waiting } from './Await.tsx';
+import { useSoon } from './address.ts';
 import { Tick } from './Tick.tsx';
 
 export interface Page<Row> {
@@ -89,6 +90,7 @@ export function Rows<Row>({ label, query, columns: all, rowKey, empty, sort, onS
     () => all.filter((column) => column.fromPx === undefined || column.fromPx <= (width || window.innerWidth - BESIDE_PX)),
     [all, width],
   );
+  const [order, sortBy] = useSoon(sort, (next) => next !== undefined && onSort?.(next));
   const visible = virtual.getVirtualItems();
   const last = visible.at(-1)?.index ?? 0;
   const { hasNextPage, isFetchingNextPage, fetchNextPage } = query;
@@ -151,7 +153,7 @@ export function Rows<Row>({ label, query, columns: all, rowKey, empty, sort, onS
           </div>
         )}
         {columns.map((column) => (
-          <HeadCell key={column.name} column={column} sort={sort} onSort={onSort} />
+          <HeadCell key={column.name} column={column} sort={order} onSort={onSort === undefined ? undefined : sortBy} />
         ))}
       </div>
       <div ref={scroller} className="rows-scroll" role="rowgroup" style={{ maxHeight: height ?? 'calc(100vh - 260px)' }}>

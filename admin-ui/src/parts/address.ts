@@ -1,5 +1,6 @@
 /** The filters of a page stand in its address. */
 import { useNavigate, useSearch } from '@tanstack/react-router';
+import { useEffect, useState } from 'react';
 
 type Filters = Readonly<Record<string, string | undefined>>;
 
@@ -22,4 +23,17 @@ function useSetFilters(): (change: Filters) => void {
       Object.fromEntries(Object.entries({ ...before, ...change }).filter(([, value]) => value !== undefined && value !== ''));
     void navigate({ to: '.', search: changed, replace: true });
   };
+}
+
+/** A choice that stands in the address: it shows in the next frame; the list, and all else that depends on the address, follows in those after it. */
+export function useSoon<Value>(there: Value, change: (value: Value) => void): [Value, (value: Value) => void] {
+  const [chosen, setChosen] = useState(there);
+  useEffect(() => setChosen(there), [there]);
+  return [
+    chosen,
+    (next) => {
+      setChosen(next);
+      requestAnimationFrame(() => setTimeout(change, 0, next));
+    },
+  ];
 }

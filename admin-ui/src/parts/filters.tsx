@@ -4,7 +4,7 @@ import { IconSearch } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
 import { answer, api } from '../api.ts';
-import { useFilter } from './address.ts';
+import { useFilter, useSoon } from './address.ts';
 
 const TYPING_MS = 250;
 
@@ -39,21 +39,6 @@ export function SearchFilter({
   );
 }
 
-/** What was chosen shows in the next frame; the list, and all that depends on the address, follows in those after it. */
-function useChoice(name: string): [string, (value: string | null) => void] {
-  const [value, setValue] = useFilter(name);
-  const there = value ?? '';
-  const [chosen, setChosen] = useState(there);
-  useEffect(() => setChosen(there), [there]);
-  return [
-    chosen,
-    (next) => {
-      setChosen(next ?? '');
-      requestAnimationFrame(() => setTimeout(setValue, 0, next ?? undefined));
-    },
-  ];
-}
-
 export function SelectFilter({
   name,
   label,
@@ -65,14 +50,14 @@ export function SelectFilter({
   readonly options: readonly (string | { value: string; label: string })[];
   readonly width?: number;
 }) {
-  const [value, choose] = useChoice(name);
+  const [value, choose] = useSoon(...useFilter(name));
   return (
     <Select
       aria-label={label}
       placeholder={label}
       data={options}
-      value={value === '' ? null : value}
-      onChange={choose}
+      value={value ?? null}
+      onChange={(next) => choose(next ?? undefined)}
       clearable
       searchable={options.length > 8}
       w={width}
@@ -91,8 +76,8 @@ export function SeveralFilter({
   readonly label: string;
   readonly options: readonly string[];
 }) {
-  const [value, choose] = useChoice(name);
-  const chosen = value.split(',').filter(Boolean);
+  const [value, choose] = useSoon(...useFilter(name));
+  const chosen = (value ?? '').split(',').filter(Boolean);
   return (
     <MultiSelect
       aria-label={label}
