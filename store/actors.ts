@@ -1,8 +1,8 @@
 import { type Kysely, type SelectQueryBuilder, sql } from 'kysely';
 import { newId } from '../exchange/index.js';
 import { parsed } from './endpoint-rows.js';
-import { containing, type Page, type PageRequest, page, pageByIds, type Sorting, walked } from './page.js';
-import type { Tables } from './tables.js';
+import { among, containing, type Page, type PageRequest, page, pageByIds, type Sorting, walked } from './page.js';
+import type { Engine, Tables } from './tables.js';
 import type { Actor, ActorDetail, ActorEvent, ActorLink, ActorState, Json } from './types.js';
 
 export interface ActorFilter {
@@ -32,16 +32,38 @@ const ACTOR_SORTING: Sorting = {
   id: 'id',
 };
 const MAX_LINKS = 200;
+/** Fewer are found by the index of scores alone, which has all that can be asked for, before their order is looked at. */
+const FEW_ACTORS = 1_000;
 
-export function actorsOf(db: Kysely<Tables>): Actors {
+export function actorsOf(db: Kysely<Tables>, engine: Engine): Actors {
+  const filtered = (filter: ActorFilter): SelectQueryBuilder<Tables, 'actors', object> => {
+    let query: SelectQueryBuilder<Tables, 'actors', object> = db.selectFrom('actors');
+    if (filter.kind) query = query.where(walked('kind', [filter.kind]));
+    if (filter.state) query = query.where(walked('state', [filter.state]));
+    if (filter.minScore !== undefined) query = query.where(sql<boolean>`coalesce(${sql.ref('score')}, null) >= ${filter.minScore}`);
+    if (filter.seenAfterMs !== undefined)
+      query = query.where(sql<boolean>`coalesce(${sql.ref('lastSeenMs')}, null) >= ${filter.seenAfterMs}`);
+    if (filter.search) query = query.where(sql<boolean>`${sql.ref('search')} like ${containing(filter.search)} escape '\\'`);
+    return query;
+  };
+
   return {
-    list(filter, request) {
-      let query: SelectQueryBuilder<Tables, 'actors', object> = db.selectFrom('actors');
-      if (filter.kind) query = query.where(walked('kind', [filter.kind]));
-      if (filter.state) query = query.where(walked('state', [filter.state]));
-      if (filter.minScore !== undefined) query = query.where(sql<boolean>`coalesce(${sql.ref('score')}, null) >= ${filter.minScore}`);
-      if (filter.seenAfterMs !== undefined) query = query.where('lastSeenMs', '>=', filter.seenAfterMs);
-      if (filter.search) query = query.where(sql<boolean>`${sql.ref('search')} like ${containing(filter.search)} escape '\\'`);
+    async list(filter, request) {
+      let query = filtered(filter);
+      if (Object.values(filter).some((value) => value !== undefined && value !== '')) {
+        const few = await query
+          .select('id')
+          .limit(FEW_ACTORS + 1)
+          .execute();
+        if (few.length <= FEW_ACTORS)
+          query = db.selectFrom('actors').where(
+            among(
+              engine,
+              'id',
+              few.map((row) => row.id),
+            ),
+          );
+      }
       const rows = (ids: readonly string[]) =>
         db
           .selectFrom('actors')

@@ -85,7 +85,7 @@ export async function openStore(location: StoreLocation): Promise<Store> {
     formatVersion: FORMAT_VERSION,
     inventory: inventoryOf(db, engine),
     issues: issuesOf(db, engine),
-    actors: actorsOf(db),
+    actors: actorsOf(db, engine),
     samples: samplesOf(db),
     documents: documentsOf(db),
     objects: objectsOf(db),
