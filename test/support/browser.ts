@@ -69,9 +69,6 @@ export async function settled(page: Page): Promise<void> {
   await eventually('the page to settle', () => page.evaluate<boolean>(STILL));
 }
 
-/** Rows of long lists are drawn by one piece of code; to look at some of each is most of what a look at a page costs. */
-const MORE_OF_THE_SAME = ['[role="rowgroup"] [role="row"]:nth-child(n + 9)', 'tbody tr:nth-child(n + 9)', 'li:nth-child(n + 13)'];
-
 /** Serious violations of WCAG on the page once it stands still; of one rule where one is named. */
 export async function violations(page: Page, rule?: string): Promise<readonly string[]> {
   await settled(page);
@@ -79,7 +76,7 @@ export async function violations(page: Page, rule?: string): Promise<readonly st
   if (!(await page.evaluate<boolean>('"axe" in globalThis'))) await page.evaluate(`${AXE}; undefined`);
   const options = { resultTypes: ['violations'], ...(rule === undefined ? {} : { runOnly: { type: 'rule', values: [rule] } }) };
   const found = await page.evaluate<{ id: string; impact: string; nodes: { html: string }[] }[]>(
-    `globalThis.axe.run({ exclude: ${JSON.stringify(MORE_OF_THE_SAME)} }, ${JSON.stringify(options)}).then((found) => found.violations)`,
+    `globalThis.axe.run(${JSON.stringify(options)}).then((found) => found.violations)`,
   );
   return found
     .filter((one) => one.impact === 'serious' || one.impact === 'critical')
