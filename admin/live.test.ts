@@ -77,6 +77,20 @@ t.test('endpoints are told once each, also those written later than others that 
   t.same(await look('endpoints'), [], 'seen again is not added again');
 });
 
+t.test(
+  'what a person decided of templates is carried out by an engine later, and leaves no row that is new: pages are told a few times',
+  async (t) => {
+    const { clock, feed, look } = await feedOver(t);
+    feed.tell('endpoints', 'merge', '/api/{apiId}');
+    const told: number[] = [];
+    for (let afterMs = 0; afterMs <= 60_000; afterMs += 500) {
+      clock.nowMs = NOW + afterMs;
+      if ((await look('endpoints')).includes('edited /api/{apiId}')) told.push(afterMs);
+    }
+    t.same(told, [500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000]);
+  },
+);
+
 t.test('issues are told when opened and when seen again, also from findings that arrive out of order', async (t) => {
   const { clock, write, look } = await feedOver(t);
   const at = (n: number, atMs: number, fingerprint = `fp-${n}`) => finding(n, { atMs, fingerprint });

@@ -29,6 +29,9 @@ const LOOK_MS = 500;
 const ROWS_A_LOOK = 50;
 /** An engine writes what it saw at most so much later. */
 const WRITTEN_LATE_MS = 15_000;
+/** An engine carries out within moments what a person decided of templates, and the rows say nothing of when: pages are told so long after it to read again. */
+const CARRIED_OUT_MS = [500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000];
+const TEMPLATE_EDITS = new Set(['pin', 'merge', 'split', 'undone', 'imported']);
 /** More than all looks of that time find. */
 const MAX_TOLD = 4_000;
 
@@ -42,6 +45,7 @@ export class LiveFeed {
   readonly #told = new Set<string>();
   #seq = 0;
   #timer: NodeJS.Timeout | null = null;
+  #edited: { readonly id: string; readonly atMs: number; told: number } | null = null;
   #looked = { issues: 0, endpoints: 0, actors: 0, runs: new Map<string, string>(), minute: '' };
 
   /** @param lookMs time between two looks at what engines wrote, while somebody listens */
@@ -61,6 +65,7 @@ export class LiveFeed {
     this.#recent.push(notice);
     if (this.#recent.length > REMEMBERED) this.#recent.shift();
     for (const listener of this.#listeners) listener(notice);
+    if (topic === 'endpoints' && TEMPLATE_EDITS.has(change)) this.#edited = { id, atMs: notice.atMs, told: 0 };
   }
 
   /** Gives the notices after `afterSeq` that are still remembered, then all later ones. Returns how to stop. */
@@ -92,6 +97,15 @@ export class LiveFeed {
     return true;
   }
 
+  #tellOfEdit(nowMs: number): void {
+    if (this.#edited === null) return;
+    const { id, atMs, told } = this.#edited;
+    const due = CARRIED_OUT_MS.filter((ms) => nowMs - atMs >= ms).length;
+    if (due > told) this.tell('endpoints', 'edited', id);
+    if (due === CARRIED_OUT_MS.length) this.#edited = null;
+    else this.#edited.told = due;
+  }
+
   /** One look at what the engines wrote since the last. A failure is found again at the next look, and by every other read. */
   async look(): Promise<void> {
     const nowMs = this.#nowMs();
@@ -109,6 +123,8 @@ export class LiveFeed {
       this.tell('endpoints', 'added', endpoint.id, { service: endpoint.service, method: endpoint.method, template: endpoint.template });
     }
     this.#looked.endpoints = Math.max(this.#looked.endpoints, endpoints.items[0]?.firstSeenMs ?? 0);
+
+    this.#tellOfEdit(nowMs);
 
     const actors = await this.#store.actors.list({ seenAfterMs: this.#looked.actors }, { sort: '-score', limit: ROWS_A_LOOK });
     for (const actor of actors.items)
