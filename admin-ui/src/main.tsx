@@ -27,6 +27,8 @@ const theme = createTheme({
 
 whenSignedOut(() => queries.setQueryData(sessionQuery.queryKey, null));
 
+// Asked before anything is drawn: what is drawn depends on it.
+void queries.prefetchQuery(sessionQuery);
 createRoot(document.getElementById('root')!).render(
   <StrictMode>
     <MantineProvider theme={theme} defaultColorScheme="auto" getStyleNonce={() => nonce}>

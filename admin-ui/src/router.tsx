@@ -1,5 +1,8 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from '@tanstack/react-router';
+import { FIRST_SPAN, overviewQuery } from './overview.ts';
 import { Crash } from './parts/Await.tsx';
+import { queries } from './queries.ts';
+import { sessionQuery } from './session.ts';
 import { NoSuchPage } from './shell/NoSuchPage.tsx';
 import { Root } from './shell/Root.tsx';
 import { Welcome } from './shell/Welcome.tsx';
@@ -25,6 +28,11 @@ const routes = [
     ...page,
     path: '/',
     validateSearch: filters('span'),
+    loaderDeps: ({ search }: { search: { span?: string } }) => ({ span: search.span ?? FIRST_SPAN }),
+    // Not waited for: the page says how it went.
+    loader: ({ deps }) => {
+      if (queries.getQueryData(sessionQuery.queryKey) !== null) void queries.prefetchQuery(overviewQuery(deps.span));
+    },
     component: lazyRouteComponent(() => import('./pages/Overview.tsx'), 'Overview'),
   }),
   createRoute({

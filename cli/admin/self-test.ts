@@ -42,6 +42,7 @@ export function selfTests(store: Store, maps: SharedMaps): Pick<SourcesPort, 'st
     show('running');
     let gateway = '';
     let host = '';
+    let isMirrored = false;
     await step(0, async () => {
       const found = [...maps.status.entries()]
         .map((entry) => entry.value)
@@ -53,9 +54,15 @@ export function selfTests(store: Store, maps: SharedMaps): Pick<SourcesPort, 'st
       gateway = found.addresses[0].replace('//0.0.0.0', '//127.0.0.1').replace('//[::]', '//[::1]');
       const target = found.services?.find((one) => service === null || one.name === service);
       host = target?.hosts.find((one) => !one.includes('*')) ?? '';
-      if (target?.mode.request === 'mirror')
-        throw new Error(`The service "${target.name}" is in mirror mode: its gateway passes traffic through without recording it.`);
-      return gateway;
+      isMirrored = target?.mode.request === 'mirror';
+      const heard = [...maps.status.entries()].flatMap(({ value }) => (value.role === 'sensor' ? (value.sources ?? []) : []));
+      if (isMirrored && heard.length === 0)
+        throw new Error(
+          `The service "${target?.name}" is in mirror mode, in which its gateway records nothing, and no sensor listens: weir mode mirror --listen IF`,
+        );
+      return isMirrored
+        ? `${gateway}, in mirror mode: a sensor has to hear it (${heard.map(({ kind, name }) => `${kind} ${name}`).join(', ')})`
+        : gateway;
     });
     await step(1, async () => {
       const answer = await fetch(`${gateway}/.weir-self-test/${id}`, {
@@ -71,7 +78,9 @@ export function selfTests(store: Store, maps: SharedMaps): Pick<SourcesPort, 'st
         await new Promise((resolve) => setTimeout(resolve, POLL_MS));
       }
       throw new Error(
-        'The request passed the gateway, but its exchange did not arrive in the store. Is the engine running, and does the stream drop?',
+        isMirrored
+          ? 'The request passed the gateway, but what a sensor heard of it did not arrive in the store. Does one listen where requests pass (interface, filter), and are they not TLS there?'
+          : 'The request passed the gateway, but its exchange did not arrive in the store. Is the engine running, and does the stream drop?',
       );
     });
     show('passed');

@@ -1,7 +1,8 @@
 import { Alert, Button, SegmentedControl, Stack, Text } from '@mantine/core';
-import { keepPreviousData, useQuery } from '@tanstack/react-query';
+import { useQuery } from '@tanstack/react-query';
 import { Link, useNavigate } from '@tanstack/react-router';
-import { answer, api, type Schemas } from '../api.ts';
+import type { Schemas } from '../api.ts';
+import { FIRST_SPAN, overviewQuery } from '../overview.ts';
 import { Await, Empty } from '../parts/Await.tsx';
 import { useFilters } from '../parts/address.ts';
 import { TrafficChart } from '../parts/Chart.tsx';
@@ -11,18 +12,11 @@ import { Card, Page } from '../parts/Page.tsx';
 import { Time } from '../parts/Time.tsx';
 import { count, duration, plural, short } from '../words.ts';
 
-const SPANS: Readonly<Record<string, number>> = { '1h': 3_600_000, '24h': 86_400_000, '7d': 7 * 86_400_000 };
-
 export function Overview() {
   const [filters, setFilters] = useFilters();
   const navigate = useNavigate();
-  const span = filters.span ?? '1h';
-  const overview = useQuery({
-    queryKey: ['overview', span],
-    queryFn: () => answer(api.GET('/api/v1/overview', { params: { query: { fromMs: Date.now() - (SPANS[span] ?? SPANS['1h']!) } } })),
-    placeholderData: keepPreviousData,
-    refetchInterval: 15_000,
-  });
+  const span = filters.span ?? FIRST_SPAN;
+  const overview = useQuery(overviewQuery(span));
   return (
     <Page
       title="Overview"
