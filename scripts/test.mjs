@@ -3,7 +3,6 @@
 import { spawn } from 'node:child_process';
 import { createWriteStream, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { stringify } from 'yaml';
 import { MODULES, makeReady, root } from './ready.mjs';
 import { ensureSystemPackages } from './system-packages.mjs';
 
@@ -12,8 +11,9 @@ const TIMEOUT_S = 300;
 ensureSystemPackages();
 makeReady();
 process.chdir(root);
-// Only now is it certain that it is installed.
+// Only now is it certain that these are installed.
 const { Parser } = await import('tap-parser');
+const { stringify } = await import('yaml');
 const kept = path.join(root, '.tap');
 rmSync(kept, { recursive: true, force: true });
 mkdirSync(kept, { recursive: true });
