@@ -51,6 +51,7 @@ t.test('the library: every case holds, and every policy has some that fire and s
       'injection/attack',
       'object-access/foreign-object',
       'object-access/foreign-object-answered',
+      'object-access/guessed-object',
     ],
     'the starter set, as the reference says',
   ); // prettier-ignore

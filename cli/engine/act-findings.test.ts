@@ -33,6 +33,7 @@ t.test('what an act of a policy is called', async (t) => {
     [{ phase: 'response', policy: 'secrets-out', evidence: [at('body', 'key', 'aws_key')] }, 'data.secret-exposed', 'would-act'],
     [{ phase: 'response', evidence: [at('header', 'x-powered-by')] }, 'policy.response', 'would-act'],
     [{ policy: 'object-access' }, 'bola.foreign-object', 'would-act'],
+    [{ policy: 'object-access', rule: 'guessed-object' }, 'bola.enumeration', 'would-act'],
   ];
   for (const [more, kind, effect] of rows)
     t.match(findingsOfActs([act(more)], exchange, endpoint), [{ kind, effect }], JSON.stringify(more));

@@ -4,7 +4,7 @@ import { type Act, type EndpointRef, type Exchange, type Finding, findingOf, KIN
 function kindOfAct(act: Act): string {
   const types = act.evidence.map((one) => one.type ?? '');
   for (const type of types) if (Object.hasOwn(KINDS, `attack.${type}`)) return `attack.${type}`;
-  if (act.policy.startsWith('object-access')) return 'bola.foreign-object';
+  if (act.policy.startsWith('object-access')) return act.rule === 'guessed-object' ? 'bola.enumeration' : 'bola.foreign-object';
   if (act.phase === 'response' && act.evidence.some((one) => one.location.in === 'body' && one.type !== undefined))
     return act.policy.includes('secret') ? 'data.secret-exposed' : 'data.exposed';
   return act.phase === 'response' ? 'policy.response' : 'policy.violation';
