@@ -1,21 +1,29 @@
-/** Who goes first when there are more threads than cores: the gateway's, because a client waits for it. Linux only; elsewhere nothing happens. */
+/** Who goes first when there are more threads than cores: engine, gateway, all others. Linux only; elsewhere nothing happens. */
 import { readlinkSync } from 'node:fs';
 import { getPriority, setPriority } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
 
-/** Added to the nice(2) value of the gateway's thread: about a third of its share where both want one core, all of it where nobody else wants it. */
-const BEHIND = 5;
+/** Added to nice(2) values: about a third of its share where two threads want one core, all of it where nobody else wants it. */
+const GATEWAY_BEHIND_ENGINE = 5;
+const OTHERS_BEHIND = 10;
 const LAST = 19;
+
 /** The main thread, which is the gateway's, has the id of the process. */
-const behindGateway = (): number => Math.min(LAST, getPriority(process.pid) + BEHIND);
+const behindMain = (by: number): number => Math.min(LAST, getPriority(process.pid) + by);
 
 /**
- * Puts the calling thread behind the gateway's: admin and sensor may be late, an answer may not. Not the engine: what it has not learned yet, the gateway cannot
- * stop. Behind the gateway on two full cores it learned so late that 3–7 % of the attacks on other people's objects were stopped; beside it 48–63 %.
+ * Puts the gateway's thread behind the engine's, once for the process and only where both are in it: what the engine has not learned yet, the gateway cannot
+ * stop. On two full cores, sixteen requests at once as fast as they go, two worlds, two rounds each: 69 % of the attacks on other people's objects stopped (macro) instead of
+ * 59 %, at nine tenths of the requests a second. Where a core is free nothing changes.
  */
+export function yieldToEngine(): void {
+  quietly(() => setPriority(process.pid, behindMain(GATEWAY_BEHIND_ENGINE)));
+}
+
+/** Puts the calling thread behind engine and gateway: admin and sensor may be late, an answer may not. */
 export function yieldToGateway(): void {
   // A link that names the calling thread: proc(5).
-  quietly(() => setPriority(Number(readlinkSync('/proc/thread-self').split('/').at(-1)), behindGateway()));
+  quietly(() => setPriority(Number(readlinkSync('/proc/thread-self').split('/').at(-1)), behindMain(OTHERS_BEHIND)));
 }
 
 /** For when all is ready: a start needs every thread. Nobody waits then for V8's helper threads, which may have no core, to collect the young generation. */

@@ -6,6 +6,7 @@ import { MessageChannel } from 'node:worker_threads';
 import t, { type Test } from 'tap';
 import { configSchema } from '../config.js';
 import { keepThread } from './kept-thread.js';
+import { yieldToEngine } from './priority.js';
 import { startThread } from './threads.js';
 
 function begin(t: Test, body: string, lost: string[] = []) {
@@ -104,18 +105,26 @@ t.test('a kept thread whose first start fails is an error', async (t) => {
   );
 });
 
-t.test('a thread may put itself behind the gateway', { skip: process.platform !== 'linux' }, async (t) => {
-  const priority = new URL(`./priority.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url).href;
-  const running = await begin(
-    t,
-    `import { readlinkSync } from 'node:fs';
+t.test(
+  'where cores are short the engine goes first, then the gateway, then all others',
+  { skip: process.platform !== 'linux' },
+  async (t) => {
+    const engine = getPriority();
+    const priority = new URL(`./priority.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url).href;
+    const running = await begin(
+      t,
+      `import { readlinkSync } from 'node:fs';
      import { getPriority } from 'node:os';
      import { parentPort } from 'node:worker_threads';
      import { yieldToGateway } from ${JSON.stringify(priority)};
      yieldToGateway();
      parentPort.postMessage({ kind: 'ready', ready: { nice: getPriority(Number(readlinkSync('/proc/thread-self').split('/').at(-1))) } });
      parentPort.once('message', () => process.exit(0));`,
-  );
-  t.ok((running.ready as { nice: number }).nice > getPriority(), 'its nice value is higher');
-  await running.stop(5_000);
-});
+    );
+    yieldToEngine();
+    const gateway = getPriority();
+    t.ok(engine < gateway, 'the gateway is behind what the engine has');
+    t.ok(gateway < (running.ready as { nice: number }).nice, 'and others are behind the gateway');
+    await running.stop(5_000);
+  },
+);
