@@ -78,8 +78,11 @@ export async function openStore(location: StoreLocation): Promise<Store> {
     await db.destroy().catch(() => undefined);
     throw cause instanceof StoreError ? cause : openingFailed(location, cause);
   }
-  // Asked for every batch, and it must not wait until a commit has ended.
-  const reads = 'sqlite' in location && location.sqlite !== ':memory:' ? new Kysely<Tables>({ dialect: await dialectOf(location) }) : db;
+  // Asked for every batch before anything is learned of it: it waits neither until a commit has ended nor for a turn of the event loop.
+  const reads =
+    'sqlite' in location && location.sqlite !== ':memory:'
+      ? new Kysely<Tables>({ dialect: await dialectOf(location, Number.POSITIVE_INFINITY) })
+      : db;
   return {
     engine,
     formatVersion: FORMAT_VERSION,
@@ -122,7 +125,7 @@ export async function openStore(location: StoreLocation): Promise<Store> {
   };
 }
 
-async function dialectOf(location: StoreLocation): Promise<Dialect> {
+async function dialectOf(location: StoreLocation, turnMs?: number): Promise<Dialect> {
   if ('postgres' in location) {
     const { postgresDialect } = await import('./postgres.js');
     return postgresDialect(location.postgres, location.maxConnections ?? DEFAULT_CONNECTIONS, location.onError ?? (() => undefined));
@@ -132,7 +135,7 @@ async function dialectOf(location: StoreLocation): Promise<Dialect> {
   } catch (cause) {
     throw openingFailed(location, cause);
   }
-  return new LibsqlDialect(location.sqlite, location.busyTimeoutMs ?? DEFAULT_BUSY_TIMEOUT_MS);
+  return new LibsqlDialect(location.sqlite, location.busyTimeoutMs ?? DEFAULT_BUSY_TIMEOUT_MS, turnMs);
 }
 
 function openingFailed(location: StoreLocation, cause: unknown): StoreError {

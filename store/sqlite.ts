@@ -26,14 +26,17 @@ const TURN_MS = 5;
 export class LibsqlDialect implements Dialect {
   readonly #file: string;
   readonly #busyTimeoutMs: number;
+  readonly #turnMs: number;
 
-  constructor(file: string, busyTimeoutMs: number) {
+  /** `turnMs`: time of one turn of the event loop that statements may take. */
+  constructor(file: string, busyTimeoutMs: number, turnMs = TURN_MS) {
     this.#file = file;
     this.#busyTimeoutMs = busyTimeoutMs;
+    this.#turnMs = turnMs;
   }
 
   createDriver() {
-    return new LibsqlDriver(this.#file, this.#busyTimeoutMs);
+    return new LibsqlDriver(this.#file, this.#busyTimeoutMs, this.#turnMs);
   }
   createAdapter() {
     return new SqliteAdapter();
@@ -50,17 +53,19 @@ export class LibsqlDialect implements Dialect {
 class LibsqlDriver implements Driver {
   readonly #file: string;
   readonly #busyTimeoutMs: number;
+  readonly #turnMs: number;
   #connection: LibsqlConnection | null = null;
   #inUse: Promise<void> = Promise.resolve();
   #release: () => void = () => undefined;
 
-  constructor(file: string, busyTimeoutMs: number) {
+  constructor(file: string, busyTimeoutMs: number, turnMs: number) {
     this.#file = file;
     this.#busyTimeoutMs = busyTimeoutMs;
+    this.#turnMs = turnMs;
   }
 
   async init(): Promise<void> {
-    this.#connection = new LibsqlConnection(openDatabase(this.#file, this.#busyTimeoutMs), this.#busyTimeoutMs);
+    this.#connection = new LibsqlConnection(openDatabase(this.#file, this.#busyTimeoutMs), this.#busyTimeoutMs, this.#turnMs);
   }
 
   async acquireConnection(): Promise<DatabaseConnection> {
@@ -101,16 +106,18 @@ class LibsqlConnection implements DatabaseConnection {
   readonly #statements = new Map<string, Database.Statement<unknown[]>>();
   readonly #database: Database.Database;
   readonly #busyTimeoutMs: number;
+  readonly #turnMs: number;
   #turnBeganMs = performance.now();
 
-  constructor(database: Database.Database, busyTimeoutMs: number) {
+  constructor(database: Database.Database, busyTimeoutMs: number, turnMs: number) {
     this.#database = database;
     this.#busyTimeoutMs = busyTimeoutMs;
+    this.#turnMs = turnMs;
   }
 
   /** A statement that met a lock has done nothing and may be repeated. */
   async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
-    if (performance.now() - this.#turnBeganMs > TURN_MS) {
+    if (performance.now() - this.#turnBeganMs > this.#turnMs) {
       await nextTurn();
       this.#turnBeganMs = performance.now();
     }

@@ -130,7 +130,7 @@ export class OwnershipView {
       judged = new LazyAnswer(answer.status, answer.headers, answer.body, reading.collection);
     }
     const verdict = judge(known, request.service, reading, caller, judged, this.#settings);
-    const isStale = verdict?.enforceable === true && this.#isStale(request, reading);
+    const isStale = verdict?.enforceable === true && this.#isStale(request, reading, verdict.relation === 'enumeration');
     if (answer === null) this.#note(request, reading);
     if (verdict?.enforceable !== true) return verdict;
     if (isStale) this.heldBack++;
@@ -151,15 +151,18 @@ export class OwnershipView {
     }
   }
 
-  /** Something about the caller or the object passed that the engine has not learned of: what is known of them may be outdated. */
-  #isStale(request: AccessRequest, reading: RouteReading): boolean {
+  /**
+   * Something about the caller or the object passed that the engine has not learned of: what is known of them may be outdated. A `guess` is an object that nothing is
+   * known of, and so may be what the caller was handed a moment ago.
+   */
+  #isStale(request: AccessRequest, reading: RouteReading, guess: boolean): boolean {
     const { nowMs, learnedUpToMs, principalKey } = request;
     if (nowMs === undefined || learnedUpToMs === undefined || principalKey === null) return false;
     const since = (key: string): boolean => {
       const atMs = this.#unlearned.get(key);
       return atMs !== undefined && atMs < nowMs && atMs + ANSWER_MS >= learnedUpToMs;
     };
-    const isBehind = nowMs - learnedUpToMs > BEHIND_MS;
+    const isBehind = guess || nowMs - learnedUpToMs > BEHIND_MS;
     return (isBehind && since(principalKey)) || reading.references.some((one) => since(`${request.service} ${one.value}`));
   }
 

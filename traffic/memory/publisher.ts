@@ -43,6 +43,8 @@ class Publisher implements MemoryPublisher {
   private readonly now: () => number;
   private port: MessagePort | null = null;
   private timer: NodeJS.Timeout | null = null;
+  /** When `timer` was set. */
+  private waitsSinceMs = 0;
   private linked = true;
   private closed = false;
   private drained: (() => void) | null = null;
@@ -66,7 +68,7 @@ class Publisher implements MemoryPublisher {
       return false;
     }
     this.counters.published++;
-    this.timer ??= setTimeout(this.onTimer, this.outbox.untakenBatches === 0 ? this.eagerFlushMs : this.flushMs);
+    if (this.timer === null) this.arm(this.outbox.untakenBatches === 0 ? this.eagerFlushMs : this.flushMs);
     return true;
   }
 
@@ -118,6 +120,11 @@ class Publisher implements MemoryPublisher {
     this.port = null;
   }
 
+  private arm(afterMs: number): void {
+    this.waitsSinceMs = this.now();
+    this.timer = setTimeout(this.onTimer, afterMs);
+  }
+
   private readonly onTimer = (): void => {
     this.timer = null;
     if (this.outbox.untakenBatches < EAGER_BATCHES) this.flush();
@@ -130,9 +137,20 @@ class Publisher implements MemoryPublisher {
     }
     if (message.kind === 'taken') for (const seq of message.seqs) this.outbox.take(seq);
     else for (const seq of message.seqs) this.counters.consumed += this.outbox.acknowledge(seq);
-    if (this.timer === null && this.outbox.untakenBatches < EAGER_BATCHES) this.flush();
+    if (this.outbox.untakenBatches === 0) this.hurry();
+    else if (this.timer === null && this.outbox.untakenBatches < EAGER_BATCHES) this.flush();
     if (this.outbox.unacknowledgedBatches === 0) this.drained?.();
   };
+
+  /** The consumer has nothing left to do: what waits for company waits no longer than for an idle one. */
+  private hurry(): void {
+    if (this.timer !== null) {
+      if (this.now() - this.waitsSinceMs < this.eagerFlushMs) return;
+      clearTimeout(this.timer);
+      this.timer = null;
+    }
+    this.flush();
+  }
 
   private flush(): void {
     const batch = this.outbox.seal();
