@@ -114,7 +114,12 @@ function gatewayPorts(parts: PortParts, followed: Followed): GatewayPorts {
       },
       stoppedAgain: (id) => followed.repeats.count(id, nowMs()),
     },
-    tee: parts.publisher,
+    tee: {
+      publish(exchange) {
+        ownership.ended(exchange.id, nowMs());
+        return parts.publisher.publish(exchange);
+      },
+    },
     match: (service, method, requestPath) => templates.match(service, method, requestPath),
     access: (phase, question) => judgeAccess(ownership, phase, question, followed.lagMs),
     schemaViolations: (phase, { service, match, request }) =>
@@ -182,10 +187,11 @@ class Asked implements AccessRequest {
   readonly body: Body | null;
   readonly principalKey: string | null;
   readonly carrier?: string;
+  readonly exchangeId: string;
   readonly nowMs: number;
   private readonly lagMs: () => number;
 
-  constructor({ match, nowMs, principal, request, service }: AccessQuestion, lagMs: () => number) {
+  constructor({ exchangeId, match, nowMs, principal, request, service }: AccessQuestion, lagMs: () => number) {
     this.service = service;
     this.method = request.method;
     this.template = match?.endpoint.template ?? null;
@@ -196,6 +202,7 @@ class Asked implements AccessRequest {
     this.body = request.body;
     this.principalKey = principal?.key ?? null;
     if (principal !== null) this.carrier = principal.carrier;
+    this.exchangeId = exchangeId;
     this.nowMs = nowMs;
     this.lagMs = lagMs;
   }

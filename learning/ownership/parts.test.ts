@@ -248,8 +248,10 @@ t.test('a gateway does not block by knowledge that the engine is about to change
   const stances = { granted: deny, listed: deny, group: deny, unlisted: deny, foreign: deny };
   const rule = { resource: 'order', stances, principals: 20, accesses: 80, wrappings: [''], repeats: 0 };
   const fields = [{ path: 'userid', role: 'owner', kind: 2 }] as const;
+  let asked = 0;
   const ask = (view: OwnershipView, method: string, target: string, nowMs: number, learnedUpToMs: number, principalKey = 'p_caller') =>
     view.judgeRequest({
+      exchangeId: `e${++asked}`,
       service: 's',
       method,
       template: target === '/orders' ? '/orders' : '/orders/{id}',
@@ -262,15 +264,21 @@ t.test('a gateway does not block by knowledge that the engine is about to change
       nowMs,
       learnedUpToMs,
     })?.enforceable;
-  const cases: [what: string, before: [method: string, target: string, who: string] | null, lagMs: number, blocks: boolean][] = [
-    ['nothing passed before', null, 5_000, true],
-    ['a list for the caller, the engine is behind', ['GET', '/orders', 'p_caller'], 5_000, false],
-    ['a list for the caller, the engine keeps up', ['GET', '/orders', 'p_caller'], 100, true],
-    ['a list for somebody else', ['GET', '/orders', 'p_other'], 5_000, true],
-    ['a write of the object by somebody else', ['PATCH', '/orders/10', 'p_other'], 200, false],
-    ['a write of another object', ['PATCH', '/orders/11', 'p_other'], 5_000, true],
+  type Before = readonly [method: string, target: string, who: string, tookMs: number | null];
+  const cases: [what: string, before: Before | null, agoMs: number, lagMs: number, blocks: boolean][] = [
+    ['nothing passed before', null, 100, 5_000, true],
+    ['a list for the caller, the engine is behind', ['GET', '/orders', 'p_caller', 5], 100, 5_000, false],
+    ['a list for the caller, the engine keeps up', ['GET', '/orders', 'p_caller', 5], 100, 50, true],
+    ['a list for somebody else', ['GET', '/orders', 'p_other', 5], 100, 5_000, true],
+    ['a write of the object by somebody else that the engine has not learned', ['PATCH', '/orders/10', 'p_other', 5], 100, 200, false],
+    ['a write that the engine has learned', ['PATCH', '/orders/10', 'p_other', 5], 100, 50, true],
+    ['a write whose answer came late, the engine keeps up', ['PATCH', '/orders/10', 'p_other', 95], 100, 2, false],
+    ['a write that has no answer yet', ['PATCH', '/orders/10', 'p_other', null], 100, 0, false],
+    ['a write that has no answer for long', ['PATCH', '/orders/10', 'p_other', null], 1_100, 0, true],
+    ['a write of the object that was refused', ['PATCH', '/orders/10', 'p_caller', null], 100, 0, true],
+    ['a write of another object', ['PATCH', '/orders/11', 'p_other', 5], 100, 5_000, true],
   ];
-  for (const [what, before, lagMs, blocks] of cases) {
+  for (const [what, before, agoMs, lagMs, blocks] of cases) {
     const view = new OwnershipView();
     view.apply(
       encodeDelta({
@@ -279,11 +287,17 @@ t.test('a gateway does not block by knowledge that the engine is about to change
         entries: Uint32Array.from(entries),
         changes: [
           { route: 's\u001fGET /orders/{}', rule: { slots: { 'path:0': rule } } },
+          { route: 's\u001fPATCH /orders/{}', rule: { slots: { 'path:0': rule } } },
           { resource: 's\u001forder', rule: { fields } },
         ],
       }),
     );
-    if (before !== null) ask(view, before[0], before[1], 9_900, 9_900 - lagMs, before[2]);
+    if (before !== null) {
+      const [method, target, who, tookMs] = before;
+      const atMs = 10_000 - agoMs;
+      ask(view, method, target, atMs, atMs, who);
+      if (tookMs !== null) view.ended(`e${asked}`, atMs + tookMs);
+    }
     t.equal(ask(view, 'GET', '/orders/10', 10_000, 10_000 - lagMs), blocks, what);
     t.equal(view.heldBack, blocks ? 0 : 1, `${what}: counted`);
   }

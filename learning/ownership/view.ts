@@ -6,6 +6,7 @@ import { Knowledge, SPACE } from './knowledge.js';
 import { namedKind } from './person.js';
 import { type RequestFacts, type RouteReading, readRequest } from './references.js';
 import { foldRoute } from './routes.js';
+import { Unlearned } from './unlearned.js';
 import { applyDelta } from './wire.js';
 
 /** A request as the gateway sees it. `template` null: the path is not in the inventory (yet). */
@@ -23,7 +24,8 @@ export interface AccessRequest {
   readonly principalKey: string | null;
   /** `Principal.carrier`: where the credential stood, so that it is not taken for an object id. */
   readonly carrier?: string;
-  /** When the request came, and up to which moment the engine has learned; without them it is taken to be up to date. */
+  /** Which exchange it is, when the request came, and up to which moment the engine has learned; without them it is taken to be up to date. */
+  readonly exchangeId?: string;
   readonly nowMs?: number;
   readonly learnedUpToMs?: number;
 }
@@ -37,10 +39,6 @@ export interface AccessAnswer {
 const MAX_BODY = 262_144;
 /** Objects with recent writes that the gateway remembers until the engine has told it what they meant. */
 const MAX_RECENT = 4096;
-/** Callers and written objects that the engine may not have learned of yet. */
-const MAX_UNLEARNED = 20_000;
-/** An exchange reaches the engine when its answer has ended, a little after the request. */
-const ANSWER_MS = 50;
 /** From here on the engine counts as behind: a shorter delay hardly ever lies between being handed something and using it. */
 const BEHIND_MS = 500;
 
@@ -63,8 +61,7 @@ export class OwnershipView {
 
   /** Object → values named beside it lately, as pairs of value hash and kind. */
   readonly #recent = new Map<number, number[]>();
-  /** Caller or written object → when something about it last passed that may change whose is what. */
-  readonly #unlearned = new Map<string, number>();
+  readonly #unlearned = new Unlearned();
   /** Verdicts that would have blocked, but rested on knowledge that the engine was about to change. */
   heldBack = 0;
 
@@ -75,6 +72,11 @@ export class OwnershipView {
   /** Applies one snapshot chunk or delta. A chunk that begins a snapshot (it carries the seed) replaces everything. */
   apply(bytes: Uint8Array): void {
     this.#known = applyDelta(this.#known, bytes);
+  }
+
+  /** Tells that an exchange has ended and is on its way to the engine. */
+  ended(exchangeId: string, nowMs: number): void {
+    this.#unlearned.ended(exchangeId, nowMs);
   }
 
   /** What {@link judgeRequest} and {@link judgeResponse} want to see of this route; both false for routes without learned slots. */
@@ -131,24 +133,22 @@ export class OwnershipView {
     }
     const verdict = judge(known, request.service, reading, caller, judged, this.#settings);
     const isStale = verdict?.enforceable === true && this.#isStale(request, reading, verdict.relation === 'enumeration');
-    if (answer === null) this.#note(request, reading);
-    if (verdict?.enforceable !== true) return verdict;
+    const isHeldBack = isStale || (verdict?.enforceable === true && this.#wasJustNamed(request.service, reading, caller.person));
+    // What is refused changes nothing.
+    if (answer === null && (verdict?.enforceable !== true || isHeldBack)) this.#note(request, reading);
+    if (verdict === null || !isHeldBack) return verdict;
     if (isStale) this.heldBack++;
-    return isStale || this.#wasJustNamed(request.service, reading, caller.person) ? { ...verdict, enforceable: false } : verdict;
+    return { ...verdict, enforceable: false };
   }
 
   /** What may hand objects or a name to the caller (lists, `/me`, sign-ins), and what may hand an object to others (writes). */
-  #note(request: AccessRequest, reading: RouteReading): void {
-    if (request.nowMs === undefined || request.principalKey === null) return;
+  #note({ service, exchangeId, nowMs, principalKey }: AccessRequest, reading: RouteReading): void {
+    if (exchangeId === undefined || nowMs === undefined || principalKey === null) return;
     const keys: string[] = [];
-    if (!reading.references.some((one) => one.place === 'path')) keys.push(request.principalKey);
+    if (!reading.references.some((one) => one.place === 'path')) keys.push(principalKey);
     if (!/^(?:GET|HEAD|OPTIONS)$/.test(reading.method))
-      for (const one of reading.references) if (one.place === 'path') keys.push(`${request.service} ${one.value}`);
-    for (const key of keys) {
-      this.#unlearned.delete(key);
-      this.#unlearned.set(key, request.nowMs);
-      if (this.#unlearned.size > MAX_UNLEARNED) this.#unlearned.delete(this.#unlearned.keys().next().value as string);
-    }
+      for (const one of reading.references) if (one.place === 'path') keys.push(`${service} ${one.value}`);
+    this.#unlearned.began(keys, exchangeId, nowMs);
   }
 
   /**
@@ -156,14 +156,11 @@ export class OwnershipView {
    * known of, and so may be what the caller was handed a moment ago.
    */
   #isStale(request: AccessRequest, reading: RouteReading, guess: boolean): boolean {
-    const { nowMs, learnedUpToMs, principalKey } = request;
-    if (nowMs === undefined || learnedUpToMs === undefined || principalKey === null) return false;
-    const since = (key: string): boolean => {
-      const atMs = this.#unlearned.get(key);
-      return atMs !== undefined && atMs < nowMs && atMs + ANSWER_MS >= learnedUpToMs;
-    };
+    const { service, exchangeId, nowMs, learnedUpToMs, principalKey } = request;
+    if (exchangeId === undefined || nowMs === undefined || learnedUpToMs === undefined || principalKey === null) return false;
+    const since = (key: string): boolean => this.#unlearned.holds(key, exchangeId, nowMs, learnedUpToMs);
     const isBehind = guess || nowMs - learnedUpToMs > BEHIND_MS;
-    return (isBehind && since(principalKey)) || reading.references.some((one) => since(`${request.service} ${one.value}`));
+    return (isBehind && since(principalKey)) || reading.references.some((one) => since(`${service} ${one.value}`));
   }
 
   /** Notes which values a write names beside an object: a share or a transfer takes effect here before the engine has learned of it. */

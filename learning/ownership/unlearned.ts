@@ -1,0 +1,50 @@
+/** Most callers and written objects that are remembered, the latest ones. */
+const MOST = 20_000;
+/** An exchange that goes on for longer than this is no reason to hold anything back: it may be kept open on purpose. */
+const LONGEST_MS = 1_000;
+/** What was learned still has to reach the view. */
+const ON_ITS_WAY_MS = 8;
+
+interface Passing {
+  readonly exchangeId: string;
+  readonly beganAtMs: number;
+  /** Null while it has no answer yet. */
+  endedAtMs: number | null;
+}
+
+/** What passed the gateway and may change whose object is whose, until the engine has learned of it. */
+export class Unlearned {
+  /** Caller or written object → the last exchange that may change what is known of it. */
+  readonly #passing = new Map<string, Passing>();
+  readonly #underWay = new Map<string, Passing>();
+
+  /** Notes an exchange that begins. */
+  began(keys: readonly string[], exchangeId: string, nowMs: number): void {
+    if (keys.length === 0) return;
+    const passing: Passing = { exchangeId, beganAtMs: nowMs, endedAtMs: null };
+    for (const key of keys) setLast(this.#passing, key, passing);
+    setLast(this.#underWay, exchangeId, passing);
+  }
+
+  /** Notes that its answer has ended: now it is on its way to the engine. Others are passed over. */
+  ended(exchangeId: string, nowMs: number): void {
+    const passing = this.#underWay.get(exchangeId);
+    if (passing === undefined) return;
+    passing.endedAtMs = nowMs;
+    this.#underWay.delete(exchangeId);
+  }
+
+  /** Whether an exchange other than this one may have changed what is known of `key` after the engine learned last. */
+  holds(key: string, exchangeId: string, nowMs: number, learnedUpToMs: number): boolean {
+    const passing = this.#passing.get(key);
+    if (passing === undefined || passing.exchangeId === exchangeId) return false;
+    if (passing.endedAtMs === null) return nowMs - passing.beganAtMs <= LONGEST_MS;
+    return passing.endedAtMs + ON_ITS_WAY_MS >= learnedUpToMs;
+  }
+}
+
+function setLast(map: Map<string, Passing>, key: string, passing: Passing): void {
+  map.delete(key);
+  map.set(key, passing);
+  if (map.size > MOST) map.delete(map.keys().next().value as string);
+}
