@@ -57,6 +57,32 @@ t.test('all that a sensor counts is there for Prometheus, of each place that it 
     t.ok(lines.includes(line), line);
 });
 
+t.test('metrics of every process: what only goes up, and what goes up and down', async (t) => {
+  const maps = await openSharedMaps(createSharedState({ dir: null }));
+  const report = (id: string, role: 'engine' | 'gateway', counters: Record<string, number>) =>
+    maps.status.set(id, { role, version: '1', startedAtMs: 0, atMs: 1, addresses: [], counters });
+  await report('e', 'engine', {
+    assessmentsSkipped: 4,
+    onlyCounted: 9,
+    'stream.lagMs': 12,
+    'ownership.people': 3,
+    'ownership.forgottenEntries': 2,
+  });
+  await report('g', 'gateway', { verdictsHeldBack: 5, 'teeDropped.full': 6, streamBacklog: 1 });
+  const lines = (sourcesOf(maps, () => 1).metrics?.() ?? []).join('\n').split('\n');
+  for (const line of [
+    'weir_engine_total{engine="e",counter="assessmentsSkipped"} 4',
+    'weir_engine_total{engine="e",counter="onlyCounted"} 9',
+    'weir_engine_total{engine="e",counter="ownership.forgottenEntries"} 2',
+    'weir_engine_now{engine="e",name="stream.lagMs"} 12',
+    'weir_engine_now{engine="e",name="ownership.people"} 3',
+    'weir_gateway_total{gateway="g",counter="verdictsHeldBack"} 5',
+    'weir_gateway_total{gateway="g",counter="teeDropped.full"} 6',
+    'weir_gateway_now{gateway="g",name="streamBacklog"} 1',
+  ])
+    t.ok(lines.includes(line), line);
+});
+
 t.test('a process that lost exchanges is degraded for five minutes; the number stays', async (t) => {
   const maps = await openSharedMaps(createSharedState({ dir: null }));
   let nowMs = 1_000_000;

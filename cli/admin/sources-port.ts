@@ -3,6 +3,7 @@ import type { ServicesPort, SourcesPort, SourceView } from '../../admin/index.js
 import { newId } from '../../exchange/index.js';
 import type { Config } from '../config.js';
 import type { ProcessStatus, SharedMaps } from '../shared-maps.js';
+import { processMetrics } from './process-metrics.js';
 
 /** A process that was silent for this long is shown as such before its status expires. */
 const SILENT_AFTER_MS = 4_000;
@@ -77,7 +78,7 @@ export function sourcesPort(maps: SharedMaps, importTraffic: Import, selfTests: 
     list: () => [...maps.status.entries()].map(({ key, value }) => sourceView(key, value, follow(key, value), nowMs())),
     metrics: () => [
       ...[...maps.metrics.entries()].map(({ key, value }) => withInstance(value.text, key)),
-      ...[...maps.status.entries()].flatMap(({ key, value }) => (value.role === 'sensor' ? [sensorMetrics(key, value)] : [])),
+      ...[...maps.status.entries()].map(({ key, value }) => processMetrics(key, value)),
     ],
     sensor: () => ({ sources: maps.sensor.get('sources')?.sources ?? [] }),
     async setSensor({ sources }) {
@@ -144,32 +145,6 @@ function sourceView(id: string, status: ProcessStatus, { perSecond, droppedAtMs 
     problem: problems[0] ?? null,
     detail: { sources: status.sources ?? [], services: status.services ?? [] },
   };
-}
-
-/** Of a sensor's counters those that go up and down. */
-const NOT_COUNTED = new Set(['exchangesPerSecond', 'encryptedShare', 'openFlows', 'bufferedBytes']);
-
-/** What a sensor counts, and what it counts of each place that it listens to, for Prometheus. */
-function sensorMetrics(id: string, { counters, sources }: ProcessStatus): string {
-  const quoted = (text: string): string => JSON.stringify(text);
-  const of = Object.entries(counters);
-  return [
-    '# HELP weir_sensor_total Packets, bytes and messages of a sensor, by the counter that they ended in',
-    '# TYPE weir_sensor_total counter',
-    ...of.flatMap(([name, value]) => (NOT_COUNTED.has(name) ? [] : [`weir_sensor_total{sensor=${quoted(id)},counter="${name}"} ${value}`])),
-    '# HELP weir_sensor_now Rates and holdings of a sensor; encryptedShare is the part of the bytes that is TLS, 0-1',
-    '# TYPE weir_sensor_now gauge',
-    ...of.flatMap(([name, value]) => (NOT_COUNTED.has(name) ? [`weir_sensor_now{sensor=${quoted(id)},name="${name}"} ${value}`] : [])),
-    '# HELP weir_capture_total What came from each place that a sensor listens to',
-    '# TYPE weir_capture_total counter',
-    ...(sources ?? []).flatMap((one) =>
-      Object.entries(one.counters).map(
-        ([name, value]) =>
-          `weir_capture_total{sensor=${quoted(id)},capture=${quoted(`${one.kind} ${one.name}`)},counter="${name}"} ${value}`,
-      ),
-    ),
-    '',
-  ].join('\n');
 }
 
 /** The same samples with the gateway's id as a label, so that several gateways stay apart. */

@@ -66,6 +66,7 @@ export async function runGateway(parts: GatewayParts): Promise<RunningGateway> {
     counters: {
       ...gatewayCounters(gateway, parts.publisher, accessLog),
       throttleSyncFailures: opened.throttle.syncFailures,
+      verdictsHeldBack: opened.ownership.heldBack,
       ...parts.counters?.(),
     },
     services: serviceStatuses(gateway, config, maps),
