@@ -203,7 +203,7 @@ function ofForm(relation: Relation, rule: SlotRule, reference: Reference, caller
   const found = verdict(
     'foreign',
     0.8,
-    (caller.flags & PERSON.established) !== 0,
+    (caller.flags & (PERSON.established | PERSON.suspect)) !== 0,
     locationOf(reference),
     rule.resource,
     `the ${rule.resource} id is ${how}, which none of ${rule.accesses} earlier requests did, and it is not known to be the caller's`,

@@ -229,6 +229,21 @@ t.test('what a place has not proven blocks only a caller who was just alerted of
     known.sheet.apply({ route: 's\u001fGET /orders/{}', rule: { slots: { 'path:0': slot } } });
     t.equal(judge(known, 's', reading, { person: 1, flags }, null, JUDGE)?.enforceable ?? false, blocks, what);
   }
+  const twice = readRequest(
+    { method: 'GET', template: '/invoice', target: '/invoice?id=11&id=10', headers: [], bodyText: null },
+    'header:authorization',
+  );
+  const stance: Stance = { is: 'deny', confidence: 0.6, proven: false };
+  const stances = { granted: stance, listed: stance, group: stance, unlisted: stance, foreign: stance };
+  const slot = { resource: 'order', stances, principals: 20, accesses: 80, wrappings: [''], repeats: 0 };
+  known.sheet.apply({ route: 's\u001fGET /invoice', rule: { slots: { 'query:id': slot } } });
+  for (const [what, flags, blocks] of [
+    ['an id given twice by somebody who owns something', established, true],
+    ['by somebody of whom nothing is known', 0, false],
+    ['by somebody of whom nothing is known, for the third time', suspect, true],
+    ['by staff', suspect | privileged, false],
+  ] as const)
+    t.equal(judge(known, 's', twice, { person: 1, flags }, null, JUDGE)?.enforceable ?? false, blocks, what);
 });
 
 t.test('a gateway does not block by knowledge that the engine is about to change', async (t) => {
