@@ -33,9 +33,9 @@ const OWN_TRAFFIC = new Set(['scan']);
 const SELF_TEST_PATH = '/.weir-self-test/';
 
 /** Exchanges after which gateways hear what was learned, also within a batch: what they block by should not be older than it must. */
-const TELL_EVERY = 3;
+const TELL_EVERY = 8;
 /** Time that second looks take at a stretch: at least so much, and this share of what learning took before. */
-const ASSESS_SLICE_MS = 2;
+const ASSESS_SLICE_MS = 4;
 const ASSESS_SHARE = 0.25;
 const LEFT_OUT_EVERY_MS = 10_000;
 /** Requests of blocked clients kept as samples. */

@@ -52,7 +52,7 @@ class Publisher implements MemoryPublisher {
   constructor(port: MessagePort | null, options: MemoryPublisherOptions) {
     this.outbox = new Outbox(options.limitBytes ?? 24 * 1024 * 1024, options.bufferBytes ?? 256 * 1024);
     this.flushMs = options.flushMs ?? 20;
-    this.eagerFlushMs = Math.min(this.flushMs, options.eagerFlushMs ?? 2);
+    this.eagerFlushMs = Math.min(this.flushMs, options.eagerFlushMs ?? 4);
     this.now = options.now ?? Date.now;
     if (port !== null) this.attach(port);
   }
