@@ -170,6 +170,21 @@ for (const [name, list, fires] of TABLE)
     t.same(shots(list, 3), fires, 'also when it restarts all the time');
   });
 
+t.test('a walk shared by many, while others mistype: what is no step of it is not told of', async (t) => {
+  const watch = watchAll();
+  const endpoint = { id: 'GET /orders/{id}', service: 's', method: 'GET', template: '/orders/{id}' };
+  const told = { walk: 0, mistyped: 0 };
+  for (let n = 0; n < 90; n++) {
+    const isMistyped = n % 3 === 2;
+    const exchange = exchangeOfShot(isMistyped ? { user: `ann${n}`, status: 404 } : { user: `eve${n % 8}` });
+    const id = isMistyped ? 90_000 - n * 40 : 100 + n * 2;
+    const found = watch.observe({ exchange, endpoint, pathParameters: [`${id}`], dataHits: [] }, isMistyped ? null : foreign);
+    if (found.some((one) => one.source.id === 'distributed-enumeration')) told[isMistyped ? 'mistyped' : 'walk']++;
+  }
+  t.equal(told.mistyped, 0);
+  t.ok(told.walk >= 40, `${told.walk} of 60 steps`);
+});
+
 t.test('a new path template takes what is remembered of the endpoint along', async (t) => {
   const watch = watchAll();
   const endpoint = (template: string) => ({ id: `GET ${template}`, service: 's', method: 'GET', template });

@@ -5,11 +5,16 @@ import { type Recent, see } from './window.js';
 interface State {
   readonly actors: Recent;
   readonly ids: Recent;
-  /** Last odd id that was a number: enumerations share one counter. */
+  /** Where the walk stands, if the ids are numbers: enumerations share one counter. */
   last: number | null;
+  /** Odd ids since then that were no step of it: somebody mistyped, or the walk went on elsewhere. Absent in what earlier builds kept. */
+  astray?: number;
   steps: number;
   odd: number;
 }
+
+/** Odd ids away from the walk after which it is looked for where they are. */
+const ASTRAY = 3;
 
 const isForeign = ({ access }: Watched): boolean => access?.relation === 'foreign' && access.confidence >= 0.5;
 
@@ -21,21 +26,25 @@ export const distributedEnumeration: Detector<State> = {
   of: 'endpoint',
   concerns: (watched) =>
     watched.pathParameters.length > 0 && watched.access?.relation !== 'privileged' && (statusOf(watched) === 404 || isForeign(watched)),
-  start: () => ({ actors: new Map(), ids: new Map(), last: null, steps: 0, odd: 0 }),
+  start: () => ({ actors: new Map(), ids: new Map(), last: null, astray: 0, steps: 0, odd: 0 }),
   keepAt: (state) => state.odd,
   common: NOTHING_SHARED,
   observe(state, watched, settings) {
     const { exchange, endpoint, pathParameters, actor } = watched;
     const id = pathParameters[pathParameters.length - 1];
     const number = Number(id);
+    const isStep = state.last !== null && number > state.last && number - state.last <= settings.walkStep;
     state.odd++;
-    if (Number.isSafeInteger(number)) {
-      if (state.last !== null && number > state.last && number - state.last <= settings.walkStep) state.steps++;
+    if (isStep) state.steps++;
+    state.astray = isStep ? 0 : (state.astray ?? 0) + 1;
+    if ((isStep || state.last === null || state.astray >= ASTRAY) && Number.isSafeInteger(number)) {
       state.last = number;
+      state.astray = 0;
     }
     see(state.actors, actor, exchange.startedAtMs, settings.windowMs);
     see(state.ids, id, exchange.startedAtMs, settings.windowMs);
-    if (state.actors.size < settings.actors || state.ids.size < settings.ids || state.steps < state.odd * settings.walkShare) return null;
+    if (!isStep || state.actors.size < settings.actors || state.ids.size < settings.ids || state.steps < state.odd * settings.walkShare)
+      return null;
     return findingOf({
       kind: 'bola.enumeration',
       source: { kind: 'detector', id: 'distributed-enumeration' },
