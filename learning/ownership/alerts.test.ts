@@ -1,6 +1,6 @@
 import t from 'tap';
 import type { AccessVerdict } from '../../exchange/index.js';
-import { alertOf } from './alerts.js';
+import { alertOf, castsSuspicion } from './alerts.js';
 import { KeyedHash } from './hash.js';
 import { NAMELESS_CONFIDENCE } from './judge.js';
 import { Knowledge, PERSON } from './knowledge.js';
@@ -155,6 +155,16 @@ for (const { name, verdict: given, signs, hasName, relation, confidence } of ale
     t.equal(found?.confidence, confidence);
   });
 }
+
+t.test('which alerts make somebody a suspect', async (t) => {
+  const scatter = { owners: 5, top: 0.2, isUsual: false };
+  for (const [what, form, signs, casts] of [
+    ['an object of somebody else', undefined, nothing, true],
+    ['the next owner of a caller without a name', undefined, { ...nothing, scatter }, false],
+    ['an id in a form that nobody uses, of a caller without a name', 'repeated', { ...nothing, scatter }, true],
+  ] as const)
+    t.equal(castsSuspicion({ ...verdict('foreign', 0.8), ...(form === undefined ? {} : { form }) }, signs), casts, what);
+});
 
 t.test('what a full table would give up first is never a person', async (t) => {
   const { known, people: all } = people();

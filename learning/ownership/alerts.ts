@@ -34,6 +34,14 @@ export function alertOf(
   return isNewcomer ? { ...verdict, confidence: verdict.confidence * NEWCOMER } : verdict;
 }
 
+/**
+ * Whether the next objects are to be refused sooner because of this alert. Staff without a name reach objects of many owners, too; a form of an id that nobody else
+ * uses is no part of their job.
+ */
+export function castsSuspicion({ form }: AccessVerdict, { scatter }: Signs): boolean {
+  return scatter === null || form !== undefined;
+}
+
 /** Nobody knows whose the object is; but hardly anybody names as many such objects here. */
 function ofUnknown(verdict: AccessVerdict, { named, usual, people }: NonNullable<Signs['strange']>, many: number): AccessVerdict {
   if (named < usual + many) return verdict;

@@ -1,5 +1,5 @@
 import { type AccessVerdict, bodyText, type Finding, type Observation } from '../../exchange/index.js';
-import { accessFinding, alertOf } from './alerts.js';
+import { accessFinding, alertOf, castsSuspicion } from './alerts.js';
 import { readAnswer } from './answer.js';
 import { Dirty, loadSegment, MAX_PIECES, type SavedEntry } from './checkpoint.js';
 import { REGIME, type RegimeSettings } from './contexts.js';
@@ -125,7 +125,8 @@ export class OwnershipModel {
     this.#learning.learn(read, verdict);
     const alert = alertOf(verdict, read, this.#calls);
     const isFinding = alert !== null && alert.confidence >= this.#settings.alertConfidence;
-    if (read.person !== null) this.#suspect(this.people.get(read.person.id) ?? read.person, read, isFinding && read.signs.scatter === null);
+    if (read.person !== null)
+      this.#suspect(this.people.get(read.person.id) ?? read.person, read, isFinding && castsSuspicion(alert, read.signs));
     return { verdict: alert ?? verdict, finding: isFinding ? accessFinding(read.observation, read.reading.method, alert) : null };
   }
 
