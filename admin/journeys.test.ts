@@ -15,7 +15,9 @@ t.test('the day’s overview', async (t) => {
   );
   await seed(world.store);
   t.match((await viewer('GET', '/overview')).json, {
-    totals: { requests: 100, unmatched: 13 },
+    traffic: [{ requests: 100, blocked: 6 }],
+    totals: { requests: 100, unmatched: 13, blocked: 6 },
+    newEndpoints: [{ id: 'e1', template: '/orders/{id}' }],
     coverage: { matched: 87, unmatched: 13, percent: 87 },
     endpoints: { total: 1, added: 1 },
     openIssues: [
@@ -25,7 +27,7 @@ t.test('the day’s overview', async (t) => {
       { severity: 'high', count: 1 },
       { severity: 'critical', count: 1 },
     ],
-    services: [{ name: 'shop', requests: 100, openIssues: 3, mode: { request: 'observe' } }],
+    services: [{ name: 'shop', requests: 100, blocked: 6, openIssues: 3, mode: { request: 'observe' } }],
     topActors: [{ id: 'principal:mallory', score: 80 }],
     sensitiveData: [{ type: 'us-ssn', phase: 'response', count: 4 }],
     health: { state: 'ok', dropped: 3, text: '3 dropped, stream lag 0.2 s' },
@@ -61,8 +63,15 @@ t.test('the inventory: search, detail, what changed, templates by hand', async (
   const analyst = world.as('analyst');
   for (const [query, found] of [
     ['dataType=us-ssn', 1],
+    ['dataType=iban', 0],
     ['field=ssn', 1],
+    ['field=iban', 0],
     ['search=orders', 1],
+    ['search=invoices', 0],
+    ['auth=jwt', 1],
+    ['auth=mtls', 0],
+    ['access=private', 1],
+    ['access=public', 0],
     ['tag=shadow', 0],
     ['minRisk=72', 0],
   ] as const)
@@ -158,7 +167,18 @@ t.test('issues: work through them', async (t) => {
     all.map((one: { severity: string }) => one.severity),
     ['critical', 'high', 'low'],
   );
-  t.equal((await analyst('GET', '/issues?kind=bola&severity=high,critical')).json.items.length, 2);
+  for (const [query, found] of [
+    ['kind=bola&severity=high,critical', 2],
+    ['severity=low', 1],
+    ['status=fixed', 0],
+    ['owasp=API1:2023', 3],
+    ['owasp=API9:2023', 0],
+    ['service=shop', 3],
+    ['service=bank', 0],
+    ['actorId=principal:mallory', 2],
+    ['assignee=ann', 0],
+  ] as const)
+    t.equal((await analyst('GET', `/issues?${query}`)).json.items.length, found, query);
   const id = all[0].id;
   t.match((await analyst('GET', `/issues/${id}`)).json, {
     evidence: [{ findingId: 'f2', exchangeIds: ['x2'], requestIds: ['r2'] }],
@@ -168,6 +188,9 @@ t.test('issues: work through them', async (t) => {
     status: 'accepted',
   });
   t.match((await analyst('PUT', `/issues/${id}/assignee`, { assignee: 'ann' })).json, { assignee: 'ann' });
+  t.equal((await analyst('GET', '/issues?assignee=ann')).json.items.length, 1);
+  await world.store.commit({ batchIds: ['again'], nowMs: NOW, findings: [finding(20, { fingerprint: 'fp-2', atMs: NOW + 2000 })] });
+  t.match((await analyst('GET', `/issues/${id}`)).json, { status: 'reopened' }, 'seen after the day until which it was accepted');
   t.match((await analyst('POST', '/issues/bulk', { ids: [all[1].id, 'nothing'], decision: { status: 'fixed' } })).json, {
     changed: 1,
     failed: [{ id: 'nothing', code: 'STORE_NOT_FOUND' }],
@@ -228,7 +251,15 @@ t.test('an attacker is blocked from their page, and let in again', async (t) => 
   );
   await analyst('DELETE', `/blocks/${again.id}`);
   t.equal((await analyst('GET', '/actors/principal:mallory')).json.actor.state, 'active', 'and undone');
-  t.match((await analyst('POST', '/actors/principal:mallory/allow', { reason: 'our tester' })).json, { scope: { value: 'mallory' } });
+  t.match((await analyst('POST', '/actors/principal:mallory/throttle', { reason: 'slower', forMs: 60_000, perMinute: 3 })).json, {
+    action: 'throttle',
+    expiresAtMs: NOW + 60_000,
+  });
+  await analyst('POST', '/actors/principal:mallory/unblock');
+  t.match((await analyst('POST', '/actors/principal:mallory/allow', { reason: 'our tester', forMs: 60_000 })).json, {
+    scope: { value: 'mallory' },
+    expiresAtMs: NOW + 60_000,
+  });
   t.match((await analyst('GET', '/actors?state=allowed')).json.items, [{ id: 'principal:mallory' }]);
   for (const value of ['203.0.113.1', '203.0.113.2', '203.0.113.3']) await analyst('POST', '/blocks', { value });
   const first = (await analyst('GET', '/blocks?sort=value&limit=2')).json;

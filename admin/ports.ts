@@ -58,7 +58,14 @@ export interface BlocksPort {
   remove(id: string, by: string): Promise<boolean>;
   allowlist(): readonly AllowView[];
   allow(
-    entry: { readonly value: string; readonly kind?: NewBlock['kind']; readonly reason: string; readonly feed: string | null },
+    entry: {
+      readonly value: string;
+      readonly kind?: NewBlock['kind'];
+      readonly reason: string;
+      readonly feed: string | null;
+      /** Null: until somebody removes it. */
+      readonly forMs: number | null;
+    },
     by: { readonly name: string; readonly nowMs: number },
   ): Promise<AllowView>;
   disallow(id: string, by: string): Promise<boolean>;

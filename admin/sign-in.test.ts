@@ -39,6 +39,7 @@ t.test('the first sign-in: a link that opens once, then a password', async (t) =
   t.match(await browser(world).send('POST', '/session/link', { secret }), { status: 401, json: { code: 'ADMIN_LINK_USED' } });
   t.match(await ui.write('PUT', '/session/password', { password: 'short' }), { status: 400 });
   t.match(await ui.write('PUT', '/session/password', { password: 'correct horse battery' }), { status: 200, json: { passwordSet: true } });
+  t.match((await world.store.accounts.users())[0]?.passwordHash, /^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
   t.match(await ui.write('PUT', '/session/password', { password: 'another long one', present: 'wrong' }), { status: 401 });
   t.equal((await ui.send('GET', '/session')).status, 200, 'the new session goes on');
   const other = browser(world);

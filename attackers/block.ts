@@ -49,6 +49,8 @@ export interface AllowEntry {
   readonly createdAtMs: number;
   /** A false positive of this feed only; null: nothing blocks it. */
   readonly feed: string | null;
+  /** Absent: until somebody removes it. */
+  readonly expiresAtMs?: number;
 }
 
 /** As PrincipalReader writes them. */

@@ -171,6 +171,10 @@ t.test('again, escalation, removal, explanation', async (t) => {
   const soon = await list.add({ ...by, value: '203.0.113.30', durationMs: 2_000 });
   t.ok(other.check('203.0.113.30', null, 'x', clock.nowMs), 'in force at once');
   t.notOk(other.check('203.0.113.30', null, 'x', soon.expiresAtMs ?? 0), 'and over on time');
+  await list.allow({ value: '203.0.113.30', reason: 'for a test', createdBy: 'ann', durationMs: 1 });
+  await until('the end of what was allowed for a time', () => list.listAllowed().length === 0);
+  t.ok(other.check('203.0.113.30', null, 'x', clock.nowMs), 'blocked again, also for who follows');
+  await t.rejects(list.allow({ value: '203.0.113.30', reason: 'x', createdBy: 'ann', durationMs: 0 }), { code: 'BLOCK_EXPIRY' });
   await until('gone from the list by itself', () => list.list().length === 0);
   stop();
   await shared.close();

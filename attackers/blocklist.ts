@@ -164,13 +164,19 @@ export class Blocklist {
     readonly reason: string;
     readonly createdBy: string;
     readonly feed?: string | null;
+    /** Absent: until somebody removes it. */
+    readonly durationMs?: number;
   }): Promise<AllowEntry> {
     const scope = normalScope(input.value, input.kind);
     if (scope.kind === 'asn' || scope.kind === 'country')
       throw attackersError('BLOCK_INVALID', 'The allowlist holds addresses, CIDRs and principals');
-    const { reason, createdBy, feed = null } = input;
-    const entry: AllowEntry = { scope, reason, createdBy, createdAtMs: this.now(), feed };
-    await this.allowlist.set(allowKey(scope, feed), entry);
+    const { reason, createdBy, feed = null, durationMs } = input;
+    if (durationMs !== undefined && !(durationMs > 0))
+      throw attackersError('BLOCK_EXPIRY', `A duration of ${durationMs} ms is over before it begins`);
+    const nowMs = this.now();
+    const expiresAtMs = durationMs === undefined ? undefined : nowMs + durationMs;
+    const entry: AllowEntry = { scope, reason, createdBy, createdAtMs: nowMs, feed, ...(expiresAtMs === undefined ? {} : { expiresAtMs }) };
+    await this.allowlist.set(allowKey(scope, feed), entry, { expiresAtMs: expiresAtMs ?? null });
     return entry;
   }
 

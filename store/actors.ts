@@ -19,7 +19,7 @@ export interface Actors {
   list(filter: ActorFilter, request: PageRequest): Promise<Page<Actor>>;
   get(id: string): Promise<Actor | null>;
   /** Sorts: at. */
-  timeline(id: string, request: PageRequest): Promise<Page<ActorEvent>>;
+  timeline(id: string, request: PageRequest & { readonly kind?: string }): Promise<Page<ActorEvent>>;
   /** Addresses of a principal, or principals of an address; the latest 200. */
   links(value: string): Promise<readonly ActorLink[]>;
   setState(id: string, state: ActorState): Promise<void>;
@@ -76,9 +76,13 @@ export function actorsOf(db: Kysely<Tables>, engine: Engine): Actors {
       const row = await db.selectFrom('actors').selectAll().where('id', '=', id).executeTakeFirst();
       return row === undefined ? null : actorOf(row);
     },
-    timeline: (id, request) =>
+    timeline: (id, { kind, ...request }) =>
       page(
-        db.selectFrom('actor_events').selectAll().where('actorId', '=', id),
+        db
+          .selectFrom('actor_events')
+          .selectAll()
+          .where('actorId', '=', id)
+          .$if(kind !== undefined, (query) => query.where('kind', '=', kind!)),
         { columns: { at: 'atMs' }, initial: '-at', id: 'id' },
         request,
         ({ bodyJson, ...row }) => ({ ...row, body: parsed(bodyJson) }),

@@ -41,7 +41,10 @@ export interface Inventory {
   names(ids: readonly string[]): Promise<ReadonlyMap<string, { readonly method: string; readonly template: string }>>;
   count(filter: { readonly service?: string; readonly firstSeenAfterMs?: number }): Promise<number>;
   /** Sorts: at. */
-  history(filter: { readonly endpointId?: string; readonly service?: string }, request: PageRequest): Promise<Page<EndpointChange>>;
+  history(
+    filter: { readonly endpointId?: string; readonly service?: string; readonly kind?: string },
+    request: PageRequest,
+  ): Promise<Page<EndpointChange>>;
   /** Sorts: firstSeen, lastSeen, resumed. */
   sightings(filter: SightingFilter, request: PageRequest): Promise<Page<DataSighting>>;
   /** Counts by data type and phase, of the days from `fromMs` on. */
@@ -174,6 +177,7 @@ export function inventoryOf(db: Kysely<Tables>, engine: Engine): Inventory {
       let query = db.selectFrom('endpoint_history').selectAll();
       if (filter.endpointId) query = query.where('endpointId', '=', filter.endpointId);
       if (filter.service) query = query.where('service', '=', filter.service);
+      if (filter.kind) query = query.where('kind', '=', filter.kind);
       return page(query, HISTORY_SORTING, request, changeOf);
     },
     sightings(filter, request) {

@@ -59,7 +59,7 @@ export interface Issues {
   comment(id: string, by: string, text: string, atMs: number): Promise<IssueEvent>;
   /** Records that something was made from the issue: a policy, a ticket. */
   link(id: string, by: string, text: string, detail: Json, atMs: number): Promise<IssueEvent>;
-  events(id: string, request: PageRequest): Promise<Page<IssueEvent>>;
+  events(id: string, request: PageRequest & { readonly kind?: string }): Promise<Page<IssueEvent>>;
   /** Sorts: at. */
   findings(filter: FindingFilter, request: PageRequest): Promise<Page<StoredFinding>>;
   finding(id: string): Promise<StoredFinding | null>;
@@ -167,9 +167,13 @@ export function issuesOf(db: Kysely<Tables>, engine: Engine): Issues {
       }),
     comment: (id, by, text, atMs) => note(id, { atMs, kind: 'comment', by, text, detail: null }),
     link: (id, by, text, detail, atMs) => note(id, { atMs, kind: 'linked', by, text, detail }),
-    events: (id, request) =>
+    events: (id, { kind, ...request }) =>
       page(
-        db.selectFrom('issue_events').selectAll().where('issueId', '=', id),
+        db
+          .selectFrom('issue_events')
+          .selectAll()
+          .where('issueId', '=', id)
+          .$if(kind !== undefined, (query) => query.where('kind', '=', kind!)),
         AT_SORTING,
         { sort: 'at', ...request },
         ({ detailJson, ...row }) => ({

@@ -93,7 +93,7 @@ export interface Scans {
   ): Promise<Page<ScanResult>>;
 
   /** What scans found out about one endpoint, over all runs. Sorts: at. */
-  resultsOf(endpointId: string, request: PageRequest): Promise<Page<ScanResult>>;
+  resultsOf(endpointId: string, request: PageRequest & { readonly verdict?: string }): Promise<Page<ScanResult>>;
 
   /**
    * Takes or extends a lease: exactly one holder runs the schedule. The term rises with each new holder, so that one that lost its lease
@@ -260,9 +260,13 @@ export function scansOf(db: Kysely<Tables>): Scans {
       return page(query, RESULT_SORTING, request, resultOf);
     },
 
-    resultsOf: (endpointId, request) =>
+    resultsOf: (endpointId, { verdict, ...request }) =>
       page(
-        db.selectFrom('scan_results').selectAll().where('endpointId', '=', endpointId),
+        db
+          .selectFrom('scan_results')
+          .selectAll()
+          .where('endpointId', '=', endpointId)
+          .$if(verdict !== undefined, (query) => query.where('verdict', '=', verdict!)),
         { columns: { at: 'atMs' }, initial: '-at', id: 'id' },
         request,
         resultOf,

@@ -29,6 +29,7 @@ async function signIn(base: string, name: string, headers: Record<string, string
 t.test('1. in front of an upstream: traffic flows, and the endpoint shows up', async (t) => {
   const demo = await startDemoApi(t);
   const running = await startWeir(t, ['--upstream', demo]);
+  t.match(running.admin, /^http:\/\/127\.0\.0\.1:/, 'the admin API is for this machine only, unless somebody says otherwise');
   const authorization = await signIn(running.gateway, 'alice');
   const profile = await fetch(`${running.gateway}/api/profile`, { headers: { authorization, 'x-request-id': 'journey-1' } });
   t.equal(profile.status, 200);

@@ -2045,6 +2045,7 @@ export interface components {
             createdBy: string;
             /** @description Unix epoch, milliseconds */
             createdAtMs: number;
+            expiresAtMs: number | null;
             feed: string | null;
         };
         AuditEntry: {
@@ -3622,8 +3623,16 @@ export interface operations {
     "services.list": {
         parameters: {
             query?: {
+                /** @description Rows a page; when absent, all of them come */
+                limit?: number;
+                /** @description nextCursor of the page before */
+                cursor?: string;
+                /** @description Column; a leading "-" means descending */
+                sort?: "name" | "-name" | "firstSeen" | "-firstSeen" | "lastSeen" | "-lastSeen" | "endpoints" | "-endpoints" | "openIssues" | "-openIssues" | "requestsLastHour" | "-requestsLastHour" | "blockedLastHour" | "-blockedLastHour";
                 /** @description csv and ndjson give every row (up to 100,000) as a file */
                 format?: "json" | "csv" | "ndjson";
+                /** @description Words that a row must have */
+                search?: string;
             };
             header?: never;
             path?: never;
@@ -3639,6 +3648,8 @@ export interface operations {
                 content: {
                     "application/json": {
                         items: components["schemas"]["Service"][];
+                        /** @description null on the last page, and when all rows came */
+                        nextCursor: string | null;
                     };
                 };
             };
@@ -3986,6 +3997,7 @@ export interface operations {
                 sort?: "at" | "-at";
                 /** @description csv and ndjson give every row (up to 100,000) as a file */
                 format?: "json" | "csv" | "ndjson";
+                kind?: string;
             };
             header?: never;
             path: {
@@ -4030,6 +4042,9 @@ export interface operations {
                 sort?: "at" | "-at";
                 /** @description csv and ndjson give every row (up to 100,000) as a file */
                 format?: "json" | "csv" | "ndjson";
+                actorId?: string;
+                sinceMs?: number;
+                untilMs?: number;
             };
             header?: never;
             path: {
@@ -4075,6 +4090,7 @@ export interface operations {
                 /** @description csv and ndjson give every row (up to 100,000) as a file */
                 format?: "json" | "csv" | "ndjson";
                 service?: string;
+                kind?: string;
             };
             header?: never;
             path?: never;
@@ -4291,6 +4307,8 @@ export interface operations {
                 sort?: "id" | "-id";
                 /** @description csv and ndjson give every row (up to 100,000) as a file */
                 format?: "json" | "csv" | "ndjson";
+                service?: string;
+                kind?: "pin" | "split" | "merge";
             };
             header?: never;
             path?: never;
@@ -4361,8 +4379,16 @@ export interface operations {
     "endpoints.callers": {
         parameters: {
             query?: {
+                /** @description Rows a page; when absent, all of them come */
+                limit?: number;
+                /** @description nextCursor of the page before */
+                cursor?: string;
+                /** @description Column; a leading "-" means descending */
+                sort?: "actorId" | "-actorId" | "label" | "-label" | "exchanges" | "-exchanges" | "lastSeen" | "-lastSeen";
                 /** @description csv and ndjson give every row (up to 100,000) as a file */
                 format?: "json" | "csv" | "ndjson";
+                /** @description Words that a row must have */
+                search?: string;
             };
             header?: never;
             path: {
@@ -4380,6 +4406,8 @@ export interface operations {
                 content: {
                     "application/json": {
                         items: components["schemas"]["EndpointCaller"][];
+                        /** @description null on the last page, and when all rows came */
+                        nextCursor: string | null;
                     };
                 };
             };
@@ -4572,8 +4600,16 @@ export interface operations {
     "issues.counts": {
         parameters: {
             query?: {
+                /** @description Rows a page; when absent, all of them come */
+                limit?: number;
+                /** @description nextCursor of the page before */
+                cursor?: string;
+                /** @description Column; a leading "-" means descending */
+                sort?: "service" | "-service" | "status" | "-status" | "severity" | "-severity" | "count" | "-count";
                 /** @description csv and ndjson give every row (up to 100,000) as a file */
                 format?: "json" | "csv" | "ndjson";
+                /** @description Words that a row must have */
+                search?: string;
                 service?: string;
             };
             header?: never;
@@ -4590,6 +4626,8 @@ export interface operations {
                 content: {
                     "application/json": {
                         items: components["schemas"]["IssueCount"][];
+                        /** @description null on the last page, and when all rows came */
+                        nextCursor: string | null;
                     };
                 };
             };
@@ -4646,6 +4684,7 @@ export interface operations {
                 sort?: "at" | "-at";
                 /** @description csv and ndjson give every row (up to 100,000) as a file */
                 format?: "json" | "csv" | "ndjson";
+                kind?: string;
             };
             header?: never;
             path: {
@@ -5163,6 +5202,7 @@ export interface operations {
                 sort?: "at" | "-at";
                 /** @description csv and ndjson give every row (up to 100,000) as a file */
                 format?: "json" | "csv" | "ndjson";
+                kind?: string;
             };
             header?: never;
             path: {
@@ -5207,6 +5247,10 @@ export interface operations {
                 sort?: "at" | "-at";
                 /** @description csv and ndjson give every row (up to 100,000) as a file */
                 format?: "json" | "csv" | "ndjson";
+                kind?: string;
+                /** @description Comma-separated: info, low, medium, high, critical */
+                severity?: string;
+                sinceMs?: number;
             };
             header?: never;
             path: {
@@ -5441,6 +5485,11 @@ export interface operations {
             content: {
                 "application/json": {
                     reason: string;
+                    /**
+                     * @description Duration; null: until somebody removes it
+                     * @default null
+                     */
+                    forMs?: number | null;
                 };
             };
         };
@@ -5684,8 +5733,16 @@ export interface operations {
     "allowlist.list": {
         parameters: {
             query?: {
+                /** @description Rows a page; when absent, all of them come */
+                limit?: number;
+                /** @description nextCursor of the page before */
+                cursor?: string;
+                /** @description Column; a leading "-" means descending */
+                sort?: "id" | "-id" | "reason" | "-reason" | "createdBy" | "-createdBy" | "createdAt" | "-createdAt" | "expiresAt" | "-expiresAt" | "feed" | "-feed";
                 /** @description csv and ndjson give every row (up to 100,000) as a file */
                 format?: "json" | "csv" | "ndjson";
+                /** @description Words that a row must have */
+                search?: string;
             };
             header?: never;
             path?: never;
@@ -5701,6 +5758,8 @@ export interface operations {
                 content: {
                     "application/json": {
                         items: components["schemas"]["AllowEntry"][];
+                        /** @description null on the last page, and when all rows came */
+                        nextCursor: string | null;
                     };
                 };
             };
@@ -5736,6 +5795,11 @@ export interface operations {
                     reason: string;
                     /** @default null */
                     feed?: string | null;
+                    /**
+                     * @description Duration; null: until somebody removes it
+                     * @default null
+                     */
+                    forMs?: number | null;
                 };
             };
         };
@@ -5797,8 +5861,16 @@ export interface operations {
     "feeds.list": {
         parameters: {
             query?: {
+                /** @description Rows a page; when absent, all of them come */
+                limit?: number;
+                /** @description nextCursor of the page before */
+                cursor?: string;
+                /** @description Column; a leading "-" means descending */
+                sort?: "name" | "-name" | "url" | "-url" | "entries" | "-entries" | "refused" | "-refused" | "hits" | "-hits" | "loadedAt" | "-loadedAt" | "checkedAt" | "-checkedAt";
                 /** @description csv and ndjson give every row (up to 100,000) as a file */
                 format?: "json" | "csv" | "ndjson";
+                /** @description Words that a row must have */
+                search?: string;
             };
             header?: never;
             path?: never;
@@ -5814,6 +5886,8 @@ export interface operations {
                 content: {
                     "application/json": {
                         items: components["schemas"]["Feed"][];
+                        /** @description null on the last page, and when all rows came */
+                        nextCursor: string | null;
                     };
                 };
             };
@@ -6277,8 +6351,16 @@ export interface operations {
     "policies.versions": {
         parameters: {
             query?: {
+                /** @description Rows a page; when absent, all of them come */
+                limit?: number;
+                /** @description nextCursor of the page before */
+                cursor?: string;
+                /** @description Column; a leading "-" means descending */
+                sort?: "version" | "-version" | "author" | "-author";
                 /** @description csv and ndjson give every row (up to 100,000) as a file */
                 format?: "json" | "csv" | "ndjson";
+                /** @description Words that a row must have */
+                search?: string;
             };
             header?: never;
             path: {
@@ -6296,6 +6378,8 @@ export interface operations {
                 content: {
                     "application/json": {
                         items: components["schemas"]["PolicyVersion"][];
+                        /** @description null on the last page, and when all rows came */
+                        nextCursor: string | null;
                     };
                 };
             };
@@ -6935,6 +7019,7 @@ export interface operations {
                 sort?: "at" | "-at";
                 /** @description csv and ndjson give every row (up to 100,000) as a file */
                 format?: "json" | "csv" | "ndjson";
+                verdict?: string;
             };
             header?: never;
             path: {
@@ -7112,8 +7197,16 @@ export interface operations {
     "authContexts.list": {
         parameters: {
             query?: {
+                /** @description Rows a page; when absent, all of them come */
+                limit?: number;
+                /** @description nextCursor of the page before */
+                cursor?: string;
+                /** @description Column; a leading "-" means descending */
+                sort?: "name" | "-name" | "service" | "-service" | "role" | "-role" | "kind" | "-kind";
                 /** @description csv and ndjson give every row (up to 100,000) as a file */
                 format?: "json" | "csv" | "ndjson";
+                /** @description Words that a row must have */
+                search?: string;
                 service?: string;
             };
             header?: never;
@@ -7130,6 +7223,8 @@ export interface operations {
                 content: {
                     "application/json": {
                         items: components["schemas"]["AuthContext"][];
+                        /** @description null on the last page, and when all rows came */
+                        nextCursor: string | null;
                     };
                 };
             };
@@ -7295,8 +7390,16 @@ export interface operations {
     "sources.list": {
         parameters: {
             query?: {
+                /** @description Rows a page; when absent, all of them come */
+                limit?: number;
+                /** @description nextCursor of the page before */
+                cursor?: string;
+                /** @description Column; a leading "-" means descending */
+                sort?: "id" | "-id" | "kind" | "-kind" | "host" | "-host" | "state" | "-state" | "startedAt" | "-startedAt" | "seenAt" | "-seenAt" | "requestsPerSecond" | "-requestsPerSecond" | "lag" | "-lag" | "dropped" | "-dropped";
                 /** @description csv and ndjson give every row (up to 100,000) as a file */
                 format?: "json" | "csv" | "ndjson";
+                /** @description Words that a row must have */
+                search?: string;
             };
             header?: never;
             path?: never;
@@ -7312,6 +7415,8 @@ export interface operations {
                 content: {
                     "application/json": {
                         items: components["schemas"]["Source"][];
+                        /** @description null on the last page, and when all rows came */
+                        nextCursor: string | null;
                     };
                 };
             };
@@ -7605,8 +7710,16 @@ export interface operations {
     "dataTypes.list": {
         parameters: {
             query?: {
+                /** @description Rows a page; when absent, all of them come */
+                limit?: number;
+                /** @description nextCursor of the page before */
+                cursor?: string;
+                /** @description Column; a leading "-" means descending */
+                sort?: "id" | "-id" | "title" | "-title" | "sensitivity" | "-sensitivity" | "builtIn" | "-builtIn" | "enabled" | "-enabled";
                 /** @description csv and ndjson give every row (up to 100,000) as a file */
                 format?: "json" | "csv" | "ndjson";
+                /** @description Words that a row must have */
+                search?: string;
             };
             header?: never;
             path?: never;
@@ -7622,6 +7735,8 @@ export interface operations {
                 content: {
                     "application/json": {
                         items: components["schemas"]["DataType"][];
+                        /** @description null on the last page, and when all rows came */
+                        nextCursor: string | null;
                     };
                 };
             };
@@ -7796,8 +7911,16 @@ export interface operations {
     "integrations.kinds": {
         parameters: {
             query?: {
+                /** @description Rows a page; when absent, all of them come */
+                limit?: number;
+                /** @description nextCursor of the page before */
+                cursor?: string;
+                /** @description Column; a leading "-" means descending */
+                sort?: "kind" | "-kind" | "title" | "-title";
                 /** @description csv and ndjson give every row (up to 100,000) as a file */
                 format?: "json" | "csv" | "ndjson";
+                /** @description Words that a row must have */
+                search?: string;
             };
             header?: never;
             path?: never;
@@ -7813,6 +7936,8 @@ export interface operations {
                 content: {
                     "application/json": {
                         items: components["schemas"]["IntegrationKind"][];
+                        /** @description null on the last page, and when all rows came */
+                        nextCursor: string | null;
                     };
                 };
             };
@@ -7830,8 +7955,16 @@ export interface operations {
     "integrations.list": {
         parameters: {
             query?: {
+                /** @description Rows a page; when absent, all of them come */
+                limit?: number;
+                /** @description nextCursor of the page before */
+                cursor?: string;
+                /** @description Column; a leading "-" means descending */
+                sort?: "name" | "-name" | "kind" | "-kind" | "enabled" | "-enabled" | "updated" | "-updated";
                 /** @description csv and ndjson give every row (up to 100,000) as a file */
                 format?: "json" | "csv" | "ndjson";
+                /** @description Words that a row must have */
+                search?: string;
             };
             header?: never;
             path?: never;
@@ -7847,6 +7980,8 @@ export interface operations {
                 content: {
                     "application/json": {
                         items: components["schemas"]["Integration"][];
+                        /** @description null on the last page, and when all rows came */
+                        nextCursor: string | null;
                     };
                 };
             };
@@ -8060,8 +8195,16 @@ export interface operations {
     "views.list": {
         parameters: {
             query?: {
+                /** @description Rows a page; when absent, all of them come */
+                limit?: number;
+                /** @description nextCursor of the page before */
+                cursor?: string;
+                /** @description Column; a leading "-" means descending */
+                sort?: "name" | "-name" | "page" | "-page" | "owner" | "-owner" | "shared" | "-shared";
                 /** @description csv and ndjson give every row (up to 100,000) as a file */
                 format?: "json" | "csv" | "ndjson";
+                /** @description Words that a row must have */
+                search?: string;
                 page?: string;
                 mine?: "true" | "false";
             };
@@ -8079,6 +8222,8 @@ export interface operations {
                 content: {
                     "application/json": {
                         items: components["schemas"]["SavedView"][];
+                        /** @description null on the last page, and when all rows came */
+                        nextCursor: string | null;
                     };
                 };
             };
@@ -8331,8 +8476,16 @@ export interface operations {
     "users.list": {
         parameters: {
             query?: {
+                /** @description Rows a page; when absent, all of them come */
+                limit?: number;
+                /** @description nextCursor of the page before */
+                cursor?: string;
+                /** @description Column; a leading "-" means descending */
+                sort?: "name" | "-name" | "email" | "-email" | "role" | "-role" | "created" | "-created" | "lastLogin" | "-lastLogin" | "disabled" | "-disabled";
                 /** @description csv and ndjson give every row (up to 100,000) as a file */
                 format?: "json" | "csv" | "ndjson";
+                /** @description Words that a row must have */
+                search?: string;
             };
             header?: never;
             path?: never;
@@ -8348,6 +8501,8 @@ export interface operations {
                 content: {
                     "application/json": {
                         items: components["schemas"]["User"][];
+                        /** @description null on the last page, and when all rows came */
+                        nextCursor: string | null;
                     };
                 };
             };
@@ -8560,8 +8715,16 @@ export interface operations {
     "tokens.list": {
         parameters: {
             query?: {
+                /** @description Rows a page; when absent, all of them come */
+                limit?: number;
+                /** @description nextCursor of the page before */
+                cursor?: string;
+                /** @description Column; a leading "-" means descending */
+                sort?: "name" | "-name" | "role" | "-role" | "created" | "-created" | "expires" | "-expires" | "lastUsed" | "-lastUsed" | "owner" | "-owner";
                 /** @description csv and ndjson give every row (up to 100,000) as a file */
                 format?: "json" | "csv" | "ndjson";
+                /** @description Words that a row must have */
+                search?: string;
             };
             header?: never;
             path?: never;
@@ -8577,6 +8740,8 @@ export interface operations {
                 content: {
                     "application/json": {
                         items: components["schemas"]["Token"][];
+                        /** @description null on the last page, and when all rows came */
+                        nextCursor: string | null;
                     };
                 };
             };
@@ -8781,3 +8946,4 @@ export interface operations {
         };
     };
 }
+// document f7ca558434a6b3db1d2953f3dfa82219, client 448324bea96803c687676d89597d2e70

@@ -8,6 +8,7 @@ import { Reply, type Route, route } from '../route.js';
 import { idParams, listOf, listQuery, role } from '../schema/common.js';
 import { token, user } from '../schema/operations.js';
 import { hashOf, newSecret } from '../seal.js';
+import { shortList } from './arrays.js';
 
 const MAX_TOKEN_DAYS = 3650;
 const DAY_MS = 86_400_000;
@@ -50,9 +51,9 @@ export const accountRoutes: readonly Route[] = [
     path: '/users',
     summary: 'Who may sign in',
     role: 'admin',
-    query: listQuery,
+    query: listQuery(['name', 'email', 'role', 'created', 'lastLogin', 'disabled'], {}),
     answer: listOf(user),
-    handle: async (_input, _call, context) => ({ items: (await context.store.accounts.users()).map(view) }),
+    handle: async ({ query }, _call, context) => shortList((await context.store.accounts.users()).map(view), query, (one) => one.id),
   }),
   route({
     id: 'users.names',
@@ -162,16 +163,18 @@ export const accountRoutes: readonly Route[] = [
     path: '/tokens',
     summary: 'API tokens; admins see all, others their own',
     role: 'viewer',
-    query: listQuery,
+    query: listQuery(['name', 'role', 'created', 'expires', 'lastUsed', 'owner'], {}),
     answer: listOf(token),
-    async handle(_input, call, context) {
+    async handle({ query }, call, context) {
       const names = new Map((await context.store.accounts.users()).map((one) => [one.id, one.name]));
       const tokens = (await context.store.accounts.tokens()).filter(
         (one) => call.caller.role === 'admin' || (one.userId !== null && one.userId === call.caller.userId),
       );
-      return {
-        items: tokens.map(({ hash: _hash, userId, ...one }) => ({ ...one, owner: userId === null ? null : (names.get(userId) ?? null) })),
-      };
+      const shown = tokens.map(({ hash: _hash, userId, ...one }) => ({
+        ...one,
+        owner: userId === null ? null : (names.get(userId) ?? null),
+      }));
+      return shortList(shown, query, (one) => one.id);
     },
   }),
   route({

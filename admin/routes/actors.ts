@@ -4,8 +4,8 @@ import { type Context, port } from '../context.js';
 import { notFound } from '../errors.js';
 import type { NewBlock } from '../ports.js';
 import { type Call, type Route, route } from '../route.js';
-import { actor, actorEvent, actorLink, actorState, allowEntry, block } from '../schema/attackers.js';
-import { idParams, numberParam, pageOf, pageQuery } from '../schema/common.js';
+import { actor, actorEvent, actorLink, actorState, allowEntry, allowForMs, block } from '../schema/attackers.js';
+import { idParams, numberParam, pageOf, pageQuery, severitiesParam } from '../schema/common.js';
 import { finding } from '../schema/issues.js';
 
 async function actorById(context: Context, id: string): Promise<Actor> {
@@ -98,7 +98,7 @@ export const actorRoutes: readonly Route[] = [
     summary: 'What an actor did, newest first',
     role: 'viewer',
     params: idParams,
-    query: pageQuery(['at'], {}),
+    query: pageQuery(['at'], { kind: z.string().optional() }),
     answer: pageOf(actorEvent),
     handle: ({ params, query }, _call, context) => context.store.actors.timeline(params.id, query),
   }),
@@ -109,9 +109,10 @@ export const actorRoutes: readonly Route[] = [
     summary: 'Findings about an actor',
     role: 'viewer',
     params: idParams,
-    query: pageQuery(['at'], {}),
+    query: pageQuery(['at'], { kind: z.string().optional(), severity: severitiesParam.optional(), sinceMs: numberParam.optional() }),
     answer: pageOf(finding),
-    handle: ({ params, query }, _call, context) => context.store.issues.findings({ actorId: params.id }, query),
+    handle: ({ params, query: { limit, cursor, sort, format: _format, ...filter } }, _call, context) =>
+      context.store.issues.findings({ ...filter, actorId: params.id }, { limit, cursor, sort }),
   }),
   route({
     id: 'actors.block',
@@ -188,12 +189,12 @@ export const actorRoutes: readonly Route[] = [
     summary: 'Put an actor on the allowlist, which wins over every block',
     role: 'analyst',
     params: idParams,
-    body: z.strictObject({ reason: z.string().trim().min(1).max(1000) }),
+    body: z.strictObject({ reason: z.string().trim().min(1).max(1000), forMs: allowForMs }),
     answer: allowEntry,
     async handle({ params, body }, call, context) {
       const who = await actorById(context, params.id);
       const entry = await port(context, 'blocks').allow(
-        { ...scopeOf(who), reason: body.reason, feed: null },
+        { ...scopeOf(who), ...body, feed: null },
         { name: call.caller.name, nowMs: call.nowMs },
       );
       await context.store.actors.setState(params.id, 'allowed');

@@ -1,5 +1,6 @@
 import type { Page, PageRequest } from '../../store/index.js';
 import { StoreError } from '../../store/index.js';
+import { flatRow } from '../csv.js';
 
 type SortValue = string | number;
 
@@ -56,6 +57,35 @@ export function pageOfArray<T>(
     nextCursor:
       kept.length > limit && final !== undefined ? Buffer.from(JSON.stringify([sort, final.value, final.id])).toString('base64url') : null,
   };
+}
+
+/**
+ * A list that is short by its nature, as its query (`listQuery`) wants it: whole and in the order of `rows`, unless it asks for pages, another order or
+ * rows with some words. `key` tells rows apart.
+ */
+export function shortList<T extends object>(
+  rows: readonly T[],
+  query: PageRequest & { readonly search?: string },
+  key: (row: T) => string,
+): Page<T> {
+  const words = (query.search ?? '').toLowerCase().split(/\s+/).filter(Boolean);
+  const fits = (row: T) => {
+    const text = words.length === 0 ? '' : Object.values(flatRow(row)).join(' ').toLowerCase();
+    return words.every((word) => text.includes(word));
+  };
+  if (query.limit === undefined && query.sort === undefined && !query.cursor) return { items: rows.filter(fits), nextCursor: null };
+  const name = query.sort?.replace(/^-/, '') ?? '';
+  const sorted = (row: T): unknown => {
+    const members = row as Readonly<Record<string, unknown>>;
+    return members[name] ?? members[`${name}Ms`] ?? null;
+  };
+  // What a row lacks comes before all that others have.
+  const lacking = rows.some((row) => typeof sorted(row) === 'string') ? '' : Number.MIN_SAFE_INTEGER;
+  const column = (row: T): SortValue => {
+    const value = sorted(row);
+    return typeof value === 'boolean' ? Number(value) : typeof value === 'string' || typeof value === 'number' ? value : lacking;
+  };
+  return pageOfArray(rows, { [name]: column }, name, key, { ...query, limit: query.limit ?? rows.length }, fits);
 }
 
 interface Keyed<T> {

@@ -4,9 +4,10 @@ import type { Json, StoredObject } from '../../store/index.js';
 import { type Context, port } from '../context.js';
 import { notFound } from '../errors.js';
 import { Reply, type Route, route } from '../route.js';
-import { formatParam, idParams, listOf } from '../schema/common.js';
+import { idParams, listOf, listQuery } from '../schema/common.js';
 import { authContext, newAuthContext } from '../schema/scans.js';
 import { maskedConfig, sealedConfig } from '../seal.js';
+import { shortList } from './arrays.js';
 
 const KIND = 'auth-context';
 /** Members of a config that are kept sealed and read as •••, whatever the kind. */
@@ -42,11 +43,12 @@ export const authContextRoutes: readonly Route[] = [
     path: '/auth-contexts',
     summary: 'Identities that scans use, in order of their role',
     role: 'viewer',
-    query: z.strictObject({ format: formatParam, service: z.string().optional() }),
+    query: listQuery(['name', 'service', 'role', 'kind'], { service: z.string().optional() }),
     answer: listOf(authContext),
     async handle({ query }, _call, context) {
       const { items } = await context.store.objects.list(KIND);
-      return { items: items.map(view).filter((one) => !query.service || one.service === query.service) };
+      const wanted = items.map(view).filter((one) => !query.service || one.service === query.service);
+      return shortList(wanted, query, (one) => one.id);
     },
   }),
   route({

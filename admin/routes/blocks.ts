@@ -4,9 +4,9 @@ import { type Context, port } from '../context.js';
 import { notFound } from '../errors.js';
 import { BLOCK_EXPORTS, type BlockEntry, type BlockView } from '../ports.js';
 import { Reply, type Route, route } from '../route.js';
-import { allowEntry, block, explanation, feed, newBlock, newFeed, scope } from '../schema/attackers.js';
+import { allowEntry, allowForMs, block, explanation, feed, newBlock, newFeed, scope } from '../schema/attackers.js';
 import { idParams, listOf, listQuery, pageOf, pageQuery } from '../schema/common.js';
-import { pageOfArray } from './arrays.js';
+import { pageOfArray, shortList } from './arrays.js';
 import { findIncident } from './incidents.js';
 
 /** The timeline of the actor that is meant, where it was seen, has what was decided about it. */
@@ -158,9 +158,9 @@ export const blockRoutes: readonly Route[] = [
     path: '/allowlist',
     summary: 'Who is never blocked',
     role: 'viewer',
-    query: listQuery,
+    query: listQuery(['id', 'reason', 'createdBy', 'createdAt', 'expiresAt', 'feed'], {}),
     answer: listOf(allowEntry),
-    handle: async (_input, _call, context) => ({ items: port(context, 'blocks').allowlist() }),
+    handle: async ({ query }, _call, context) => shortList(port(context, 'blocks').allowlist(), query, (one) => one.id),
   }),
   route({
     id: 'allowlist.add',
@@ -173,6 +173,7 @@ export const blockRoutes: readonly Route[] = [
       kind: scope.shape.kind.optional(),
       reason: z.string().trim().min(1).max(1000),
       feed: z.string().nullable().default(null),
+      forMs: allowForMs,
     }),
     answer: allowEntry,
     async handle({ body }, call, context) {
@@ -201,9 +202,9 @@ export const blockRoutes: readonly Route[] = [
     path: '/feeds',
     summary: 'Lists of bad addresses that are polled',
     role: 'viewer',
-    query: listQuery,
+    query: listQuery(['name', 'url', 'entries', 'refused', 'hits', 'loadedAt', 'checkedAt'], {}),
     answer: listOf(feed),
-    handle: async (_input, _call, context) => ({ items: port(context, 'blocks').feeds() }),
+    handle: async ({ query }, _call, context) => shortList(port(context, 'blocks').feeds(), query, (one) => one.id),
   }),
   route({
     id: 'feeds.add',

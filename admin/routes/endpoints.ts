@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import { newId } from '../../exchange/index.js';
-import type { Json } from '../../store/index.js';
+import type { Json, Page, StoredObject } from '../../store/index.js';
 import { type Context, port } from '../context.js';
 import { notFound } from '../errors.js';
 import { type Call, type Route, route } from '../route.js';
 import { flagParam, idParams, ms, numberParam, pageOf, pageQuery, phase, spanQuery, trafficPoint } from '../schema/common.js';
 import { access, endpoint, endpointChange, endpointSummary, exchangeSummary, inventoryEdit, sighting } from '../schema/inventory.js';
+import { pageOfArray } from './arrays.js';
 import { spanOf } from './span.js';
 
 const WEEK_MS = 7 * 86_400_000;
@@ -109,9 +110,10 @@ export const endpointRoutes: readonly Route[] = [
     summary: 'What changed at one endpoint',
     role: 'viewer',
     params: idParams,
-    query: pageQuery(['at'], {}),
+    query: pageQuery(['at'], { kind: z.string().optional() }),
     answer: pageOf(endpointChange),
-    handle: ({ params, query }, _call, context) => context.store.inventory.history({ endpointId: params.id }, query),
+    handle: ({ params, query: { kind, ...request } }, _call, context) =>
+      context.store.inventory.history({ endpointId: params.id, kind }, request),
   }),
   route({
     id: 'endpoints.exchanges',
@@ -120,9 +122,10 @@ export const endpointRoutes: readonly Route[] = [
     summary: 'Kept exchanges of one endpoint',
     role: 'viewer',
     params: idParams,
-    query: pageQuery(['at'], {}),
+    query: pageQuery(['at'], { actorId: z.string().optional(), sinceMs: numberParam.optional(), untilMs: numberParam.optional() }),
     answer: pageOf(exchangeSummary),
-    handle: ({ params, query }, _call, context) => context.store.samples.list({ endpointId: params.id }, query),
+    handle: ({ params, query: { limit, cursor, sort, format: _format, ...filter } }, _call, context) =>
+      context.store.samples.list({ ...filter, endpointId: params.id }, { limit, cursor, sort }),
   }),
   route({
     id: 'changes.list',
@@ -130,9 +133,9 @@ export const endpointRoutes: readonly Route[] = [
     path: '/changes',
     summary: 'What changed in the inventory: new endpoints, parameters, data types, weaker authentication',
     role: 'viewer',
-    query: pageQuery(['at'], { service: z.string().optional() }),
+    query: pageQuery(['at'], { service: z.string().optional(), kind: z.string().optional() }),
     answer: pageOf(endpointChange),
-    handle: ({ query: { service, ...request } }, _call, context) => context.store.inventory.history({ service }, request),
+    handle: ({ query: { service, kind, ...request } }, _call, context) => context.store.inventory.history({ service, kind }, request),
   }),
   route({
     id: 'sightings.list',
@@ -223,11 +226,25 @@ export const endpointRoutes: readonly Route[] = [
     path: '/inventory-edits',
     summary: 'Pins, splits and merges that people made',
     role: 'viewer',
-    query: pageQuery(['id'], {}),
+    query: pageQuery(['id'], { service: z.string().optional(), kind: z.enum(['pin', 'split', 'merge']).optional() }),
     answer: pageOf(inventoryEdit),
-    async handle({ query }, _call, context) {
-      const page = await context.store.objects.list('inventory-edit', { sort: '-id', ...query });
-      return { ...page, items: page.items.map((object) => editView(object.id, object.body)) };
+    async handle({ query: { service, kind, ...request } }, _call, context) {
+      const edits: ReturnType<typeof editView>[] = [];
+      let cursor: string | null = null;
+      do {
+        const page: Page<StoredObject> = await context.store.objects.list('inventory-edit', { cursor });
+        edits.push(...page.items.map((object) => editView(object.id, object.body)));
+        cursor = page.nextCursor;
+      } while (cursor !== null);
+      const idOf = (edit: { readonly id: string }) => edit.id;
+      return pageOfArray(
+        edits,
+        { id: idOf },
+        '-id',
+        idOf,
+        request,
+        (edit) => (service === undefined || edit.service === service) && (kind === undefined || edit.kind === kind),
+      );
     },
   }),
   route({

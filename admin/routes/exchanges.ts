@@ -16,6 +16,7 @@ import { AdminError, notFound } from '../errors.js';
 import { type Route, route } from '../route.js';
 import { idParams, listOf, listQuery, numberParam, pageOf, pageQuery } from '../schema/common.js';
 import { caller, exchange, exchangeSummary } from '../schema/inventory.js';
+import { shortList } from './arrays.js';
 
 const MAX_BODY_CHARACTERS = 256 * 1024;
 const MAX_BODY_BYTES = 1024 * 1024;
@@ -95,9 +96,9 @@ export const exchangeRoutes: readonly Route[] = [
     summary: 'Who called an endpoint and which data types the answers held, by the latest 300 exchanges that are kept of it',
     role: 'viewer',
     params: idParams,
-    query: listQuery,
+    query: listQuery(['actorId', 'label', 'exchanges', 'lastSeen'], {}),
     answer: listOf(caller),
-    async handle({ params }, _call, context) {
+    async handle({ params, query }, _call, context) {
       const { items } = await context.store.samples.read({ endpointId: params.id }, { limit: LOOKED_AT });
       const callers = new Map<string, { label: string; exchanges: number; dataTypes: Map<string, number>; lastSeenMs: number }>();
       for (const sample of items) {
@@ -110,11 +111,10 @@ export const exchangeRoutes: readonly Route[] = [
           if (hit.location.phase === 'response') seen.dataTypes.set(hit.type, (seen.dataTypes.get(hit.type) ?? 0) + (hit.count ?? 1));
         callers.set(sample.actorId, seen);
       }
-      return {
-        items: [...callers]
-          .map(([actorId, { dataTypes, ...one }]) => ({ actorId, ...one, dataTypes: Object.fromEntries(dataTypes) }))
-          .sort((a, b) => b.exchanges - a.exchanges),
-      };
+      const rows = [...callers]
+        .map(([actorId, { dataTypes, ...one }]) => ({ actorId, ...one, dataTypes: Object.fromEntries(dataTypes) }))
+        .sort((a, b) => b.exchanges - a.exchanges);
+      return shortList(rows, query, (one) => one.actorId);
     },
   }),
   route({

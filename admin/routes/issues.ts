@@ -3,8 +3,9 @@ import { WeirError } from '../../exchange/index.js';
 import { port } from '../context.js';
 import { notFound } from '../errors.js';
 import { type Route, route } from '../route.js';
-import { formatParam, idParams, listOf, listParam, ms, numberParam, pageOf, pageQuery, severitiesParam } from '../schema/common.js';
+import { idParams, listOf, listParam, listQuery, ms, numberParam, pageOf, pageQuery, severitiesParam } from '../schema/common.js';
 import { bulkResult, finding, issue, issueCount, issueEvent, issueStatus, issueSummary, policyDraft } from '../schema/issues.js';
+import { shortList } from './arrays.js';
 import { exceptionDraft, virtualPatch } from './policy-drafts.js';
 
 const decision = z
@@ -49,9 +50,10 @@ export const issueRoutes: readonly Route[] = [
     path: '/issue-counts',
     summary: 'How many issues there are, by service, status and severity',
     role: 'viewer',
-    query: z.strictObject({ format: formatParam, service: z.string().optional() }),
+    query: listQuery(['service', 'status', 'severity', 'count'], { service: z.string().optional() }),
     answer: listOf(issueCount),
-    handle: async ({ query }, _call, context) => ({ items: await context.store.issues.counts(query.service) }),
+    handle: async ({ query }, _call, context) =>
+      shortList(await context.store.issues.counts(query.service), query, (one) => `${one.service} ${one.status} ${one.severity}`),
   }),
   route({
     id: 'issues.get',
@@ -74,7 +76,7 @@ export const issueRoutes: readonly Route[] = [
     summary: 'The life of an issue: status changes, assignment, comments',
     role: 'viewer',
     params: idParams,
-    query: pageQuery(['at'], {}),
+    query: pageQuery(['at'], { kind: z.string().optional() }),
     answer: pageOf(issueEvent),
     handle: ({ params, query }, _call, context) => context.store.issues.events(params.id, query),
   }),

@@ -5,7 +5,7 @@ import type { PolicyView } from '../ports.js';
 import { type Call, Reply, type Route, route } from '../route.js';
 import { listOf, listQuery, nameParams, numberParam, pageOf, pageQuery } from '../schema/common.js';
 import { checkedPolicy, policy, policyMode, policySummary, policyVersion, replayResult } from '../schema/policies.js';
-import { pageOfArray } from './arrays.js';
+import { pageOfArray, shortList } from './arrays.js';
 
 const KIND = 'policy';
 const HOUR_MS = 3_600_000;
@@ -214,11 +214,12 @@ export const policyRoutes: readonly Route[] = [
     summary: 'Every version of a policy of the UI, newest first',
     role: 'viewer',
     params: nameParams,
-    query: listQuery,
+    query: listQuery(['version', 'author'], {}),
     answer: listOf(policyVersion),
-    handle: async ({ params }, _call, context) => ({
-      items: (await context.store.documents.history(KIND, params.name)).map(({ kind: _kind, ...version }) => version),
-    }),
+    async handle({ params, query }, _call, context) {
+      const versions = (await context.store.documents.history(KIND, params.name)).map(({ kind: _kind, ...version }) => version);
+      return shortList(versions, query, (one) => String(one.version));
+    },
   }),
   route({
     id: 'policies.revert',

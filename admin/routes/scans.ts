@@ -350,10 +350,10 @@ export const scanRoutes: readonly Route[] = [
     summary: 'What scans found out about one endpoint, latest first',
     role: 'viewer',
     params: idParams,
-    query: pageQuery(['at'], {}),
+    query: pageQuery(['at'], { verdict: z.string().optional() }),
     answer: pageOf(scanResult),
-    async handle({ params, query: { limit, cursor, sort } }, _call, context) {
-      const page = await context.store.scans.resultsOf(params.id, { limit, cursor, sort });
+    async handle({ params, query: { limit, cursor, sort, verdict } }, _call, context) {
+      const page = await context.store.scans.resultsOf(params.id, { limit, cursor, sort, verdict });
       return { ...page, items: await named(context, page.items) };
     },
   }),

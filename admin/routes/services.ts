@@ -6,6 +6,7 @@ import type { ServiceMode } from '../ports.js';
 import { Reply, type Route, route } from '../route.js';
 import { listOf, listQuery, mode, nameParams } from '../schema/common.js';
 import { service, serviceMode } from '../schema/inventory.js';
+import { shortList } from './arrays.js';
 import { exportOpenApi } from './openapi-export.js';
 import { serviceNames } from './overview.js';
 import { sumOf } from './span.js';
@@ -59,9 +60,9 @@ export const serviceRoutes: readonly Route[] = [
     path: '/services',
     summary: 'All services with their mode and traffic',
     role: 'viewer',
-    query: listQuery,
+    query: listQuery(['name', 'firstSeen', 'lastSeen', 'endpoints', 'openIssues', 'requestsLastHour', 'blockedLastHour'], {}),
     answer: listOf(service),
-    handle: async (_input, call, context) => ({ items: await views(context, call.nowMs) }),
+    handle: async ({ query }, call, context) => shortList(await views(context, call.nowMs), query, (one) => one.name),
   }),
   route({
     id: 'services.get',

@@ -4,7 +4,7 @@ import { DEFAULT_RETENTION, type Retention, type Store, type StoredObject } from
 import { type Context, port } from '../context.js';
 import { AdminError, notFound } from '../errors.js';
 import { Reply, type Route, route } from '../route.js';
-import { flagParam, formatParam, idParams, listOf, listQuery, pageOf, pageQuery } from '../schema/common.js';
+import { flagParam, idParams, listOf, listQuery, pageOf, pageQuery } from '../schema/common.js';
 import {
   auditEntry,
   dataHit,
@@ -18,6 +18,7 @@ import {
   savedView,
 } from '../schema/operations.js';
 import { maskedConfig, openedConfig, sealedConfig } from '../seal.js';
+import { shortList } from './arrays.js';
 
 /** The retention in force: what the admin set, else the defaults. */
 export async function retentionOf({ store, options }: Context): Promise<Retention> {
@@ -133,9 +134,9 @@ export const settingRoutes: readonly Route[] = [
     path: '/data-types',
     summary: 'Kinds of sensitive data: built-in and own',
     role: 'viewer',
-    query: listQuery,
+    query: listQuery(['id', 'title', 'sensitivity', 'builtIn', 'enabled'], {}),
     answer: listOf(dataType),
-    handle: async (_input, _call, context) => ({ items: await dataTypeViews(context) }),
+    handle: async ({ query }, _call, context) => shortList(await dataTypeViews(context), query, (one) => one.id),
   }),
   route({
     id: 'dataTypes.test',
@@ -236,9 +237,9 @@ export const settingRoutes: readonly Route[] = [
     path: '/integration-kinds',
     summary: 'What can be told, and the form of each',
     role: 'viewer',
-    query: listQuery,
+    query: listQuery(['kind', 'title'], {}),
     answer: listOf(integrationKind),
-    handle: async (_input, _call, context) => ({ items: context.ports.integrations?.kinds() ?? [] }),
+    handle: async ({ query }, _call, context) => shortList(context.ports.integrations?.kinds() ?? [], query, (one) => one.kind),
   }),
   route({
     id: 'integrations.list',
@@ -246,9 +247,10 @@ export const settingRoutes: readonly Route[] = [
     path: '/integrations',
     summary: 'Who is told about issues',
     role: 'viewer',
-    query: listQuery,
+    query: listQuery(['name', 'kind', 'enabled', 'updated'], {}),
     answer: listOf(integration),
-    handle: async (_input, _call, context) => ({ items: (await context.store.objects.list('integration')).items.map(integrationView) }),
+    handle: async ({ query }, _call, context) =>
+      shortList((await context.store.objects.list('integration')).items.map(integrationView), query, (one) => one.id),
   }),
   route({
     id: 'integrations.add',
@@ -337,15 +339,14 @@ export const settingRoutes: readonly Route[] = [
     path: '/saved-views',
     summary: 'Saved filters of lists: your own and shared ones',
     role: 'viewer',
-    query: z.strictObject({ format: formatParam, page: z.string().optional(), mine: flagParam.optional() }),
+    query: listQuery(['name', 'page', 'owner', 'shared'], { page: z.string().optional(), mine: flagParam.optional() }),
     answer: listOf(savedView),
     async handle({ query }, call, context) {
       const views = (await context.store.objects.list('view')).items.map(savedViewOf);
-      return {
-        items: views.filter(
-          (view) => (!query.page || view.page === query.page) && (view.owner === call.caller.name || (view.shared && !query.mine)),
-        ),
-      };
+      const wanted = views.filter(
+        (view) => (!query.page || view.page === query.page) && (view.owner === call.caller.name || (view.shared && !query.mine)),
+      );
+      return shortList(wanted, query, (one) => one.id);
     },
   }),
   route({

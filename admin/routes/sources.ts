@@ -4,6 +4,7 @@ import { notFound } from '../errors.js';
 import { type Route, route } from '../route.js';
 import { idParams, listOf, listQuery } from '../schema/common.js';
 import { selfTest, sensorSetting, sourceReport } from '../schema/operations.js';
+import { shortList } from './arrays.js';
 
 export const sourceRoutes: readonly Route[] = [
   route({
@@ -12,9 +13,9 @@ export const sourceRoutes: readonly Route[] = [
     path: '/sources',
     summary: 'Gateways, sensors and engines: throughput, lag, drops with their reasons',
     role: 'viewer',
-    query: listQuery,
+    query: listQuery(['id', 'kind', 'host', 'state', 'startedAt', 'seenAt', 'requestsPerSecond', 'lag', 'dropped'], {}),
     answer: listOf(sourceReport),
-    handle: async (_input, _call, context) => ({ items: context.ports.sources?.list() ?? [] }),
+    handle: async ({ query }, _call, context) => shortList(context.ports.sources?.list() ?? [], query, (one) => one.id),
   }),
   route({
     id: 'sensor.get',

@@ -83,8 +83,17 @@ export const newBlock = z
   .meta({ id: 'NewBlock' });
 
 export const allowEntry = z
-  .object({ id: z.string(), scope, reason: z.string(), createdBy: z.string(), createdAtMs: ms, feed: z.string().nullable() })
+  .object({
+    id: z.string(),
+    scope,
+    reason: z.string(),
+    createdBy: z.string(),
+    createdAtMs: ms,
+    expiresAtMs: ms.nullable(),
+    feed: z.string().nullable(),
+  })
   .meta({ id: 'AllowEntry' });
+export const allowForMs = z.number().positive().nullable().default(null).describe('Duration; null: until somebody removes it');
 
 export const explanation = z
   .object({

@@ -29,16 +29,27 @@ export const severitiesParam = listParam(['info', 'low', 'medium', 'high', 'crit
 /** Lists are files too. */
 export const formatParam = z.enum(['json', 'csv', 'ndjson']).optional().describe('csv and ndjson give every row (up to 100,000) as a file');
 
+const limitParam = numberParam.int().min(1).max(500).optional();
+const pageParams = (sorts: readonly string[]) => ({
+  cursor: z.string().max(2000).optional().describe('nextCursor of the page before'),
+  sort: z
+    .enum(sorts.flatMap((sort) => [sort, `-${sort}`]) as [string, ...string[]])
+    .optional()
+    .describe('Column; a leading "-" means descending'),
+  format: formatParam,
+});
+
 /** Pagination of every long list, with the sort orders it has. */
 export function pageQuery<S extends z.ZodRawShape>(sorts: readonly string[], filters: S) {
+  return z.strictObject({ limit: limitParam.describe('Rows a page; 50 when absent'), ...pageParams(sorts), ...filters });
+}
+
+/** Query of a list that is short by its nature; `shortList` of the routes answers it. The sort orders are members of a row, with or without `Ms`. */
+export function listQuery<S extends z.ZodRawShape>(sorts: readonly string[], filters: S) {
   return z.strictObject({
-    limit: numberParam.int().min(1).max(500).optional().describe('Rows a page; 50 when absent'),
-    cursor: z.string().max(2000).optional().describe('nextCursor of the page before'),
-    sort: z
-      .enum(sorts.flatMap((sort) => [sort, `-${sort}`]) as [string, ...string[]])
-      .optional()
-      .describe('Column; a leading "-" means descending'),
-    format: formatParam,
+    limit: limitParam.describe('Rows a page; when absent, all of them come'),
+    ...pageParams(sorts),
+    search: z.string().max(200).optional().describe('Words that a row must have'),
     ...filters,
   });
 }
@@ -48,12 +59,13 @@ export function pageOf<T extends z.ZodType>(items: T) {
   return markList(z.object({ items: z.array(items), nextCursor: z.string().nullable().describe('null on the last page') }), 'pages');
 }
 
-/** Answer of a list that is short by its nature and comes whole. */
+/** Answer of a list that is short by its nature: it comes whole, unless pages are asked for. */
 export function listOf<T extends z.ZodType>(items: T) {
-  return markList(z.object({ items: z.array(items) }), 'whole');
+  return markList(
+    z.object({ items: z.array(items), nextCursor: z.string().nullable().describe('null on the last page, and when all rows came') }),
+    'whole',
+  );
 }
-/** Query of a short list without filters. */
-export const listQuery = z.strictObject({ format: formatParam });
 
 export const evidence = z
   .object({

@@ -76,6 +76,7 @@ export function memoryPorts(): MemoryPorts {
           reason: wanted.reason,
           createdBy: by.name,
           createdAtMs: by.nowMs,
+          expiresAtMs: wanted.forMs === null ? null : by.nowMs + wanted.forMs,
           feed: wanted.feed,
         };
         allows.set(entry.id, entry);

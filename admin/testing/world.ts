@@ -263,7 +263,7 @@ export async function seed(store: Store): Promise<void> {
     ],
     counters: [
       { endpointId: 'e1', service: 'shop', atMs: NOW - 60_000, requests: 87, status2xx: 87 },
-      { endpointId: null, service: 'shop', atMs: NOW - 60_000, requests: 13, status4xx: 13 },
+      { endpointId: null, service: 'shop', atMs: NOW - 60_000, requests: 13, status4xx: 13, blocked: 6 },
     ],
     dataSightings: [
       {

@@ -56,7 +56,7 @@ export function blocksPort({ blocklist, table, feeds, hits, repeats, modes }: Bl
   };
   const view = (block: BlockEntry): BlockView => ({ action: 'block', ...block, ...seenOf(block.id) });
   const explain = (subject: Subject) => blocklist.explain(subject, table);
-  const allowView = (entry: AllowEntry) => ({ ...entry, id: allowId(entry) });
+  const allowView = (entry: AllowEntry) => ({ expiresAtMs: null, ...entry, id: allowId(entry) });
   const feedView = (feed: Feed): FeedView => ({
     id: feed.name,
     name: feed.name,
@@ -123,7 +123,8 @@ export function blocksPort({ blocklist, table, feeds, hits, repeats, modes }: Bl
       return true;
     },
     allowlist: () => blocklist.listAllowed().map(allowView),
-    allow: async (entry, by) => allowView(await blocklist.allow({ ...entry, createdBy: by.name })),
+    allow: async ({ forMs, ...entry }, by) =>
+      allowView(await blocklist.allow({ ...entry, createdBy: by.name, ...(forMs === null ? {} : { durationMs: forMs }) })),
     async disallow(id) {
       const entry = blocklist.listAllowed().find((one) => allowId(one) === id);
       if (entry === undefined) return false;

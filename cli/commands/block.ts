@@ -26,6 +26,7 @@ interface AllowRow {
   readonly reason: string;
   readonly createdBy: string;
   readonly feed: string | null;
+  readonly expiresAtMs: number | null;
 }
 
 type AddFlags = AdminFlags & {
@@ -139,13 +140,16 @@ export function registerBlock(program: Command, context: CommandContext): void {
   )
     .requiredOption('--reason <text>', 'why; shown to colleagues')
     .option('--feed <name>', 'a false positive of this feed only; other blocks still hold')
-    .action(async (value: string, flags: AdminFlags & { reason: string; feed?: string }) => {
+    .option('--for <duration>', '30m, 4h, 7d, or forever (default: forever)')
+    .action(async (value: string, flags: AdminFlags & { reason: string; feed?: string; for?: string }) => {
       const entry = await adminOf(flags).call<AllowRow>('POST', '/allowlist', {
         value,
         reason: flags.reason,
         ...(flags.feed === undefined ? {} : { feed: flags.feed }),
+        ...(flags.for === undefined || flags.for === 'forever' ? {} : { forMs: durationMs(flags.for) }),
       });
-      print(flags, entry, `${entry.scope.value} is on the allowlist${entry.feed === null ? '' : ` for feed ${entry.feed}`}`);
+      const ends = entry.expiresAtMs === null ? '' : ` ${until(entry.expiresAtMs)}`;
+      print(flags, entry, `${entry.scope.value} is on the allowlist${entry.feed === null ? '' : ` for feed ${entry.feed}`}${ends}`);
     });
   withAdminOptions(block.command('disallow').description('take something off the allowlist').argument('<value>')).action(
     async (value: string, flags: AdminFlags) => {
@@ -168,6 +172,7 @@ export function registerBlock(program: Command, context: CommandContext): void {
         table(rows, [
           { title: 'WHO', of: (row) => row.scope.value },
           { title: 'WINS OVER', of: (row) => (row.feed === null ? 'every block' : `feed ${row.feed}`) },
+          { title: 'UNTIL', of: (row) => until(row.expiresAtMs) },
           { title: 'BY', of: (row) => row.createdBy },
           { title: 'REASON', of: (row) => row.reason },
         ]),

@@ -4,7 +4,7 @@ import { Link, useParams } from '@tanstack/react-router';
 import { useState } from 'react';
 import { answer, api, type Schemas } from '../api.ts';
 import { Await, Empty } from '../parts/Await.tsx';
-import { type BlockChoice, BlockForm } from '../parts/BlockForm.tsx';
+import { type BlockChoice, BlockForm, DurationSelect } from '../parts/BlockForm.tsx';
 import { ExchangeList } from '../parts/ExchangeList.tsx';
 import { Bar, Mark, Place, Score, Severity, Status } from '../parts/Marks.tsx';
 import { ALL, Card, Export, Facts, Page } from '../parts/Page.tsx';
@@ -59,7 +59,13 @@ export function Actor() {
             ))}
             {allows.map((allow) => (
               <Alert key={allow.id} color="teal" title="On the allowlist">
-                {allow.reason}. By {allow.createdBy}, <Time ms={allow.createdAtMs} />.
+                {allow.reason}. By {allow.createdBy}, <Time ms={allow.createdAtMs} />
+                {allow.expiresAtMs !== null && (
+                  <>
+                    ; ends <Time ms={allow.expiresAtMs} />
+                  </>
+                )}
+                .
               </Alert>
             ))}
             <Facts
@@ -148,6 +154,7 @@ function Acts({
   const may = useMay('analyst');
   const [doing, setDoing] = useState<Doing>(null);
   const [reason, setReason] = useState('');
+  const [allowForMs, setAllowForMs] = useState<number | null>(null);
   const params = { params: { path: { id } } };
   const close = () => setDoing(null);
   const block = useWrite({
@@ -177,7 +184,7 @@ function Acts({
   });
   const allow = useWrite({
     refresh: ['actors', 'blocks'],
-    write: () => answer(api.POST('/api/v1/actors/{id}/allow', { ...params, body: { reason } })),
+    write: () => answer(api.POST('/api/v1/actors/{id}/allow', { ...params, body: { reason, forMs: allowForMs } })),
     done: () => 'On the allowlist now: no block applies.',
     after: close,
   });
@@ -203,7 +210,7 @@ function Acts({
         </Button>
       )}
       <Button variant="default" disabled={!may} onClick={() => setDoing('allow')}>
-        Always allow
+        Allow
       </Button>
       {(doing === 'block' || doing === 'throttle') && (
         <BlockForm
@@ -219,13 +226,9 @@ function Acts({
           submit={(choice) => block.mutate({ as: doing, choice })}
         />
       )}
-      <Modal
-        opened={doing === 'allow'}
-        onClose={close}
-        title={`Always allow ${about.actor.label}`}
-        closeButtonProps={{ 'aria-label': 'Close' }}
-      >
+      <Modal opened={doing === 'allow'} onClose={close} title={`Allow ${about.actor.label}`} closeButtonProps={{ 'aria-label': 'Close' }}>
         <Stack>
+          <DurationSelect value={allowForMs} onChange={setAllowForMs} />
           <TextInput label="Reason" required value={reason} onChange={(event) => setReason(event.currentTarget.value)} />
           <Button disabled={reason.trim() === ''} loading={allow.isPending} onClick={() => allow.mutate(undefined)}>
             Put on the allowlist

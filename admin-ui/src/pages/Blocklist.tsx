@@ -6,7 +6,7 @@ import { useState } from 'react';
 import { answer, api, type Schemas } from '../api.ts';
 import { Await, Empty } from '../parts/Await.tsx';
 import { useFilters } from '../parts/address.ts';
-import { type BlockChoice, BlockForm } from '../parts/BlockForm.tsx';
+import { type BlockChoice, BlockForm, DurationSelect } from '../parts/BlockForm.tsx';
 import { SearchFilter, SelectFilter, useServices } from '../parts/filters.tsx';
 import { Mark } from '../parts/Marks.tsx';
 import { ALL, Card, Export, Page } from '../parts/Page.tsx';
@@ -227,9 +227,10 @@ function Allowlist() {
   const query = useQuery({ queryKey: ['blocks', 'allow'], queryFn: () => answer(api.GET('/api/v1/allowlist')) });
   const [value, setValue] = useState('');
   const [reason, setReason] = useState('');
+  const [forMs, setForMs] = useState<number | null>(null);
   const add = useWrite({
     refresh: ['blocks', 'actors'],
-    write: () => answer(api.POST('/api/v1/allowlist', { body: { value, reason } })),
+    write: () => answer(api.POST('/api/v1/allowlist', { body: { value, reason, forMs } })),
     done: (entry) => `${entry.scope.value} is on the allowlist.`,
     after: () => {
       setValue('');
@@ -257,8 +258,9 @@ function Allowlist() {
             onChange={(event) => setValue(event.currentTarget.value)}
           />
           <TextInput label="Reason" required value={reason} className="grow" onChange={(event) => setReason(event.currentTarget.value)} />
+          <DurationSelect value={forMs} onChange={setForMs} />
           <Button type="submit" disabled={!may} loading={add.isPending}>
-            Always allow
+            Allow
           </Button>
           <Export path="/allowlist" query={ALL} />
         </Group>
@@ -270,7 +272,7 @@ function Allowlist() {
               Entries here win over every block, whoever made it: monitoring, your office, a partner.
             </Empty>
           ) : (
-            <PlainTable label="Allowlist" head={['Who', 'Kind', 'Reason', 'By', 'Since', 'Feed', 'Remove']}>
+            <PlainTable label="Allowlist" head={['Who', 'Kind', 'Reason', 'By', 'Since', 'Until', 'Feed', 'Remove']}>
               {items.map((entry) => (
                 <Table.Tr key={entry.id}>
                   <Table.Td className="mono">{entry.scope.value}</Table.Td>
@@ -280,6 +282,7 @@ function Allowlist() {
                   <Table.Td>
                     <Time ms={entry.createdAtMs} />
                   </Table.Td>
+                  <Table.Td>{entry.expiresAtMs === null ? 'removed' : <Time ms={entry.expiresAtMs} />}</Table.Td>
                   <Table.Td>{entry.feed ?? ''}</Table.Td>
                   <Table.Td>
                     <Button size="compact-xs" variant="default" disabled={!may} onClick={() => remove.mutate(entry.id)}>

@@ -1,4 +1,4 @@
-import { Group } from '@mantine/core';
+import { Button, Group, Menu } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { memo } from 'react';
@@ -99,6 +99,7 @@ export function Inventory() {
         <>
           <SavedViews page="inventory" />
           <Export path="/endpoints" />
+          <Descriptions services={services.data?.items ?? []} />
         </>
       }
     >
@@ -123,6 +124,26 @@ export function Inventory() {
         }
       />
     </Page>
+  );
+}
+
+/** What was learned of a service, as an OpenAPI document. */
+function Descriptions({ services }: { readonly services: readonly { readonly name: string }[] }) {
+  return (
+    <Menu position="bottom-end">
+      <Menu.Target>
+        <Button variant="default" disabled={services.length === 0}>
+          OpenAPI
+        </Button>
+      </Menu.Target>
+      <Menu.Dropdown mah={360} className="scrolls">
+        {services.map(({ name }) => (
+          <Menu.Item key={name} component="a" href={`/api/v1/services/${encodeURIComponent(name)}/openapi`} download>
+            {name}
+          </Menu.Item>
+        ))}
+      </Menu.Dropdown>
+    </Menu>
   );
 }
 

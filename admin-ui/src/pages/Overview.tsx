@@ -73,7 +73,12 @@ function Numbers({ data }: { readonly data: Schemas['Overview'] }) {
           <b>{count(open)}</b>
           <span>open issues, {count(urgent)} critical or high</span>
         </Link>
-        <Link to="/sources" className="tile" title={`${count(data.coverage.unmatched)} requests matched none`}>
+        <Link
+          to="/inventory"
+          search={{ sort: '-requests' }}
+          className="tile"
+          title={`${count(data.coverage.unmatched)} requests matched none`}
+        >
           <b>{data.coverage.percent === null ? '–' : `${Math.round(data.coverage.percent)} %`}</b>
           <span>of traffic matched a known endpoint</span>
         </Link>
@@ -104,7 +109,14 @@ function Numbers({ data }: { readonly data: Schemas['Overview'] }) {
                     {service.name}
                   </Link>
                   <Text size="xs" c="dimmed">
-                    {plural(service.requests, 'request')}, {count(service.blocked)} blocked,{' '}
+                    <Link to="/inventory" search={{ service: service.name, sort: '-requests' }}>
+                      {plural(service.requests, 'request')}
+                    </Link>
+                    ,{' '}
+                    <Link to="/policies" search={{ sort: '-hits' }}>
+                      {count(service.blocked)} blocked
+                    </Link>
+                    ,{' '}
                     <Link to="/issues" search={{ service: service.name, status: 'open,reopened' }}>
                       {plural(service.openIssues, 'open issue')}
                     </Link>
@@ -125,10 +137,10 @@ function Numbers({ data }: { readonly data: Schemas['Overview'] }) {
                 .sort(bySeverity)
                 .map((one) => (
                   <li key={one.severity}>
-                    <Link to="/issues" search={{ severity: one.severity, status: 'open,reopened' }}>
+                    <Link to="/issues" search={{ severity: one.severity, status: 'open,reopened' }} className="line">
                       <Severity value={one.severity} />
+                      <span className="num">{count(one.count)}</span>
                     </Link>
-                    <span className="num">{count(one.count)}</span>
                   </li>
                 ))}
             </ul>
@@ -141,11 +153,11 @@ function Numbers({ data }: { readonly data: Schemas['Overview'] }) {
           <ul className="plain-list">
             {suspicious.map((actor) => (
               <li key={actor.id}>
-                <Link to="/actors/$id" params={{ id: actor.id }} className="cut grow">
-                  {actor.label}
+                <Link to="/actors/$id" params={{ id: actor.id }} className="line">
+                  <span className="cut grow">{actor.label}</span>
+                  <Status value={actor.state} />
+                  <Score value={actor.score} />
                 </Link>
-                <Status value={actor.state} />
-                <Score value={actor.score} />
               </li>
             ))}
           </ul>
@@ -177,11 +189,11 @@ function Numbers({ data }: { readonly data: Schemas['Overview'] }) {
           <ul className="plain-list">
             {data.sensitiveData.slice(0, 8).map((one) => (
               <li key={`${one.type} ${one.phase}`}>
-                <Link to="/inventory" search={{ dataType: one.type }}>
-                  {one.type}
+                <Link to="/inventory" search={{ dataType: one.type }} className="line">
+                  <span>{one.type}</span>
+                  <span className="dimmed">in {one.phase}s</span>
+                  <span className="num">{plural(one.count, 'value')}</span>
                 </Link>
-                <span className="dimmed">in {one.phase}s</span>
-                <span className="num">{plural(one.count, 'value')}</span>
               </li>
             ))}
           </ul>

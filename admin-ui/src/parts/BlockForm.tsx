@@ -4,7 +4,6 @@ import { ApiError } from '../api.ts';
 import { textOf } from '../queries.ts';
 import { useServices } from './filters.tsx';
 
-const FOREVER = 'forever';
 const DURATIONS = [
   { value: String(15 * 60_000), label: '15 minutes' },
   { value: String(3_600_000), label: '1 hour' },
@@ -12,8 +11,23 @@ const DURATIONS = [
   { value: String(24 * 3_600_000), label: '1 day' },
   { value: String(7 * 86_400_000), label: '7 days' },
   { value: String(30 * 86_400_000), label: '30 days' },
-  { value: FOREVER, label: 'Until somebody removes it' },
+  { value: 'forever', label: 'Until somebody removes it' },
 ];
+/** What blocks last unless somebody chooses otherwise. */
+const USUAL_MS = 4 * 3_600_000;
+
+/** A duration in milliseconds; null: until somebody ends it. */
+export function DurationSelect({ value, onChange }: { readonly value: number | null; readonly onChange: (forMs: number | null) => void }) {
+  return (
+    <Select
+      label="For how long"
+      data={DURATIONS}
+      value={value === null ? 'forever' : String(value)}
+      allowDeselect={false}
+      onChange={(next) => onChange(next === null || next === 'forever' ? null : Number(next))}
+    />
+  );
+}
 
 export interface BlockChoice {
   readonly value: string;
@@ -38,7 +52,7 @@ export function BlockForm(props: {
 }) {
   const [value, setValue] = useState(props.whom ?? '');
   const [reason, setReason] = useState('');
-  const [duration, setDuration] = useState(DURATIONS[2]!.value);
+  const [forMs, setForMs] = useState<number | null>(USUAL_MS);
   const [force, setForce] = useState(false);
   const [service, setService] = useState<string | null>(null);
   const [onlyUnknown, setOnlyUnknown] = useState(false);
@@ -51,7 +65,7 @@ export function BlockForm(props: {
           props.submit({
             value,
             reason,
-            forMs: duration === FOREVER ? null : Number(duration),
+            forMs,
             force,
             ...(service === null ? {} : { service }),
             ...(onlyUnknown ? { unauthenticatedOnly: true } : {}),
@@ -68,13 +82,7 @@ export function BlockForm(props: {
               onChange={(event) => setValue(event.currentTarget.value)}
             />
           )}
-          <Select
-            label="For how long"
-            data={DURATIONS}
-            value={duration}
-            allowDeselect={false}
-            onChange={(next) => setDuration(next ?? DURATIONS[2]!.value)}
-          />
+          <DurationSelect value={forMs} onChange={setForMs} />
           <Select
             label="Where"
             placeholder="every service"
