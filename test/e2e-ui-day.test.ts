@@ -32,6 +32,97 @@ async function openEndpoint(template: string): Promise<void> {
   await page.getByRole('heading', { name: `GET ${template}`, level: 1 }).waitFor();
 }
 
+t.test('the overview: each number leads to its list, and a service is switched there', async (t) => {
+  const main = page.locator('main');
+  const link = (name: RegExp) => main.getByRole('link', { name }).first();
+  await link(/^critical [1-9]/).waitFor();
+  await link(/^101 /).waitFor();
+  const outside = `[...document.querySelectorAll('main b, main .num')].filter((one) => !one.closest('a')).map((one) => one.textContent)`;
+  t.same(await page.evaluate(outside), [], 'numbers that lead nowhere');
+  for (const [name, address] of [
+    [/^\d+ requests$/, '/inventory?sort=-requests'],
+    [/^\d+ blocked$/, '/policies?sort=-hits'],
+    [/^\d+ would have been blocked$/, '/policies?sort=-hits'],
+    [/^\d+ endpoints?, \d+ new/, '/inventory?sort=-firstSeen'],
+    [/^\d+ open issues?, \d+ critical/, '/issues?status=open%2Creopened'],
+    [/^\d+ % of traffic matched/, '/inventory?sort=-requests'],
+    [/^critical \d/, '/issues?severity=critical&status=open%2Creopened'],
+    [/^email in responses/, '/inventory?dataType=email'],
+    [/^101 /, /^\/actors\/principal/],
+    [/ work: .*dropped, stream lag/, '/sources'],
+  ] as const)
+    t.match(await link(name).getAttribute('href'), address, String(name));
+  const switches = main.getByRole('radiogroup', { name: 'Mode of api' });
+  await switches.getByText('observe', { exact: true }).click();
+  await page.getByRole('button', { name: 'Switch to observe' }).click();
+  await page.getByText('api is in observe now').waitFor();
+  await call(page, 'PUT', '/services/api/mode', { mode: 'enforce' });
+  const issues = link(/^\d+ open issues?, \d+ critical/);
+  const told = Number(/\d+/.exec((await issues.textContent()) ?? '')?.[0]);
+  await issues.click();
+  await main.getByText(new RegExp(`^${told} rows?`)).waitFor();
+});
+
+t.test('the inventory shows what it knows of an endpoint, finds it by a field, and exports a description', async (t) => {
+  await open(page, 'Inventory');
+  const row = page.getByRole('row').filter({ hasText: '/api/profile' });
+  await row.getByText('+4').waitFor();
+  t.same(await page.getByRole('columnheader').allTextContents(), [
+    'Endpoint',
+    'Risk',
+    'Access',
+    'Auth',
+    'Data types',
+    'Tags',
+    'Requests',
+    'Last day',
+    'Last seen',
+  ]);
+  t.match(await row.getByRole('cell').allTextContents(), [
+    'GET /api/profile',
+    /^\d+$/,
+    'private',
+    'jwt',
+    'api_key+4',
+    'sensitive',
+    '1',
+    '',
+    /now|ago/,
+  ]);
+  t.equal(await row.locator('[title*="answers hold"]').count(), 1, 'why it has this risk');
+  t.ok((await row.locator('svg').count()) > 0, 'a sparkline');
+  await page.getByRole('textbox', { name: 'Field name' }).fill('apiKey');
+  await page.getByText(/^1 row/).waitFor();
+  t.match(page.url(), /field=apiKey/);
+  await page.getByRole('button', { name: 'OpenAPI' }).click();
+  const href = await page.getByRole('menuitem', { name: 'api', exact: true }).getAttribute('href');
+  t.match(await page.evaluate(`fetch('${href}').then((answer) => answer.json())`), { openapi: /^3\./, paths: { '/api/profile': {} } });
+  await page.keyboard.press('Escape');
+  await row.getByRole('link').click();
+  const panel = page.getByRole('tabpanel');
+  for (const [tab, texts] of [
+    ['Parameters', ['No parameter seen yet']],
+    ['Schemas', ['Status 200', 'seen 1 time application/json', '"format": "email"']],
+    ['Sensitive data', ['us_ssn', 'body ssn', 'First seen']],
+    ['Callers', ['101', 'email × 1']],
+    ['Traffic', ['requests']],
+    ['Examples', ['GET /api/profile', 'evidence']],
+    ['Issues', ['Sensitive data in a response']],
+    ['Tests', ['Not tested yet']],
+    ['History', ['answers hold us_ssn at ssn', 'GET /api/profile was first seen']],
+    ['Why this template', ['probability of being a value']],
+  ] as const) {
+    await page.getByRole('tab', { name: tab, exact: true }).click();
+    for (const text of texts) await panel.getByText(text).first().waitFor();
+  }
+  const facts = page.locator('main .facts');
+  t.match(await facts.textContent(), /Latency p50 \/ p95\d.*Principals1First seen.*Last seen/);
+  await page.goto(`${weir.admin}/inventory`);
+  await page.getByRole('link', { name: 'GET /api/products/search', exact: true }).click();
+  const parameter = panel.getByRole('row').filter({ hasText: 'query' });
+  t.match(await parameter.getByRole('cell').allTextContents(), ['query', /^q/, /^string/]);
+});
+
 t.test('a template is pinned, and the pin taken back', async (t) => {
   await openEndpoint('/api/orders');
   await page.getByRole('tab', { name: 'Why this template' }).click();
@@ -144,7 +235,70 @@ t.test('an issue is sent to an integration, and shows what led to it', async () 
   await choose(page, 'Send to an integration', 'Our hook');
   await page.getByText('On its way.').waitFor();
   await page.getByRole('listitem').filter({ hasText: 'sent to' }).waitFor();
+  await page.getByRole('textbox', { name: 'Comment' }).fill('seen, on it');
+  await page.getByRole('button', { name: 'Comment' }).click();
+  await page.getByRole('listitem').filter({ hasText: 'seen, on it' }).waitFor();
 });
+
+t.test(
+  'of an issue comes a policy that was replayed, an exception, and a block; its actor is throttled and allowed for a time',
+  async (t) => {
+    const issue = page.url();
+    const editor = page.getByRole('textbox', { name: 'Text of the policy' });
+    await page.getByRole('button', { name: 'Make a policy' }).click();
+    await editor.getByText('connection_string').waitFor();
+    await page
+      .getByRole('status')
+      .filter({ hasText: /^Would have acted on 1 of \d+ exchanges/ })
+      .waitFor();
+    await page.getByRole('link', { name: 'GET /debug/config' }).waitFor();
+    await page.goto(issue);
+    await page.getByRole('button', { name: 'Make an exception' }).click();
+    await editor.getByText('secrets-out').waitFor();
+    await page.goto(issue);
+    const form = page.getByRole('dialog');
+    await page.getByRole('button', { name: 'Block the actor' }).click();
+    await choose(page, 'For how long', '15 minutes');
+    await form.getByRole('button', { name: 'Block now' }).click();
+    await page.getByText('Blocked from the next request on.').waitFor();
+    const actor = page.locator('.facts').getByRole('link', { name: '101' });
+    await actor.click();
+    await page
+      .getByRole('alert')
+      .filter({ hasText: /ends in 1\d min/ })
+      .waitFor();
+    await page.getByRole('button', { name: 'Unblock' }).click();
+    await page.getByRole('button', { name: 'Throttle' }).click();
+    await choose(page, 'For how long', '1 hour');
+    await form.getByRole('button', { name: 'Throttle now' }).click();
+    await page
+      .getByRole('alert')
+      .filter({ hasText: /Throttled.*ends in/ })
+      .waitFor();
+    await page.getByRole('button', { name: 'Unblock' }).click();
+    await page.getByRole('button', { name: 'Allow', exact: true }).click();
+    await choose(page, 'For how long', '1 hour');
+    await form.getByLabel('Reason').fill('our tester');
+    await form.getByRole('button', { name: 'Put on the allowlist' }).click();
+    await page
+      .getByRole('alert')
+      .filter({ hasText: /our tester.*ends in/ })
+      .waitFor();
+    const card = (name: string) => page.locator('section').filter({ has: page.getByRole('heading', { name, exact: true }) });
+    for (const [name, text] of [
+      ['Why this score', /attack\.sql.*points/],
+      ['Endpoints touched', 'GET /debug/config'],
+      ['Timeline', /^Throttled by/],
+      ['Records obtained', 'us_ssn'],
+      ['Addresses it came from', '127.0.0.1'],
+    ] as const)
+      await card(name).getByText(text).first().waitFor();
+    t.same(await violations(page), []);
+    await page.goto(`${weir.admin}/blocklist?tab=allow`);
+    await page.getByRole('row').filter({ hasText: 'our tester' }).getByRole('button', { name: 'Remove' }).click();
+    await page.getByText('Taken off the allowlist.').waitFor();
+  },
+);
 
 t.test('a capture file is uploaded, and a description pins templates', async () => {
   const file = path.join(temporaryFolder(t), 'one.pcap');

@@ -47,7 +47,9 @@ t.test('changes after the warm-up, and what is none', async (t) => {
   inventory.observe(exchange({ target: '/users/3', status: 401, atMs: later + 130 }));
   t.same(kindsOf(inventory.drain()), []);
   inventory.observe(exchange({ target: '/users/3', answer: { id: 1 }, atMs: later + 140 }));
-  t.match(inventory.drain().findings, [
+  const weaker = inventory.drain();
+  t.match(weaker.history, [{ kind: 'auth-weakened', text: /^authentication became optional/ }]);
+  t.match(weaker.findings, [
     {
       kind: 'auth.weakened',
       confidence: 0.95,

@@ -109,7 +109,14 @@ export class ChangeJudge {
     const sensitive = [...state.data.keys()].some((key) => key.startsWith('response|'));
     const confidence = counts.anonymousRefused > 0 ? 0.95 : sensitive ? 0.8 : 0.55;
     if (counts.anonymousOk === 1)
-      this.change(state, exchange.startedAtMs, 'auth-weakened', 'a request without credentials was answered', true, false);
+      this.change(
+        state,
+        exchange.startedAtMs,
+        'auth-weakened',
+        'authentication became optional: a request without credentials was answered',
+        true,
+        false,
+      );
     if (confidence > 0.6 || !this.raisedWithin(state, 'auth', exchange.startedAtMs, 86_400_000))
       this.say(weakAuthFinding(exchange, state, confidence));
   }

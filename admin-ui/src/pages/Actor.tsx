@@ -58,7 +58,7 @@ export function Actor() {
               </Alert>
             ))}
             {allows.map((allow) => (
-              <Alert key={allow.id} color="teal" title="On the allowlist">
+              <Alert key={allow.id} color="gray" title="On the allowlist">
                 {allow.reason}. By {allow.createdBy}, <Time ms={allow.createdAtMs} />
                 {allow.expiresAtMs !== null && (
                   <>

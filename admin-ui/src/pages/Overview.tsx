@@ -71,7 +71,9 @@ function Numbers({ data }: { readonly data: Schemas['Overview'] }) {
         </Link>
         <Link to="/issues" search={{ status: 'open,reopened' }} className="tile">
           <b>{count(open)}</b>
-          <span>open issues, {count(urgent)} critical or high</span>
+          <span>
+            open {open === 1 ? 'issue' : 'issues'}, {count(urgent)} critical or high
+          </span>
         </Link>
         <Link
           to="/inventory"

@@ -2,7 +2,7 @@ import { Alert, Button, Group, Modal, Select, Stack, Table, Tabs, Text } from '@
 import { useDisclosure } from '@mantine/hooks';
 import { useQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router';
-import { useCallback, useState } from 'react';
+import { useCallback, useEffect, useState } from 'react';
 import { answer, api, type Schemas } from '../api.ts';
 import { diffLines } from '../diff.ts';
 import type { JsonSchema } from '../editor/schema.ts';
@@ -67,9 +67,9 @@ function FromIssue({ issue, kind }: { readonly issue: string; readonly kind: 'po
         {(draft) => (
           <Stack>
             <Alert color="blue" variant="light">
-              {draft.explanation} It starts in observe: replay it, save it, and enforce it when you like what it does.
+              {draft.explanation} It starts in observe: look at what it would have done, save it, and enforce it when you like that.
             </Alert>
-            <Editor start={draft.text} present={null} />
+            <Editor start={draft.text} present={null} replaysAtOnce />
           </Stack>
         )}
       </Await>
@@ -135,7 +135,15 @@ function Existing({ name }: { readonly name: string }) {
 
 type Checked = Schemas['CheckedPolicy'];
 
-function Editor({ start, present }: { readonly start: string; readonly present: Schemas['Policy'] | null }) {
+function Editor({
+  start,
+  present,
+  replaysAtOnce = false,
+}: {
+  readonly start: string;
+  readonly present: Schemas['Policy'] | null;
+  readonly replaysAtOnce?: boolean;
+}) {
   const may = useMay('admin');
   const navigate = useNavigate();
   const readOnly = present?.readOnly === true;
@@ -212,7 +220,7 @@ function Editor({ start, present }: { readonly start: string; readonly present: 
       <YamlEditor label="Text of the policy" text={start} readOnly={readOnly} schema={schema.data} check={check} onChange={setText} />
       <div className="two">
         <Cases checked={checked} />
-        <Replay text={text} isValid={errors.length === 0} />
+        <Replay text={text} isValid={errors.length === 0} atOnce={replaysAtOnce} />
       </div>
     </Stack>
   );
@@ -260,7 +268,7 @@ function Cases({ checked }: { readonly checked: Checked | null }) {
   );
 }
 
-function Replay({ text, isValid }: { readonly text: string; readonly isValid: boolean }) {
+function Replay({ text, isValid, atOnce }: { readonly text: string; readonly isValid: boolean; readonly atOnce: boolean }) {
   const services = useServices();
   const [hours, setHours] = useState('24');
   const [service, setService] = useState<string | null>(null);
@@ -272,6 +280,10 @@ function Replay({ text, isValid }: { readonly text: string; readonly isValid: bo
         api.POST('/api/v1/policy-replay', { body: { text, hours: Number(hours), maxHits: 100, ...(service === null ? {} : { service }) } }),
       ),
   });
+  const { mutate } = replay;
+  useEffect(() => {
+    if (atOnce) mutate(undefined);
+  }, [atOnce, mutate]);
   return (
     <Card title="Replay" aside={<span className="dimmed small">on traffic that weir kept</span>}>
       <Group gap="xs" align="flex-end" mb="sm">

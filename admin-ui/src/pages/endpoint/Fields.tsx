@@ -7,7 +7,7 @@ import { Mark, Marks, Yaml } from '../../parts/Marks.tsx';
 import { Card } from '../../parts/Page.tsx';
 import { PlainTable } from '../../parts/PlainTable.tsx';
 import { Time } from '../../parts/Time.tsx';
-import { count } from '../../words.ts';
+import { count, plural } from '../../words.ts';
 
 /** Path, query, header and body fields with what was learned of them. */
 export function Parameters({ parameters }: { readonly parameters: readonly Schemas['ParameterFacts'][] }) {
@@ -75,7 +75,7 @@ export function Shapes({ detail }: { readonly detail: Schemas['EndpointDetail'] 
           title={`Status ${one.status}`}
           aside={
             <span className="dimmed small">
-              seen {count(one.count)} times {one.contentTypes.join(', ')}
+              seen {plural(one.count, 'time')} {one.contentTypes.join(', ')}
             </span>
           }
         >

@@ -33,7 +33,7 @@ export function Tokens() {
     <Stack>
       {secret !== null && (
         <Alert
-          color="teal"
+          color="gray"
           title="Copy the token now: it is shown only once"
           withCloseButton
           closeButtonLabel="Close"
