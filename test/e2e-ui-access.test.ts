@@ -187,6 +187,7 @@ async function pages(): Promise<readonly (readonly [string, string | RegExp])[]>
 
 /** Windows at once: most of the time they wait. */
 const AT_ONCE = 4;
+const VIEWPORT = { width: 1280, height: 720 };
 async function eachPage(
   t: Test,
   list: readonly (readonly [string, string | RegExp])[],
@@ -197,7 +198,7 @@ async function eachPage(
   await Promise.all(
     Array.from({ length: AT_ONCE }, async () => {
       // A window of its own: tabs behind another stand still.
-      const page = await newPage(t, browser, { storageState, viewport: { width: 1280, height: 720 } });
+      const page = await newPage(t, browser, { storageState, viewport: VIEWPORT });
       const network = await startUnreliable(t, weir.admin);
       for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
         const [address, text] = next;
@@ -242,6 +243,10 @@ t.test('each page says when weir is slow, fails or is away; afterwards it is who
     await tryAgainUntil('it is whole again', async () => (await again.count()) === 0);
     await ready(page, text);
     t.same(await violationsInBothSchemes(page), [], `${address}: no serious flaw for assistive technology`);
+    await page.setViewportSize({ width: 1024, height: 720 });
+    const fits = () => page.evaluate<boolean>('innerWidth === 1024 && document.documentElement.scrollWidth <= innerWidth');
+    await eventually(`${address}: nothing to hang over at 1024 pixels`, fits);
+    await page.setViewportSize(VIEWPORT);
   });
 });
 
