@@ -185,6 +185,18 @@ t.test('every list is a file too', async (t) => {
       `${route.path} is a file too`,
     );
   }
+  const folder = path.join(packageRoot(), 'admin-ui', 'src');
+  const sources = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.tsx'))
+    .map((name) => readFileSync(path.join(folder, name), 'utf8'))
+    .join('\n');
+  // Choices of a form and of a menu, not lists.
+  const forms = ['/integration-kinds', '/saved-views'];
+  for (const { path: address } of ROUTES.filter((one) => one.list !== null && !forms.includes(one.path))) {
+    if (!sources.includes(`api.GET('/api/v1${address.replaceAll(/:(\w+)/g, '{$1}')}'`)) continue;
+    const link = new RegExp(`path=(?:"|{\`)${address.replaceAll(/:\w+/g, '\\$\\{[^}]+\\}')}["\`]`);
+    t.match(sources, link, `the page that shows ${address} has its files too`);
+  }
   const { csvLine } = await import('./csv.js');
   t.equal(csvLine(['=1+1', '-5', 'a,b', 'say "x"', '@x']), `'=1+1,-5,"a,b","say ""x""",'@x\r\n`);
 });

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { shortHash } from '../exchange/index.js';
 import type { Context } from './context.js';
@@ -59,6 +60,8 @@ async function serve(
   if (known === null && route.role !== 'anyone') throw new AdminError('ADMIN_NOT_SIGNED_IN', 'this needs a session or an API token');
   const caller = known ?? NOBODY;
   const notes = { target: targetOf(request) };
+  const gone = new AbortController();
+  reply.raw.once('close', () => gone.abort());
   const call: Call = {
     caller,
     nowMs: context.nowMs(),
@@ -66,6 +69,7 @@ async function serve(
     agent: (request.headers['user-agent'] ?? '').slice(0, 300),
     ifMatch: versionOf(request.headers['if-match']),
     contentType: request.headers['content-type'] ?? '',
+    signal: gone.signal,
     target: (target) => {
       notes.target = target;
     },
@@ -109,7 +113,10 @@ async function write(
   const key =
     typeof given === 'string' && given !== '' && route.role !== 'anyone' ? shortHash(call.caller.name, given.slice(0, 200)) : null;
   if (key !== null) {
-    const fingerprint = shortHash(route.id, JSON.stringify([raw.params, raw.query, raw.body]));
+    const fingerprint = shortHash(
+      route.id,
+      JSON.stringify([raw.params, raw.query, raw.body instanceof Uint8Array ? hashOfBytes(raw.body) : raw.body]),
+    );
     if (!(await context.store.accounts.reserveAnswer(key, fingerprint, call.nowMs))) {
       const before = await context.store.accounts.answer(key);
       if (before !== null && before.fingerprint !== fingerprint)
@@ -133,6 +140,9 @@ async function write(
     throw error;
   }
 }
+
+/** A recording of a few hundred megabytes is too long for a text. */
+const hashOfBytes = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
 function answer(result: unknown, request: FastifyRequest, reply: FastifyReply) {
   if (result instanceof Reply) {

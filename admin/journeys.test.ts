@@ -433,6 +433,22 @@ t.test('settings: retention, data types, integrations, views, sources', async (t
   t.match((await admin('POST', '/imports?service=shop', '{}\n{}\n', { 'content-type': 'application/x-ndjson' })).json, { exchanges: 2 });
 });
 
+t.test('what takes long ends when nobody waits for it any more', async (t) => {
+  const world = await createWorld();
+  t.teardown(() => world.close());
+  const leaving = new AbortController();
+  const upload = fetch(`${await world.admin.listen()}/api/v1/imports`, {
+    method: 'POST',
+    headers: { authorization: 'Bearer token-analyst', 'content-type': 'application/x-ndjson' },
+    body: 'endless\n',
+    signal: leaving.signal,
+  });
+  setTimeout(() => leaving.abort(), 100);
+  await t.rejects(upload);
+  while (world.ports.importsCancelled === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  t.equal(world.ports.importsCancelled, 1);
+});
+
 t.test('live: what changes reaches an open page, and is not lost in a break', async (t) => {
   const world = await createWorld();
   t.teardown(() => world.close());

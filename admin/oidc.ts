@@ -116,6 +116,7 @@ export function registerOidc(
         ifMatch: undefined,
 
         contentType: '',
+        signal: new AbortController().signal,
         target: () => undefined,
       };
       const opening = await signIn(context, call, user);

@@ -165,11 +165,12 @@ export interface SourcesPort {
   /** Sends a marked request through a gateway and follows it. Resolves with the first state; `selfTest` gives the later ones. */
   startSelfTest(service: string | null): Promise<SelfTestView>;
   selfTest(id: string): SelfTestView | null;
-  /** Takes recorded traffic: NDJSON exchanges, HAR, pcap. */
+  /** Takes recorded traffic: NDJSON exchanges, HAR, pcap. Aborted, it stops where it is, and says so among the problems; what was read stays. */
   importTraffic(
     service: string | null,
     mediaType: string,
     bytes: Uint8Array,
+    signal: AbortSignal,
   ): Promise<{ readonly exchanges: number; readonly refused: number; readonly problems: readonly string[] }>;
 }
 

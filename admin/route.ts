@@ -23,6 +23,8 @@ export interface Call {
   /** Version from If-Match; undefined when none was sent. */
   readonly ifMatch: number | undefined;
   readonly contentType: string;
+  /** Aborted once the answer is sent, or nobody waits for it any more: long work stops. */
+  readonly signal: AbortSignal;
   /** What the audit log says the write was about; set by the handler where the path does not. */
   target(target: string): void;
 }

@@ -52,9 +52,13 @@ const writes: Middleware = {
   },
 };
 
-async function reach(request: Request): Promise<Response> {
+/** For what may take long, with its progress on the page and a way to cancel it. */
+export const reachWithoutHurry = (request: Request) => reach(request, null);
+
+async function reach(request: Request, timeoutMs: number | null = TIMEOUT_MS): Promise<Response> {
   try {
-    return await fetch(request, { signal: AbortSignal.any([request.signal, AbortSignal.timeout(TIMEOUT_MS)]) });
+    const signals = [request.signal, ...(timeoutMs === null ? [] : [AbortSignal.timeout(timeoutMs)])];
+    return await fetch(request, { signal: AbortSignal.any(signals) });
   } catch (error) {
     if (request.signal.aborted) throw error;
     const slow = error instanceof DOMException && error.name === 'TimeoutError';
@@ -67,7 +71,7 @@ async function reach(request: Request): Promise<Response> {
   }
 }
 
-export const api = createClient<paths>({ baseUrl: window.location.origin, fetch: reach });
+export const api = createClient<paths>({ baseUrl: window.location.origin, fetch: (request) => reach(request) });
 api.use(writes);
 
 /** The data of an answer. @throws ApiError for any other */

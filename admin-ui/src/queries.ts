@@ -1,5 +1,6 @@
 import { notifications } from '@mantine/notifications';
 import { type Query, QueryClient, useMutation, useQueryClient } from '@tanstack/react-query';
+import { useRef } from 'react';
 import { ApiError } from './api.ts';
 
 const RETRIES = 2;
@@ -47,6 +48,32 @@ export function useWrite<Input, Output>(options: {
         notifications.show({ title: titleOf(error), message: textOf(error), color: 'red', autoClose: 8_000, closeButtonProps: CLOSE });
     },
   });
+}
+
+/** A write that may take long. `cancel` ends it, at weir too, and the page forgets it. */
+export function useLongWrite<Input, Output>({
+  write,
+  refresh,
+}: {
+  readonly write: (input: Input, signal: AbortSignal) => Promise<Output>;
+  readonly refresh: readonly string[];
+}) {
+  const going = useRef<AbortController | null>(null);
+  const { reset, ...mutation } = useWrite<Input, Output>({
+    quiet: true,
+    refresh,
+    write: (input) => {
+      going.current = new AbortController();
+      return write(input, going.current.signal);
+    },
+  });
+  return {
+    ...mutation,
+    cancel: () => {
+      going.current?.abort();
+      reset();
+    },
+  };
 }
 
 export function titleOf(error: unknown): string {

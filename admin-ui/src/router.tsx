@@ -124,7 +124,7 @@ const routes = [
   createRoute({
     ...page,
     path: '/settings',
-    validateSearch: filters('tab'),
+    validateSearch: filters('tab', 'search', 'actor', 'action'),
     component: lazyRouteComponent(() => import('./pages/Settings.tsx'), 'Settings'),
   }),
 ] as const;

@@ -138,11 +138,9 @@ export const policyRoutes: readonly Route[] = [
     async handle({ body }, call, context) {
       const fromMs = call.nowMs - body.hours * HOUR_MS;
       const kept = keptExchanges(context, { service: body.service, sinceMs: fromMs });
-      const result = await port(context, 'policies').replay(body.text, kept.exchanges, {
-        maxHits: body.maxHits,
-        signal: AbortSignal.timeout(REPLAY_MS),
-      });
-      return { ...result, fromMs, toMs: call.nowMs, complete: kept.complete() };
+      const signal = AbortSignal.any([call.signal, AbortSignal.timeout(REPLAY_MS)]);
+      const result = await port(context, 'policies').replay(body.text, kept.exchanges, { maxHits: body.maxHits, signal });
+      return { ...result, fromMs, toMs: call.nowMs, complete: kept.complete() && !signal.aborted };
     },
   }),
   route({

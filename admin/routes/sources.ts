@@ -75,7 +75,7 @@ export const sourceRoutes: readonly Route[] = [
     body: z.instanceof(Uint8Array),
     answer: z.object({ exchanges: z.number(), refused: z.number(), problems: z.array(z.string()) }),
     async handle({ query, body }, call, context) {
-      const result = await port(context, 'sources').importTraffic(query.service ?? null, call.contentType, body);
+      const result = await port(context, 'sources').importTraffic(query.service ?? null, call.contentType, body, call.signal);
       context.live.tell('sources', 'imported', query.service ?? '', { exchanges: result.exchanges });
       return result;
     },

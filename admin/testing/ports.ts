@@ -6,6 +6,7 @@ export interface MemoryPorts extends Required<Omit<Ports, 'unmask'>> {
   readonly published: Map<string, unknown>;
   readonly templateCalls: string[];
   woken: number;
+  importsCancelled: number;
 }
 
 export function memoryPorts(): MemoryPorts {
@@ -28,6 +29,7 @@ export function memoryPorts(): MemoryPorts {
     published,
     templateCalls,
     woken: 0,
+    importsCancelled: 0,
     services: {
       list: () => [{ name: 'shop', upstreams: ['http://127.0.0.1:9000'], hosts: ['shop.test'] }],
       mode: (service) => modes.get(service) ?? { request: 'observe', response: 'observe' },
@@ -243,11 +245,15 @@ export function memoryPorts(): MemoryPorts {
         return test;
       },
       selfTest: (id) => selfTests.get(id) ?? null,
-      importTraffic: async (_service, _type, bytes) => ({
-        exchanges: Buffer.from(bytes).toString().split('\n').filter(Boolean).length,
-        refused: 0,
-        problems: [],
-      }),
+      /** One row is a recording that takes for ever. */
+      async importTraffic(_service, _type, bytes, signal) {
+        const rows = Buffer.from(bytes).toString().split('\n').filter(Boolean);
+        if (rows[0] === 'endless') {
+          await new Promise((resolve) => signal.addEventListener('abort', resolve));
+          ports.importsCancelled += 1;
+        }
+        return { exchanges: rows.length, refused: 0, problems: [] };
+      },
     },
     dataTypes: {
       builtIn: () => [

@@ -1,7 +1,9 @@
 import t from 'tap';
 import { newCounters } from '../../sensor/index.js';
 import { createSharedState } from '../../traffic/index.js';
+import { loadConfig } from '../config.js';
 import { openSharedMaps, type SharedMaps } from '../shared-maps.js';
+import { importPort } from './import-port.js';
 import { sourcesPort } from './sources-port.js';
 import { templatesPort } from './templates-port.js';
 
@@ -19,6 +21,24 @@ t.test('a pin is taken back for its method only; a split and a merge leave other
   t.same(now(), ['GET /a/{id}', 'PUT /a/{id}', 'PUT /a/me']);
   await port.unpin('shop', 'PUT', '/a/{id}', 'ann');
   t.same(now(), ['GET /a/{id}', 'PUT /a/me']);
+});
+
+t.test('an import reads all; cancelled, it stops soon, keeps what it read and says so', async (t) => {
+  const row = { method: 'GET', host: 'shop.test', path: '/a', status: 200 };
+  const rows = Buffer.from(Array.from({ length: 5_000 }, () => JSON.stringify(row)).join('\n'));
+  const publisher = {
+    publish: () => true,
+    stats: () => ({ published: 0, dropped: 0, droppedBy: {}, consumed: 0, redelivered: 0, backlog: 0, lagMs: 0 }),
+    close: async () => undefined,
+  };
+  const read = importPort(loadConfig({}, {}, '/nowhere'), 'secret', publisher);
+  const whole = await read('shop', 'application/x-ndjson', rows, new AbortController().signal);
+  t.same(whole, { exchanges: 5_000, refused: 0, problems: [] });
+  const leaving = new AbortController();
+  setImmediate(() => leaving.abort());
+  const part = await read('shop', 'application/x-ndjson', rows, leaving.signal);
+  t.ok(part.exchanges < whole.exchanges, `${part.exchanges} exchanges`);
+  t.same(part.problems, [`cancelled after ${part.exchanges} exchanges`]);
 });
 
 const sourcesOf = (maps: SharedMaps, now: () => number) =>

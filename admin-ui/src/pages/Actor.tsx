@@ -103,7 +103,9 @@ export function Actor() {
                 )}
               </Card>
               <Card title="Endpoints touched">
-                {(actor.detail.endpoints ?? []).length === 0 && <Empty title="None recorded" />}
+                {(actor.detail.endpoints ?? []).length === 0 && (
+                  <Empty title="None recorded">What it calls from now on is counted here.</Empty>
+                )}
                 <ul className="plain-list">
                   {(actor.detail.endpoints ?? []).slice(0, 12).map((one) => (
                     <li key={one.endpointId} className="with-bar">
@@ -120,7 +122,13 @@ export function Actor() {
               <Findings id={actor.id} />
               <Card title="Records obtained">
                 {Object.keys(actor.detail.records ?? {}).length === 0 ? (
-                  <Empty title="No sensitive data went to this actor" />
+                  <Empty title="No sensitive data went to this actor">
+                    Which types weir looks for stands in{' '}
+                    <Link to="/settings" search={{ tab: 'data-types' }}>
+                      Settings, Data types
+                    </Link>
+                    .
+                  </Empty>
                 ) : (
                   <ul className="plain-list">
                     {Object.entries(actor.detail.records ?? {}).map(([type, records]) => (
@@ -249,7 +257,7 @@ function Timeline({ id }: { readonly id: string }) {
       <Await query={query}>
         {({ items }) =>
           items.length === 0 ? (
-            <Empty title="Nothing noted yet" />
+            <Empty title="Nothing noted yet">Attacks, odd behaviour and what people decide about it are noted here.</Empty>
           ) : (
             <ul className="timeline">
               {items.slice(0, 40).map((event) => (
@@ -294,7 +302,7 @@ function Findings({ id }: { readonly id: string }) {
       <Await query={query}>
         {({ items }) =>
           items.length === 0 ? (
-            <Empty title="No finding" />
+            <Empty title="No finding">Policies and detectors have found nothing; watch it above to be told of more.</Empty>
           ) : (
             <ul className="plain-list">
               {items.slice(0, 20).map((one) => (
@@ -319,7 +327,7 @@ function Links({ actor, links }: { readonly actor: Schemas['Actor']; readonly li
   return (
     <Card title={actor.kind === 'address' ? 'Principals seen at this address' : 'Addresses it came from'}>
       {links.length === 0 ? (
-        <Empty title="None seen together" />
+        <Empty title="None seen together">Requests with credentials tie an address to a principal.</Empty>
       ) : (
         <PlainTable label="Seen together" head={[other === 'address' ? 'Address' : 'Principal', 'Requests', 'Last seen']} minWidth={360}>
           {links.slice(0, 20).map((link) => (

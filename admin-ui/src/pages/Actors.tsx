@@ -78,7 +78,7 @@ export function Actors() {
         page={(row) => `/actors/${encodeURIComponent(row.id)}`}
         empty={
           isFiltered ? (
-            <Empty title="No actor fits these filters" />
+            <Empty title="No actor fits these filters">Take a filter away, or search for another word.</Empty>
           ) : (
             <Empty title="No actor yet">Actors appear with the first traffic. Who only behaves well keeps a score of 0.</Empty>
           )

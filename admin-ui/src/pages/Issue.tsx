@@ -10,7 +10,7 @@ import { DecideForm, type Decision } from '../parts/DecideForm.tsx';
 import { ExchangeList } from '../parts/ExchangeList.tsx';
 import { Mark, Place, Severity, Status } from '../parts/Marks.tsx';
 import { Messages, readExchange } from '../parts/Message.tsx';
-import { Card, Facts, Page } from '../parts/Page.tsx';
+import { ALL, Card, Export, Facts, Page } from '../parts/Page.tsx';
 import { Proof } from '../parts/Proof.tsx';
 import { Time } from '../parts/Time.tsx';
 import { useWrite } from '../queries.ts';
@@ -364,6 +364,7 @@ function Life({ issue }: { readonly issue: Detail }) {
             onChange={(name) => assign.mutate(name ?? '')}
             data={names.data?.items ?? []}
           />
+          <Export path={`/issues/${encodeURIComponent(issue.id)}/events`} query={ALL} small />
         </Group>
       }
     >

@@ -24,8 +24,8 @@ const MOST_AT_ONCE = 1_000;
 
 const COLUMNS: readonly Column<Row>[] = [
   { name: 'Severity', width: '88px', sort: 'severity', cell: (row) => <Severity value={row.severity} /> },
-  { name: 'Issue', width: 'minmax(240px, 3fr)', opens: true, cell: (row) => <span title={row.title}>{row.title}</span> },
-  { name: 'Where', width: 'minmax(170px, 2fr)', cell: (row) => <Place method={row.method} template={row.template} /> },
+  { name: 'Issue', width: 'minmax(220px, 3fr)', opens: true, cell: (row) => <span title={row.title}>{row.title}</span> },
+  { name: 'Where', width: 'minmax(160px, 2fr)', cell: (row) => <Place method={row.method} template={row.template} /> },
   { name: 'Service', width: '110px', fromPx: 1100, cell: (row) => row.service },
   { name: 'Status', width: '96px', cell: (row) => <Status value={row.status} /> },
   { name: 'OWASP', width: '96px', fromPx: 1000, cell: (row) => <span title={OWASP[row.owasp]?.name}>{row.owasp}</span> },

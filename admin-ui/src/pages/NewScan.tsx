@@ -1,6 +1,6 @@
 import { Alert, Button, Checkbox, Group, MultiSelect, NumberInput, Select, Stack, Text, TextInput } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
-import { useQuery } from '@tanstack/react-query';
+import { keepPreviousData, useQueries, useQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import { useState } from 'react';
 import { ApiError, answer, api } from '../api.ts';
@@ -27,6 +27,8 @@ export function NewScan() {
   const [chosenService, setService] = useState<string | null>(start.service ?? null);
   const only = services.data?.items.length === 1 ? services.data.items[0]!.name : null;
   const service = chosenService ?? only;
+  const [endpoints, setEndpoints] = useState<string[]>(start.endpointId === undefined ? [] : [start.endpointId]);
+  const [changedOnly, setChangedOnly] = useState(false);
   const [contexts, setContexts] = useState<string[]>([]);
   const [tests, setTests] = useState<string[]>([]);
   const [categories, setCategories] = useState<string[]>([]);
@@ -38,6 +40,7 @@ export function NewScan() {
   const [intrusive, setIntrusive] = useState(false);
   const [isAddingContext, setAddingContext] = useState(false);
 
+  const { choices, sought, setSought } = useEndpointChoices(service, endpoints);
   const library = useQuery({
     queryKey: ['scans', 'tests', 'all'],
     queryFn: () => answer(api.GET('/api/v1/scan-tests', { params: { query: { limit: 500 } } })),
@@ -78,7 +81,7 @@ export function NewScan() {
               categories,
               intrusive,
               requestsPerSecond: rate,
-              endpoints: start.endpointId === undefined ? {} : { ids: [start.endpointId] },
+              endpoints: { ...(endpoints.length === 0 ? {} : { ids: endpoints }), ...(changedOnly ? { changedOnly } : {}) },
             },
           },
         }),
@@ -113,10 +116,32 @@ export function NewScan() {
                 label="Service"
                 required
                 value={service}
-                onChange={setService}
+                onChange={(next) => {
+                  setService(next);
+                  setEndpoints([]);
+                }}
                 data={services.data?.items.map((one) => one.name) ?? []}
               />
-              {start.endpointId !== undefined && <Text size="sm">Only the endpoint that you came from is tested.</Text>}
+              <MultiSelect
+                label="Endpoints"
+                description="None chosen: every endpoint of the service"
+                placeholder={endpoints.length === 0 ? 'search method or path' : undefined}
+                searchable
+                searchValue={sought}
+                onSearchChange={setSought}
+                disabled={service === null}
+                nothingFoundMessage="No endpoint of this service has that in its path"
+                // weir has searched already.
+                filter={({ options }) => options}
+                value={endpoints}
+                onChange={setEndpoints}
+                data={choices}
+              />
+              <Checkbox
+                label="Only those that are new or have changed since the run before"
+                checked={changedOnly}
+                onChange={(event) => setChangedOnly(event.currentTarget.checked)}
+              />
               <TextInput
                 label="Target"
                 placeholder="the service's upstream"
@@ -250,6 +275,35 @@ export function NewScan() {
       )}
     </Page>
   );
+}
+
+const FOUND = 50;
+
+/** Endpoints of a service that fit what is being typed, and those that are chosen already whatever is typed. */
+function useEndpointChoices(service: string | null, chosen: readonly string[]) {
+  const [sought, setSought] = useState('');
+  const [asked] = useDebouncedValue(sought.trim(), 250);
+  const found = useQuery({
+    queryKey: ['endpoints', 'for-scan', service, asked],
+    enabled: service !== null,
+    placeholderData: keepPreviousData,
+    queryFn: () =>
+      answer(
+        api.GET('/api/v1/endpoints', {
+          params: { query: { service: service ?? '', limit: FOUND, ...(asked === '' ? {} : { search: asked }) } },
+        }),
+      ),
+  });
+  const known = useQueries({
+    queries: chosen.map((id) => ({
+      queryKey: ['endpoints', 'one', id],
+      queryFn: () => answer(api.GET('/api/v1/endpoints/{id}', { params: { path: { id } } })),
+    })),
+  });
+  const rows = [...(found.data?.items ?? []), ...known.flatMap((one) => one.data ?? [])];
+  const named = new Map(rows.map((one) => [one.id, `${one.method} ${one.template}`]));
+  const choices = [...new Set([...named.keys(), ...chosen])].map((id) => ({ value: id, label: named.get(id) ?? id }));
+  return { choices, sought, setSought };
 }
 
 const zones = [...new Set(['UTC', ownZone, ...Intl.supportedValuesOf('timeZone')])];

@@ -172,7 +172,7 @@ function Numbers({ data }: { readonly data: Schemas['Overview'] }) {
             </Link>
           }
         >
-          {data.newEndpoints.length === 0 && <Empty title="None in this span" />}
+          {data.newEndpoints.length === 0 && <Empty title="None in this span">Choose a longer one above, or look at all of them.</Empty>}
           <ul className="plain-list">
             {data.newEndpoints.slice(0, 8).map((endpoint) => (
               <li key={endpoint.id}>

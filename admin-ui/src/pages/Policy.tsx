@@ -10,10 +10,11 @@ import { YamlEditor } from '../editor/YamlEditor.tsx';
 import { Await, Empty, Failed } from '../parts/Await.tsx';
 import { useServices } from '../parts/filters.tsx';
 import { Mark, Method, Status } from '../parts/Marks.tsx';
-import { Card, Page } from '../parts/Page.tsx';
+import { ALL, Card, Export, Page } from '../parts/Page.tsx';
 import { PlainTable } from '../parts/PlainTable.tsx';
 import { Time } from '../parts/Time.tsx';
-import { textOf, useWrite } from '../queries.ts';
+import { Working } from '../parts/Working.tsx';
+import { textOf, useLongWrite, useWrite } from '../queries.ts';
 import { useMay } from '../session.ts';
 import { count, plural } from '../words.ts';
 import { PolicyMode } from './Policies.tsx';
@@ -272,12 +273,14 @@ function Replay({ text, isValid, atOnce }: { readonly text: string; readonly isV
   const services = useServices();
   const [hours, setHours] = useState('24');
   const [service, setService] = useState<string | null>(null);
-  const replay = useWrite({
-    quiet: true,
+  const replay = useLongWrite({
     refresh: [],
-    write: () =>
+    write: (_: undefined, signal) =>
       answer(
-        api.POST('/api/v1/policy-replay', { body: { text, hours: Number(hours), maxHits: 100, ...(service === null ? {} : { service }) } }),
+        api.POST('/api/v1/policy-replay', {
+          body: { text, hours: Number(hours), maxHits: 100, ...(service === null ? {} : { service }) },
+          signal,
+        }),
       ),
   });
   const { mutate } = replay;
@@ -314,6 +317,7 @@ function Replay({ text, isValid, atOnce }: { readonly text: string; readonly isV
           Replay
         </Button>
       </Group>
+      {replay.isPending && <Working text="Looking at what was kept" cancel={replay.cancel} />}
       {replay.error !== null && <Alert color="red">{textOf(replay.error)}</Alert>}
       {replay.data !== undefined && (
         <Stack gap="xs">
@@ -428,6 +432,9 @@ function History({ name, present }: { readonly name: string; readonly present: n
                 </li>
               ))}
             </ul>
+            <Group>
+              <Export path={`/policies/${encodeURIComponent(name)}/versions`} query={ALL} small />
+            </Group>
             {shown !== null && (
               <Card title={shown === 1 ? 'Version 1' : `What version ${shown} changed`}>
                 <Diff before={textOfVersion(shown - 1)} after={textOfVersion(shown)} />

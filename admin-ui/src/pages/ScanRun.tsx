@@ -1,6 +1,6 @@
 import { Alert, Button, Group, Progress, Select, Stack, Table, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
-import { Link, useParams } from '@tanstack/react-router';
+import { Link, useNavigate, useParams } from '@tanstack/react-router';
 import { useState } from 'react';
 import { answer, api, type Schemas } from '../api.ts';
 import { Await, Empty, Failed } from '../parts/Await.tsx';
@@ -182,9 +182,12 @@ function Result({
         </Table.Td>
         <Table.Td>
           {result.issueId !== null && (
-            <Link to="/issues/$id" params={{ id: result.issueId }}>
-              Open
-            </Link>
+            <Group gap="xs" wrap="nowrap">
+              <Link to="/issues/$id" params={{ id: result.issueId }}>
+                Open
+              </Link>
+              <TestAgain issueId={result.issueId} />
+            </Group>
           )}
         </Table.Td>
         <Table.Td>
@@ -201,6 +204,22 @@ function Result({
         </Table.Tr>
       )}
     </>
+  );
+}
+
+/** Runs the one test again on the one endpoint; what it finds decides whether the issue is fixed. */
+function TestAgain({ issueId }: { readonly issueId: string }) {
+  const may = useMay('analyst');
+  const navigate = useNavigate();
+  const again = useWrite({
+    refresh: ['issues', 'scans'],
+    write: () => answer(api.POST('/api/v1/issues/{id}/verify', { params: { path: { id: issueId } } })),
+    after: ({ runId }) => void navigate({ to: '/scans/runs/$id', params: { id: runId } }),
+  });
+  return (
+    <Button size="compact-xs" variant="default" disabled={!may} loading={again.isPending} onClick={() => again.mutate(undefined)}>
+      Test again
+    </Button>
   );
 }
 

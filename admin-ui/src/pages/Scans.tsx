@@ -37,7 +37,11 @@ export function Scans() {
         </>
       }
     >
-      <Tabs value={filters.tab ?? 'scans'} onChange={(tab) => setFilters({ tab: tab ?? undefined })} keepMounted={false}>
+      <Tabs
+        value={filters.tab ?? 'scans'}
+        onChange={(tab) => setFilters({ tab: tab ?? undefined, search: undefined, category: undefined, severity: undefined })}
+        keepMounted={false}
+      >
         <Tabs.List mb="md">
           <Tabs.Tab value="scans">Scans</Tabs.Tab>
           <Tabs.Tab value="runs">Runs</Tabs.Tab>
@@ -237,7 +241,11 @@ function Tests() {
         rowKey={(test) => test.id}
         onOpen={(test) => setShown(shown === test.id ? null : test.id)}
         height="50vh"
-        empty={<Empty title="No test fits" />}
+        empty={
+          <Empty title="No test fits">
+            Take a filter away, or search for another word. Tests of your own are YAML files in the scan folder.
+          </Empty>
+        }
       />
       {shown !== null && <TestText id={shown} />}
     </Stack>

@@ -30,7 +30,11 @@ export function Settings() {
   const tabs = TABS.filter((tab) => isAdmin || !tab.admin);
   return (
     <Page title="Settings">
-      <Tabs value={filters.tab ?? 'account'} onChange={(tab) => setFilters({ tab: tab ?? undefined })} keepMounted={false}>
+      <Tabs
+        value={filters.tab ?? 'account'}
+        onChange={(tab) => setFilters({ tab: tab ?? undefined, search: undefined, actor: undefined, action: undefined })}
+        keepMounted={false}
+      >
         <Tabs.List mb="md">
           {tabs.map((tab) => (
             <Tabs.Tab key={tab.value} value={tab.value}>

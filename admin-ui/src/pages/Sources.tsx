@@ -2,8 +2,8 @@ import { Alert, Button, FileButton, Group, NumberInput, Select, Stack, Table, Te
 import { IconTrash, IconUpload } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { useState } from 'react';
-import { answer, api, type Schemas } from '../api.ts';
+import { useRef, useState } from 'react';
+import { answer, api, reachWithoutHurry, type Schemas } from '../api.ts';
 import { Await, Empty } from '../parts/Await.tsx';
 import { useServices } from '../parts/filters.tsx';
 import { Mark, Status } from '../parts/Marks.tsx';
@@ -11,9 +11,10 @@ import { ModeSwitch } from '../parts/ModeSwitch.tsx';
 import { ALL, Card, Export, Facts, Page } from '../parts/Page.tsx';
 import { PlainTable } from '../parts/PlainTable.tsx';
 import { Time } from '../parts/Time.tsx';
-import { textOf, useWrite } from '../queries.ts';
+import { Working } from '../parts/Working.tsx';
+import { textOf, useLongWrite, useWrite } from '../queries.ts';
 import { useMay } from '../session.ts';
-import { count, duration, plural } from '../words.ts';
+import { bytes, count, duration, plural } from '../words.ts';
 
 export function Sources() {
   return (
@@ -303,16 +304,19 @@ function Upload() {
   const services = useServices();
   const may = useMay('analyst');
   const [service, setService] = useState<string | null>(null);
-  const upload = useWrite({
-    quiet: true,
+  // So that the same file can be chosen again.
+  const forget = useRef<() => void>(null);
+  const upload = useLongWrite({
     refresh: ['endpoints', 'overview', 'sources', 'services', 'issues'],
-    write: (file: File) =>
+    write: (file: File, signal) =>
       answer(
         api.POST('/api/v1/imports', {
           params: { query: service === null ? {} : { service } },
           headers: { 'content-type': typeOf(file) },
           body: '',
           bodySerializer: () => file,
+          signal,
+          fetch: reachWithoutHurry,
         }),
       ),
   });
@@ -331,7 +335,11 @@ function Upload() {
           data={services.data?.items.map((one) => one.name) ?? []}
         />
         <FileButton
-          onChange={(file) => file !== null && upload.mutate(file)}
+          resetRef={forget}
+          onChange={(file) => {
+            if (file !== null) upload.mutate(file);
+            forget.current?.();
+          }}
           accept=".pcap,.pcapng,.cap,.har,.json,.ndjson,.jsonl"
           inputProps={{ 'aria-label': 'Recording to upload' }}
         >
@@ -348,6 +356,9 @@ function Upload() {
           )}
         </FileButton>
       </Group>
+      {upload.isPending && (
+        <Working text={`Sending and reading ${upload.variables.name} (${bytes(upload.variables.size)})`} cancel={upload.cancel} />
+      )}
       {upload.error !== null && (
         <Alert color="red" mt="sm" role="alert">
           {textOf(upload.error)}
@@ -372,6 +383,7 @@ function Description() {
   const may = useMay('analyst');
   const [chosen, setService] = useState<string | null>(null);
   const service = chosen ?? (services.data?.items.length === 1 ? services.data.items[0]!.name : null);
+  const forget = useRef<() => void>(null);
   const read = useWrite({
     quiet: true,
     refresh: ['endpoints', 'services'],
@@ -394,7 +406,11 @@ function Description() {
       <Group align="flex-end" gap="xs">
         <Select label="Service" value={service} onChange={setService} data={services.data?.items.map((one) => one.name) ?? []} />
         <FileButton
-          onChange={(file) => file !== null && read.mutate(file)}
+          resetRef={forget}
+          onChange={(file) => {
+            if (file !== null) read.mutate(file);
+            forget.current?.();
+          }}
           accept=".json,.yaml,.yml,.har"
           inputProps={{ 'aria-label': 'Description to read' }}
         >
@@ -440,6 +456,12 @@ function SelfTest() {
     queryFn: () => answer(api.GET('/api/v1/self-test/{id}', { params: { path: { id: id ?? '' } } })),
     refetchInterval: (query) => (query.state.data?.state === 'running' || query.state.data === undefined ? 500 : false),
   });
+  const isKept = test.data?.state === 'passed';
+  const seen = useQuery({
+    queryKey: ['exchanges', 'self-test', id],
+    enabled: isKept,
+    queryFn: () => answer(api.GET('/api/v1/exchanges/{id}', { params: { path: { id: id ?? '' } } })),
+  });
   return (
     <Card title="Is it working?">
       <Text size="sm" c="dimmed" mb="sm">
@@ -469,6 +491,20 @@ function SelfTest() {
               <span className="num dimmed">{step.tookMs === null ? '' : duration(step.tookMs)}</span>
             </li>
           ))}
+          <li>
+            <Mark color={seen.isSuccess ? 'teal' : seen.isError ? 'red' : 'gray'}>
+              {seen.isSuccess ? 'ok' : seen.isError ? 'failed' : 'waiting'}
+            </Mark>
+            <span className="grow">
+              this page has it{' '}
+              {seen.data !== undefined && (
+                <Link to="/exchanges/$id" params={{ id: seen.data.id }}>
+                  the request as weir keeps it
+                </Link>
+              )}
+              {seen.error !== null && <span className="dimmed">{textOf(seen.error)}</span>}
+            </span>
+          </li>
         </ul>
       )}
     </Card>

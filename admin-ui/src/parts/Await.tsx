@@ -65,17 +65,15 @@ export function Crash({ error, reset }: ErrorComponentProps) {
 }
 
 /** Says what would be here and what to do so that it comes. */
-export function Empty({ title, children, action }: { readonly title: string; readonly children?: ReactNode; readonly action?: ReactNode }) {
+export function Empty({ title, children, action }: { readonly title: string; readonly children: ReactNode; readonly action?: ReactNode }) {
   return (
     <Stack align="center" gap="xs" py={48} className="empty">
       <Title order={3} size="h4">
         {title}
       </Title>
-      {children !== undefined && (
-        <Text c="dimmed" ta="center" maw={560} component="div">
-          {children}
-        </Text>
-      )}
+      <Text c="dimmed" ta="center" maw={560} component="div">
+        {children}
+      </Text>
       {action}
     </Stack>
   );

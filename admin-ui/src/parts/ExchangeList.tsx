@@ -1,8 +1,10 @@
+import { Group, Stack } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { answer, api } from '../api.ts';
 import { Await, Empty } from './Await.tsx';
 import { Mark, Method } from './Marks.tsx';
+import { Export } from './Page.tsx';
 import { Time } from './Time.tsx';
 
 /** The newest kept exchanges of an endpoint or actor, or those before a moment. */
@@ -23,19 +25,28 @@ export function ExchangeList({
         items.length === 0 ? (
           <Empty title="No example kept">{empty}</Empty>
         ) : (
-          <ul className="plain-list">
-            {items.map((one) => (
-              <li key={one.id}>
-                <Link to="/exchanges/$id" params={{ id: one.id }} className="cut grow">
-                  <Method value={one.method} /> <span className="mono">{one.target}</span>
-                </Link>
-                {one.evidence && <Mark color="orange">evidence</Mark>}
-                {one.action !== 'passed' && <Mark color="red">{one.action}</Mark>}
-                <span className="num">{one.status}</span>
-                <Time ms={one.atMs} />
-              </li>
-            ))}
-          </ul>
+          <Stack gap="xs">
+            <ul className="plain-list">
+              {items.map((one) => (
+                <li key={one.id}>
+                  <Link to="/exchanges/$id" params={{ id: one.id }} className="cut grow">
+                    <Method value={one.method} /> <span className="mono">{one.target}</span>
+                  </Link>
+                  {one.evidence && <Mark color="orange">evidence</Mark>}
+                  {one.action !== 'passed' && <Mark color="red">{one.action}</Mark>}
+                  <span className="num">{one.status}</span>
+                  <Time ms={one.atMs} />
+                </li>
+              ))}
+            </ul>
+            <Group>
+              <Export
+                path="/exchanges"
+                query={Object.fromEntries(Object.entries(filter).map(([name, value]) => [name, String(value)]))}
+                small
+              />
+            </Group>
+          </Stack>
         )
       }
     </Await>

@@ -61,7 +61,8 @@ export function Parameters({ parameters }: { readonly parameters: readonly Schem
 export function Shapes({ detail }: { readonly detail: Schemas['EndpointDetail'] }) {
   const request = detail.request;
   const responses = detail.responses ?? [];
-  if (request === undefined && responses.length === 0) return <Empty title="No body seen yet" />;
+  if (request === undefined && responses.length === 0)
+    return <Empty title="No body seen yet">Schemas appear here with the first request or answer that has a body weir can read.</Empty>;
   return (
     <div className="two">
       {request !== undefined && (
@@ -93,7 +94,12 @@ export function Sightings({ id }: { readonly id: string }) {
     queryFn: () => answer(api.GET('/api/v1/sightings', { params: { query: { endpointId: id, limit: 200 } } })),
   });
   return (
-    <Listed query={query} path="/sightings" ask={{ endpointId: id }} empty={<Empty title="No sensitive data seen here" />}>
+    <Listed
+      query={query}
+      path="/sightings"
+      ask={{ endpointId: id }}
+      empty={<Empty title="No sensitive data seen here">Data types that requests or answers carry appear here with their place.</Empty>}
+    >
       {(items) => (
         <PlainTable label="Sensitive data" head={['Data type', 'In', 'Place', 'Values', 'First seen', 'Last seen']}>
           {items.map((one) => (

@@ -25,7 +25,12 @@ export function IssuesOf({ id }: { readonly id: string }) {
     queryFn: () => answer(api.GET('/api/v1/issues', { params: { query: { endpointId: id, limit: 100 } } })),
   });
   return (
-    <Listed query={query} path="/issues" ask={{ endpointId: id }} empty={<Empty title="No issue here" />}>
+    <Listed
+      query={query}
+      path="/issues"
+      ask={{ endpointId: id }}
+      empty={<Empty title="No issue here">Policies, detectors and scans file issues; the tab Tests says what was tried.</Empty>}
+    >
       {(items) => (
         <ul className="plain-list">
           {items.map((issue) => (

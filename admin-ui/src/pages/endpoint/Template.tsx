@@ -4,7 +4,7 @@ import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { answer, api, type Schemas } from '../../api.ts';
 import { MergeTemplate } from '../../parts/MergeTemplate.tsx';
-import { Card } from '../../parts/Page.tsx';
+import { ALL, Card, Export } from '../../parts/Page.tsx';
 import { Time } from '../../parts/Time.tsx';
 import { useWrite } from '../../queries.ts';
 import { useMay } from '../../session.ts';
@@ -89,7 +89,7 @@ function Edits() {
   const items = edits.data?.items ?? [];
   if (items.length === 0) return null;
   return (
-    <Card title="Latest edits of templates">
+    <Card title="Latest edits of templates" aside={<Export path="/inventory-edits" query={ALL} small />}>
       <ul className="plain-list">
         {items.map((edit) => (
           <li key={edit.id}>

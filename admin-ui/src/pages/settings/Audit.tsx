@@ -1,8 +1,8 @@
-import { Group, Stack, TextInput } from '@mantine/core';
-import { useDebouncedValue } from '@mantine/hooks';
-import { useState } from 'react';
+import { Group, Stack } from '@mantine/core';
 import { answer, api, type Schemas } from '../../api.ts';
 import { Empty } from '../../parts/Await.tsx';
+import { useFilter } from '../../parts/address.ts';
+import { SearchFilter } from '../../parts/filters.tsx';
 import { Mark } from '../../parts/Marks.tsx';
 import { Export } from '../../parts/Page.tsx';
 import { type Column, Rows, useRows } from '../../parts/Rows.tsx';
@@ -29,27 +29,17 @@ const COLUMNS: readonly Column<Entry>[] = [
 ];
 
 export function Audit() {
-  const [actor, setActor] = useState('');
-  const [action, setAction] = useState('');
-  const [query] = useDebouncedValue({ actor: actor || undefined, action: action || undefined }, 250);
+  const [actor] = useFilter('actor');
+  const [action] = useFilter('action');
+  const query = { actor, action };
   const rows = useRows(['settings', 'audit', query], (page) =>
     answer(api.GET('/api/v1/audit', { params: { query: { ...query, ...page, sort: '-at' } } })),
   );
   return (
     <Stack>
       <Group>
-        <TextInput
-          aria-label="Who"
-          placeholder="Who, e.g. user:ann"
-          value={actor}
-          onChange={(event) => setActor(event.currentTarget.value)}
-        />
-        <TextInput
-          aria-label="What"
-          placeholder="What, e.g. policies.put"
-          value={action}
-          onChange={(event) => setAction(event.currentTarget.value)}
-        />
+        <SearchFilter name="actor" placeholder="Who, e.g. user:ann" />
+        <SearchFilter name="action" placeholder="What, e.g. policies.put" />
         <Export path="/audit" query={query} />
       </Group>
       <Rows

@@ -4,6 +4,8 @@ import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { answer, api, type Schemas } from '../../api.ts';
 import { Empty } from '../../parts/Await.tsx';
+import { useFilter } from '../../parts/address.ts';
+import { SearchFilter } from '../../parts/filters.tsx';
 import { Mark } from '../../parts/Marks.tsx';
 import { ALL, Card, Export } from '../../parts/Page.tsx';
 import { type Column, Rows, useRows } from '../../parts/Rows.tsx';
@@ -17,7 +19,7 @@ const LEVEL: Readonly<Record<string, string>> = { critical: 'red', high: 'red', 
 
 export function DataTypes() {
   const may = useMay('admin');
-  const [search, setSearch] = useState('');
+  const [search = ''] = useFilter('search');
   const sought = search.trim().toLowerCase();
   const query = useRows(['settings', 'data-types', sought], async () => {
     const { items } = await answer(api.GET('/api/v1/data-types'));
@@ -75,13 +77,7 @@ export function DataTypes() {
         What weir recognises in requests and responses. A type that is off is neither reported nor masked.
       </Text>
       <Group justify="space-between">
-        <TextInput
-          className="search"
-          aria-label="Search data types"
-          placeholder="Title, id or field name"
-          value={search}
-          onChange={(event) => setSearch(event.currentTarget.value)}
-        />
+        <SearchFilter placeholder="Search title, id or field name" />
         <Export path="/data-types" query={ALL} />
       </Group>
       <Rows
@@ -222,7 +218,9 @@ function OwnType() {
         )}
         {hits.data !== undefined && (
           <Stack gap={4} mt="sm" role="status">
-            {hits.data.hits.length === 0 && <Empty title="Nothing is recognised in it" />}
+            {hits.data.hits.length === 0 && (
+              <Empty title="Nothing is recognised in it">Change the text, or the pattern and names above.</Empty>
+            )}
             {hits.data.hits.map((hit) => (
               <Group key={`${hit.type} ${hit.path}`} gap="xs">
                 <Mark color="grape">{hit.type}</Mark>

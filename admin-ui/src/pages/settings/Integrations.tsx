@@ -98,7 +98,9 @@ export function Integrations() {
         <Await query={kinds}>
           {({ items }) =>
             items.length === 0 ? (
-              <Empty title="None can be added in this setup" />
+              <Empty title="None can be added in this setup">
+                The process that delivers notices is not running: start weir up, or weir engine.
+              </Empty>
             ) : (
               <ul className="plain-list">
                 {items.map((kind) => (
@@ -214,14 +216,17 @@ function Deliveries({ id }: { readonly id: string }) {
       </Text>
     );
   return (
-    <ul className="plain-list small">
-      {items.map((one) => (
-        <li key={one.id}>
-          <Status value={one.state} />
-          <span className="grow">{one.lastError}</span>
-          <Time ms={one.createdMs} />
-        </li>
-      ))}
-    </ul>
+    <>
+      <ul className="plain-list small">
+        {items.map((one) => (
+          <li key={one.id}>
+            <Status value={one.state} />
+            <span className="grow">{one.lastError}</span>
+            <Time ms={one.createdMs} />
+          </li>
+        ))}
+      </ul>
+      <Export path={`/integrations/${encodeURIComponent(id)}/deliveries`} query={ALL} small />
+    </>
   );
 }
