@@ -4,7 +4,7 @@ import path from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import t from 'tap';
 import { packageRoot } from '../exchange/index.js';
-import { call, choose, credentials, open, settled, signedIn, startBrowser, violations } from './support/browser.js';
+import { call, choose, credentials, hold, open, settled, signedIn, startBrowser, violations, writePolicy } from './support/browser.js';
 import { pcapOf } from './support/pcap.js';
 import { eventually, type RunningWeir, startDemoApi, startWeir, temporaryFolder } from './support/processes.js';
 
@@ -13,10 +13,17 @@ t.setTimeout(400_000);
 let browser: Browser;
 let weir: RunningWeir;
 let page: Page;
+let upstream: string;
+/** A folder of policy files. */
+let policies: string;
 t.before(async () => {
   browser = await startBrowser(t);
-  weir = await startWeir(t, ['--upstream', await startDemoApi(t), '--mode', 'enforce']);
-  page = await signedIn(t, browser, weir);
+  upstream = await startDemoApi(t);
+  policies = temporaryFolder(t);
+  const rule = '  - {rule: teapot, when: {path: /teapot}, action: alert}';
+  writeFileSync(path.join(policies, 'ours.yaml'), `policy: ours\ntitle: From our folder\nseverity: low\nrules:\n${rule}\n`);
+  weir = await startWeir(t, ['--upstream', upstream, '--mode', 'enforce', '--policies', policies]);
+  page = await signedIn(t, browser, weir, { timezoneId: 'Asia/Tokyo' });
   const headers = await credentials(weir.gateway, 'alice');
   const attacks = ['/api/products/search?q=%27%20OR%201=1--', '/api/invoices?file=../../../../etc/passwd', '/api/profile', '/debug/config'];
   const products = Array.from({ length: 8 }, (_, at) => `/api/products/${at + 1}`);
@@ -123,6 +130,40 @@ t.test('the inventory shows what it knows of an endpoint, finds it by a field, a
   t.match(await parameter.getByRole('cell').allTextContents(), ['query', /^q/, /^string/]);
 });
 
+t.test('by keyboard: to a page, to its search, from row to row, and into one; dark and light', async (t) => {
+  await open(page, 'Overview');
+  await page.keyboard.press('?');
+  await page.getByRole('dialog', { name: 'Keyboard shortcuts' }).getByText('Search on this page').waitFor();
+  await page.keyboard.press('Escape');
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+  await page.keyboard.type('gp');
+  await page.getByRole('heading', { name: 'Policies', level: 1 }).waitFor();
+  await page.getByText(/^\d+ rows/).waitFor();
+  await page.keyboard.press('/');
+  await page.keyboard.type('s');
+  await page.waitForURL(/search=s/);
+  const focused = (selector: string) =>
+    eventually(`the focus on ${selector}`, () => page.evaluate<boolean>(`document.activeElement.matches(${JSON.stringify(selector)})`));
+  await page.locator('.row').first().focus();
+  for (const [key, row] of [
+    ['ArrowDown', 1],
+    ['Home', 0],
+  ] as const) {
+    await page.keyboard.press(key);
+    await focused(`.row[data-index="${row}"]`);
+  }
+  const name = (await page.locator('.row').first().getByRole('link').textContent()) ?? '';
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name, level: 1 }).waitFor();
+  const scheme = () => page.evaluate<string>('document.documentElement.dataset.mantineColorScheme');
+  const before = await scheme();
+  await page.keyboard.press('Control+j');
+  await eventually('the other colours', async () => (await scheme()) !== before);
+  await page.keyboard.press('Control+j');
+  await eventually('the colours of before', async () => (await scheme()) === before);
+  t.pass('without a mouse');
+});
+
 t.test('a template is pinned, and the pin taken back', async (t) => {
   await openEndpoint('/api/orders');
   await page.getByRole('tab', { name: 'Why this template' }).click();
@@ -224,8 +265,14 @@ t.test('issues: chosen, given to somebody and accepted together; the filters kep
 });
 
 t.test('an issue is sent to an integration, and shows what led to it', async () => {
-  const webhook = { kind: 'webhook', name: 'Our hook', minSeverity: 'critical', config: { url: 'http://127.0.0.1:9/' } };
-  await call(page, 'POST', '/integrations', webhook);
+  await page.goto(`${weir.admin}/settings?tab=integrations`);
+  await page.getByRole('button', { name: 'Add Webhook' }).click();
+  const form = page.getByRole('dialog');
+  await form.getByRole('textbox', { name: 'Name' }).fill('Our hook');
+  await form.getByRole('textbox', { name: /url/i }).fill('http://127.0.0.1:9/');
+  await choose(page, 'From which severity on', 'critical');
+  await form.getByRole('button', { name: 'Save' }).click();
+  await page.getByText('Our hook is saved.').waitFor();
   await page.goto(`${weir.admin}/issues`);
   await page.getByRole('textbox', { name: 'Search issues' }).fill('secret');
   await page.getByRole('table', { name: 'Issues' }).getByRole('link').first().click();
@@ -310,6 +357,12 @@ t.test('a capture file is uploaded, and a description pins templates', async () 
     ),
   );
   await open(page, 'Sources');
+  const { letGo } = await hold(page, '/imports*');
+  await page.getByLabel('Recording to upload').setInputFiles(file);
+  await page.getByText(/^Sending and reading one\.pcap \(\d+ B\): \d/).waitFor();
+  await page.getByRole('button', { name: 'Cancel' }).click();
+  await page.getByRole('progressbar').waitFor({ state: 'detached' });
+  await letGo();
   await page.getByLabel('Recording to upload').setInputFiles(file);
   await page.getByText('1 exchange read, 0 refused.').waitFor();
   await page.getByRole('status').getByRole('link', { name: 'Open the inventory' }).click();
@@ -321,12 +374,39 @@ t.test('a capture file is uploaded, and a description pins templates', async () 
   await page.getByText(/operations of .* are pinned/).waitFor();
 });
 
-t.test('a scan is put on a schedule, with its next five times', async (t) => {
+t.test('the library of tests: search, filter, read, switch off', async (t) => {
+  await open(page, 'Scans');
+  await page.getByRole('tab', { name: 'Tests' }).click();
+  await page.getByRole('textbox', { name: 'Search tests' }).fill('object can be read');
+  await choose(page, 'Category', 'BOLA');
+  await page.waitForURL(/category=BOLA&search=object/);
+  const row = page.getByRole('row').filter({ has: page.getByText("Another user's object can be read", { exact: true }) });
+  await row.getByText("Another user's object can be read", { exact: true }).click();
+  await page.getByText(/id: bola-read-object/).waitFor();
+  const use = row.getByRole('switch', { name: /^Use / });
+  for (const enabled of [false, true]) {
+    await use.click();
+    await eventually(
+      'the switch',
+      async () => (await call<{ enabled: boolean }>(page, 'GET', '/scan-tests/bola-read-object')).enabled === enabled,
+    );
+  }
+  t.same(await violations(page), []);
+});
+
+t.test('a scan: what, as whom, with which tests, how hard, and when, with its next five times; it runs, and is stopped', async (t) => {
   await open(page, 'Scans');
   await page.getByRole('button', { name: 'New scan' }).click();
   await page.getByLabel('Name').fill('Nightly');
-  await page.getByRole('combobox', { name: 'Service' }).click();
-  await page.getByRole('option').first().click();
+  await choose(page, 'Service', 'api');
+  await page.getByRole('combobox', { name: 'Endpoints' }).fill('/api/orders');
+  await page.getByRole('option', { name: 'GET /api/orders', exact: true }).click();
+  await page.keyboard.press('Escape');
+  await page.getByLabel('Target').fill(upstream);
+  await page.getByRole('combobox', { name: 'Categories' }).press('ArrowDown');
+  await page.getByRole('option', { name: 'CORS', exact: true }).click();
+  await page.keyboard.press('Escape');
+  await page.getByLabel('Requests per second, at most').fill('1');
   await choose(page, 'Runs', 'by a cron expression');
   await page.getByLabel('Cron expression').fill('61 2 * * *');
   await page.getByText(/schedule cannot be read/).waitFor();
@@ -334,13 +414,53 @@ t.test('a scan is put on a schedule, with its next five times', async (t) => {
   await page.getByRole('list', { name: 'Next times' }).waitFor();
   t.equal(await page.getByRole('list', { name: 'Next times' }).getByRole('listitem').count(), 5);
   const time = page.getByRole('list', { name: 'Next times' }).locator('time').first();
-  t.match(await time.getAttribute('title'), /\d\d:\d\d:\d\d UTC$/, 'UTC on hover');
-  await page.getByRole('button', { name: 'Save the schedule' }).click();
+  t.match(await time.textContent(), /\b02:30:00$/, "in the person's zone");
+  t.match(await time.getAttribute('title'), /\b17:30:00 UTC$/, 'UTC on hover');
+  await page.getByRole('button', { name: 'Save and run now too' }).click();
+  await page.getByRole('progressbar', { name: 'Progress of the scan' }).waitFor({ state: 'attached' });
+  await page.getByText('running', { exact: true }).waitFor();
+  await page.getByRole('button', { name: 'Stop', exact: true }).click();
+  await page.getByText('stopped', { exact: true }).waitFor();
+  const [run] = (await call<{ items: { progress: { done: number; total: number } }[] }>(page, 'GET', '/scan-runs')).items;
+  t.ok(run!.progress.done < run!.progress.total, `${JSON.stringify(run!.progress)}: before its end`);
+  const [scan] = (await call<{ items: { definition: { endpoints: { ids: string[] } } }[] }>(page, 'GET', '/scans')).items;
+  t.match(scan, {
+    zone: 'Asia/Tokyo',
+    definition: { targetUrl: upstream, categories: ['CORS'], requestsPerSecond: 1, intrusive: false },
+  });
+  const [chosen] = scan!.definition.endpoints.ids;
+  t.match(await call(page, 'GET', `/endpoints/${chosen}`), { method: 'GET', template: '/api/orders' });
+  await open(page, 'Scans');
   await page.getByRole('cell', { name: 'Nightly', exact: true }).waitFor();
   await page.getByText('30 2 * * 1-5').waitFor();
 });
 
 t.test('a policy is enforced for a share of the traffic; the history shows what a version changed', async (t) => {
+  await open(page, 'Policies');
+  for (const head of ['Policy', 'Mode', 'Severity', 'Origin', 'Hits', 'Acted', 'Would act', 'Mean time', 'Changed'])
+    await page.getByRole('columnheader', { name: head, exact: true }).waitFor();
+  await page.getByRole('button', { name: 'Hits' }).click();
+  await page.waitForURL(/sort=-hits/);
+  const most = page.getByRole('table', { name: 'Policies' }).getByRole('row').nth(1);
+  await most
+    .getByRole('cell')
+    .nth(4)
+    .getByText(/^[1-9]/)
+    .waitFor();
+  await most.getByText(/^[\d.]+ (?:ns|µs)$/).waitFor();
+  await most.getByRole('link').click();
+  await page.getByRole('tab', { name: 'Rules and hits' }).click();
+  await page
+    .getByRole('table', { name: 'Rules' })
+    .getByText(/^\d+ ns$/)
+    .first()
+    .waitFor();
+  await page.goto(`${weir.admin}/policies?origin=folder`);
+  await page.getByText(/^1 row/).waitFor();
+  await page.getByRole('link', { name: 'From our folder' }).click();
+  await page.getByText(`This policy comes from ${path.join(policies, 'ours.yaml')} and is read-only here.`).waitFor();
+  t.equal(await page.getByRole('button', { name: 'Save' }).count(), 0);
+  t.equal(await page.getByRole('textbox', { name: 'Text of the policy' }).getAttribute('contenteditable'), 'false');
   await open(page, 'Policies');
   const name = 'debug-headers';
   await page.getByRole('textbox', { name: 'Search policies' }).fill(name);
@@ -351,6 +471,27 @@ t.test('a policy is enforced for a share of the traffic; the history shows what 
   await page.getByText(/is in enforce now for 10 % of the traffic/).waitFor();
   await page.getByRole('button', { name: 'New policy' }).click();
   await page.getByText(/^No error/).waitFor();
+  const wanted = (fires: string) =>
+    `policy: my-policy\ntitle: What it is for\nmode: observe\nrules:\n  - {rule: search, when: {path: '/api/products/**'}, action: block}\n` +
+    `cases:\n  - case: a search\n    request: {target: /api/products/search}\n    fires: [${fires}]\n`;
+  for (const [fires, says] of [
+    ['', '1 case of 1 fail'],
+    ['search', /^No error, 1 case pass/],
+  ] as const) {
+    await writePolicy(page, wanted(fires));
+    await page.getByText(says).waitFor();
+    t.equal(await page.getByRole('button', { name: 'Save' }).isDisabled(), fires === '');
+  }
+  const { letGo } = await hold(page, '/policy-replay');
+  await page.getByRole('button', { name: 'Replay' }).click();
+  await page.getByText(/^Looking at what was kept: \d/).waitFor();
+  await page.getByRole('button', { name: 'Cancel' }).click();
+  await page.getByRole('progressbar').waitFor({ state: 'detached' });
+  await letGo();
+  await page.getByRole('button', { name: 'Replay' }).click();
+  const replayed = (await page.getByText(/^Would have acted on \d+ of \d+ exchanges/).textContent()) ?? '';
+  t.ok(Number(/\d+/.exec(replayed)?.[0]) >= 8, replayed);
+  await page.getByRole('listitem').filter({ hasText: '/api/products/search' }).getByText('block', { exact: true }).first().waitFor();
   await page.getByRole('button', { name: 'Save' }).click();
   await page.getByText(/is saved and in force/).waitFor();
   await page.getByRole('heading', { name: 'What it is for' }).waitFor();
@@ -361,6 +502,53 @@ t.test('a policy is enforced for a share of the traffic; the history shows what 
   await page.locator('.diff [data-kind="removed"]', { hasText: 'mode: observe' }).waitFor();
   await page.locator('.diff [data-kind="added"]', { hasText: 'mode: enforce' }).waitFor();
   t.same(await violations(page), []);
+  await page.getByRole('button', { name: 'Revert to this' }).click();
+  await page.getByText('The old text is in force again.').waitFor();
+  t.match(await call(page, 'GET', '/policies/my-policy'), { version: 3, mode: 'observe' });
+  await page.goto(`${weir.admin}/settings?tab=audit&action=policies.revert`);
+  await page.getByText(/^1 row/).waitFor();
+  t.equal(await page.getByRole('textbox', { name: /^What/ }).inputValue(), 'policies.revert', 'the filter stands in the address');
+});
+
+t.test('is it working? a marked request is followed to this page', async (t) => {
+  await open(page, 'Sources');
+  const gateway = page
+    .getByRole('region')
+    .filter({ hasText: /^gateway/ })
+    .first();
+  for (const fact of ['ok', 'Exchanges per second', 'Lag', 'Dropped', 'Version', 'Up since', 'Seen'])
+    await gateway.getByText(fact, { exact: true }).first().waitFor();
+  await page.getByRole('button', { name: 'Run the self-test' }).click();
+  for (const step of ['find a gateway', 'send a request through it', 'engine and store have it', 'this page has it'])
+    await page.getByRole('listitem').filter({ hasText: step }).getByText('ok', { exact: true }).waitFor();
+  await page.getByRole('link', { name: 'the request as weir keeps it' }).click();
+  await page
+    .getByText(/\.weir-self-test/)
+    .first()
+    .waitFor();
+  t.pass('it is kept, and can be looked at');
+});
+
+t.test('settings: a data type of our own is tried while it is written; a token works until it is revoked', async (t) => {
+  await page.goto(`${weir.admin}/settings?tab=data-types`);
+  await page.getByText('card', { exact: false }).first().waitFor();
+  await page.getByLabel('Pattern').fill('EMP-\\d{6}');
+  await page.getByLabel('Title', { exact: true }).fill('Staff number');
+  await page.getByRole('status').filter({ hasText: /•4711/ }).waitFor();
+  await page.getByRole('button', { name: 'Save this type' }).click();
+  await page.getByText('weir looks for Staff number from now on.').waitFor();
+  await page.getByRole('textbox', { name: /^Search title/ }).fill('staff');
+  await page.getByText(/^1 row/).waitFor();
+  await page.getByRole('tab', { name: 'Tokens' }).click();
+  await page.getByLabel('Name').fill('CI');
+  await page.getByRole('button', { name: 'Make a token' }).click();
+  const secret = await page.getByRole('alert').locator('code').textContent();
+  const ask = async () => (await fetch(`${weir.admin}/api/v1/issues`, { headers: { authorization: `Bearer ${secret}` } })).status;
+  t.equal(await ask(), 200);
+  await page.getByRole('button', { name: /^Revoke/ }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Revoke' }).click();
+  await page.getByText('The token is of no use any more.').waitFor();
+  t.equal(await ask(), 401);
 });
 
 t.test('a report opens for a service and a period, and prints', async (t) => {

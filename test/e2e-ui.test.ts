@@ -1,9 +1,10 @@
 /** The admin pages in a real browser, over real `weir up` processes: the four journeys and a first scan. */
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { connect } from 'node:tls';
 import type { Browser, Page } from 'playwright-core';
 import t from 'tap';
-import { call, choose, credentials, open, settled, signedIn, startBrowser, violations } from './support/browser.js';
+import { call, choose, credentials, open, settled, signedIn, startBrowser, violations, writePolicy } from './support/browser.js';
 import { weir as command, eventually, startDemoApi, startWeir, temporaryFolder } from './support/processes.js';
 
 /** All of it takes about a minute; a busy machine may need more. */
@@ -58,13 +59,23 @@ t.test('journey 2: to the mirror and back, with a live capture on loopback', asy
   };
   await switchTo('mirror');
   t.same(await violations(page), []);
+  await page.getByRole('button', { name: 'Run the self-test' }).click();
+  const stuck = page.getByRole('listitem').filter({ hasText: 'find a gateway' });
+  await stuck.getByText('failed', { exact: true }).waitFor();
+  await stuck.getByText(/in mirror mode, in which its gateway records nothing, and no sensor listens/).waitFor();
   await page.getByText('It listens to nothing at the moment.').waitFor();
   await page.getByRole('button', { name: 'Add a source' }).click();
   await page.getByRole('textbox', { name: 'Interface' }).fill('lo');
   await page.getByRole('textbox', { name: 'Filter' }).fill(`tcp port ${new URL(upstream).port}`);
   await page.getByRole('button', { name: 'Listen', exact: true }).click();
   await page.getByText('Listening to 1 source.').waitFor();
-  await page.getByRole('region', { name: /sensor/ }).waitFor();
+  const heard = page.getByRole('region', { name: /sensor/ }).getByRole('list', { name: 'What it hears' });
+  await heard
+    .getByRole('listitem')
+    .filter({ hasText: 'live lo' })
+    .getByText(/^\d+ packets\/s$/)
+    .waitFor();
+  await heard.getByText(/^\d+ exchanges\/s, 0 dropped$/).waitFor();
   t.equal((await fetch(`${weir.gateway}/api/products/search?q=a`)).status, 200, 'the gateway passes through');
   await open(page, 'Inventory');
   await eventually(
@@ -75,7 +86,12 @@ t.test('journey 2: to the mirror and back, with a live capture on loopback', asy
     },
     40_000,
   );
+  // The upstream knows no TLS; what a client says to begin with it is enough to be heard.
+  const secret = connect({ port: Number(new URL(upstream).port), rejectUnauthorized: false });
+  await new Promise((resolve) => secret.once('error', resolve));
   await open(page, 'Sources');
+  await heard.getByText(/^\d+ exchanges\/s, \d+ dropped; \d+ % TLS, invisible$/).waitFor();
+  t.same(await violations(page), []);
   await page.getByRole('button', { name: 'Remove this source' }).click();
   await page.getByRole('button', { name: 'Stop listening' }).click();
   await page.getByText('The sensor is stopped.').waitFor();
@@ -105,13 +121,6 @@ t.test('journeys 3 and 4: a policy that blocks, and an attacker', async (t) => {
     await open(page, 'Policies');
     await page.getByRole('button', { name: 'New policy' }).click();
     await page.getByText(/^No error/).waitFor();
-    const editor = page.getByRole('textbox', { name: 'Text of the policy' });
-    const write = async (text: string) => {
-      await editor.click();
-      await page.keyboard.press('Control+A');
-      await page.keyboard.press('Delete');
-      await page.keyboard.insertText(text);
-    };
     const policy = (action: string) =>
       [
         'policy: no-mail',
@@ -125,11 +134,19 @@ t.test('journeys 3 and 4: a policy that blocks, and an attacker', async (t) => {
         `    action: ${action}`,
         '',
       ].join('\n');
-    await write(policy('blok'));
+    await writePolicy(page, policy('').trimEnd());
+    await page.keyboard.type(' ');
+    await page.keyboard.press('Control+Space');
+    await page
+      .getByRole('option', { name: /^block/ })
+      .first()
+      .waitFor();
+    await page.keyboard.press('Escape');
+    await writePolicy(page, policy('blok'));
     await page.getByText(/Line 9: .*block/).waitFor();
     await page.locator('.cm-lint-marker-error').first().waitFor();
     t.equal(await page.getByRole('button', { name: 'Save' }).isDisabled(), true);
-    await write(policy('block'));
+    await writePolicy(page, policy('block'));
     await page.getByText(/^No error/).waitFor();
     await page.getByRole('button', { name: 'Save' }).click();
     await page.getByText(/is saved and in force/).waitFor();
@@ -273,4 +290,6 @@ t.test('a first scan from the page: two users, one test, a schedule; it files an
   await page.getByRole('heading', { name: 'Compared with the run before' }).waitFor({ timeout: 60_000 });
   await page.getByText(/Nothing changed: \d+ vulnerable results? in both/).waitFor();
   t.same(await violations(page), []);
+  await page.getByRole('button', { name: 'Test again' }).first().click();
+  await page.getByText('retest', { exact: true }).waitFor();
 });

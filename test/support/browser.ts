@@ -47,8 +47,13 @@ export function watched(t: Test, page: Page): Page {
 }
 
 /** Signed in by the link that weir printed. */
-export async function signedIn(t: Test, browser: Browser, weir: Pick<RunningWeir, 'signIn'>): Promise<Page> {
-  const page = await newPage(t, browser);
+export async function signedIn(
+  t: Test,
+  browser: Browser,
+  weir: Pick<RunningWeir, 'signIn'>,
+  options: BrowserContextOptions = {},
+): Promise<Page> {
+  const page = await newPage(t, browser, options);
   await page.goto(weir.signIn);
   await page.getByRole('heading', { name: 'Overview', level: 1 }).waitFor();
   return page;
@@ -96,9 +101,30 @@ export async function violationsInBothSchemes(page: Page): Promise<readonly stri
   return [...found, ...(await violations(page, 'color-contrast')).map((one) => `${other}: ${one}`)];
 }
 
+/** What a person with a narrow window would have to scroll sideways for: the page itself, or a list that is drawn in rows. */
+export async function tooWide(page: Page, width: number): Promise<readonly string[]> {
+  const { height = 720, width: before = width } = page.viewportSize() ?? {};
+  await page.setViewportSize({ width, height });
+  // Lists leave columns out once they have been measured.
+  await page.evaluate(`(async () => { for (let frame = 0; frame < 4; frame++) await new Promise(requestAnimationFrame); })()`);
+  const found = await page.evaluate<string[]>(
+    `[document.documentElement, ...document.querySelectorAll('.rows')].filter((one) => one.scrollWidth > one.clientWidth).map((one) => \`\${one.className}: \${one.scrollWidth}\`)`,
+  );
+  await page.setViewportSize({ width: before, height });
+  return found;
+}
+
+/** The next request to an address of the API is held back until it is let go or given up. */
+export async function hold(page: Page, address: string): Promise<{ readonly letGo: () => Promise<void> }> {
+  const pattern = `**/api/v1${address}`;
+  await page.route(pattern, () => undefined);
+  return { letGo: () => page.unroute(pattern) };
+}
+
 /** Chooses an option of a select by its label. */
 export async function choose(page: Page, label: string | RegExp, option: string | RegExp): Promise<void> {
   const box = page.getByRole('combobox', { name: label }).first();
+  await box.waitFor();
   // Rows of tables have the browser's own.
   if ((await box.locator('option').count()) > 0) {
     await box.selectOption({ label: String(option) });
@@ -106,6 +132,15 @@ export async function choose(page: Page, label: string | RegExp, option: string 
   }
   await box.click();
   await page.getByRole('option', { name: option, exact: typeof option === 'string' }).click();
+}
+
+/** Puts a text into the editor of policies in the place of what is there. */
+export async function writePolicy(page: Page, text: string): Promise<void> {
+  await page.getByRole('textbox', { name: 'Text of the policy' }).click();
+  await page.keyboard.press('Control+A');
+  // What is written over a choice takes its style with it, which the policy of the page refuses.
+  await page.keyboard.press('Delete');
+  await page.keyboard.insertText(text);
 }
 
 /** An API call with the session of the page. */

@@ -157,7 +157,7 @@ function Blocks() {
   const columns: readonly Column<Block>[] = [
     {
       name: 'Whom',
-      width: 'minmax(200px, 2fr)',
+      width: 'minmax(140px, 2fr)',
       cell: (row) =>
         row.scope.kind === 'address' || row.scope.kind === 'principal' ? (
           <Link to="/actors/$id" params={{ id: `${row.scope.kind}:${row.scope.value}` }} className="mono">
@@ -167,26 +167,26 @@ function Blocks() {
           <span className="mono">{row.scope.value}</span>
         ),
     },
-    { name: 'Kind', width: '90px', cell: (row) => row.scope.kind },
-    { name: 'Action', width: '90px', cell: (row) => <Mark color={row.action === 'block' ? 'red' : 'orange'}>{row.action}</Mark> },
-    { name: 'Service', width: '110px', cell: (row) => row.service ?? 'every' },
-    { name: 'Reason', width: 'minmax(140px, 2fr)', cell: (row) => <span title={row.reason}>{row.reason}</span> },
-    { name: 'By', width: '130px', cell: (row) => `${row.createdBy}` },
-    { name: 'Since', width: '110px', cell: (row) => <Time ms={row.createdAtMs} /> },
-    { name: 'Ends', width: '110px', cell: (row) => (row.expiresAtMs === null ? 'never' : <Time ms={row.expiresAtMs} />) },
+    { name: 'Kind', width: '76px', fromPx: 1020, cell: (row) => row.scope.kind },
+    { name: 'Action', width: '84px', cell: (row) => <Mark color={row.action === 'block' ? 'red' : 'orange'}>{row.action}</Mark> },
+    { name: 'Service', width: '80px', fromPx: 1020, cell: (row) => row.service ?? 'every' },
+    { name: 'Reason', width: 'minmax(110px, 2fr)', cell: (row) => <span title={row.reason}>{row.reason}</span> },
+    { name: 'By', width: '90px', cell: (row) => `${row.createdBy}` },
+    { name: 'Since', width: '96px', fromPx: 900, cell: (row) => <Time ms={row.createdAtMs} /> },
+    { name: 'Ends', width: '96px', cell: (row) => (row.expiresAtMs === null ? 'never' : <Time ms={row.expiresAtMs} />) },
     {
       name: 'Hits',
-      width: '80px',
+      width: '64px',
       cell: (row) => (
         <span className="num" title={row.tried.map((one) => `${one.endpoint}: ${count(one.count)}`).join('\n')}>
           {count(row.hits)}
         </span>
       ),
     },
-    { name: 'Last hit', width: '110px', cell: (row) => (row.lastHitMs === null ? '' : <Time ms={row.lastHitMs} />) },
+    { name: 'Last hit', width: '96px', fromPx: 900, cell: (row) => (row.lastHitMs === null ? '' : <Time ms={row.lastHitMs} />) },
     {
       name: 'Remove',
-      width: '100px',
+      width: '88px',
       cell: (row) => (
         <Button
           size="compact-xs"
