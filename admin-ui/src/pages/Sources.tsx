@@ -433,7 +433,7 @@ function Description() {
         </Alert>
       )}
       {read.data !== undefined && (
-        <Alert color="teal" mt="sm" role="status">
+        <Alert color="gray" mt="sm" role="status">
           {plural(read.data.imported, 'operation')} of {read.data.format} are pinned. <Link to="/inventory">Open the inventory</Link>
         </Alert>
       )}
