@@ -6,6 +6,7 @@ import { FIRST_SPAN, overviewQuery } from '../overview.ts';
 import { Await, Empty } from '../parts/Await.tsx';
 import { useFilters } from '../parts/address.ts';
 import { TrafficChart } from '../parts/Chart.tsx';
+import { LightLink } from '../parts/LightLink.tsx';
 import { Place, Score, Severity, Status } from '../parts/Marks.tsx';
 import { ModeSwitch } from '../parts/ModeSwitch.tsx';
 import { Card, Page } from '../parts/Page.tsx';
@@ -107,21 +108,21 @@ function Numbers({ data }: { readonly data: Schemas['Overview'] }) {
             {data.services.map((service) => (
               <li key={service.name}>
                 <div className="grow">
-                  <Link to="/inventory" search={{ service: service.name }}>
+                  <LightLink to="/inventory" search={{ service: service.name }}>
                     {service.name}
-                  </Link>
+                  </LightLink>
                   <Text size="xs" c="dimmed">
-                    <Link to="/inventory" search={{ service: service.name, sort: '-requests' }}>
+                    <LightLink to="/inventory" search={{ service: service.name, sort: '-requests' }}>
                       {plural(service.requests, 'request')}
-                    </Link>
+                    </LightLink>
                     ,{' '}
-                    <Link to="/policies" search={{ sort: '-hits' }}>
+                    <LightLink to="/policies" search={{ sort: '-hits' }}>
                       {count(service.blocked)} blocked
-                    </Link>
+                    </LightLink>
                     ,{' '}
-                    <Link to="/issues" search={{ service: service.name, status: 'open,reopened' }}>
+                    <LightLink to="/issues" search={{ service: service.name, status: 'open,reopened' }}>
                       {plural(service.openIssues, 'open issue')}
-                    </Link>
+                    </LightLink>
                   </Text>
                 </div>
                 <ModeSwitch service={service.name} mode={service.mode} />
