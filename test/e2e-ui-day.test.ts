@@ -1,4 +1,7 @@
-/** A day's work on the admin pages, in a real browser over one `weir up`: templates, issues, policies, scans, recordings, redaction. */
+/**
+ * A day's work on the admin pages, in a real browser over one `weir up`: templates, issues, policies, scans, recordings, redaction. One room: each case goes on
+ * with what the ones before it left, and a browser and a weir of its own would cost each more than it takes.
+ */
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Browser, Page } from 'playwright-core';
@@ -127,6 +130,7 @@ t.test('the inventory shows what it knows of an endpoint, finds it by a field, a
   await page.goto(`${weir.admin}/inventory`);
   await page.getByRole('link', { name: 'GET /api/products/search', exact: true }).click();
   const parameter = panel.getByRole('row').filter({ hasText: 'query' });
+  await parameter.waitFor();
   t.match(await parameter.getByRole('cell').allTextContents(), ['query', /^q/, /^string/]);
 });
 

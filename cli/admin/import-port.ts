@@ -16,7 +16,10 @@ export function importPort(config: Config, secret: string, publisher: TrafficPub
     let refused = 0;
     let exchanges = 0;
     const send = async (exchange: Exchange): Promise<void> => {
-      while (!publisher.publish(exchange)) await new Promise((resolve) => setTimeout(resolve, FULL_PAUSE_MS));
+      while (!publisher.publish(exchange)) {
+        signal.throwIfAborted();
+        await new Promise((resolve) => setTimeout(resolve, FULL_PAUSE_MS));
+      }
       exchanges++;
       if (exchanges % PAUSE_EVERY === 0) await setImmediate();
       signal.throwIfAborted();

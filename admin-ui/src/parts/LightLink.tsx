@@ -1,5 +1,6 @@
 import { useRouter } from '@tanstack/react-router';
 import type { MouseEvent, ReactNode } from 'react';
+import { isOurs } from './clicks.ts';
 
 /**
  * A link for lists of hundreds on one page: the router's own watches the address, and so many of them hold a page up while it is drawn. `search`: filters of the page
@@ -17,8 +18,7 @@ export function LightLink({
   const { history } = useRouter();
   const href = `${to}?${new URLSearchParams(search)}`;
   const go = (event: MouseEvent<HTMLAnchorElement>) => {
-    // With a key held, the browser opens another tab or saves it.
-    if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+    if (!isOurs(event)) return;
     event.preventDefault();
     history.push(href);
   };

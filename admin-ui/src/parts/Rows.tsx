@@ -7,6 +7,7 @@ import { useVirtualizer } from '@tanstack/react-virtual';
 import { type KeyboardEvent, type MouseEvent, memo, type ReactNode, useEffect, useMemo, useRef } from 'react';
 import { Failed, Waiting } from './Await.tsx';
 import { useSoon } from './address.ts';
+import { isOurs } from './clicks.ts';
 import { Tick } from './Tick.tsx';
 
 export interface Page<Row> {
@@ -115,8 +116,7 @@ export function Rows<Row>({ label, query, columns: all, rowKey, empty, sort, onS
     if (!event.currentTarget.contains(event.target as Node)) return;
     const inner = (event.target as HTMLElement).closest('a, button, input, select, label');
     if (inner?.hasAttribute('data-row-page')) {
-      // With a key held, the browser opens another tab or saves it.
-      if (event.defaultPrevented || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+      if (!isOurs(event)) return;
       event.preventDefault();
     } else if (inner !== null || window.getSelection()?.isCollapsed === false) return;
     open(row);
