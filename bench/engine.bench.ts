@@ -11,13 +11,15 @@ const PORTION = 5_000;
 
 async function scenario(total: number, endpoints: number, principals: number, perBatch: number): Promise<void> {
   const warm = Math.min(total / 2, Math.max(10_000, endpoints * 12));
+  // Traffic of today: what is old would be swept away while it is learned.
+  const firstMs = Date.now() - total * 10;
   let done = 0;
   let spentMs = 0;
   let steady = 0;
   let steadyMs = 0;
   await driveEngine(async (give) => {
     while (done < total) {
-      const startMs = 1.7e12 + done * 10;
+      const startMs = firstMs + done * 10;
       const portion = encoded(
         exchanges(endpoints, principals, PORTION, done).map((one, index) => ({ ...one, startedAtMs: startMs + index * 10 })),
       );

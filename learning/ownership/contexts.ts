@@ -231,6 +231,8 @@ export const REGIME: RegimeSettings = {
 };
 
 const FEW = 2;
+/** So many times the people before a place counts as closed to members of one's own group: most are open to them, and the first visitors say little. */
+const GROUP_CAUTION = 5;
 const OPEN: Stance = { is: 'open', confidence: 0, proven: false };
 const ALLOW: Stance = { is: 'allow', confidence: 0, proven: false };
 
@@ -250,7 +252,7 @@ export function stancesOf(tally: Tally, seenPeople: number, mutates: boolean, se
     else if (tally.people < needed || tally.own / tally.people < 0.25) stances[name] = OPEN;
     else if (share <= settings.denyShare) {
       const proven =
-        tally.people >= (name === 'group' ? settings.provenPeople * 2 : settings.provenPeople) &&
+        tally.people >= settings.provenPeople * (name === 'group' ? GROUP_CAUTION : 1) &&
         tally.accesses >= settings.provenAccesses &&
         tally.anybody[name] <= Math.max(1, settings.provenDenied * tally.people) &&
         // So many trespassers are more likely a misunderstanding of ours than an attack.

@@ -2,6 +2,7 @@ import type { Context } from './contexts.js';
 import { PERSON } from './knowledge.js';
 import { pathName, SELF_FIELD } from './paths.js';
 import type { People } from './people.js';
+import { NAMED_KINDS } from './person.js';
 import type { FieldRule } from './sheet.js';
 
 interface Count {
@@ -29,6 +30,7 @@ function suggested(field: number): { readonly owner: boolean; readonly group: bo
 export function typeFields(contexts: readonly Context[], people: People): FieldRule[] {
   const owners = new Map<number, number>();
   const groups = new Map<number, number>();
+  const others = new Map<number, Named>();
   for (const context of contexts) {
     const counts = countMatches(context, people);
     const found: number[] = [];
@@ -49,11 +51,16 @@ export function typeFields(contexts: readonly Context[], people: People): FieldR
     }
     for (const [field, kind] of parties(context, counts, found, people)) if (!isEcho(context, field, people)) owners.set(field, kind);
     for (const [field, kind] of groupFields(context, people, owners)) groups.set(field, kind);
+    countNamed(context, people, others);
   }
   if (owners.size === 0 && groups.size === 0) for (const context of contexts) nameByDominance(context, people);
   const rules: FieldRule[] = [];
   for (const [field, kind] of owners) rules.push({ path: pathName(field), role: 'owner', kind });
   for (const [field, kind] of groups) if (!owners.has(field)) rules.push({ path: pathName(field), role: 'group', kind });
+  for (const [field, named] of others) {
+    if (owners.has(field) || groups.has(field) || !isParty(named) || contexts.some((one) => isEcho(one, field, people))) continue;
+    rules.push({ path: pathName(field), role: 'party', kind: named.kind });
+  }
   return rules.sort((a, b) => order(a) - order(b) || (a.path < b.path ? -1 : 1));
 }
 
@@ -139,6 +146,43 @@ function nameByDominance(context: Context, people: People): void {
     }
   }
 }
+
+/** What a field named after people holds: values by the kind under which somebody has them, and how often that was the caller. */
+interface Named {
+  readonly values: Set<number>;
+  readonly held: Set<number>;
+  kind: number;
+  ofCaller: number;
+  ofOthers: number;
+}
+
+/** Counts fields whose names suggest people, in objects that more than the caller's own identity stands in. */
+function countNamed(context: Context, people: People, into: Map<number, Named>): void {
+  for (const sample of context.samples) {
+    const person = people.get(sample.person);
+    if (person === undefined || person.identities.size === 0 || sample.fields === null) continue;
+    for (let i = 0; i < sample.fields.length; i += 2) {
+      const field = sample.fields[i];
+      if (!suggested(field).owner || suggested(field).group || pathName(field).startsWith('^')) continue;
+      const value = sample.fields[i + 1];
+      const named = nested(into, field, (): Named => ({ values: new Set(), held: new Set(), kind: 0, ofCaller: 0, ofOthers: 0 }));
+      if (person.identities.has(value)) named.ofCaller++;
+      else named.ofOthers++;
+      if (named.values.has(value)) continue;
+      named.values.add(value);
+      for (let kind = 1; kind <= NAMED_KINDS; kind++) {
+        if (people.holder(value, kind) === undefined) continue;
+        named.held.add(value);
+        named.kind = kind;
+        break;
+      }
+    }
+  }
+}
+
+/** It names people, and not just whoever asks: what echoes the caller would give everybody everything. */
+const isParty = ({ values, held, kind, ofCaller, ofOthers }: Named): boolean =>
+  kind !== 0 && held.size >= 2 && held.size >= values.size * 0.3 && ofOthers >= 3 && ofOthers >= ofCaller * 0.25;
 
 function judge(count: Count): { good: number; observed: number; distinct: number; kind: number } {
   let good = 0;

@@ -188,6 +188,9 @@ export class Knowledge {
     for (const field of rule.groups)
       for (let i = object.from; i < object.to; i++) if (paths[i] === field.number) group = object.valueAt(i, this) & GROUP_BITS;
     if (owner === 0 && group === 0) return null;
+    for (const field of rule.parties)
+      for (let i = object.from; i < object.to; i++)
+        if (paths[i] === field.number && this.holds(person, object.valueAt(i, this), field.kind)) return 'granted';
     return this.#stranger(person, owner, kind, group, rule);
   }
 

@@ -8,7 +8,7 @@ import { OwnershipError } from './errors.js';
 import { KeyedHash } from './hash.js';
 import { Identify } from './identify.js';
 import { type Caller, JUDGE, type JudgedAnswer, type JudgeSettings, judge } from './judge.js';
-import { GRANT, Knowledge, PERSON } from './knowledge.js';
+import { Knowledge, PERSON } from './knowledge.js';
 import { Learning } from './learn.js';
 import { Lists } from './lists.js';
 import { Objects } from './objects.js';
@@ -95,10 +95,10 @@ export class OwnershipModel {
     this.#entries = new EntryLog(this.known.table, this.#settings.maxEntries, this.#dirty.segments);
     const { write, forget } = this.#entries;
     this.people = new People(this.known, write, forget, (piece) => this.#dirty.pieces.add(piece));
-    this.#objects = new Objects(this.known, write, (hi, lo, value, kind) => {
+    this.#objects = new Objects(this.known, write, (hi, lo, value, kind, grant) => {
       const holder = this.people.holder(value, kind);
-      if (holder !== undefined) this.people.addGrant(holder, hi, lo, GRANT.party);
-      else this.#learning.await(value, hi, lo, GRANT.party);
+      if (holder !== undefined) this.people.addGrant(holder, hi, lo, grant);
+      else this.#learning.await(value, hi, lo, grant);
     });
     this.#places = new Places(this.known, this.people, this.#objects, this.#settings.regime, {
       change: (change) => this.#change(change),

@@ -1,6 +1,6 @@
 import type { AnswerObject } from './answer.js';
 import { Details } from './details.js';
-import type { Knowledge, Resource } from './knowledge.js';
+import { GRANT, type Knowledge, type Resource } from './knowledge.js';
 import type { KnownRule } from './sheet.js';
 import { WORTH } from './table.js';
 
@@ -14,8 +14,8 @@ export class Objects {
   constructor(
     private readonly known: Knowledge,
     private readonly write: Write,
-    /** Called for every further party that an object names besides the owner in its table entry. */
-    private readonly party: (hi: number, lo: number, value: number, kind: number) => void,
+    /** Called for every further party that an object names besides the owner in its table entry. `grant`: what that gives it. */
+    private readonly party: (hi: number, lo: number, value: number, kind: number, grant: number) => void,
   ) {}
 
   /** Notes what an answer said about the object with this key; its fields must be hashed. False when the same answer said the same before. */
@@ -53,11 +53,14 @@ export class Objects {
         if (owner === 0) {
           owner = fields[i + 1];
           kind = field.kind;
-        } else if (fields[i + 1] !== owner) this.party(hi, lo, fields[i + 1], field.kind);
+        } else if (fields[i + 1] !== owner) this.party(hi, lo, fields[i + 1], field.kind, GRANT.party);
       }
     }
     for (const field of rule.groups)
       for (let i = from; i < end; i += 2) if (group === 0 && fields[i] === field.number) group = fields[i + 1] & 0xffffff;
+    for (const field of rule.parties)
+      for (let i = from; i < end; i += 2)
+        if (fields[i] === field.number && fields[i + 1] !== owner) this.party(hi, lo, fields[i + 1], field.kind, GRANT.weak);
     if (owner === 0 && group === 0) return;
     if ((owner === 0 || group === 0) && this.known.table.get(hi, lo)) {
       if (owner === 0) {

@@ -314,6 +314,9 @@ export class Places {
     for (const field of rule.owners)
       for (let i = 0; i < fields.length; i += 2)
         if (fields[i] === field.number && this.#known.holds(person, fields[i + 1], field.kind)) return 'own';
+    for (const field of rule.parties)
+      for (let i = 0; i < fields.length; i += 2)
+        if (fields[i] === field.number && this.#known.holds(person, fields[i + 1], field.kind)) return 'granted';
     return held;
   };
 }

@@ -34,10 +34,13 @@ export interface RouteRule {
   readonly slots: Readonly<Record<string, SlotRule>>;
 }
 
-/** A field of a resource's objects that says whose they are. */
+/**
+ * A field of a resource's objects that says whose they are. `party`: names people too, but hardly ever the one who asks, so that nothing says yet
+ * whether the object is theirs as well (the seller of an order, before sellers came): that is a reason not to refuse them.
+ */
 export interface FieldRule {
   readonly path: string;
-  readonly role: 'owner' | 'group';
+  readonly role: 'owner' | 'group' | 'party';
   /** Index into the sheet's kinds: which sort of identity value it holds. */
   readonly kind: number;
 }
@@ -50,6 +53,7 @@ export interface ResourceRule {
 export interface KnownRule extends ResourceRule {
   readonly owners: readonly KnownField[];
   readonly groups: readonly KnownField[];
+  readonly parties: readonly KnownField[];
   /** Kinds under which the id itself may be one of the caller's names (`/users/{me}`). */
   readonly selfKinds: readonly number[];
   /** Kind of the first field that names a group; -1 without one. */
@@ -71,6 +75,7 @@ function known(rule: ResourceRule): KnownRule {
     fields: rule.fields,
     owners: numbered('owner'),
     groups: numbered('group'),
+    parties: numbered('party'),
     selfKinds: rule.fields.filter((field) => field.path === '@').map((field) => field.kind),
     groupKind: rule.fields.find((field) => field.role === 'group')?.kind ?? -1,
     hasOwner: rule.fields.some((field) => field.role === 'owner'),
