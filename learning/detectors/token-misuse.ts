@@ -1,8 +1,10 @@
-import { findingOf, header } from '../../exchange/index.js';
+import { type Exchange, findingOf, header } from '../../exchange/index.js';
+import { hash32 } from '../inventory/sketch.js';
 import { type Detector, NOTHING_SHARED, succeeded } from './types.js';
 
 interface State {
-  /** Where the last use came from: address, its network (/16, or /48 for IPv6), and client program. */
+  /** The token of a person with several (hash), and where its last use came from: address, its network (/16, or /48 for IPv6), and client program. */
+  token: number;
   ip: string;
   network: string;
   program: string;
@@ -23,7 +25,7 @@ export const tokenMisuse: Detector<State> = {
     const { principal } = watched.exchange;
     return principal !== null && principal.kind !== 'mtls' && succeeded(watched);
   },
-  start: () => ({ ip: '', network: '', program: '', turnsAtMs: [], reportedAt: 0 }),
+  start: () => ({ token: 0, ip: '', network: '', program: '', turnsAtMs: [], reportedAt: 0 }),
   // Turns are a matter of two minutes: what is kept is that it has been told.
   keepAt: (state) => state.reportedAt,
   common: NOTHING_SHARED,
@@ -40,11 +42,13 @@ export const tokenMisuse: Detector<State> = {
         explanation: `a token with the algorithm "none" was answered ${exchange.response?.status}`,
       });
     // API keys are shared between machines; only sessions of one person are bound to a place.
-    if (principal?.kind !== 'session-cookie' && principal?.kind !== 'bearer') return null;
+    if (principal?.kind !== 'session-cookie' && principal?.kind !== 'bearer' && principal?.kind !== 'jwt') return null;
     const nowMs = exchange.startedAtMs;
     const program = header(request.headers, 'user-agent') ?? '';
     const network = client.ip === state.ip ? state.network : networkOf(client.ip);
-    const isTurn = state.ip !== '' && network !== state.network && program !== state.program;
+    const token = tokenOf(exchange);
+    const isTurn = state.ip !== '' && token === state.token && network !== state.network && program !== state.program;
+    state.token = token;
     state.ip = client.ip;
     state.network = network;
     state.program = program;
@@ -61,6 +65,13 @@ export const tokenMisuse: Detector<State> = {
     });
   },
 };
+
+/** Tells the tokens of one person apart: each device has its own. Other credentials are the principal themselves. */
+function tokenOf({ principal, request }: Exchange): number {
+  if (principal?.kind !== 'jwt') return 0;
+  const name = principal.carrier.startsWith('cookie:') ? 'cookie' : principal.carrier.replace('header:', '');
+  return hash32(header(request.headers, name) ?? '');
+}
 
 function networkOf(ip: string): string {
   return ip.includes(':') ? ip.split(':').slice(0, 3).join(':') : ip.split('.').slice(0, 2).join('.');

@@ -1,3 +1,4 @@
+import { decodeSegment } from '../../exchange/index.js';
 import { classChanges, digitCount } from './shapes.js';
 import { FOLDED, type Term, type TrieNode } from './trie.js';
 
@@ -157,6 +158,20 @@ function collectKeys(term: Term, path: string, keys: Set<string>): void {
   for (const key of term.keys.keys()) keys.add(`${path}.${key}`);
 }
 
+const PLAIN = /^[\x20-\x24\x26-\x7e]*$/;
+
+/**
+ * A segment as the model reads it: decoded, accents off, letters of other scripts as some of the Latin ones it was fitted on, so that their words are
+ * words too.
+ */
+function spellingOf(raw: string): string {
+  if (PLAIN.test(raw)) return raw;
+  return decodeSegment(raw)
+    .normalize('NFKD')
+    .replace(/\p{M}/gu, '')
+    .replace(/[^\x20-\x7e]/gu, (letter, at: number) => (/\p{L}/u.test(letter) ? 'en'[at % 2] : letter));
+}
+
 const style = (text: string): number =>
   (digitCount(text) > 0 ? 1 : 0) |
   (text.includes('-') ? 2 : 0) |
@@ -187,6 +202,7 @@ const likeness = (a: Set<string>, b: Set<string>): number => {
 /** All numbers of a place: one row a literal, in `FEATURES` order, and what the group pass needs. */
 export interface PlaceRows {
   readonly literals: readonly Literal[];
+  readonly spellings: readonly string[];
   readonly rows: Float64Array[];
   readonly profiles: readonly Profile[];
   readonly total: number;
@@ -225,15 +241,16 @@ export function placeRows(literals: readonly Literal[], shaped: readonly TrieNod
   let lengthSquares = 0;
   let entropySum = 0;
   const signatures: string[] = [];
+  const spellings = literals.map(({ text }) => spellingOf(text));
   literals.forEach((literal, index) => {
     calls += literal.calls;
     if (literal.calls === 1) once++;
     if (literal.nodes.every((node) => node.kids === null)) leaves++;
-    lengthSum += literal.text.length;
-    lengthSquares += literal.text.length ** 2;
+    lengthSum += spellings[index].length;
+    lengthSquares += spellings[index].length ** 2;
     for (const item of profiles[index].items) itemCounts.set(item, (itemCounts.get(item) ?? 0) + 1);
     for (const key of profiles[index].keys) keyCounts.set(key, (keyCounts.get(key) ?? 0) + 1);
-    const own = style(literal.text);
+    const own = style(spellings[index]);
     styles.set(own, (styles.get(own) ?? 0) + 1);
     const signature = methodsOf(literal).sort().join();
     signatures.push(signature);
@@ -253,7 +270,7 @@ export function placeRows(literals: readonly Literal[], shaped: readonly TrieNod
   const keyVariety = meanKeys === 0 ? 0 : Math.log(1 + distinctKeys / meanKeys) / Math.log(1 + count);
 
   const rows = literals.map((literal, index) => {
-    const text = literal.text;
+    const text = spellings[index];
     const profile = profiles[index];
     const leaf = literal.nodes.every((node) => node.kids === null);
     const kids = new Set(
@@ -323,7 +340,7 @@ export function placeRows(literals: readonly Literal[], shaped: readonly TrieNod
       shaped.length > 0 ? 1 : 0,
       shapedCalls / total,
       shapedProfile === null ? -1 : likeness(profile.items, shapedProfile.items),
-      Math.min(8, (context.parentsOf.get(text) ?? 1) - 1),
+      Math.min(8, (context.parentsOf.get(literal.text) ?? 1) - 1),
       Math.log(1 + profile.items.size),
       overlap(profile.items, itemCounts, 2),
       overlap(profile.items, itemCounts, Math.max(2, count / 2)),
@@ -337,13 +354,13 @@ export function placeRows(literals: readonly Literal[], shaped: readonly TrieNod
       kids.size === 0 ? -1 : overlap(kidItems, itemCounts, 2),
       sample.length === 0 ? -1 : family / sample.length,
       keyVariety,
-      context.parentText.length > 3 && text.startsWith(context.parentText.slice(0, 4)) ? 1 : 0,
+      context.parentText.length > 3 && literal.text.startsWith(context.parentText.slice(0, 4)) ? 1 : 0,
       folded,
       /^[a-z]+$/.test(text) ? 1 : 0,
     ];
     return Float64Array.from(values);
   });
-  return { literals, rows, profiles, total };
+  return { literals, spellings, rows, profiles, total };
 }
 
 /** Siblings to compare a literal with: all of a few, else some spread over the ranks. */
@@ -365,7 +382,7 @@ export function methodsOf(literal: Literal): string[] {
 
 /** The rows of the second pass: the first pass's numbers, its log-odds, and what the likely values around look like. */
 export function groupRows(first: PlaceRows, odds: readonly number[], probabilities: readonly number[]): Float64Array[] {
-  const { literals, rows, profiles } = first;
+  const { literals, spellings, rows, profiles } = first;
   let size = 0;
   let calls = 0;
   let all = 0;
@@ -381,7 +398,7 @@ export function groupRows(first: PlaceRows, odds: readonly number[], probabiliti
     logs += p * Math.log(literal.calls);
     for (const item of profiles[index].items) itemWeights.set(item, (itemWeights.get(item) ?? 0) + p);
     for (const key of profiles[index].keys) keyWeights.set(key, (keyWeights.get(key) ?? 0) + p);
-    const own = style(literal.text);
+    const own = style(spellings[index]);
     styleWeights.set(own, (styleWeights.get(own) ?? 0) + p);
   });
   return literals.map((literal, index) => {
@@ -403,7 +420,7 @@ export function groupRows(first: PlaceRows, odds: readonly number[], probabiliti
         (calls - p * literal.calls) / Math.max(1, all - literal.calls),
         weight(profiles[index].items, itemWeights),
         Math.log(literal.calls) - logs / Math.max(0.01, size),
-        ((styleWeights.get(style(literal.text)) ?? 0) - p) / rest,
+        ((styleWeights.get(style(spellings[index])) ?? 0) - p) / rest,
         weight(profiles[index].keys, keyWeights),
       ],
       FEATURES.length,

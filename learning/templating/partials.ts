@@ -1,3 +1,5 @@
+import { SIGILS } from './shapes.js';
+
 /** Parameters inside a segment: what the values of one group have in common around the part that varies. */
 
 /** A value of a group: its text as seen and how it is keyed in the tree. */
@@ -13,6 +15,7 @@ export interface Grouping<M extends Member> {
 }
 
 const VERBS_AT_MOST = 24;
+const NUMBERED_FROM = 4;
 const VERB_TAIL = /^(.+):([A-Za-z][A-Za-z]*)$/;
 const EXTENSION = /^(.+)\.([A-Za-z][A-Za-z0-9]{1,4})$/;
 const FORMATS = new Set([
@@ -36,6 +39,12 @@ const FORMATS = new Set([
   'atom',
   'ics',
   'js',
+  'xlsx',
+  'docx',
+  'pptx',
+  'jpeg',
+  'webp',
+  'md',
   'zip',
   'mp4',
   'mp3',
@@ -69,11 +78,18 @@ function bySurroundings<M extends Member>(members: readonly M[]): Grouping<M>[] 
     const only = EXTENSION.exec(members[0].text);
     return only !== null && FORMATS.has(only[2].toLowerCase()) && members[0].text.startsWith('<') ? whole(`{}.${only[2]}`) : whole('{}');
   }
+  const words = members.filter((member) => !member.text.startsWith('<'));
+  if (words.length > 0 && words.length < members.length) {
+    // What has a word in front is another thing than the bare values beside it.
+    const own = bySurroundings(words);
+    if (own.every(({ pattern }) => !pattern.startsWith('{}')))
+      return [...bySurroundings(members.filter((member) => member.text.startsWith('<'))), ...own];
+  }
   const endings = members.map((member) => EXTENSION.exec(member.text)?.[2] ?? null);
   const known = endings.filter((ending) => ending !== null && FORMATS.has(ending.toLowerCase()));
   if (known.length === members.length) {
     const distinct = new Set(known);
-    if (distinct.size === 1) return whole(`{}.${known[0]}`);
+    if (distinct.size === 1) return whole(`${numberedPrefix(members)}{}.${known[0]}`);
     const tails = new Map<string, Set<string>>();
     for (const member of members) {
       const split = EXTENSION.exec(member.text)!;
@@ -84,15 +100,11 @@ function bySurroundings<M extends Member>(members: readonly M[]): Grouping<M>[] 
     if ([...tails.values()].some((tail) => tail.size >= 2)) return whole('{}.{}');
     return whole('{}');
   }
-  const shaped = members.filter((member) => member.text.startsWith('<'));
-  if (shaped.length === 0) {
+  if (words.length === members.length) {
     const sigil = members[0].text[0];
-    if ('@~$!'.includes(sigil) && members.every((member) => member.text[0] === sigil && member.text.length > 1)) return whole(`${sigil}{}`);
-    if (members.length >= 4) {
-      const prefix = commonPrefix(members);
-      if (prefix !== '' && members.every((member) => /^\d+$/.test(member.text.slice(prefix.length)))) return whole(`${prefix}{}`);
-    }
-    return whole('{}');
+    return whole(
+      (sigil === '$' || SIGILS.includes(sigil)) && members.every(({ text }) => text[0] === sigil && text.length > 1) ? `${sigil}{}` : '{}',
+    );
   }
   // Shaped values with and without a format are two templates: `/orders/{id}` and `/orders/{id}.json`.
   const groups = new Map<string, M[]>();
@@ -103,12 +115,14 @@ function bySurroundings<M extends Member>(members: readonly M[]): Grouping<M>[] 
   return [...groups].map(([pattern, list]) => ({ pattern, members: list }));
 }
 
-/** Text up to and including the last `-`, `_` or `.` that all members begin with; empty when they do not share a word. */
-function commonPrefix(members: readonly Member[]): string {
-  let prefix = members[0].text;
-  for (const member of members) while (!member.text.startsWith(prefix)) prefix = prefix.slice(0, -1);
-  const cut = /^[A-Za-z]{2,}.*[-_.]/.exec(prefix);
-  return cut === null ? '' : cut[0];
+/**
+ * The words in front of a number that differs, in names of files: `report-` of `report-1.pdf`, `report-7.pdf`, …; empty unless at least four files are
+ * named so. Without a format nothing is cut off: `usr_42` and `INV-2024-00101` name an object as a whole, and answers name it the same.
+ */
+function numberedPrefix(files: readonly Member[]): string {
+  if (files.length < NUMBERED_FROM) return '';
+  const prefix = /^[a-z][A-Za-z]*(?:[-_.][A-Za-z]+)*[-_.](?=\d)/.exec(files[0].text)?.[0] ?? '';
+  return files.every(({ text }) => text.startsWith(prefix) && /^\d+\.\w+$/.test(text.slice(prefix.length))) ? prefix : '';
 }
 
 /**

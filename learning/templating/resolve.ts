@@ -3,6 +3,7 @@ import { groupRows, isPlural, type Literal, type PlaceContext, placeLiterals, pl
 import { logOdds, sigmoid, type TemplateModel } from './model.js';
 import { formatStems, type Member, splitByPattern } from './partials.js';
 import type { PinNode } from './pins.js';
+import { SIGILS } from './shapes.js';
 import { FOLDED, type Trie, type TrieNode } from './trie.js';
 
 /** Why a literal is static or a value. `probability` is the model's; `guard` names the rule that overrode it. */
@@ -42,6 +43,14 @@ const FOLD_AT = 0.95;
 /** Least probability for a word without children to join a large group that it behaves like. */
 const LEAST_WITH_GROUP = 0.2;
 const VERSION = /^v\d+(?:[._]\d+)*(?:(?:alpha|beta|rc)\d*)?$/i;
+/** A version in front of an API, `/1.0.3/hosts`: near its root, and one of few. */
+const DOTTED_VERSION = /^\d+\.\d+\.\d+$/;
+/** System resources of OData (`$metadata`, `$count`) and operations of FHIR (`$everything`). */
+const OPERATION = /^\$[a-z][A-Za-z-]*$/;
+/** More versions or operations than these at one place are values. */
+const FEW = 3;
+/** Fewest names with one sigil that make handles of them: `/@me` alone is a word. */
+const LEAST_HANDLES = 3;
 const LANGUAGE = /^[a-z]{2}$/;
 const UPPER_CODE = /^[A-Z]{2,3}$/;
 const LOCALE = /^[a-z]{2}[-_][A-Z]{2}$/;
@@ -136,18 +145,6 @@ function build(
       node.verdicts.push({ text: literal.text, calls: literal.calls, parameter: true, probability: 1, guard: 'pinned' });
     } else free.push(literal);
   }
-  judge(free, shaped, context, job.model).forEach((verdict, index) => {
-    node.verdicts.push(verdict);
-    const literal = free[index];
-    if (verdict.parameter) members.push({ text: literal.text, calls: literal.calls, nodes: literal.nodes });
-    else statics.push(literal);
-  });
-  for (const one of shaped) {
-    const constant = constantValue(one, context, pinnedParameter !== null, pinnedStatics);
-    if (constant !== null) statics.push({ text: constant, nodes: [one], calls: one.calls });
-    else members.push({ text: one.key === FOLDED ? '<text>' : `<${one.shape}>${one.tail}`, calls: one.calls, nodes: [one] });
-  }
-
   const down = (
     text: string,
     nodes: readonly TrieNode[],
@@ -156,6 +153,34 @@ function build(
     some: readonly string[],
     used: readonly string[],
   ): ResolvedNode => build(job, text, `${template}/${text}`, nodes, below, depth + 1, count, some, used, { segment: parentText });
+
+  const handles = handlesOf(free);
+  for (const [sigil, named] of handles) {
+    for (const { text, calls } of named) node.verdicts.push({ text, calls, parameter: true, probability: 1, guard: 'handle' });
+    const texts = named.map(({ text }) => text);
+    addPattern(node, `${sigil}{}`, names, parentText, (text, used) =>
+      down(
+        text,
+        named.flatMap(({ nodes }) => nodes),
+        [],
+        texts.length,
+        texts.slice(0, 16),
+        used,
+      ),
+    );
+  }
+  const words = free.filter(({ text }) => !handles.has(text[0]));
+  judge(words, shaped, context, job.model).forEach((verdict, index) => {
+    node.verdicts.push(verdict);
+    const literal = words[index];
+    if (verdict.parameter) members.push({ text: literal.text, calls: literal.calls, nodes: literal.nodes });
+    else statics.push(literal);
+  });
+  for (const one of shaped) {
+    const constant = constantValue(one, context, pinnedParameter !== null, pinnedStatics);
+    if (constant !== null) statics.push({ text: constant, nodes: [one], calls: one.calls });
+    else members.push({ text: one.key === FOLDED ? '<text>' : `<${one.shape}>${one.tail}`, calls: one.calls, nodes: [one] });
+  }
 
   const stems = formatStems(statics.filter((literal) => !pinnedStatics.has(literal.text)).map((literal) => literal.text));
   const stemmed = new Set([...stems.values()].flat());
@@ -225,6 +250,18 @@ function build(
   return node;
 }
 
+/** Names behind one sigil, by the sigil, where there are enough of them. */
+function handlesOf(literals: readonly Literal[]): Map<string, Literal[]> {
+  const bySigil = new Map<string, Literal[]>();
+  for (const literal of literals) {
+    const sigil = literal.text[0];
+    if (literal.text.length > 1 && SIGILS.includes(sigil)) bySigil.set(sigil, [...(bySigil.get(sigil) ?? []), literal]);
+  }
+  for (const [sigil, named] of bySigil)
+    if (named.length < LEAST_HANDLES && !named.some(({ text }) => text.endsWith('{}'))) bySigil.delete(sigil);
+  return bySigil;
+}
+
 function addPattern(
   node: ResolvedNode,
   pattern: string,
@@ -247,7 +284,7 @@ function addPattern(
 
 /** `users` gives `userId`; a name that is taken gets a number, so the names of one template differ. */
 export function parameterName(parentText: string, used: readonly string[]): string {
-  const words = parentText.replace(/\.[a-z]+$/i, '').match(/[A-Za-z][A-Za-z0-9]*/g);
+  const words = /[^\x20-\x7e]|%/.test(parentText) ? null : parentText.replace(/\.[a-z]+$/i, '').match(/[A-Za-z][A-Za-z0-9]*/g);
   let base = 'id';
   if (words !== null && !VERSION.test(parentText)) {
     const last = words[words.length - 1].replace(/^[A-Z]+/, (upper) => upper.toLowerCase());
@@ -308,11 +345,15 @@ export function judge(literals: readonly Literal[], shaped: readonly TrieNode[],
     odds = groupRows(rows, odds, probabilities).map((row) => logOdds(model.second, row));
     probabilities = odds.map(sigmoid);
   }
+  const dotted = fewOf(context.depth <= 1 && !context.parentIsParameter ? literals.filter(isDottedVersion) : []);
+  const operations = fewOf(literals.filter(({ text }) => OPERATION.test(text)));
   const guards = literals.map((literal): string | null => {
     if (literal.text.includes('{}')) return 'pattern';
     if (literals.length === 1 && shaped.length === 0 && literal.calls >= 8) return 'only value';
     if (VERSION.test(literal.text) && context.depth <= 2 && literal.nodes.some((node) => node.kids !== null)) return 'version';
-    return null;
+    if (dotted.has(literal)) return 'version';
+    if (operations.has(literal)) return 'operation';
+    return shaped.length > 0 && SIGILS.includes(literal.text[0]) ? 'a handle alone beside ids' : null;
   });
   const parameter = literals.map((_, index) => guards[index] === null && probabilities[index] > 0.5);
   for (const index of crowdOf(
@@ -333,6 +374,11 @@ export function judge(literals: readonly Literal[], shaped: readonly TrieNode[],
     guard: guards[index],
   }));
 }
+
+const fewOf = (literals: readonly Literal[]): Set<Literal> => new Set(literals.length <= FEW ? literals : []);
+
+const isDottedVersion = ({ text, nodes }: Literal): boolean =>
+  DOTTED_VERSION.test(text) && nodes.some(({ kids }) => [...(kids?.values() ?? [])].some(({ shape }) => shape === null));
 
 /** Language, country and locale codes are values even when they are few. */
 function codeSet(literals: readonly Literal[], guards: (string | null)[], parameter: boolean[]): void {

@@ -18,7 +18,11 @@ export type Shape =
   | 'prefixed'
   | 'token'
   | 'long'
+  | 'escaped'
   | 'binary';
+
+/** What handles begin with: `@ada`, `~ada`. */
+export const SIGILS = '@~!';
 
 const UUID = /^\{?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\}?$/i;
 const ULID = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/;
@@ -33,6 +37,8 @@ const PREFIXED = /^[a-z]{1,8}_([A-Za-z0-9]{8,})$/;
 const TOKEN = /^[A-Za-z0-9_-]{8,}={0,2}$/;
 /** Names such as `getUserByIdV2` or `HTTPProxyList` change case as often as tokens do. */
 const CAMEL = /^[a-z]*(?:[A-Z][a-z]{1,}|[A-Z]{1,4}(?=[A-Z][a-z]|\d|$)|\d{1,2}(?=[A-Z]|$))+$/;
+/** What no route is named with, so that clients must escape it: `Europe%2FBerlin`, `%23news`, an emoji. */
+const UNROUTABLE = /[/\\?#%\p{So}]/u;
 const LONGEST = 200;
 
 /** The shape of a decoded segment; null for words and whatever else needs its siblings to be judged. */
@@ -90,15 +96,19 @@ const BARE: Readonly<Record<Shape, SegmentKey>> = {
   prefixed: bare('prefixed'),
   token: bare('token'),
   long: bare('long'),
+  escaped: bare('escaped'),
   binary: bare('binary'),
 };
 const TAIL = /^(.+?)(\.[A-Za-z][A-Za-z0-9]{1,4}|:[A-Za-z][A-Za-z]*)$/;
 const QUOTED = /^('|%27).+\1$/;
 const CALL = /^([A-Za-z_][\w.]*)\((.+)\)$/;
+const NAMED_KEYS = /^[A-Za-z_]\w*=(?:'[^']*'|[^',=]+)(?:,[A-Za-z_]\w*=(?:'[^']*'|[^',=]+))*$/;
+const NAMED_KEY = /([A-Za-z_]\w*)=(?:('|%27).*?\2|[^',=]+)(?=,|$)/g;
 
-/** The tree key of a raw segment: shapes are looked for in the decoded text, words stay as they stand on the wire. OData calls `Name('x')` become `Name({})`, matrix parameters (RFC 3986 §3.3) become `name;key={}`. */
+/** The tree key of a raw segment: shapes are looked for in the decoded text, words stay as they stand on the wire. OData calls `Name('x')` become `Name('{}')`, those with named keys `Name(a=1,b=2)` become `Name(a={},b={})`, matrix parameters (RFC 3986 §3.3) become `name;key={}`. */
 export function segmentKey(raw: string): SegmentKey {
-  const shape = shapeOf(decodeSegment(raw));
+  const text = decodeSegment(raw);
+  const shape = shapeOf(text) ?? (text !== raw && UNROUTABLE.test(text) ? 'escaped' : null);
   if (shape !== null) return BARE[shape];
   if (raw.includes(';') && raw.includes('=')) {
     const key = matrixKey(raw);
@@ -106,10 +116,7 @@ export function segmentKey(raw: string): SegmentKey {
   }
   if (raw.endsWith(')')) {
     const call = CALL.exec(raw);
-    if (call !== null) {
-      const quote = QUOTED.exec(call[2])?.[1] ?? '';
-      return { key: `${call[1]}(${quote}{}${quote})`, shape: null, tail: '' };
-    }
+    if (call !== null) return { key: `${call[1]}(${keysOf(call[2])})`, shape: null, tail: '' };
   }
   const split = TAIL.exec(raw);
   if (split !== null) {
@@ -117,6 +124,14 @@ export function segmentKey(raw: string): SegmentKey {
     if (stem !== null && stem !== 'email' && stem !== 'float') return { key: `<${stem}>|${split[2]}`, shape: stem, tail: split[2] };
   }
   return { key: raw, shape: null, tail: '' };
+}
+
+/** What stands between the brackets of an OData entity (OData 4.01 URL conventions §4.3.1): one key, or several by name. */
+function keysOf(inner: string): string {
+  if (NAMED_KEYS.test(inner))
+    return inner.replace(NAMED_KEY, (_, name: string, quote: string | undefined) => `${name}=${quote ?? ''}{}${quote ?? ''}`);
+  const quote = QUOTED.exec(inner)?.[1] ?? '';
+  return `${quote}{}${quote}`;
 }
 
 function matrixKey(raw: string): string {

@@ -45,9 +45,13 @@ t.test('keys of segments that mix text and values', async (t) => {
     ['3f2504e0-4f89-41d3-9a0c-0305e82c3301:cancel', '<uuid>|:cancel'],
     ["Users('ada')", "Users('{}')"],
     ['Customers(7)', 'Customers({})'],
+    ["Lines(order=7,name='a,b')", "Lines(order={},name='{}')"],
     ['map;lat=1.5;lon=2', 'map;lat={};lon={}'],
     ['ada%40example.org', '<email>'],
     ['caf%C3%A9', 'caf%C3%A9'],
+    ['Shared%20Documents', 'Shared%20Documents'],
+    ['Europe%2FBerlin', '<escaped>'],
+    ['%F0%9F%8D%8E', '<escaped>'],
   ];
   for (const [text, key] of table) t.equal(segmentKey(text).key, key, text);
   t.equal(classChanges('end-of-day'), 0);
@@ -66,7 +70,15 @@ t.test('values of one parameter are split by what surrounds them', async (t) => 
     ],
     [['ada.json', 'bob.json'], ['{}.json']],
     [['@ada', '@bob'], ['@{}']],
-    [['report-1', 'report-2', 'report-37', 'report-4'], ['report-{}']],
+    [['report-1.pdf', 'report-2.pdf', 'report-37.pdf', 'report-4.pdf'], ['report-{}.pdf']],
+    [['report-1.pdf', 'report-2.pdf', 'report-37.pdf', 'notes.pdf'], ['{}.pdf']],
+    [
+      ['<int>.csv', 'report-1.xlsx', 'report-2.xlsx', 'report-37.xlsx', 'report-4.xlsx'],
+      ['report-{}.xlsx', '{}.csv'],
+    ],
+    // An object's own name, which its answers give as a whole.
+    [['usr_1', 'usr_2', 'usr_37', 'usr_4'], ['{}']],
+    [['INV-2024-001', 'INV-2024-002', 'INV-2024-003', 'INV-2024-004'], ['{}']],
     [['a.json', 'a.xml', 'b.csv'], ['{}.{}']],
     [['urn:isbn:1', 'urn:doc:x'], ['{}']],
   ];
@@ -81,6 +93,8 @@ t.test('values of one parameter are split by what surrounds them', async (t) => 
 });
 
 const numbers = (count: number, form: (n: number) => string): string[] => Array.from({ length: count }, (_, n) => form(n + 1));
+const scripts =
+  'анна борис вера глеб дарья егор жанна зоя иван катя лев мария нина олег павел рита саша таня ульяна фёдор юлия яна artëm zoë'.split(' ');
 const people =
   'ada bob.smith carla dmitri_k e.lopez frank77 gina hkim ines.p jdoe42 kofi lars mei-lin noah omar99 priya quinn_r rosa stefan tariq'.split(
     ' ',
@@ -132,6 +146,47 @@ t.test('templates of small APIs', async (t) => {
       templates: ['GET /2023-10-01/machines/{machineId}'],
     },
     {
+      name: 'handles, operations and versions beside other words',
+      calls: people.flatMap((name, n): [string, string, string[]][] => [
+        ['GET', `/~${name}`, ['name', 'joined']],
+        ['GET', `/~${name}/photos/${n * 7}`, ['title', 'size']],
+        ['GET', '/about', ['name', 'joined']],
+        ['GET', '/1.0.3/status', ['up']],
+        ['GET', '/odata/$metadata', ['schemas']],
+        ['GET', `/odata/Lines(order=${n},line=2)/Item`, ['sku']],
+      ]),
+      templates: [
+        'GET /1.0.3/status',
+        'GET /about',
+        'GET /odata/$metadata',
+        'GET /odata/Lines(order={odataId},line={odataId2})/Item',
+        'GET /~{id}',
+        'GET /~{id}/photos/{photoId}',
+      ],
+    },
+    {
+      name: 'words of other scripts, percent-encoded',
+      calls: numbers(24, (n) => `${n}`).flatMap((n): [string, string, string[]][] => [
+        ['GET', `/api/${encodeURIComponent('заказы')}/${n}`, ['id', 'total', 'lines', 'state']],
+        ['GET', `/api/${encodeURIComponent('клиенты')}/${encodeURIComponent(scripts[Number(n) - 1])}`, ['id', 'name', 'city', 'since']],
+        ['POST', `/api/${encodeURIComponent('клиенты')}`, ['id']],
+        ['GET', `/api/${encodeURIComponent('статус')}`, ['up', 'version', 'load']],
+      ]),
+      templates: [
+        `GET /api/${encodeURIComponent('заказы')}/{id}`,
+        `GET /api/${encodeURIComponent('клиенты')}/{id}`,
+        `GET /api/${encodeURIComponent('статус')}`,
+        `POST /api/${encodeURIComponent('клиенты')}`,
+      ],
+    },
+    {
+      name: 'a handle that is none, like a command that stands alone',
+      calls: numbers(20, (n) => `/users/${n * 37}`)
+        .concat(Array.from({ length: 5 }, () => '/users/@me'))
+        .map((path): [string, string] => ['GET', path]),
+      templates: ['GET /users/@me', 'GET /users/{userId}'],
+    },
+    {
       name: 'parameters inside a segment',
       calls: numbers(20, (n) => `/files/report-${n}.pdf`)
         .concat(
@@ -139,7 +194,7 @@ t.test('templates of small APIs', async (t) => {
           numbers(20, (n) => `/jobs/${n}`),
         )
         .map((path): [string, string] => ['GET', path]),
-      templates: ['GET /files/{fileId}.pdf', 'GET /jobs/{jobId}', 'GET /jobs/{jobId}:cancel'],
+      templates: ['GET /files/report-{fileId}.pdf', 'GET /jobs/{jobId}', 'GET /jobs/{jobId}:cancel'],
     },
   ];
   for (const { name, calls, templates } of table) {

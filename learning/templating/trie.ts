@@ -1,4 +1,4 @@
-import { type Shape, segmentKey } from './shapes.js';
+import { type Shape, SIGILS, segmentKey } from './shapes.js';
 
 const SAMPLES = 16;
 const DISTINCT_TRACKED = 64;
@@ -44,6 +44,9 @@ export interface Leaf {
 
 /** Key of the child that takes folded literals. */
 export const FOLDED = '<text>';
+
+/** Key of the child that takes a literal where there is no room for more: handles keep their sigil. */
+const overflowKey = (text: string): string => (text.length > 1 && SIGILS.includes(text[0]) ? `${text[0]}{}` : FOLDED);
 
 function newNode(key: string, shape: Shape | null, tail: string): TrieNode {
   const collects = shape !== null || key === FOLDED;
@@ -115,7 +118,7 @@ export class Trie {
       const { kids } = node;
       if (kids === null) break;
       const literal = kids.get(text);
-      const child = literal?.shape === null ? literal : (kids.get(segmentKey(text).key) ?? kids.get(FOLDED));
+      const child = literal?.shape === null ? literal : (kids.get(segmentKey(text).key) ?? kids.get(overflowKey(text)));
       if (child === undefined) break;
       keys.push(child.key);
       node = child;
@@ -136,8 +139,9 @@ export class Trie {
       (parent.kids.size >= this.fanOut || this.nodes >= this.nodeLimit)
     ) {
       this.collapsed++;
-      child = parent.kids.get(FOLDED);
-      if (child === undefined) child = this.add(parent, FOLDED, null, '');
+      const overflow = overflowKey(text);
+      child = parent.kids.get(overflow);
+      if (child === undefined) child = this.add(parent, overflow, null, '');
     } else if (child === undefined) child = this.add(parent, key.key, key.shape, key.tail);
     if (child.distinct !== null) remember(child, text);
     return child;
