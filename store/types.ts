@@ -32,12 +32,22 @@ export interface EndpointDetail {
   readonly responseBytes?: { readonly p50: number; readonly p95: number; readonly p99: number };
   readonly principals?: number;
   readonly roles?: readonly string[];
+  /** When credentials, claims, roles, content types and statuses were first and last seen; parameters and data types say it themselves. */
+  readonly seen?: readonly FactSeen[];
   readonly sharing?: { readonly regime: string; readonly confidence: number; readonly explanation: string };
   /** Sentences: why this template exists. */
   readonly why?: readonly string[];
   readonly pinned?: boolean;
   /** `learned`, `pinned`, or the document it was imported from. */
   readonly origin?: string;
+}
+
+/** `name`: `jwt header:authorization`, `sub`, `buyer`, `application/json`, `201`, `201 application/json`. */
+export interface FactSeen {
+  readonly what: 'auth' | 'claim' | 'role' | 'request-type' | 'status' | 'response-type';
+  readonly name: string;
+  readonly firstSeenMs: number;
+  readonly lastSeenMs: number;
 }
 
 export interface ParameterFacts {

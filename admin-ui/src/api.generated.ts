@@ -2284,6 +2284,16 @@ export interface components {
             /** @description Distinct principals seen */
             principals?: number;
             roles?: string[];
+            /** @description When credentials, claims, roles, content types and statuses were first and last seen */
+            seen?: {
+                /** @enum {string} */
+                what: "auth" | "claim" | "role" | "request-type" | "status" | "response-type";
+                name: string;
+                /** @description Unix epoch, milliseconds */
+                firstSeenMs: number;
+                /** @description Unix epoch, milliseconds */
+                lastSeenMs: number;
+            }[];
             sharing?: {
                 regime: string;
                 confidence: number;
@@ -8946,4 +8956,4 @@ export interface operations {
         };
     };
 }
-// document f7ca558434a6b3db1d2953f3dfa82219, client 448324bea96803c687676d89597d2e70
+// document 781cef8691c0c9f73cca8f3c9d039077, client 719deb036c2ed4ecaf12f959d00cde75

@@ -77,6 +77,17 @@ export const endpointDetail = z
     responseBytes: quantiles.optional(),
     principals: z.number().optional().describe('Distinct principals seen'),
     roles: z.array(z.string()).optional(),
+    seen: z
+      .array(
+        z.object({
+          what: z.enum(['auth', 'claim', 'role', 'request-type', 'status', 'response-type']),
+          name: z.string(),
+          firstSeenMs: ms,
+          lastSeenMs: ms,
+        }),
+      )
+      .optional()
+      .describe('When credentials, claims, roles, content types and statuses were first and last seen'),
     sharing: z.object({ regime: z.string(), confidence: z.number(), explanation: z.string() }).optional(),
     why: z.array(z.string()).optional().describe('Why this template exists, in sentences'),
     pinned: z.boolean().optional(),

@@ -171,7 +171,8 @@ function responsesOf(states: readonly EndpointState[], settings: OpenApiSettings
   return responses;
 }
 
-const mediaTypes = (types: ReadonlyMap<string, number>): string[] => [...types.keys()].filter((type) => /^[\w.+-]+\/[\w.+*-]+$/.test(type));
+const mediaTypes = (types: ReadonlyMap<string, unknown>): string[] =>
+  [...types.keys()].filter((type) => /^[\w.+-]+\/[\w.+*-]+$/.test(type));
 const content = (schema: Plain, settings: OpenApiSettings): Plain =>
   settings.noExamples === true ? { schema } : { schema, example: exampleOf(schema) };
 
@@ -180,6 +181,7 @@ function securityOf(states: readonly EndpointState[], schemes: Map<string, Plain
   const alternatives = new Map<string, Plain>();
   for (const state of states) {
     for (const key of state.auth.keys()) {
+      if (key === 'none') continue;
       const [kind, carrier] = key.split(' ');
       const scheme = schemeOf(kind, carrier);
       const name = key.replace(/[^A-Za-z0-9._-]+/g, '-');

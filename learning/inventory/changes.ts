@@ -80,7 +80,7 @@ export function newDataFinding(
 
 export function weakAuthFinding(exchange: Exchange, state: EndpointState, confidence: number): Finding {
   const { counts } = state;
-  const kinds = [...state.auth.keys()].map((key) => key.split(' ')[0]);
+  const kinds = [...state.auth.keys()].map((key) => key.split(' ')[0]).filter((kind) => kind !== 'none');
   const refused = counts.anonymousRefused > 0 ? ` and ${counts.anonymousRefused} requests without were refused` : '';
   return findingOf({
     kind: 'auth.weakened',

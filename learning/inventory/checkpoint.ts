@@ -3,7 +3,7 @@ import type { ApiDocument } from '../import/index.js';
 import { pack, unpack } from '../pack.js';
 import type { Pin } from '../templating/index.js';
 import type { Catalogue } from './catalogue.js';
-import { type Counts, type EndpointState, newCounts, parameterNamesOf } from './endpoint.js';
+import { type Counts, type EndpointState, newCounts, parameterNamesOf, type Sight } from './endpoint.js';
 import { inventoryError } from './errors.js';
 import type { ServiceState } from './service.js';
 import type { CheckpointEntry } from './types.js';
@@ -84,7 +84,13 @@ export class Checkpoints {
       const numbers = counts.get(saved.ref.id);
       if (numbers === undefined) continue;
       const own = countsOf(numbers);
-      const state: EndpointState = { ...saved, parameterNames: parameterNamesOf(saved.ref), counts: own };
+      upgrade(saved);
+      const state: EndpointState = {
+        ...saved,
+        claims: saved.claims ?? new Map(),
+        parameterNames: parameterNamesOf(saved.ref),
+        counts: own,
+      };
       this.catalogue.serviceOf(saved.ref.service, saved.firstSeenMs).endpoints.set(`${saved.ref.method} ${saved.ref.template}`, state);
       this.catalogue.byId.set(saved.ref.id, state);
       this.marks.set(state, { revision: state.revision, requests: own.requests });
@@ -98,6 +104,20 @@ export class Checkpoints {
     const path = rest.join('|');
     service.templates.trie.restore(method, path === '' ? [] : path.split('/'), calls, answerKeys, constants);
     service.saved.add(key);
+  }
+}
+
+/** Earlier builds counted content types and statuses without their times. */
+function upgrade({ requestTypes, responses, firstSeenMs }: EndpointState): void {
+  const dated = (types: Map<string, Sight | number>): void => {
+    for (const [type, sight] of types)
+      if (typeof sight === 'number') types.set(type, { count: sight, firstSeenMs, lastSeenMs: firstSeenMs });
+  };
+  dated(requestTypes);
+  for (const answers of responses.values()) {
+    answers.firstSeenMs ??= firstSeenMs;
+    answers.lastSeenMs ??= firstSeenMs;
+    dated(answers.types);
   }
 }
 

@@ -99,6 +99,20 @@ function kindOfAuthorization(value: string, principal: Principal | null): Kind {
 const kindOfToken = (claims: Readonly<Record<string, unknown>>): Kind =>
   claims.scope !== undefined || claims.scp !== undefined ? 'oauth2' : 'jwt';
 
+const LONGEST_CLAIM = 64;
+
+/** Names of all claims of the principal's token, never their values; empty for other credentials. */
+export function claimsOf({ principal, request: { headers } }: Exchange): string[] {
+  if (principal?.kind !== 'jwt') return [];
+  const [place, name] = [
+    principal.carrier.slice(0, principal.carrier.indexOf(':')),
+    principal.carrier.slice(principal.carrier.indexOf(':') + 1),
+  ];
+  const text = place === 'cookie' ? cookies(headers).get(name) : header(headers, name);
+  const claims = readJwt(text?.slice(text.lastIndexOf(' ') + 1) ?? '')?.claims ?? {};
+  return Object.keys(claims).filter((claim) => claim.length <= LONGEST_CLAIM);
+}
+
 /** Role names in the principal's claims (`role`, `roles`, `groups`, `realm_access.roles`, `authorities`), at most eight. */
 export function rolesOf(exchange: Exchange): string[] {
   const claims = exchange.principal?.claims;

@@ -18,6 +18,14 @@ export interface Parameter extends Sight {
   readonly values: ValueFacts;
 }
 
+/** What an endpoint answered with one status. */
+export interface Answers extends Sight {
+  readonly types: Map<string, Sight>;
+  schema: BodySchema | null;
+  /** Bodies that the schema was learned from. */
+  learned: number;
+}
+
 /** Exact sums; small, so they are checkpointed each time the rest is not. */
 export interface Counts {
   requests: number;
@@ -46,13 +54,15 @@ export interface EndpointState {
   readonly parameters: Map<string, Parameter>;
   /** Parameters that were not kept because there were too many. */
   droppedParameters: number;
-  readonly requestTypes: Map<string, number>;
+  readonly requestTypes: Map<string, Sight>;
   request: BodySchema | null;
-  /** By status; content types and schema of the answers. */
-  readonly responses: Map<number, { count: number; readonly types: Map<string, number>; schema: BodySchema | null; learned: number }>;
+  /** By status. */
+  readonly responses: Map<number, Answers>;
   requestLearned: number;
-  /** `jwt header:authorization` to sight. */
+  /** `jwt header:authorization` to sight; `none` for answers to requests without any. */
   readonly auth: Map<string, Sight>;
+  /** Names of the claims of its tokens, sampled like headers. */
+  readonly claims: Map<string, Sight>;
   readonly roles: Map<string, Sight>;
   readonly principals: Distinct;
   readonly addresses: Distinct;
@@ -69,6 +79,7 @@ export interface EndpointState {
 
 export const MAX_PARAMETERS = 200;
 export const MAX_SIGHTS = 300;
+export const MAX_TYPES = 12;
 const MAX_NAMES = 40;
 
 export const parameterNamesOf = ({ template }: EndpointRef): readonly string[] => templateParameters(template);
@@ -95,6 +106,7 @@ export function newEndpoint(ref: EndpointRef, host: string, samplePath: string, 
     responses: new Map(),
     requestLearned: 0,
     auth: new Map(),
+    claims: new Map(),
     roles: new Map(),
     principals: newDistinct(),
     addresses: newDistinct(),
@@ -181,20 +193,21 @@ export function mergeEndpoints(to: EndpointState, from: EndpointState): void {
     }
   }
   to.droppedParameters += from.droppedParameters;
-  for (const [type, count] of from.requestTypes) to.requestTypes.set(type, (to.requestTypes.get(type) ?? 0) + count);
+  mergeSights(to.requestTypes, from.requestTypes, MAX_TYPES);
   to.requestLearned += from.requestLearned;
   to.request = mergedBody(to.request, from.request);
   for (const [status, response] of from.responses) {
     const known = to.responses.get(status);
     if (known === undefined) to.responses.set(status, response);
     else {
-      known.count += response.count;
+      mergeSight(known, response);
       known.learned += response.learned;
-      for (const [type, count] of response.types) known.types.set(type, (known.types.get(type) ?? 0) + count);
+      mergeSights(known.types, response.types, MAX_TYPES);
       known.schema = mergedBody(known.schema, response.schema);
     }
   }
   mergeSights(to.auth, from.auth, MAX_NAMES);
+  mergeSights(to.claims, from.claims, MAX_NAMES);
   mergeSights(to.roles, from.roles, MAX_NAMES);
   mergeSights(to.data, from.data, MAX_SIGHTS);
   mergeDistinct(to.principals, from.principals);

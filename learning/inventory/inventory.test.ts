@@ -1,6 +1,8 @@
 import t from 'tap';
 import { TemplateMatcher } from '../../exchange/index.js';
-import { bearer, exchange, jwt, named, type Sketch } from '../../test/support/inventory.js';
+import { bearer, exchange, jwt, named, type Sketch, START } from '../../test/support/inventory.js';
+import { pack, unpack } from '../pack.js';
+import type { EndpointState } from './endpoint.js';
 import { Inventory, type InventoryDelta } from './index.js';
 import { authRequired } from './row.js';
 
@@ -73,14 +75,28 @@ t.test('ways to authenticate', async (t) => {
     ['key header', { 'x-api-key': 'k-1234567890' }, '/a', 'api-key header:x-api-key'],
     ['key in the query', {}, '/a?api_key=k-1234567890', 'api-key query:api_key'],
     ['session cookie', { cookie: 'theme=dark; sessionid=abcdef0123456789' }, '/a', 'session-cookie cookie:sessionid'],
+    [
+      'jwt in a cookie',
+      { cookie: `access_token=${jwt({ sub: 'ada' }).authorization.slice(7)}` },
+      '/a',
+      'session-cookie cookie:access_token',
+    ],
+    ['digest', { authorization: 'Digest username="ada", response="00"' }, '/a', 'digest header:authorization'],
+    ['nothing', {}, '/a', 'none'],
     ['signed', { authorization: 'AWS4-HMAC-SHA256 Credential=AKIA/x, Signature=00' }, '/a', 'hmac header:authorization'],
   ];
   for (const [name, headers, target, key] of table) {
     const inventory = new Inventory();
     inventory.observe(exchange({ target, headers }));
     t.same([...inventory.endpoints()[0].auth.keys()], [key], name);
-    t.equal(authRequired(inventory.endpoints()[0]), null, `${name}: nobody tried without`);
+    t.equal(authRequired(inventory.endpoints()[0]), name === 'nothing' ? false : null, `${name}: nobody tried without`);
   }
+  const certificate = new Inventory();
+  certificate.observe({
+    ...exchange({ target: '/a' }),
+    principal: { key: 'p_1', kind: 'mtls', carrier: 'tls', label: 'CN=batch' },
+  });
+  t.same([...certificate.endpoints()[0].auth.keys()], ['mtls tls']);
   const both = new Inventory();
   both.observe(exchange({ target: '/a', headers: { ...bearer('ada'), 'x-api-key': 'k-1234567890' } }));
   both.observe(exchange({ target: '/a', status: 401 }));
@@ -88,6 +104,63 @@ t.test('ways to authenticate', async (t) => {
   t.equal(authRequired(both.endpoints()[0]), true);
   both.observe(exchange({ target: '/a', headers: { cookie: 'csrftoken=abcdef0123456789' } }));
   t.equal(authRequired(both.endpoints()[0]), false);
+});
+
+t.test('since when and until when', async (t) => {
+  const inventory = new Inventory({ rowEveryMs: 0 });
+  const call = (atMs: number, sketch: Partial<Sketch>): void => {
+    inventory.observe(exchange({ target: '/a', method: 'POST', body: { a: 1 }, answer: { b: 1 }, ...sketch, atMs: START + atMs }));
+  };
+  call(1, { headers: jwt({ sub: 'ada', role: 'buyer' }) });
+  call(2, {
+    headers: { ...jwt({ sub: 'ada', role: 'buyer', 'https://x.test/plan': 'pro' }), 'content-type': 'application/merge-patch+json' },
+  });
+  call(3, { status: 201, answer: 'a,b', answerHeaders: { 'content-type': 'text/csv' } });
+  call(4, { status: 401 });
+  const [row] = inventory.drain(START + 5).endpoints;
+  t.strictSame(
+    row.detail.seen?.map((one) => `${one.what} ${one.name} ${one.firstSeenMs - START}-${one.lastSeenMs - START}`),
+    [
+      'auth jwt header:authorization 1-2',
+      'auth none 3-3',
+      'claim sub 1-2',
+      'claim role 1-2',
+      'claim https://x.test/plan 2-2',
+      'role buyer 1-2',
+      'request-type application/json 1-3',
+      'request-type application/merge-patch+json 2-2',
+      'status 200 1-2',
+      'status 201 3-3',
+      'status 401 4-4',
+      'response-type 200 application/json 1-2',
+      'response-type 201 text/csv 3-3',
+      'response-type 401 application/json 4-4',
+    ],
+  );
+  t.match(row, {
+    auth: ['jwt', 'none'],
+    authRequired: false,
+    detail: { parameters: [{ name: 'a', firstSeenMs: START + 1, lastSeenMs: START + 3 }] },
+  });
+  const kept = inventory.checkpoint();
+  const again = new Inventory({ rowEveryMs: 0 });
+  again.restore(kept);
+  again.observe(exchange({ target: '/a', method: 'POST', atMs: START + 9 }));
+  t.match(again.drain(START + 10).endpoints[0].detail.seen, row.detail.seen?.slice(0, 1), 'also after a restart');
+  const earlier = new Inventory({ rowEveryMs: 0 });
+  earlier.restore(
+    kept.map(({ key, value }) => {
+      if (!key.startsWith('e|') || value === null) return { key, value };
+      const { claims, requestTypes, ...state } = unpack(value) as EndpointState;
+      return { key, value: pack({ ...state, requestTypes: new Map([...requestTypes].map(([type, { count }]) => [type, count])) }) };
+    }),
+  );
+  earlier.observe(exchange({ target: '/a', method: 'POST', atMs: START + 9 }));
+  t.match(
+    earlier.drain(START + 10).endpoints[0].detail.seen?.filter(({ what }) => what === 'request-type'),
+    [{ name: 'application/json', firstSeenMs: START + 1 }, { name: 'application/merge-patch+json' }],
+    'and from what earlier builds kept',
+  );
 });
 
 t.test('operations behind one path', async (t) => {

@@ -9,8 +9,8 @@ import {
   queryPairs,
 } from '../../exchange/index.js';
 import type { ExchangeBodies } from './bodies.js';
-import { type Credential, credentialsOf, rolesOf } from './credentials.js';
-import { type EndpointState, MAX_SIGHTS, type ParameterPlace, parameterOf, sight } from './endpoint.js';
+import { type Credential, claimsOf, credentialsOf, rolesOf } from './credentials.js';
+import { type EndpointState, MAX_SIGHTS, MAX_TYPES, type ParameterPlace, parameterOf, sight } from './endpoint.js';
 import { learnBody, newBodySchema } from './schema.js';
 import { addDistinct, record } from './sketch.js';
 import { count, learnText } from './values.js';
@@ -96,7 +96,10 @@ export function learnExchange(
   }
   if (query !== '') learnPairs(state, 'query', queryPairs(query, 200), nowMs, news);
   const thorough = counts.requests <= rules.learnAll || counts.requests % rules.sampleEvery === 0;
-  if (thorough) learnHeaders(state, exchange, nowMs, news);
+  if (thorough) {
+    learnHeaders(state, exchange, nowMs, news);
+    for (const claim of claimsOf(exchange)) if (sight(state.claims, claim, nowMs)) state.revision++;
+  }
   learnRequestBody(state, exchange, bodies, rules, nowMs, news);
   const learned = learnResponse(state, exchange, status, bodies, rules, nowMs);
   return { news, learned };
@@ -108,8 +111,10 @@ function learnAccess(state: EndpointState, exchange: Exchange, status: number, c
   if (exchange.request.method === 'OPTIONS' || exchange.request.method === 'HEAD') return;
   const good = status >= 200 && status < 300;
   if (credentials.length === 0) {
-    if (good) counts.anonymousOk++;
-    else if (status === 401 || status === 403) counts.anonymousRefused++;
+    if (good) {
+      counts.anonymousOk++;
+      if (sight(state.auth, 'none', nowMs)) state.revision++;
+    } else if (status === 401 || status === 403) counts.anonymousRefused++;
     return;
   }
   if (good) counts.authenticatedOk++;
@@ -178,7 +183,7 @@ function learnRequestBody(
   const { request } = exchange;
   if (request.body.totalLength === 0) return;
   const type = typeOf(request.headers);
-  if (state.requestTypes.size < 12 && count(state.requestTypes, type)) state.revision++;
+  if (sight(state.requestTypes, type, nowMs, 1, MAX_TYPES)) state.revision++;
   if (type === 'application/x-www-form-urlencoded') {
     if (request.body.bytes.length <= 65_536)
       learnPairs(state, 'body', queryPairs(Buffer.from(request.body.bytes).toString('utf8'), 200), nowMs, news);
@@ -208,13 +213,14 @@ function learnResponse(
   let response = state.responses.get(status);
   if (response === undefined) {
     if (state.responses.size >= 20) return false;
-    response = { count: 0, types: new Map(), schema: null, learned: 0 };
+    response = { count: 0, firstSeenMs: nowMs, lastSeenMs: nowMs, types: new Map(), schema: null, learned: 0 };
     state.responses.set(status, response);
     state.revision++;
   }
   response.count++;
+  response.lastSeenMs = Math.max(response.lastSeenMs, nowMs);
   if (exchange.response.body.totalLength === 0) return true;
-  if (response.types.size < 12 && count(response.types, typeOf(exchange.response.headers))) state.revision++;
+  if (sight(response.types, typeOf(exchange.response.headers), nowMs, 1, MAX_TYPES)) state.revision++;
   const every = response.count < WELL_KNOWN ? rules.sampleEvery : rules.sampleEvery * 4;
   if (response.learned >= rules.learnAll && response.count % every !== 0) return false;
   const value = bodies.response();

@@ -1,5 +1,5 @@
-import type { EndpointWrite, ParameterFacts } from '../../store/index.js';
-import type { EndpointState, Parameter } from './endpoint.js';
+import type { EndpointWrite, FactSeen, ParameterFacts } from '../../store/index.js';
+import type { EndpointState, Parameter, Sight } from './endpoint.js';
 import { announcedRisk } from './risk.js';
 import { type SchemaNode, toJsonSchema } from './schema.js';
 import { countDistinct, quantile } from './sketch.js';
@@ -41,11 +41,26 @@ export function endpointWrite(state: EndpointState, why: readonly string[], pinn
       responseBytes: quantiles(state.responseBytes),
       principals: countDistinct(state.principals),
       roles: [...state.roles.keys()],
+      seen: factsSeen(state),
       why,
       pinned,
       origin: state.origin,
     },
   };
+}
+
+/** Since when and until when: what has no record of its own, unlike parameters and data types. */
+function factsSeen(state: EndpointState): FactSeen[] {
+  const seen = (what: FactSeen['what'], sights: Iterable<readonly [string | number, Sight]>, before = ''): FactSeen[] =>
+    [...sights].map(([name, { firstSeenMs, lastSeenMs }]) => ({ what, name: `${before}${name}`, firstSeenMs, lastSeenMs }));
+  return [
+    ...seen('auth', state.auth),
+    ...seen('claim', state.claims),
+    ...seen('role', state.roles),
+    ...seen('request-type', state.requestTypes),
+    ...seen('status', state.responses),
+    ...[...state.responses].flatMap(([status, { types }]) => seen('response-type', types, `${status} `)),
+  ];
 }
 
 const quantiles = (of: EndpointState['latencyMs']): { p50: number; p95: number; p99: number } => ({

@@ -11,7 +11,7 @@ import { Time } from '../parts/Time.tsx';
 import { useMay } from '../session.ts';
 import { bytes, count, duration } from '../words.ts';
 import { Parameters, Shapes, Sightings } from './endpoint/Fields.tsx';
-import { Callers, History, IssuesOf, TestsOf, Traffic } from './endpoint/Life.tsx';
+import { Callers, History, IssuesOf, Since, TestsOf, Traffic } from './endpoint/Life.tsx';
 import { Why } from './endpoint/Template.tsx';
 
 type Detail = Schemas['Endpoint'];
@@ -128,7 +128,10 @@ function Parts({ endpoint }: { readonly endpoint: Detail }) {
           <TestsOf id={endpoint.id} service={endpoint.service} />
         </Tabs.Panel>
         <Tabs.Panel value="history" pt="md">
-          <History id={endpoint.id} />
+          <Stack>
+            <History id={endpoint.id} />
+            <Since seen={detail.seen ?? []} />
+          </Stack>
         </Tabs.Panel>
         <Tabs.Panel value="why" pt="md">
           <Why endpoint={endpoint} />

@@ -1,7 +1,7 @@
 import { Group, Table, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { answer, api } from '../../api.ts';
+import { answer, api, type Schemas } from '../../api.ts';
 import { Await, Empty } from '../../parts/Await.tsx';
 import { TrafficChart } from '../../parts/Chart.tsx';
 import { Listed } from '../../parts/Listed.tsx';
@@ -45,6 +45,36 @@ export function IssuesOf({ id }: { readonly id: string }) {
         </ul>
       )}
     </Listed>
+  );
+}
+
+const FACTS: Readonly<Record<NonNullable<Schemas['EndpointDetail']['seen']>[number]['what'], string>> = {
+  auth: 'Credential',
+  claim: 'Claim of the token',
+  role: 'Role',
+  'request-type': 'Sent as',
+  status: 'Status',
+  'response-type': 'Answered as',
+};
+
+/** Since when and until when each credential, claim, role, status and content type was seen. */
+export function Since({ seen }: { readonly seen: NonNullable<Schemas['EndpointDetail']['seen']> }) {
+  if (seen.length === 0) return null;
+  return (
+    <PlainTable label="First and last seen" head={['What', 'Which', 'First seen', 'Last seen']}>
+      {seen.map((one) => (
+        <Table.Tr key={`${one.what} ${one.name}`}>
+          <Table.Td>{FACTS[one.what]}</Table.Td>
+          <Table.Td className="mono">{one.name}</Table.Td>
+          <Table.Td>
+            <Time ms={one.firstSeenMs} />
+          </Table.Td>
+          <Table.Td>
+            <Time ms={one.lastSeenMs} />
+          </Table.Td>
+        </Table.Tr>
+      ))}
+    </PlainTable>
   );
 }
 
