@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
+import type { ChunkedBody } from './chunked-upload.js';
 import type { WireHandler } from './upstream-wire.js';
 import type { Upstream } from './upstreams.js';
 
@@ -8,17 +9,18 @@ export interface OnwardRequest {
   readonly path: string;
   readonly method: string;
   readonly headers: string[];
-  readonly body: Uint8Array | Readable | null;
+  /** A stream has the length that `headers` tell. */
+  readonly body: Uint8Array | Readable | ChunkedBody | null;
   /** Protocol asked for; null: none. */
   readonly upgrade: string | null;
   /** Names and values are known to be valid (`WireRequest.isFieldText`). */
   readonly isFieldText: boolean;
 }
 
-/** Sends it: over the gateway's own connections when it is whole in memory and wants no upgrade, else by undici. */
+/** Sends it: over the gateway's own connections when it is whole in memory or goes in chunks and wants no upgrade, else by undici, which sends no trailers. */
 export function dispatch(upstream: Upstream, request: OnwardRequest, handler: Dispatcher.DispatchHandler & WireHandler): void {
   const { path, method, headers, body, upgrade, isFieldText } = request;
-  if (upstream.wire !== null && upgrade === null && (body === null || body instanceof Uint8Array)) {
+  if (upstream.wire !== null && upgrade === null && (body === null || body instanceof Uint8Array || 'trailers' in body)) {
     upstream.wire.dispatch({ method, path, headers, body, isFieldText }, handler);
     return;
   }
@@ -28,7 +30,7 @@ export function dispatch(upstream: Upstream, request: OnwardRequest, handler: Di
     path,
     method: method as Dispatcher.HttpMethod,
     headers,
-    body,
+    body: body !== null && 'trailers' in body ? body.stream : body,
     servername: upstream.hostname,
     upgrade,
   };

@@ -1,6 +1,6 @@
 /** The way to the upstream and back: the body gathered or streamed, a try and what may be tried again, the answer handed to the passage. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Duplex } from 'node:stream';
+import { type Duplex, Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import { type Body, bodyOf, emptyBody, type HeaderList } from '../exchange/index.js';
 import type { Mutation } from '../policies/index.js';
@@ -9,7 +9,7 @@ import { AnswerFlow, type AnswerOwner, GATHER_BYTES } from './answer-flow.js';
 import { faultRefusal, pageFor, type Refusal, titleOf } from './block-page.js';
 import type { ClientConnection } from './connection.js';
 import type { GatewayCore } from './core.js';
-import { dispatch } from './dispatch.js';
+import { dispatch, type OnwardRequest } from './dispatch.js';
 import { FAULTS, type FaultCode, faultOf, isRepeatable } from './errors.js';
 import { passInterim } from './interim.js';
 import { newTraceparent, onwardHeaders } from './onward.js';
@@ -21,7 +21,7 @@ import { isGrpc, type RequestHead } from './request-head.js';
 import { type AnswerHead, readHeaders, withMutation } from './response-head.js';
 import { changed, type Service } from './services.js';
 import { tarpit } from './tarpit.js';
-import { trailerList } from './trailers.js';
+import { announcement, onwardTrailers, trailerList } from './trailers.js';
 import { Tunnel } from './tunnel.js';
 import type { WireHandler } from './upstream-wire.js';
 import type { Upstream } from './upstreams.js';
@@ -195,21 +195,39 @@ export class Forward implements Dispatcher.DispatchHandler, WireHandler, AnswerO
     this.upstream = upstream;
     upstream.inflight++;
     upstream.requests++;
-    const whole = this.mutation?.body ?? this.payload;
-    if (this.body !== null && whole === null) this.uploading = true;
+    const body = this.onwardBody(upstream);
+    const headers = this.onwardHeaders(upstream);
+    // The names that were announced may go on only with the fields.
+    if (this.head.trailer !== '' && body !== null && 'trailers' in body)
+      headers.push(...announcement(this.head.trailer, service.requestHeaders));
     dispatch(
       upstream,
       {
         path: service.onwardPath(upstream.basePath, passage.target),
         method: passage.method,
-        headers: this.onwardHeaders(upstream),
-        body: this.uploading ? this.body!.upload() : whole,
+        headers,
+        body,
         upgrade: this.upgradeHead === null ? null : this.head.upgrade,
         // What neither came over HTTP/1.1 nor is the gateway's own is looked at again: it must not end its line.
         isFieldText: !this.http2 && this.mutation === null && service.requestHeaders === null,
       },
       this,
     );
+  }
+
+  private onwardBody(upstream: Upstream): OnwardRequest['body'] {
+    const { body, head, service } = this;
+    const whole = this.mutation?.body ?? this.payload;
+    if (body === null) return whole;
+    // Trailers speak of the message that the client sent: one that a policy changed has none.
+    const trailers = () => (this.mutation === null ? onwardTrailers(body.trailers(), service.requestHeaders) : NO_TRAILERS);
+    if (whole === null) {
+      this.uploading = true;
+      const stream = body.upload();
+      return head.contentLength >= 0 ? stream : { stream, trailers };
+    }
+    if (this.mutation !== null || !body.hasTrailers || upstream.wire === null) return whole;
+    return { stream: Readable.from([whole], { objectMode: false }), trailers };
   }
 
   private onwardHeaders(upstream: Upstream): string[] {

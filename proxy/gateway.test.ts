@@ -185,6 +185,71 @@ t.test('answers of every shape come through', async (t) => {
   t.ok(exchanges.every((one) => one.outcome.action === 'passed' && one.upstreamMs !== null));
 });
 
+t.test('a chunked upload reaches the upstream with its trailers', async (t) => {
+  const seen: { body: number; trailers: string[]; announced: string | undefined; length: string | undefined }[] = [];
+  let connections = 0;
+  const server = http.createServer((req, res) => {
+    let body = 0;
+    req.on('data', (chunk: Buffer) => {
+      body += chunk.length;
+    });
+    req.on('end', () => {
+      seen.push({ body, trailers: req.rawTrailers, announced: req.headers.trailer, length: req.headers['content-length'] });
+      res.end('ok');
+    });
+  });
+  server.on('connection', () => connections++);
+  const upstream = await listening(t, server);
+  const { port, exchanges } = await start(t, [{ name: 'api', upstreams: [upstream], requestHeaders: { remove: ['x-secret'] } }]);
+  const head = 'POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTrailer: X-Sum, Host, X-Secret\r\nTransfer-Encoding: chunked\r\n\r\n';
+  const chunk = (bytes: number) => `${bytes.toString(16)}\r\n${'x'.repeat(bytes)}\r\n`;
+  const upload = async (pieces: readonly string[]) => {
+    const socket = net.connect(port, '127.0.0.1');
+    let answer = '';
+    socket.on('data', (bytes) => {
+      answer += bytes;
+    });
+    const closed = once(socket, 'close');
+    for (const piece of pieces) {
+      socket.write(piece);
+      // Longer than a body of unknown length is waited for.
+      if (pieces.length > 1) await wait(40);
+    }
+    await closed;
+    t.match(answer, /^HTTP\/1\.1 200 [\s\S]*ok$/);
+    return seen.pop();
+  };
+  const table: readonly (readonly [what: string, pieces: readonly string[], body: number])[] = [
+    ['small', [`${head}${chunk(5)}0\r\nX-Sum: 1\r\n`, '\r\n'], 5],
+    ['whole at once', [`${head}${chunk(5)}0\r\nX-Sum: 1\r\n\r\n`], 5],
+    ['empty', [`${head}0\r\nX-Sum: 1\r\n\r\n`], 0],
+    ['slow', [head, chunk(3), chunk(4), '0\r\nX-Sum: 1\r\n\r\n'], 7],
+    ['large', [`${head}${chunk(100_000).repeat(20)}0\r\nX-Sum: 1\r\n\r\n`], 2_000_000],
+  ];
+  for (const [what, pieces, body] of table)
+    t.same(await upload(pieces), { body, trailers: ['X-Sum', '1'], announced: 'X-Sum', length: undefined }, what);
+  t.same((await upload([`${head}${chunk(5)}0\r\n\r\n`]))?.length, '5', 'one without trailers goes with its length');
+  const forged = [
+    'X-Forwarded-For',
+    'X_Forwarded_For',
+    'Forwarded',
+    'X-Real-IP',
+    'Host',
+    'Authorization',
+    'Cookie',
+    'TE',
+    'X-Secret',
+    'If-Match',
+  ];
+  for (const pieces of [[''], ['', chunk(3)]]) {
+    const fields = forged.map((name) => `${name}: 6.6.6.6\r\n`).join('');
+    const sent = await upload([`${head}${chunk(3)}${pieces.join('')}`, `0\r\n${fields}X-Sum: 2\r\n\r\n`]);
+    t.same(sent?.trailers, ['X-Sum', '2'], 'what could not be said in the head cannot be said behind the body');
+  }
+  t.equal(connections, 1, 'and the connection is used again');
+  t.match(exchanges.at(-1)?.request.trailers, ['X-Forwarded-For', '6.6.6.6'], 'the record has them all');
+});
+
 t.test('what goes wrong has a status, a code and a counter', async (t) => {
   const server = http.createServer((req, res) => {
     if (req.url === '/slow') setTimeout(() => res.end('late'), 3000).unref();
@@ -254,7 +319,7 @@ t.test('a client that leaves takes the upstream request with it; back-pressure r
       };
       res.on('drain', more);
       more();
-    } else if (req.method === 'POST') req.resume();
+    } else if (req.method === 'POST' && req.url !== '/unread') req.resume();
   });
   const upstream = await listening(t, server);
   const { port, exchanges, gateway } = await start(t, [{ name: 'api', upstreams: [upstream] }]);
@@ -271,6 +336,9 @@ t.test('a client that leaves takes the upstream request with it; back-pressure r
   await leave(`POST /up HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n${'x'.repeat(200_000)}`, 80);
   await until(() => aborted === 2);
   t.equal(aborted, 2, 'in the middle of an upload');
+  await leave('POST /up HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n', 80);
+  await until(() => aborted === 3);
+  t.equal(aborted, 3, 'in the middle of one in chunks');
   const stalled = net.connect(port, '127.0.0.1');
   stalled.on('error', () => undefined);
   stalled.pause();
@@ -278,11 +346,31 @@ t.test('a client that leaves takes the upstream request with it; back-pressure r
   await wait(250);
   t.ok(written < 400, `a stalled client stops the upstream after ${written} × 64 KiB`);
   stalled.destroy();
-  await until(() => aborted === 3 && exchanges.length === 3);
+  await until(() => aborted === 4 && exchanges.length === 4);
   t.same(
     exchanges.map((one) => one.failure),
-    ['CLIENT_ABORT', 'CLIENT_ABORT', 'CLIENT_ABORT'],
+    Array(4).fill('CLIENT_ABORT'),
   );
+  for (const [framing, chunk] of [
+    [`Content-Length: ${64 * 1024 ** 2}`, 'x'.repeat(65_536)],
+    ['Transfer-Encoding: chunked', `10000\r\n${'x'.repeat(65_536)}\r\n`],
+  ]) {
+    const uploading = net.connect(port, '127.0.0.1');
+    uploading.on('error', () => undefined);
+    uploading.write(`POST /unread HTTP/1.1\r\nHost: a\r\n${framing}\r\n\r\n`);
+    let sent = 0;
+    const more = () => {
+      while (sent < 1000 && uploading.write(chunk)) sent++;
+      sent++;
+    };
+    uploading.on('drain', more);
+    more();
+    await wait(250);
+    t.ok(sent < 600, `an upstream that does not read stops the client after ${sent} × 64 KiB (${framing})`);
+    uploading.destroy();
+  }
+  server.closeAllConnections();
+  await until(() => gateway.health().inflight === 0);
   t.equal(gateway.health().inflight, 0, 'nothing is left behind');
 });
 

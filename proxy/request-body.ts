@@ -96,6 +96,10 @@ export class RequestBody {
     return keptBody(this.chunks, this.bytes, this.limits.captureBytes);
   }
 
+  get hasTrailers(): boolean {
+    return this.req.rawTrailers.length > 0;
+  }
+
   /** Trailer fields that came behind a chunked body (RFC 9110 §6.5); HTTP/2 ones too. */
   trailers(): HeaderList {
     const { rawTrailers } = this.req;

@@ -78,6 +78,26 @@ const HOP_BY_HOP = new Set([
 /** Naming one of these in `Connection:` would take away what frames or addresses the message. */
 const NEVER_NAMED = new Set(['content-length', 'host', 'transfer-encoding', 'authorization', 'cookie', 'forwarded', 'x-forwarded-for']);
 
+/** May not stand behind a body, where nothing that reads the head would see it: framing, routing, who asks, what the body is (RFC 9110 §6.5.1). */
+const NEVER_TRAILING = new Set([
+  'host',
+  'content-length',
+  'content-encoding',
+  'content-type',
+  'content-range',
+  'authorization',
+  'cookie',
+  'cache-control',
+  'pragma',
+  'range',
+  'max-forwards',
+  'via',
+  'x-request-id',
+  'traceparent',
+  'tracestate',
+  'x-weir-scan',
+]);
+
 const CLAIM_LENGTHS = [...CLAIMS].reduce((mask, name) => mask | (1 << name.length), 0);
 const MASK = LENGTHS | CLAIM_LENGTHS;
 
@@ -109,6 +129,8 @@ export class RequestHead {
   forwardedFor = '';
   forwardedProto = '';
   via = '';
+  /** Names of the trailer fields to come, as the client announces them. */
+  trailer = '';
   /** What claims to be a scan of weir's own; it proves nothing until it is verified, and is never handed on. */
   scanMark = '';
   fault: FaultCode | null = null;
@@ -190,6 +212,9 @@ export class RequestHead {
           continue;
         case 'te':
           this.acceptsTrailers = value.toLowerCase().includes('trailers');
+          continue;
+        case 'trailer':
+          this.trailer = this.trailer === '' ? value : `${this.trailer},${value}`;
           continue;
         case 'via':
           this.via = this.via === '' ? value : `${this.via}, ${value}`;
@@ -289,6 +314,12 @@ export function resolvedPath(path: string): string {
     else if (plain !== '.' && plain !== '') out.push(segment);
   }
   return `/${out.join('/')}`;
+}
+
+/** May the upstream get a trailer field of this name from a client? */
+export function mayTrail(name: string): boolean {
+  const plain = name.toLowerCase().replaceAll('_', '-');
+  return !(CLAIMS.has(plain) || HOP_BY_HOP.has(plain) || NEVER_TRAILING.has(plain) || plain.startsWith('if-'));
 }
 
 /** Does the message carry gRPC, which streams both ways at once? */

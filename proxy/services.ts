@@ -99,7 +99,9 @@ export class Service {
   }
 }
 
-interface HeaderChanges {
+/** What an operator changes in every message of a service. */
+export interface HeaderChanges {
+  /** Lower case. */
   readonly gone: ReadonlySet<string>;
   readonly added: readonly string[];
 }

@@ -1,3 +1,8 @@
+import type { HeaderList } from '../exchange/index.js';
+import { mayTrail } from './request-head.js';
+import type { HeaderChanges } from './services.js';
+import { isFieldText } from './upstream-wire.js';
+
 /** Trailer fields as undici gives them (HTTP/1.1: flat; HTTP/2: by name), flat. */
 export function trailerList(raw: string[] | Buffer[] | Record<string, string> | null): string[] {
   if (raw === null || (Array.isArray(raw) && raw.length === 0)) return [];
@@ -15,4 +20,25 @@ export function trailersByName(list: readonly string[]): Record<string, string[]
     out[list[index]].push(list[index + 1]);
   }
   return out;
+}
+
+/** The trailer fields of a request that an upstream may get: nothing that a client could not say in the head either. Flat. */
+export function onwardTrailers(raw: HeaderList, changes: HeaderChanges | null): string[] {
+  const out: string[] = [];
+  for (let index = 0; index < raw.length; index += 2) {
+    const field = [raw[index], raw[index + 1]];
+    if (goesOn(raw[index], changes) && isFieldText(field)) out.push(...field);
+  }
+  return out;
+}
+
+/** The `Trailer` field that announces them, flat; empty when none of the names goes on. */
+export function announcement(names: string, changes: HeaderChanges | null): string[] {
+  const list = names.split(',').map((name) => name.trim());
+  const announced = list.filter((name) => goesOn(name, changes) && isFieldText([name, ''])).join(', ');
+  return announced === '' ? [] : ['trailer', announced];
+}
+
+function goesOn(name: string, changes: HeaderChanges | null): boolean {
+  return mayTrail(name) && changes?.gone.has(name.toLowerCase()) !== true;
 }

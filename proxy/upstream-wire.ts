@@ -1,6 +1,7 @@
 import { connect as connectTcp, type Socket } from 'node:net';
 import { type buildConnector, errors } from 'undici';
 import { AnswerReader, type AnswerSink } from './answer-reader.js';
+import { type ChunkedBody, ChunkedUpload } from './chunked-upload.js';
 
 export interface WireOptions {
   readonly origin: URL;
@@ -14,14 +15,14 @@ export interface WireOptions {
   readonly idleMs: number;
 }
 
-/** A request that is whole in memory. */
+/** A request that is whole in memory, or whose body goes out in chunks. */
 export interface WireRequest {
   readonly method: string;
   /** Path and query. */
   readonly path: string;
-  /** Flat; Host is among them, framing is not: Content-Length is made from `body`, Connection is the wire's own. */
+  /** Flat; Host is among them, framing is not: Content-Length or Transfer-Encoding is made from `body`, Connection is the wire's own. */
   readonly headers: readonly string[];
-  readonly body: Uint8Array | null;
+  readonly body: Uint8Array | ChunkedBody | null;
   /** All of it came through Node's HTTP/1.1 parser or from fixed text. Else each name and value is looked at before it is sent. */
   readonly isFieldText: boolean;
 }
@@ -66,7 +67,8 @@ class Call {
 
 /**
  * Connections to one HTTP/1.1 upstream, for requests that are whole in memory and want no upgrade: nearly all of them, at about half of what undici's general
- * client takes for one. One request at a time on a connection, no stream and no timer a request. undici remains for the rest.
+ * client takes for one. One request at a time on a connection, no stream and no timer a request. Uploads in chunks come here too: undici sends no trailers.
+ * It remains for the rest.
  */
 export class UpstreamWire {
   private readonly all = new Set<Connection>();
@@ -183,6 +185,8 @@ class Connection implements AnswerSink {
   private isOpen = false;
   private paused = false;
   private answering = false;
+  /** A body in chunks whose end was not written yet. */
+  private upload: ChunkedUpload | null = null;
   /** When something last happened on it. */
   private atMs = performance.now();
 
@@ -263,6 +267,8 @@ class Connection implements AnswerSink {
 
   destroy(): void {
     this.gone = true;
+    this.upload?.stop();
+    this.upload = null;
     this.socket?.destroy();
     this.wire.left(this);
   }
@@ -285,6 +291,9 @@ class Connection implements AnswerSink {
       if (waitedMs >= this.idleLimitMs()) this.destroy();
     } else if (this.answering) {
       if (waitedMs >= bodyMs) this.fail(new errors.BodyTimeoutError());
+    } else if (this.upload !== null && !this.upload.isStuck) {
+      // The client is waited for; how slow it may be is judged elsewhere.
+      return;
     } else if (waitedMs >= headersMs) this.fail(new errors.HeadersTimeoutError());
   }
 
@@ -303,17 +312,27 @@ class Connection implements AnswerSink {
       }
       text += `${name}: ${headers[index + 1]}\r\n`;
     }
-    if (body !== null) text += `content-length: ${body.byteLength}\r\n`;
-    else if (!framed && (method === 'POST' || method === 'PUT' || method === 'PATCH')) text += 'content-length: 0\r\n';
+    if (body === null) {
+      if (!framed && (method === 'POST' || method === 'PUT' || method === 'PATCH')) text += 'content-length: 0\r\n';
+    } else if (body instanceof Uint8Array) text += `content-length: ${body.byteLength}\r\n`;
+    else text += 'transfer-encoding: chunked\r\n';
     text += 'connection: keep-alive\r\n\r\n';
-    if (body === null || body.byteLength === 0) socket.write(text, 'latin1');
-    else {
+    if (body === null) socket.write(text, 'latin1');
+    else if (body instanceof Uint8Array) {
       socket.cork();
       socket.write(text, 'latin1');
-      socket.write(body);
+      if (body.byteLength > 0) socket.write(body);
       socket.uncork();
+    } else {
+      socket.write(text, 'latin1');
+      this.upload = new ChunkedUpload(socket, body, this.uploaded, (error) => this.fail(error));
     }
   }
+
+  private readonly uploaded = (): void => {
+    this.upload = null;
+    this.atMs = performance.now();
+  };
 
   private arrived(chunk: Buffer): void {
     this.atMs = performance.now();
@@ -334,7 +353,7 @@ class Connection implements AnswerSink {
 
   /** The answer is whole. `clean`: nothing came behind it. */
   private settle(clean: boolean): void {
-    if (clean && this.reader.persistent && this.socket!.writableLength === 0) this.release();
+    if (clean && this.reader.persistent && this.upload === null && this.socket!.writableLength === 0) this.release();
     else this.destroy();
   }
 
@@ -377,7 +396,7 @@ class Connection implements AnswerSink {
 }
 
 /** Names and values that cannot end their line or change the framing. */
-function isFieldText(headers: readonly string[]): boolean {
+export function isFieldText(headers: readonly string[]): boolean {
   for (let index = 0; index < headers.length; index += 2) {
     if (!NAME.test(headers[index]) || NO_FIELD_VALUE.test(headers[index + 1]) || OWN.has(headers[index].toLowerCase())) return false;
   }

@@ -78,7 +78,7 @@ function mirror(): http.Server {
     req.on('data', (chunk) => {
       body += chunk;
     });
-    req.on('end', () => res.end(JSON.stringify({ method: req.method, url: req.url, headers: req.headers, body })));
+    req.on('end', () => res.end(JSON.stringify({ method: req.method, url: req.url, headers: req.headers, body, trailers: req.trailers })));
   });
 }
 
@@ -346,6 +346,16 @@ t.test('TLS: HTTP/2 by ALPN, certificate reload, client certificates', async (t)
   );
   t.match(exchanges[0], { request: { httpVersion: '2', scheme: 'https', headers: ['host', `127.0.0.1:${port}`] } });
   t.equal((await ask({ ':path': '/bad%zz' })).answer[':status'], 400);
+  const trailing = session.request({ ':path': '/t', ':method': 'POST' }, { waitForTrailers: true } as http2.ClientSessionRequestOptions);
+  trailing.on('wantTrailers', () => trailing.sendTrailers({ 'x-sum': '9', 'x-real-ip': '6.6.6.6' }));
+  trailing.end('body');
+  let mirrored = '';
+  for await (const chunk of trailing) mirrored += chunk;
+  t.match(
+    JSON.parse(mirrored),
+    { body: 'body', trailers: { 'x-sum': '9', 'x-real-ip': undefined } },
+    'trailers of HTTP/2 go on over HTTP/1.1',
+  );
   const hinted = session.request({ ':path': '/hinted' });
   const informed = once(hinted, 'headers') as Promise<[http2.IncomingHttpHeaders]>;
   hinted.resume();
