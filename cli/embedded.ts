@@ -124,9 +124,11 @@ async function embed(app: FastifyInstance, options: WeirOptions): Promise<void> 
       return mode();
     },
     metrics: () => countersText({ counters, ports, services: [] }),
-    admin: threads === null ? null : threads.admin.ready,
+    get admin() {
+      return threads === null ? null : threads.admin.ready;
+    },
   } satisfies WeirHandle);
-  closing.push(heartbeat(app, service, maps, { mode, counters, publisher, policies }));
+  closing.push(heartbeat(app, service, maps, { mode, counters, publisher, policies, threads }));
   await app.register(routeGuard, { ...guardOptions(options), service, mode, ports, counters });
 }
 
@@ -173,6 +175,7 @@ interface Beating {
   readonly counters: Counters;
   readonly publisher: TrafficPublisher;
   readonly policies: { status(): NonNullable<ProcessStatus['policies']> };
+  readonly threads: Threads | null;
 }
 
 /** Tells the UI that this app is there, as gateways do. Call the result to stop. */
@@ -197,6 +200,7 @@ function heartbeat(app: FastifyInstance, service: string, maps: SharedMaps, beat
             teePublished: stream.published,
             teeDropped: stream.dropped,
             streamLagMs: stream.lagMs,
+            ...beating.threads?.counters(),
           },
           services: [{ name: service, hosts: [], pathPrefix: '/', mode: { request: mode, response: mode }, upstreams: [] }],
           policies: beating.policies.status(),

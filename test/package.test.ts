@@ -8,18 +8,24 @@ import { eventually, type Running, start, temporaryFolder } from './support/proc
 
 t.setTimeout(300_000);
 const root = packageRoot();
+/** For a thread that starts again: a second, or many beside other work. */
+const STARTED_MS = 60_000;
 
 const APP = `
 import Fastify from 'fastify';
 import weir from 'weir';
 
-const app = Fastify({ logger: false });
+const threads = [];
+process.on('worker', (thread) => threads.push(thread));
+// A machine that does much else is slow, not broken.
+const app = Fastify({ logger: false, pluginTimeout: 60000 });
 await app.register(weir, JSON.parse(process.argv[2]));
 const orders = new Map([['1', { id: 1, note: 'first' }]]);
 app.get('/orders/:id', async (request, reply) => orders.get(request.params.id) ?? reply.code(404).send({ error: 'no such order' }));
 app.post('/orders', async (request) => ({ got: request.body, seen: request.weir.clientIp }));
 app.get('/leak', async () => ({ card: '4111 1111 1111 1111' }));
 app.get('/kill', async () => { await app.weir.block('203.0.113.7', { reason: 'test', forMs: 60000 }); return app.weir.blocks().map((one) => one.scope); });
+app.get('/lose/:thread', async (request) => threads[request.params.thread].terminate());
 app.get('/metrics', async () => app.weir.metrics());
 await app.listen({ port: 0, host: '127.0.0.1' });
 console.log(JSON.stringify({ url: 'http://127.0.0.1:' + app.server.address().port, admin: app.weir.admin }));
@@ -116,14 +122,43 @@ t.test('the plugin in an app that is not ours', async (t) => {
     const data = temporaryFolder(t);
     const app = await run(t, folder, { service: 'shop', data, admin: { port: 0 } });
     for (let id = 1; id < 30; id++) await fetch(`${app.url}/orders/${id}`);
-    const authorization = `Bearer ${readFileSync(path.join(data, 'admin-token'), 'utf8').trim()}`;
+    // Another admin has another token.
+    const login = () => `Bearer ${readFileSync(path.join(data, 'admin-token'), 'utf8').trim()}`;
     const api = async <T>(where: string) =>
-      (await (await fetch(`${app.admin?.url}/api/v1${where}`, { headers: { authorization } })).json()) as T;
+      (await (await fetch(`${app.admin?.url}/api/v1${where}`, { headers: { authorization: login() } })).json()) as T;
     const endpoint = await eventually('the endpoint', async () => {
       const { items } = await api<{ items: { service: string; template: string }[] }>('/endpoints');
       return items.find((one) => one.template.startsWith('/orders/{'));
     });
     t.equal(endpoint.service, 'shop');
+
+    // The engine's thread is begun first, then the admin's.
+    const learns = async (name: string) => {
+      const request = { method: 'GET', url: `http://shop.example/${name}`, httpVersion: 'HTTP/1.1', headers: [] };
+      const response = { status: 200, httpVersion: 'HTTP/1.1', headers: [], content: { size: 2, mimeType: 'text/plain', text: 'ok' } };
+      const har = { log: { entries: [{ startedDateTime: '2026-01-02T03:04:05Z', time: 1, request, response }] } };
+      const imports = `${app.admin?.url}/api/v1/imports`;
+      await eventually(
+        `the import of ${name}`,
+        async () => {
+          const taken = await post(imports, har, { authorization: login(), 'content-type': 'application/har+json' });
+          return taken.ok;
+        },
+        STARTED_MS,
+      );
+      const isLearned = async () =>
+        (await api<{ items: { template: string }[] }>('/endpoints')).items.some((one) => one.template === `/${name}`);
+      await eventually(`${name} to be learned`, isLearned, STARTED_MS);
+    };
+    await learns('before');
+    await fetch(`${app.url}/lose/1`);
+    await learns('by-another-admin');
+    await fetch(`${app.url}/lose/0`);
+    await learns('by-another-engine');
+    await eventually('both losses to be told', async () => {
+      const { items } = await api<{ items: { counters: { adminLost?: number; engineLost?: number } }[] }>('/sources');
+      return items.some(({ counters }) => counters.adminLost === 1 && counters.engineLost === 1);
+    });
     t.equal(await app.stop(), 0);
   });
 

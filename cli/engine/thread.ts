@@ -11,14 +11,14 @@ const { redis } = data.config.stream;
 await runThread(
   async (log) => {
     const shared = sharedStateFromPort(data.sharedPort);
+    const stream = memoryConsumer(data.trafficPorts, { maxBatches: 64 });
     const running = await runEngine({
       id: 'engine',
       version: data.version,
       config: data.config,
       secret: data.secret,
       shared,
-      consumer:
-        redis === undefined ? memoryConsumer(data.trafficPorts, { maxBatches: 64 }) : redisConsumer({ url: redis, consumer: 'engine' }),
+      consumer: redis === undefined ? stream : redisConsumer({ url: redis, consumer: 'engine' }),
       feed: (snapshot) =>
         redis === undefined ? memoryFeedWriter(data.ownershipPort, snapshot) : redisFeedWriter({ url: redis, name: 'ownership' }, snapshot),
       log,
@@ -26,6 +26,7 @@ await runThread(
     return {
       ready: {},
       reload: (config) => running.reload(config),
+      reconnect: (port) => stream.attach(port),
       async close() {
         await running.close();
         await shared.close();

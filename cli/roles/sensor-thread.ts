@@ -1,17 +1,17 @@
 /** Starts the sensor's thread of a `weir up` the first time there is something to listen to. The thread itself follows the sources from then on. */
 import type { Config } from '../config.js';
 import type { SharedMaps } from '../shared-maps.js';
-import type { RunningThread } from '../wiring/threads.js';
+import type { KeptThread } from '../wiring/kept-thread.js';
 
 export interface SensorSupervision {
   readonly config: Config;
   readonly maps: SharedMaps;
-  readonly start: () => Promise<RunningThread<object>>;
+  readonly start: () => Promise<KeptThread<object>>;
   readonly log: (message: string) => void;
 }
 
 export function superviseSensor({ config, maps, start, log }: SensorSupervision): { close(): Promise<void> } {
-  let thread: Promise<RunningThread<object>> | null = null;
+  let thread: Promise<KeptThread<object>> | null = null;
   const wanted = () => config.sensor.sources.length > 0 || (maps.sensor.get('sources')?.sources.length ?? 0) > 0;
   const look = () => {
     if (thread !== null || !wanted()) return;

@@ -95,7 +95,7 @@ export async function runUp(config: Config, data: DataDir, version: string, log:
           ? threads.followOwnership((bytes) => view.apply(bytes))
           : redisFeedReader({ url: redis, name: 'ownership' }, (bytes) => view.apply(bytes)),
       geo: config.geo === undefined ? null : await openGeo(config.geo),
-      counters: () => ({ engineLost: threads.engine.lost, engineRunning: threads.engine.running ? 1 : 0 }),
+      counters: threads.counters,
       log,
     });
     closing.push(() => running.close());
@@ -122,17 +122,18 @@ export async function runUp(config: Config, data: DataDir, version: string, log:
   }
 }
 
-/** Engine and admin on threads of their own, and the ends that a gateway, or the plugin in an app, holds. */
+/** Engine and admin on threads of their own, each started again when it is lost, and the ends that a gateway, or the plugin in an app, holds. */
 export interface Threads {
-  readonly admin: RunningThread<AdminReady>;
-  /** Started again when it is lost. */
-  readonly engine: KeptThread;
+  readonly admin: KeptThread<AdminReady>;
+  readonly engine: KeptThread<object>;
   readonly publisher: TrafficPublisher;
   /** Gives what the engine's model says, of this engine and of each that comes after it. */
   followOwnership(onBytes: (bytes: Uint8Array) => void): FeedReader;
-  readonly startSensor: () => Promise<RunningThread<object>>;
+  readonly startSensor: () => Promise<KeptThread<object>>;
   /** The configuration was read again: threads take what can change while they run, and those that start later all of it. */
   reload(config: Config): void;
+  /** How often each was lost. */
+  counters(): { readonly engineLost: number; readonly engineRunning: number; readonly adminLost: number; readonly sensorLost: number };
   readonly closing: readonly (() => Promise<void>)[];
 }
 
@@ -149,58 +150,105 @@ export async function startThreads(
   const publisher = memoryPublisher(null, { limitBytes: STREAM_LIMIT_BYTES });
   const ownership = new OwnershipFeed();
   // What publishes to the engine; each engine gets streams of its own, and what the last one had not kept is sent again.
-  const publishing: { admin: RunningThread<AdminReady> | null; sensor: RunningThread<object> | null } = { admin: null, sensor: null };
-  const waiting: { imports: MessagePort | null; sensor: MessagePort | null } = { imports: null, sensor: null };
+  const kept: { engine: KeptThread<object> | null; sensor: KeptThread<object> | null } = { engine: null, sensor: null };
+  const imports = new EngineStream((port) => kept.engine?.reconnect(port));
+  const heard = new EngineStream((port) => kept.engine?.reconnect(port));
 
   const beginEngine = (onLost: (error: Error) => void): Promise<RunningThread<object>> => {
-    const [gateway, imports, sensor, owners] = [new MessageChannel(), new MessageChannel(), new MessageChannel(), new MessageChannel()];
+    const [gateway, owners] = [new MessageChannel(), new MessageChannel()];
     publisher.attach(gateway.port1);
     ownership.attach(owners.port2);
-    waiting.imports = imports.port1;
-    waiting.sensor = sensor.port1;
-    publishing.admin?.reconnect(imports.port1);
-    publishing.sensor?.reconnect(sensor.port1);
     const engineData: EngineThreadData = {
       ...base(),
-      trafficPorts: [gateway.port2, imports.port2, sensor.port2],
+      trafficPorts: [gateway.port2, imports.consumerEnd(), heard.consumerEnd()],
       ownershipPort: owners.port1,
     };
     const transfer = [engineData.sharedPort, ...engineData.trafficPorts, owners.port1];
     return startThread<object>(entry('engine/thread'), engineData, transfer, { log, onLost });
   };
-  const lost = (name: string) => ({
-    log,
-    onLost: (error: Error) =>
-      log(`the ${name} thread was lost: ${error.message}; the gateway goes on with what it has. Restart weir to get it back.`),
-  });
-  const keeping = keepThread<object>({ name: 'engine', begin: beginEngine, log });
-  const adminData: AdminThreadData = { ...base(), importPort: waiting.imports! };
+  let adminPort = config.admin.port;
+  const beginAdmin = async (onLost: (error: Error) => void): Promise<RunningThread<AdminReady>> => {
+    const data = base();
+    const adminData: AdminThreadData = {
+      ...data,
+      config: { ...data.config, admin: { ...data.config.admin, port: adminPort } },
+      importPort: imports.publisherEnd(),
+    };
+    const transfer = [adminData.sharedPort, adminData.importPort];
+    const thread = await startThread<AdminReady>(entry('admin/thread'), adminData, transfer, { log, onLost });
+    // Where any free port was asked for, people and browsers know this one by now.
+    if (adminPort === 0) adminPort = Number(new URL(thread.ready.url).port);
+    return thread;
+  };
+  const beginSensor = (onLost: (error: Error) => void): Promise<RunningThread<object>> => {
+    const sensorData: SensorThreadData = { ...base(), trafficPort: heard.publisherEnd() };
+    return startThread<object>(entry('sensor/thread'), sensorData, [sensorData.sharedPort, sensorData.trafficPort], { log, onLost });
+  };
   const starting = [
-    keeping,
-    startThread<AdminReady>(entry('admin/thread'), adminData, [adminData.sharedPort, adminData.importPort], lost('admin')),
+    keepThread({ name: 'engine', begin: beginEngine, log }),
+    keepThread({ name: 'admin', begin: beginAdmin, log }),
   ] as const;
   const [engine, admin] = await Promise.all(starting).catch(async (error: unknown) => {
     for (const one of await Promise.allSettled(starting)) if (one.status === 'fulfilled') await one.value.stop(2_000);
     throw error;
   });
-  publishing.admin = admin;
+  kept.engine = engine;
+  imports.join(admin);
   return {
     admin,
     engine,
     publisher,
     followOwnership: (onBytes) => ownership.follow(onBytes),
     startSensor: async () => {
-      const sensorData: SensorThreadData = { ...base(), trafficPort: waiting.sensor! };
-      const transfer = [sensorData.sharedPort, sensorData.trafficPort];
-      publishing.sensor = await startThread<object>(entry('sensor/thread'), sensorData, transfer, lost('sensor'));
-      return publishing.sensor;
+      kept.sensor = await keepThread({ name: 'sensor', begin: beginSensor, log });
+      heard.join(kept.sensor);
+      return kept.sensor;
     },
     reload(next) {
       latest = next;
       engine.reload(next);
     },
+    counters: () => ({
+      engineLost: engine.lost,
+      engineRunning: engine.running ? 1 : 0,
+      adminLost: admin.lost,
+      sensorLost: kept.sensor?.lost ?? 0,
+    }),
     closing: [() => engine.stop(10_000), () => admin.stop(5_000)],
   };
+}
+
+/** The stream from a thread that publishes to the engine's: whichever of the two starts anew gets one end of a new channel, and the other one the other. */
+class EngineStream {
+  private publisher: KeptThread<unknown> | null = null;
+  /** Of an engine that started before its publisher. */
+  private spare: MessagePort | null = null;
+
+  /** `toEngine` joins the engine that runs to a publisher. */
+  constructor(private readonly toEngine: (port: MessagePort) => void) {}
+
+  /** The publisher runs; from now on it is told of each new engine. */
+  join(publisher: KeptThread<unknown>): void {
+    this.publisher = publisher;
+    if (this.spare !== null) publisher.reconnect(this.spare);
+    this.spare = null;
+  }
+
+  consumerEnd(): MessagePort {
+    const { port1, port2 } = new MessageChannel();
+    if (this.publisher === null) this.spare = port1;
+    else this.publisher.reconnect(port1);
+    return port2;
+  }
+
+  publisherEnd(): MessagePort {
+    const { spare } = this;
+    this.spare = null;
+    if (spare !== null) return spare;
+    const { port1, port2 } = new MessageChannel();
+    this.toEngine(port2);
+    return port1;
+  }
 }
 
 /** The ownership feed of whichever engine runs now. */

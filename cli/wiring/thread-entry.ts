@@ -6,7 +6,7 @@ import { type FromThread, startFailed, type ToThread } from './threads.js';
 /** A role that runs in a thread: what it tells when it is ready, and how it ends. */
 export interface ThreadRole<Ready> {
   readonly ready: Ready;
-  /** What it publishes has a new consumer. Absent: it publishes nothing. */
+  /** The other side of a stream was started again: a new consumer of what it publishes, or a new publisher of what it consumes. */
   reconnect?(port: MessagePort): void;
   /** The configuration was read again. Absent: what it takes of it stays as it is until the next start. */
   reload?(config: Config): void;

@@ -38,7 +38,7 @@ export type FromThread<Ready> =
 
 export interface RunningThread<Ready> {
   readonly ready: Ready;
-  /** Gives the thread a new consumer for what it publishes: the old one's thread died. The port is transferred. */
+  /** Joins the thread to one at the other end of a stream, which was started again. The port is transferred. */
   reconnect(port: MessagePort): void;
   /** The configuration was read again. */
   reload(config: Config): void;

@@ -24,6 +24,8 @@ export interface RawBatch {
 export interface MemoryConsumer extends TrafficConsumer {
   /** `consume` without decoding, for a consumer that passes the bytes on. */
   consumeRaw(take: TakeBatches<RawBatch>, signal: AbortSignal): Promise<void>;
+  /** Takes one more publisher: an earlier one's thread died and its successor has a stream of its own. */
+  attach(port: MessagePort): void;
   /** Tells the publishers whether what stands behind this consumer can be reached. */
   setLink(connected: boolean): void;
 }
@@ -46,14 +48,21 @@ class Consumer implements MemoryConsumer {
   private readonly now: () => number;
   private wake: (() => void) | null = null;
   private group: string | null = null;
+  private isListening = false;
+  private readonly ports = new Set<MessagePort>();
 
-  constructor(
-    private readonly ports: readonly MessagePort[],
-    options: MemoryConsumerOptions,
-  ) {
+  constructor(ports: readonly MessagePort[], options: MemoryConsumerOptions) {
     this.maxBatches = options.maxBatches ?? 16;
     this.retryMs = options.retryMs ?? 100;
     this.now = options.now ?? Date.now;
+    for (const port of ports) this.attach(port);
+  }
+
+  attach(port: MessagePort): void {
+    this.ports.add(port);
+    // What it sent before it died is taken like any other.
+    port.once('close', () => this.ports.delete(port));
+    if (this.isListening) this.listen(port);
   }
 
   async consume(group: string, take: TakeBatches<Batch>, signal: AbortSignal): Promise<void> {
@@ -68,7 +77,8 @@ class Consumer implements MemoryConsumer {
   }
 
   async consumeRaw(take: TakeBatches<RawBatch>, signal: AbortSignal): Promise<void> {
-    for (const port of this.ports) port.on('message', (batch: ToConsumer) => this.arrive(batch, port));
+    this.isListening = true;
+    for (const port of this.ports) this.listen(port);
     let delayMs = this.retryMs;
     while (!signal.aborted) {
       if (this.inbox.length === 0) {
@@ -89,6 +99,7 @@ class Consumer implements MemoryConsumer {
       }
       delayMs = this.retryMs;
     }
+    this.isListening = false;
     for (const port of this.ports) port.removeAllListeners('message');
   }
 
@@ -105,6 +116,10 @@ class Consumer implements MemoryConsumer {
 
   async close(): Promise<void> {
     for (const port of this.ports) port.close();
+  }
+
+  private listen(port: MessagePort): void {
+    port.on('message', (batch: ToConsumer) => this.arrive(batch, port));
   }
 
   private arrive(batch: ToConsumer, port: MessagePort): void {
