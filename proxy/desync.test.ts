@@ -53,6 +53,34 @@ const refused: readonly (readonly [name: string, bytes: string, status: number])
   ['TE named in Connection', `${POST}Connection: Transfer-Encoding\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`, 400],
   ['CL named in Connection', `${POST}Connection: close, Content-Length\r\nContent-Length: 3\r\n\r\nabc`, 400],
   ['Host named in Connection', 'GET / HTTP/1.1\r\nHost: a\r\nConnection: host\r\n\r\n', 400],
+  ['TE between tabs', `${POST}Transfer-Encoding: \tchunked\t\r\n\r\n0\r\n\r\n`, 400],
+  ['TE identity', `${POST}Transfer-Encoding: identity\r\n\r\n`, 400],
+  ['TE identity with CL', `${POST}Transfer-Encoding: identity\r\nContent-Length: 3\r\n\r\nabc`, 400],
+  ['TE with trailing comma', `${POST}Transfer-Encoding: chunked,\r\n\r\n0\r\n\r\n`, 400],
+  ['TE lines chunked twice', `${POST}Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`, 400],
+  ['TE with NUL', `${POST}Transfer-Encoding: chunked\0\r\n\r\n0\r\n\r\n`, 400],
+  ['TE with non-breaking space', `${POST}Transfer-Encoding: \xa0chunked\r\n\r\n0\r\n\r\n`, 400],
+  ['TE name with space', `${POST}Transfer Encoding: chunked\r\n\r\n0\r\n\r\n`, 400],
+  ['TE name with vertical tab', `${POST}Transfer-Encoding\x0b: chunked\r\n\r\n0\r\n\r\n`, 400],
+  ['TE behind a blank', `${POST}X: y\r\n Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n`, 400],
+  ['TE behind a bare CR', `${POST}X: y\rTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`, 400],
+  ['TE behind a bare LF', `${POST}X: y\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`, 400],
+  ['TE on HTTP/1.0 with CL', 'POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n', 400],
+  ['TE on GET with CL (0.CL)', `${GET}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`, 400],
+  ['CL list without space', `${POST}Content-Length: 3,3\r\n\r\nabc`, 400],
+  ['CL obs-folded', `${POST}Content-Length:\r\n 3\r\n\r\nabc`, 400],
+  ['CL space before colon', `${POST}Content-Length : 3\r\n\r\nabc`, 400],
+  ['CL lines in two spellings', `${POST}Content-Length: 3\r\ncontent-length: 3\r\n\r\nabc`, 400],
+  ['CL with parameter', `${POST}Content-Length: 3;a=b\r\n\r\nabc`, 400],
+  ['CL with vertical tab', `${POST}Content-Length: \x0b3\r\n\r\nabc`, 400],
+  ['CL with NUL', `${POST}Content-Length: 3\0\r\n\r\nabc`, 400],
+  ['CL exponent', `${POST}Content-Length: 3e0\r\n\r\nabc`, 400],
+  ['CL in other digits', `${POST}Content-Length: \xd9\xa3\r\n\r\nabc`, 400],
+  [
+    'TE in a Connection line of its own',
+    `${POST}Connection: close\r\nConnection: TRANSFER-ENCODING\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
+    400,
+  ],
   // Chunks (§7.1)
   ['chunk size not a number', `${CHUNKED}xyz\r\nabc\r\n0\r\n\r\n`, 400],
   ['chunk size 0x', `${CHUNKED}0x3\r\nabc\r\n0\r\n\r\n`, 400],
@@ -70,6 +98,30 @@ const refused: readonly (readonly [name: string, bytes: string, status: number])
   ['chunk extension with LF', `${CHUNKED}3;\nxx\r\nabc\r\n0\r\n\r\n`, 400],
   ['chunk extension quoted LF', `${CHUNKED}3;a="\n"\r\nabc\r\n0\r\n\r\n`, 400],
   ['chunk extension with CR', `${CHUNKED}3;a\rb\r\nabc\r\n0\r\n\r\n`, 400],
+  ['chunk size with blank before its extension', `${CHUNKED}3 ;a=b\r\nabc\r\n0\r\n\r\n`, 400],
+  ['chunk size with comma', `${CHUNKED}3,3\r\nabc\r\n0\r\n\r\n`, 400],
+  ['chunk size fraction', `${CHUNKED}3.0\r\nabc\r\n0\r\n\r\n`, 400],
+  ['chunk size with vertical tab', `${CHUNKED}3\x0b\r\nabc\r\n0\r\n\r\n`, 400],
+  ['chunk size with NUL', `${CHUNKED}3\0\r\nabc\r\n0\r\n\r\n`, 400],
+  ['chunk size ends in CR CR LF', `${CHUNKED}3\r\r\nabc\r\n0\r\n\r\n`, 400],
+  ['chunk of an extension only', `${CHUNKED};a=b\r\nabc\r\n0\r\n\r\n`, 400],
+  ['chunk extension ends in LF', `${CHUNKED}3;a=b\nabc\r\n0\r\n\r\n`, 400],
+  ['chunk extension with NUL', `${CHUNKED}3;a=\0\r\nabc\r\n0\r\n\r\n`, 400],
+  ['chunk extension ends in CR CR LF', `${CHUNKED}3;a\r\r\nabc\r\n0\r\n\r\n`, 400],
+  ['chunk extensions without end', `${CHUNKED}3;${'a'.repeat(20_000)}\r\nabc\r\n0\r\n\r\n`, 413],
+  ['chunk without line end', `${CHUNKED}3\r\nabc0\r\n\r\n`, 400],
+  ['chunk that ends in CR', `${CHUNKED}3\r\nabc\r0\r\n\r\n`, 400],
+  ['last chunk extended with LF', `${CHUNKED}0;\n\r\n\r\n`, 400],
+  ['last chunk ends in LF', `${CHUNKED}0\n\r\n`, 400],
+  ['last chunk, then a request', `${CHUNKED}0\r\nGET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n`, 400],
+  ['body ends in LF', `${CHUNKED}0\r\n\n`, 400],
+  ['body ends in CR', `${CHUNKED}0\r\n\rX`, 400],
+  ['trailer obs-folded', `${CHUNKED}0\r\nX: y\r\n z\r\n\r\n`, 400],
+  ['trailer space before colon', `${CHUNKED}0\r\nX : y\r\n\r\n`, 400],
+  ['trailer with NUL', `${CHUNKED}0\r\nX: \0\r\n\r\n`, 400],
+  ['trailer with CR', `${CHUNKED}0\r\nX: a\rb\r\n\r\n`, 400],
+  ['trailer is Transfer-Encoding', `${CHUNKED}0\r\nTransfer-Encoding: chunked\r\n\r\n`, 400],
+  ['trailers too large', `${CHUNKED}0\r\nX: ${'a'.repeat(20_000)}\r\n\r\n`, 431],
   ['trailer with bare LF', `${CHUNKED}0\r\nX: y\n\r\n`, 400],
   ['trailer without colon', `${CHUNKED}0\r\nfoo\r\n\r\n`, 400],
   ['trailer is Content-Length', `${CHUNKED}0\r\nContent-Length: 5\r\n\r\n`, 400],
@@ -97,6 +149,11 @@ const refused: readonly (readonly [name: string, bytes: string, status: number])
   ['value with NUL', `${GET}X: a\0b\r\n\r\n`, 400],
   ['value with control', `${GET}X: a\x01b\r\n\r\n`, 400],
   ['value with DEL', `${GET}X: a\x7fb\r\n\r\n`, 400],
+  ['name in quotes', `${GET}"X": y\r\n\r\n`, 400],
+  ['name behind a NUL', `${GET}\0X: y\r\n\r\n`, 400],
+  ['value with escape', `${GET}X: a\x1bb\r\n\r\n`, 400],
+  ['obs-fold of blanks only', `${GET}X: a\r\n \r\n\r\n`, 400],
+  ['folded line after the request line', 'POST / HTTP/1.1\r\n\tTransfer-Encoding: chunked\r\nHost: a\r\n\r\n', 400],
   // Host and target (§3)
   ['no Host', 'GET / HTTP/1.1\r\n\r\n', 400],
   ['two Hosts', `${GET}Host: b\r\n\r\n`, 400],
@@ -105,6 +162,14 @@ const refused: readonly (readonly [name: string, bytes: string, status: number])
   ['Host with space', 'GET / HTTP/1.1\r\nHost: a b\r\n\r\n', 400],
   ['Host with path', 'GET / HTTP/1.1\r\nHost: a/b\r\n\r\n', 400],
   ['Host with user', 'GET / HTTP/1.1\r\nHost: x@a\r\n\r\n', 400],
+  ['Host without port', 'GET / HTTP/1.1\r\nHost: a:\r\n\r\n', 400],
+  ['Host with half a bracket', 'GET / HTTP/1.1\r\nHost: [::1\r\n\r\n', 400],
+  ['Host with 8 bit', 'GET / HTTP/1.1\r\nHost: \xe9\r\n\r\n', 400],
+  ['Host with backslash', 'GET / HTTP/1.1\r\nHost: a\\b\r\n\r\n', 400],
+  ['Host and a second one folded', 'GET / HTTP/1.1\r\nHost: a\r\n Host: b\r\n\r\n', 400],
+  ['absolute-form without Host', 'GET http://a/ HTTP/1.1\r\n\r\n', 400],
+  ['absolute-form in HTTP/1.0 without Host', 'GET http://b/ HTTP/1.0\r\n\r\n', 400],
+  ['absolute-form without authority', 'GET http:///x HTTP/1.1\r\nHost: a\r\n\r\n', 400],
   ['Host list', 'GET / HTTP/1.1\r\nHost: a, b\r\n\r\n', 400],
   ['Host with query', 'GET / HTTP/1.1\r\nHost: a?b\r\n\r\n', 400],
   ['Host with bad port', 'GET / HTTP/1.1\r\nHost: a:80x\r\n\r\n', 400],
@@ -143,14 +208,34 @@ const refused: readonly (readonly [name: string, bytes: string, status: number])
   ['tabs in request line', 'GET\t/\tHTTP/1.1\r\nHost: a\r\n\r\n', 400],
   ['unknown method', 'FOO / HTTP/1.1\r\nHost: a\r\n\r\n', 400],
   ['lower case method', 'get / HTTP/1.1\r\nHost: a\r\n\r\n', 400],
+  ['blank before the method', ' GET / HTTP/1.1\r\nHost: a\r\n\r\n', 400],
+  ['form feed in the request line', 'GET /\x0cHTTP/1.1\r\nHost: a\r\n\r\n', 400],
+  ['CR ends the request line', 'GET / HTTP/1.1\rHost: a\r\n\r\n', 400],
+  ['NUL before the method', '\0GET / HTTP/1.1\r\nHost: a\r\n\r\n', 400],
+  ['no target', 'GET HTTP/1.1\r\nHost: a\r\n\r\n', 400],
+  ['HTTP/1.10', 'GET / HTTP/1.10\r\nHost: a\r\n\r\n', 400],
+  ['HTTP/1,1', 'GET / HTTP/1,1\r\nHost: a\r\n\r\n', 400],
+  ['HTTP/0.9 by name', 'GET / HTTP/0.9\r\nHost: a\r\n\r\n', 400],
+  ['an answer', 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n', 400],
   ['HTTP/2 preface', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 400],
   ['TLS hello in clear text', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03', 400],
   ['CONNECT', 'CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n', 405],
   ['h2c upgrade', `${GET}Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n`, 501],
+  ['h2c behind websocket', `${GET}Connection: Upgrade\r\nUpgrade: websocket, h2c\r\n\r\n`, 501],
+  ['h2c in a line of its own', `${GET}Connection: Upgrade\r\nUpgrade: websocket\r\nUpgrade: h2c\r\n\r\n`, 501],
+  ['h2c in capitals', `${GET}Connection: upgrade\r\nUpgrade: H2C\r\n\r\n`, 501],
+  ['h2c behind an empty one', `${GET}Connection: upgrade\r\nUpgrade: ,h2c\r\n\r\n`, 501],
+  ['upgrade to HTTP', `${GET}Connection: upgrade\r\nUpgrade: websocket, HTTP/2.0\r\n\r\n`, 501],
+  ['upgrade to TLS', `${GET}Connection: upgrade\r\nUpgrade: TLS/1.2\r\n\r\n`, 501],
+  ['upgrade with a body', `${POST}Connection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 3\r\n\r\nabc`, 400],
+  ['upgrade with chunks', `${POST}Connection: Upgrade\r\nUpgrade: websocket\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`, 400],
   // Limits
   ['long target', `GET /${'a'.repeat(9000)} HTTP/1.1\r\nHost: a\r\n\r\n`, 414],
   ['large headers', `${GET}X: ${'a'.repeat(20_000)}\r\n\r\n`, 431],
   ['many headers', `${GET}${'X: a\r\n'.repeat(150)}\r\n`, 431],
+  ['expectation behind a word', `${POST}Expect: y 100-continue\r\nContent-Length: 1\r\n\r\na`, 417],
+  ['expectation list', `${POST}Expect: 100-continue, x\r\nContent-Length: 1\r\n\r\na`, 417],
+  ['expectation twice, one other', `${POST}Expect: 100-continue\r\nExpect: x\r\nContent-Length: 1\r\n\r\na`, 417],
   ['unmet expectation', `${POST}Expect: 200-ok\r\nContent-Length: 1\r\n\r\na`, 417],
 ];
 
@@ -187,6 +272,23 @@ const passed: readonly (readonly [name: string, bytes: string, seen: { method: s
   ],
   ['Connection names a header', `${GET}Connection: close, X-Hop\r\nX-Hop: 1\r\n\r\n`, { method: 'GET', url: '/' }],
   ['Upgrade without Connection', `${GET}Upgrade: h2c\r\n\r\n`, { method: 'GET', url: '/' }],
+  [
+    'GET whose body is a request (CL.0)',
+    `${GET}Content-Length: 38\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: evil\r\n\r\n`,
+    { method: 'GET', url: '/', body: 'GET /smuggled HTTP/1.1\r\nHost: evil\r\n\r\n' },
+  ],
+  [
+    'chunk that is a request (TE.0)',
+    `OPTIONS / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n26\r\nGET /smuggled HTTP/1.1\r\nHost: evil\r\n\r\n\r\n0\r\n\r\n`,
+    { method: 'OPTIONS', url: '/', body: 'GET /smuggled HTTP/1.1\r\nHost: evil\r\n\r\n' },
+  ],
+  ['TE behind blanks', `${POST}Transfer-Encoding:   chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n`, { method: 'POST', url: '/', body: 'abc' }],
+  ['100-continue', `${POST}Expect: 100-continue\r\nContent-Length: 3\r\n\r\nabc`, { method: 'POST', url: '/', body: 'abc' }],
+  ['last chunk of many zeros', `${CHUNKED}3\r\nabc\r\n000\r\n\r\n`, { method: 'POST', url: '/', body: 'abc' }],
+  // What the parser forgives goes on in the one strict spelling.
+  ['two blanks before the target', 'GET  / HTTP/1.1\r\nHost: a\r\n\r\n', { method: 'GET', url: '/' }],
+  ['two blanks before the version', 'GET /  HTTP/1.1\r\nHost: a\r\n\r\n', { method: 'GET', url: '/' }],
+  ['RTSP by name', 'OPTIONS / RTSP/1.0\r\nHost: a\r\n\r\n', { method: 'OPTIONS', url: '/' }],
   ['a rare method', 'REPORT / HTTP/1.1\r\nHost: a\r\n\r\n', { method: 'REPORT', url: '/' }],
   ['DELETE with body', 'DELETE /x HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}', { method: 'DELETE', url: '/x', body: '{}' }],
 ];
@@ -248,7 +350,7 @@ t.test('messages with two readings', async (t) => {
     t.equal(answer.match(/HTTP\/1\.1 /g)?.length, 1, `${name}: one answer`);
   }
   const faults = gateway.stats().faults;
-  t.ok(faults.MESSAGE_MALFORMED > 50 && faults.MESSAGE_AMBIGUOUS > 5 && faults.HEADERS_TOO_LARGE === 1, 'each is counted under its code');
+  t.ok(faults.MESSAGE_MALFORMED > 50 && faults.MESSAGE_AMBIGUOUS > 5 && faults.HEADERS_TOO_LARGE === 2, 'each is counted under its code');
   await gateway.close(100);
   upstream.close();
 });
@@ -306,7 +408,7 @@ t.test('valid messages arrive as they are meant', async (t) => {
   for (const [name, bytes, expected] of passed) {
     seen = null;
     const answer = await send(port, bytes);
-    t.match(answer, /^HTTP\/1\.1 200 /, name);
+    t.match(answer, /^(?:HTTP\/1\.1 100 Continue\r\n\r\n)?HTTP\/1\.1 200 /, name);
     t.match(seen, { body: '', ...expected }, `${name}: as it was meant`);
     t.notOk((seen as { headers: http.IncomingHttpHeaders } | null)?.headers['x-hop'], 'hop-by-hop headers end here');
   }

@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type Duplex, Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
-import { type Body, bodyOf, emptyBody, type HeaderList } from '../exchange/index.js';
+import { type Body, bodyOf, emptyBody, type HeaderList, header } from '../exchange/index.js';
 import type { Mutation } from '../policies/index.js';
 import { passageLine } from './access-log.js';
 import { AnswerFlow, type AnswerOwner, GATHER_BYTES } from './answer-flow.js';
@@ -322,6 +322,12 @@ export class Forward implements Dispatcher.DispatchHandler, WireHandler, AnswerO
       return;
     }
     const head = readHeaders(status, raw ?? [], this.passage.method, true);
+    const chosen = (header(head.headers, 'upgrade') ?? '').trim().toLowerCase();
+    if (!this.head.upgrade.split(',').some((asked) => asked.trim() === chosen)) {
+      upstreamSocket.destroy();
+      this.fail('UPSTREAM_PROTOCOL');
+      return;
+    }
     this.answerBegins();
     this.flow = new AnswerFlow(this, head, () => undefined);
     if (!this.flow.settled(this.passage.decideResponse(status, head.headers, null))) {

@@ -93,8 +93,11 @@ export function createListener(config: ListenerConfig, core: GatewayCore): Liste
     server.on(expectation, (req: http.IncomingMessage, res: http.ServerResponse) => server.emit('request', req, res));
   }
   server.on('upgrade', (req: http.IncomingMessage, socket: net.Socket, head: Buffer) => {
-    const token = (req.headers.upgrade ?? '').toLowerCase();
-    if (/^(?:h2c?|http\/|tls)/.test(token)) reject(core, socket, 'UPGRADE_REFUSED', true);
+    const { 'content-length': length = '0', 'transfer-encoding': coding, upgrade = '' } = req.headers;
+    // The upstream may choose any protocol of the list. In these HTTP would go on, unseen.
+    if (/(?:^|,)\s*(?:h2c?|http\/|tls)/i.test(upgrade)) reject(core, socket, 'UPGRADE_REFUSED', true);
+    // The parser takes a body for the first bytes of the new protocol.
+    else if (length !== '0' || coding !== undefined) reject(core, socket, 'MESSAGE_AMBIGUOUS', true);
     else core.upgrade(req, socket, head);
   });
 

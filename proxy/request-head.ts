@@ -118,7 +118,7 @@ export class RequestHead {
   /** -1: none was given. */
   contentLength = -1;
   chunked = false;
-  /** Upgrade token, lower case; empty when no upgrade is asked for. */
+  /** Protocols asked for, lower case, comma between; empty when no upgrade is asked for. */
   upgrade = '';
   expectContinue = false;
   expectOther = false;
@@ -186,7 +186,7 @@ export class RequestHead {
           connection = connection === '' ? value : `${connection},${value}`;
           continue;
         case 'upgrade':
-          this.upgrade = value.trim().toLowerCase();
+          this.upgrade = this.upgrade === '' ? value.toLowerCase() : `${this.upgrade},${value.toLowerCase()}`;
           continue;
         case 'expect':
           if (value.toLowerCase() === '100-continue') this.expectContinue = true;

@@ -411,6 +411,154 @@ t.test('TLS: HTTP/2 by ALPN, certificate reload, client certificates', async (t)
   t.equal(await subject(), 'next.localhost', 'a pair that does not match changes nothing');
 });
 
+/** HTTP/2 frames written by hand: a client library would refuse to send what is tried here. */
+function frame(type: number, flags: number, payload: Buffer, stream = 1): Buffer {
+  const head = Buffer.alloc(9);
+  head.writeUIntBE(payload.length, 0, 3);
+  head.writeUInt8(type, 3);
+  head.writeUInt8(flags, 4);
+  head.writeUInt32BE(stream, 5);
+  return Buffer.concat([head, payload]);
+}
+
+/** A header block of literals that are neither indexed nor compressed (RFC 7541 §6.2.2); names and values shorter than 127 bytes. */
+function literals(fields: readonly (readonly [string, string])[]): Buffer {
+  const text = (one: string) => Buffer.concat([Buffer.from([one.length]), Buffer.from(one, 'latin1')]);
+  return Buffer.concat(fields.flatMap(([name, value]) => [Buffer.from([0]), text(name), text(value)]));
+}
+
+const H2: readonly (readonly [string, string])[] = [
+  [':method', 'POST'],
+  [':scheme', 'https'],
+  [':authority', 'a'],
+  [':path', '/'],
+];
+const h2With = (...fields: readonly (readonly [string, string])[]) => [...H2, ...fields];
+const h2But = (name: string, value: string) => H2.map((field) => (field[0] === name ? ([name, value] as const) : field));
+
+/** Fields that no HTTP/1.1 message could carry: the rest of the message goes on without them. */
+const LEFT_OUT: readonly (readonly [what: string, field: readonly [string, string]])[] = [
+  ['CR LF in a value', ['x', 'a\r\nTransfer-Encoding: chunked']],
+  ['LF in a value', ['x', 'a\nContent-Length: 3']],
+  ['CR in a value', ['x', 'a\rb']],
+  ['NUL in a value', ['x', 'a\0b']],
+  ['CR LF in a name', ['x: y\r\nz', 'a']],
+  ['colon in a name', ['transfer-encoding: chunked', 'a']],
+  ['blank in a name', ['content-length ', '3']],
+  ['empty name', ['', 'a']],
+];
+
+/** Messages that would be something else once they are written as HTTP/1.1 (RFC 9113 §8.2, §8.3, §10.3). */
+const DOWNGRADES: readonly (readonly [what: string, fields: readonly (readonly [string, string])[], body?: string])[] = [
+  ['capitals in a name', h2With(['X-Upper', 'a'])],
+  ['Transfer-Encoding', h2With(['transfer-encoding', 'chunked']), '0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n'],
+  ['Connection', h2With(['connection', 'content-length'])],
+  ['Keep-Alive', h2With(['keep-alive', 'timeout=5'])],
+  ['Proxy-Connection', h2With(['proxy-connection', 'keep-alive'])],
+  ['Upgrade', h2With(['upgrade', 'websocket'])],
+  ['TE other than trailers', h2With(['te', 'chunked'])],
+  ['length shorter than the body', h2With(['content-length', '3']), 'abcGET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n'],
+  ['length longer than the body', h2With(['content-length', '30']), 'abc'],
+  ['length of no body', h2With(['content-length', '3'])],
+  ['two lengths', h2With(['content-length', '3'], ['content-length', '4']), 'abc'],
+  ['length with plus', h2With(['content-length', '+3']), 'abc'],
+  ['length list', h2With(['content-length', '3, 3']), 'abc'],
+  ['path with blank', h2But(':path', '/ HTTP/1.1\r\nX: y')],
+  ['path with a version', h2But(':path', '/x HTTP/1.1')],
+  ['path with CR LF', h2But(':path', '/\r\nTransfer-Encoding: chunked')],
+  ['path with tab', h2But(':path', '/\tx')],
+  ['path without slash', h2But(':path', 'x')],
+  ['path that is a URL', h2But(':path', 'http://evil/')],
+  ['empty path', h2But(':path', '')],
+  ['method with blank', h2But(':method', 'GET / HTTP/1.1')],
+  ['method with CR LF', h2But(':method', 'GET / HTTP/1.1\r\nX: y\r\n\r\nGET')],
+  ['unknown method', h2But(':method', 'FOO')],
+  [
+    'CONNECT',
+    [
+      [':method', 'CONNECT'],
+      [':authority', 'a:443'],
+    ],
+  ],
+  ['authority with path', h2But(':authority', 'a/b')],
+  ['authority with user', h2But(':authority', 'u@a')],
+  ['authority with CR LF', h2But(':authority', 'a\r\nX: y')],
+  ['authority and another Host', h2With(['host', 'b'])],
+  ['scheme with CR LF', h2But(':scheme', 'https\r\nX: y')],
+  ['no path', H2.filter(([name]) => name !== ':path')],
+  ['two paths', h2With([':path', '/b'])],
+  ['unknown pseudo field', h2With([':x', 'a'])],
+  ['pseudo field behind a field', [...H2.slice(0, 3), ['x', 'y'], [':path', '/']]],
+  ['two Hosts', h2With(['host', 'a'], ['host', 'a'])],
+  ['underscored length', h2With(['content_length', '3'])],
+  ['no authority', H2.filter(([name]) => name !== ':authority')],
+];
+
+t.test('what HTTP/2 may not carry into HTTP/1.1', async (t) => {
+  const reached: string[] = [];
+  const upstream = await listening(
+    t,
+    net.createServer((socket) => {
+      socket.on('error', () => undefined);
+      socket.on('data', (chunk) => {
+        reached.push(chunk.toString('latin1'));
+        socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
+      });
+    }),
+  );
+  const { port } = await start(t, {
+    listeners: [{ host: '127.0.0.1', port: 0, tls: certificate('downgrade', '/CN=localhost', null) }],
+    services: [{ name: 'api', upstreams: [upstream] }],
+  });
+  /** Sends one request; resolves once it was answered or refused. */
+  const send = async (fields: readonly (readonly [string, string])[], body: string | undefined): Promise<void> => {
+    const socket = tlsConnect({ host: '127.0.0.1', port, rejectUnauthorized: false, ALPNProtocols: ['h2'] });
+    socket.on('error', () => undefined);
+    await once(socket, 'secureConnect');
+    let got = Buffer.alloc(0);
+    const over = new Promise<void>((resolve) => {
+      const patience = setTimeout(resolve, 2000);
+      socket.on('close', resolve);
+      socket.on('data', (chunk: Buffer) => {
+        got = Buffer.concat([got, chunk]);
+        for (let at = 0; at + 9 <= got.length; at += 9 + got.readUIntBE(at, 3)) {
+          const type = got.readUInt8(at + 3);
+          const ends = (type === 0 || type === 1) && (got.readUInt8(at + 4) & 1) === 1;
+          // RST_STREAM or GOAWAY, or the end of the answer.
+          if (ends || type === 3 || type === 7) {
+            clearTimeout(patience);
+            resolve();
+          }
+        }
+      });
+    });
+    socket.write(Buffer.concat([Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), frame(4, 0, Buffer.alloc(0), 0)]));
+    socket.write(frame(1, body === undefined ? 5 : 4, literals(fields)));
+    if (body !== undefined) socket.write(frame(0, 1, Buffer.from(body, 'latin1')));
+    await over;
+    socket.destroy();
+  };
+  await send(H2, 'abc');
+  t.match(reached.join(''), /^POST \/ HTTP\/1\.1\r\n[\s\S]*content-length: 3\r\n[\s\S]*\r\n\r\nabc$/, 'a valid one arrives');
+  const sent = () =>
+    reached
+      .splice(0)
+      .join('')
+      .replace(/^(x-request-id|traceparent): .*$/gm, '$1');
+  reached.length = 0;
+  await send(H2, undefined);
+  const plain = sent();
+  for (const [what, field] of LEFT_OUT) {
+    await send(h2With(field), undefined);
+    t.equal(sent(), plain, what);
+  }
+  for (const [what, fields, body] of DOWNGRADES) {
+    reached.length = 0;
+    await send(fields, body);
+    t.same(reached, [], `${what}: nothing reached the upstream`);
+  }
+});
+
 t.test('upstreams over TLS, h2 and h2c; gRPC with trailers', async (t) => {
   const own = certificate('own', '/CN=localhost', null);
   const ca = certificate('upca', '/CN=Up CA', null);
