@@ -101,6 +101,12 @@ const WRAPS: readonly Wrap[] = [
     vni: 6,
     wrap: (p) => udp4(a, { ...b, port: 4_790 }, Buffer.concat([hex('0c000001 00000600'), p])),
   },
+  {
+    name: 'VXLAN-GPE with a network service header',
+    linkType: 101,
+    vni: 6,
+    wrap: (p) => udp4(a, { ...b, port: 4_790 }, Buffer.concat([hex('0c000004 00000600 0fc2 0201 00000100'), p])),
+  },
   { name: 'Geneve with IPv6', linkType: 101, vni: 8, packet: tcp6, wrap: (p) => udp4(a, { ...b, port: 6_081 }, geneve(8, 0x86dd, p)) },
   {
     name: 'GRE with routing bits of PPTP',
@@ -121,6 +127,11 @@ const WRAPS: readonly Wrap[] = [
   },
   { name: 'MPLS', linkType: 1, wrap: (p) => ethernet(0x8847, Buffer.concat([hex('00010040 00020140'), p])) },
   { name: 'MPLS pseudowire', linkType: 1, wrap: (p) => ethernet(0x8847, Buffer.concat([hex('00010140 00000000'), ethernet(0x0800, p)])) },
+  {
+    name: 'MPLS pseudowire without a control word',
+    linkType: 1,
+    wrap: (p) => ethernet(0x8847, Buffer.concat([hex('00010140'), ethernet(0x0800, p)])),
+  },
   { name: 'PPPoE', linkType: 1, wrap: (p) => ethernet(0x8864, Buffer.concat([hex('1100 0001 0000 0021'), p])) },
   { name: 'LLC/SNAP', linkType: 1, wrap: (p) => ethernet(100, Buffer.concat([hex('aaaa03 000000 0800'), p])) },
   {
@@ -189,6 +200,17 @@ const WRAPS: readonly Wrap[] = [
     wrap: (p) => ip4(a, b, 47, gre(0x0800, p, 0xb0, '00000000 00000007 00000001')),
   },
   { name: 'GRE with Ethernet', linkType: 101, wrap: (p) => ip4(a, b, 47, gre(0x6558, ethernet(0x0800, p))) },
+  { name: 'GRE with VLAN', linkType: 101, wrap: (p) => ip4(a, b, 47, gre(0x8100, Buffer.concat([hex('0064 0800'), p]))) },
+  {
+    name: 'GRE with a network service header',
+    linkType: 101,
+    wrap: (p) => ip4(a, b, 47, gre(0x894f, Buffer.concat([hex('0fc2 0201 00000100'), p]))),
+  },
+  {
+    name: 'GRE of an Aruba access point',
+    linkType: 101,
+    wrap: (p) => ip4(a, b, 47, gre(0x8200, Buffer.concat([hex('0802 0000'), Buffer.alloc(20), hex('aaaa03 000000 0800'), p]))),
+  },
   { name: 'ERSPAN I', linkType: 101, wrap: (p) => ip4(a, b, 47, gre(0x88be, ethernet(0x0800, p))) },
   {
     name: 'ERSPAN II',

@@ -38,8 +38,12 @@ const HTTP1: readonly Case[] = [
       .server('HTTP/1.010 200 OK\r\nContent-Length: 0\r\n\r\n')
       .client('GET /b HTTP/1.1 and more\r\n\r\n')
       .server('HTTP/1 200\r\nContent-Length: 0\r\n\r\n')
+      .client('GET /c HTTP/a.b\r\n\r\n')
+      .server(answer('c'))
+      .client('GET /d HTTP/1.1\r\r\n\r\n')
+      .server(answer('d'))
       .close(),
-    lines: ['GET /a -> 200', 'GET /b -> 200'],
+    lines: ['GET /a -> 200', 'GET /b -> 200', 'GET /c -> 200 1', 'GET /d -> 200 1'],
   },
   {
     name: 'a request whose head has no end, answered all the same',

@@ -331,13 +331,17 @@ function greTunnel(bytes: Uint8Array, start: number, end: number, layer: Layer):
       layer.start = at + 12 + ((bytes[at + 11] & 1) !== 0 ? 8 : 0);
       layer.type = TYPE_ETHERNET;
       return layer.start < end;
+    case 0x8100:
+    case 0x88a8:
     case 0x8847:
     case 0x8848:
-      linkPayload(-0x8847, bytes, at, end, layer);
+    case 0x894f:
+      linkPayload(-type, bytes, at, end, layer);
       return layer.type !== TYPE_MALFORMED;
     case 0x6559:
       frameRelay(bytes, at, end, layer);
       return layer.type !== TYPE_MALFORMED;
+    case 0x8200:
     case 0x9000:
       // Aruba access points: an 802.11 frame.
       linkPayload(105, bytes, at, end, layer);

@@ -211,10 +211,16 @@ function mpls(bytes: Uint8Array, from: number, end: number, layer: Layer): Layer
     const nibble = bytes[at] >> 4;
     if (nibble === 4) return set(layer, 0x0800, at);
     if (nibble === 6) return set(layer, 0x86dd, at);
-    // A pseudowire: with a control word (RFC 4385) when the nibble is zero.
-    return set(layer, TYPE_ETHERNET, nibble === 0 ? at + 4 : at);
+    // A pseudowire. With a control word (RFC 4385) the nibble is zero; so it is in half of all addresses, with which the frame else begins.
+    return set(layer, TYPE_ETHERNET, nibble === 0 && !isFrameAt(bytes, at, end) ? at + 4 : at);
   }
   return set(layer, TYPE_MALFORMED, at);
+}
+
+/** Does an Ethernet frame begin here, as far as its type tells? */
+function isFrameAt(bytes: Uint8Array, at: number, end: number): boolean {
+  const type = end - at < 14 ? 0 : (bytes[at + 12] << 8) | bytes[at + 13];
+  return type === 0x0800 || type === 0x86dd || type === 0x8100 || type === 0x88a8;
 }
 
 /** RFC 2516 §4: version/type, code (0 for a session), session (2), length (2), then PPP. */

@@ -47,8 +47,10 @@ export function vxlan(bytes: Uint8Array, at: number, end: number, layer: Layer):
 /** draft-ietf-nvo3-vxlan-gpe: as VXLAN, the last reserved byte names the next protocol when P is set. */
 function vxlanGpe(bytes: Uint8Array, at: number, end: number, layer: Layer): boolean {
   if (!vxlan(bytes, at, end, layer)) return false;
-  if ((bytes[at] & 0x04) !== 0 && (bytes[at + 3] === 1 || bytes[at + 3] === 2)) layer.type = TYPE_IP_ANY;
-  return true;
+  const next = (bytes[at] & 0x04) !== 0 ? bytes[at + 3] : 3;
+  if (next === 1 || next === 2) layer.type = TYPE_IP_ANY;
+  if (next === 4) linkPayload(-0x894f, bytes, layer.start, end, layer);
+  return layer.type !== TYPE_MALFORMED;
 }
 
 /*  RFC 8926 §3.4

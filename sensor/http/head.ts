@@ -13,10 +13,12 @@ export interface Head {
 }
 
 const PLUS = 43;
-const VERSION = /[ \t]+HTTP\/(\d)(?:\.(\d)\d*)?[ \t]*$/i;
+const VERSION = /[ \t]+HTTP\/(\d)(?:\.(\d)\d*)?[ \t\r]*$/i;
 /** Something stands behind the version. */
 const VERSION_BEFORE_MORE = /[ \t]+HTTP\/(\d)\.(\d)\d*[ \t].*$/i;
 const STATUS = /^HTTP\/(\d)(?:\.(\d+))?[ \t]+(\d{3})(?!\d)/i;
+/** Where a version should stand, and none that is known does: not part of the target all the same. */
+const ODD_VERSION = /[ \t]+HTTP\/[\w.]*[ \t\r]*$/i;
 /** RFC 9110 §5.6.2 token, bounded: a method that is longer is none. */
 const METHOD = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,40}$/;
 /** Methods that are believed without a version behind the target. */
@@ -46,7 +48,7 @@ export function requestLine(line: string): Head | null {
   if (blank <= 0) return null;
   const method = line.slice(0, blank);
   if (!METHOD.test(method)) return null;
-  const match = VERSION.exec(line) ?? VERSION_BEFORE_MORE.exec(line);
+  const match = VERSION.exec(line) ?? VERSION_BEFORE_MORE.exec(line) ?? (PLAIN.test(method) ? ODD_VERSION.exec(line) : null);
   if (match === null) {
     if (!PLAIN.test(method)) return null;
     const target = line.slice(blank).trim();

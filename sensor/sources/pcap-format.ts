@@ -120,8 +120,8 @@ export class PcapReader {
       this.#little = isLittle;
       this.#ticksPerMs = magic === PCAP_NANO ? 1_000_000 : 1000;
       this.#recordHeader = magic === PCAP_MODIFIED ? 24 : 16;
-      // The upper bits of the field hold the FCS length, not the link type.
-      this.#linkType = read32(bytes, 20, isLittle) & 0x0fff_ffff;
+      // The upper half of the field tells of the FCS: whether its length is known, and which it is.
+      this.#linkType = read32(bytes, 20, isLittle) & 0xffff;
       return 24;
     }
     throw sensorError(

@@ -101,6 +101,19 @@ t.test('capture formats', async (t) => {
     }
   }
   t.same(await linesOf(gzipSync(plain)), ['POST api.example.com:8080 /orders?x=1 201'], 'gzip');
+  const checked = Buffer.from(plain);
+  checked.writeUInt32LE(0x2400_0000 | 101, 20);
+  t.same(await linesOf(checked), ['POST api.example.com:8080 /orders?x=1 201'], 'frames of which it is said that they end in a checksum');
+  const half = packets.length / 2;
+  const sections = [
+    pcapngFile(packets.slice(0, half), 101),
+    pcapngFile(
+      packets.slice(half).map(({ tsMs, bytes }) => ({ tsMs, bytes: ethernet(0x0800, bytes) })),
+      1,
+      { big: true },
+    ),
+  ];
+  t.same(await linesOf(Buffer.concat(sections)), ['POST api.example.com:8080 /orders?x=1 201'], 'sections of two machines');
   fc.assert(
     fc.property(fc.array(fc.integer({ min: 1, max: 400 }), { minLength: 1, maxLength: 10 }), fc.boolean(), (sizes, ng) => {
       const bytes = ng ? pcapngFile(packets, 101) : plain;
