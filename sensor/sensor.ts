@@ -11,6 +11,7 @@ import type { CaptureSource, OnPacket, SensorPorts, SourceStats } from './types.
 export interface SensorOptions extends PipelineOptions {
   /** Stable id of this sensor, for `Exchange.observer`. */
   readonly id: string;
+  /** What to listen to first. */
   readonly sources: readonly SourceOptions[];
   /** First pause before a source that failed is run again; doubles up to `maxRestartMs`. */
   readonly restartMs?: number;
@@ -49,6 +50,8 @@ export interface SensorStatus {
 export interface Sensor {
   /** Starts all sources. Resolves when every one runs or has failed once; failures are in `status`, not thrown. */
   start(): Promise<void>;
+  /** Listens to these sources from now on. Those that stay are not interrupted: nothing that they carry is lost. */
+  listenTo(sources: readonly SourceOptions[]): Promise<void>;
   /** Stops the sources and hands over what is open. Safe to call twice. */
   stop(): Promise<void>;
   status(): SensorStatus;
@@ -57,6 +60,8 @@ export interface Sensor {
 interface Running {
   readonly options: SourceOptions;
   readonly source: CaptureSource;
+  /** Ends this one alone. */
+  readonly ending: AbortController;
   state: SourceState;
   problem: WeirError | null;
   restarts: number;
@@ -96,19 +101,24 @@ export function createSensor(options: SensorOptions, ports: SensorPorts): Sensor
   let live: Pipeline | Shards | null = null;
   const files = new Map<SourceOptions, Pipeline | Shards>();
   let running: Running[] = [];
-  let stopping: AbortController | null = null;
+  let isStarted = false;
+  /** Lost by the kernel in sources that are over. */
+  let droppedBefore = 0;
   let ticking: NodeJS.Timeout | null = null;
   let exchangesBefore = 0;
   let exchangesPerSecond = 0;
   let ratedAtMs = 0;
 
-  const supervise = async (one: Running, shared: Pipeline | Shards, signal: AbortSignal): Promise<void> => {
+  const supervise = async (one: Running): Promise<void> => {
+    const { signal } = one.ending;
     let pauseMs = options.restartMs ?? 500;
     while (!signal.aborted) {
       const before = one.source.stats().packets;
       // Files have their own clock, so each has its own pipeline; what is live shares one, so a packet seen on two interfaces counts once.
-      const pipeline = one.options.kind === 'pcap' ? open() : shared;
-      if (pipeline !== shared) files.set(one.options, pipeline);
+      const isFile = one.options.kind === 'pcap';
+      const pipeline = isFile || live === null ? open() : live;
+      if (isFile) files.set(one.options, pipeline);
+      else live = pipeline;
       const onPacket: OnPacket = (packet) => pipeline.packet(packet);
       try {
         one.state = 'running';
@@ -118,10 +128,10 @@ export function createSensor(options: SensorOptions, ports: SensorPorts): Sensor
         return;
       } catch (error) {
         one.problem = error instanceof WeirError ? error : sensorError('SENSOR_DRIVER_ENDED', String(error), error);
-        one.state = one.options.kind === 'pcap' ? 'ended' : 'waiting';
-        if (one.options.kind === 'pcap') return;
+        one.state = isFile ? 'ended' : 'waiting';
+        if (isFile) return;
       } finally {
-        if (pipeline !== shared) {
+        if (isFile) {
           try {
             await pipeline.end();
           } catch (error) {
@@ -162,39 +172,54 @@ export function createSensor(options: SensorOptions, ports: SensorPorts): Sensor
     }
   };
 
+  const begin = (one: SourceOptions): Running => {
+    const entry: Running = {
+      options: one,
+      source: openSource(one, ports.now, () => readyFor(files.get(one))),
+      ending: new AbortController(),
+      state: 'running',
+      problem: null,
+      restarts: 0,
+      packetsBefore: 0,
+      packetsPerSecond: 0,
+      done: Promise.resolve(),
+    };
+    entry.done = supervise(entry);
+    return entry;
+  };
+
+  const end = async (ended: readonly Running[]): Promise<void> => {
+    for (const { ending } of ended) ending.abort();
+    await Promise.all(ended.map((one) => one.done));
+  };
+
   return {
     async start() {
-      if (stopping !== null) return;
-      stopping = new AbortController();
-      const { signal } = stopping;
-      const isLive = options.sources.some(({ kind }) => kind !== 'pcap');
-      const shared = isLive ? open() : new Pipeline(options, onPair);
-      live = shared;
+      if (isStarted) return;
+      isStarted = true;
       ratedAtMs = ports.now();
-      running = options.sources.map((one) => {
-        const entry: Running = {
-          options: one,
-          source: openSource(one, ports.now, () => readyFor(files.get(one))),
-          state: 'running',
-          problem: null,
-          restarts: 0,
-          packetsBefore: 0,
-          packetsPerSecond: 0,
-          done: Promise.resolve(),
-        };
-        entry.done = supervise(entry, shared, signal);
-        return entry;
-      });
+      running = options.sources.map(begin);
       ticking = setInterval(tick, TICK_MS).unref();
       await new Promise((resolve) => setImmediate(resolve));
     },
 
+    async listenTo(sources) {
+      const leaving = [...running];
+      const staying = sources.map((one) => {
+        const at = leaving.findIndex(({ options: known }) => JSON.stringify(known) === JSON.stringify(one));
+        return at < 0 ? one : leaving.splice(at, 1)[0];
+      });
+      await end(leaving);
+      for (const { source } of leaving) droppedBefore += source.stats().droppedByKernel ?? 0;
+      running = staying.map((one) => ('done' in one ? one : begin(one)));
+      await new Promise((resolve) => setImmediate(resolve));
+    },
+
     async stop() {
-      if (stopping === null) return;
-      stopping.abort();
+      if (!isStarted) return;
       if (ticking !== null) clearInterval(ticking);
-      await Promise.all(running.map((one) => one.done));
-      stopping = null;
+      await end(running);
+      isStarted = false;
       const last = live;
       live = null;
       await last?.end();
@@ -218,10 +243,10 @@ export function createSensor(options: SensorOptions, ports: SensorPorts): Sensor
         };
       });
       return {
-        running: stopping !== null,
+        running: isStarted,
         sources,
         counters: sum,
-        droppedByKernel: sources.reduce((total, one) => total + (one.droppedByKernel ?? 0), 0),
+        droppedByKernel: sources.reduce((total, one) => total + (one.droppedByKernel ?? 0), droppedBefore),
         openFlows: live?.openFlows ?? 0,
         bufferedBytes:
           live === null ? 0 : live instanceof Shards ? live.bufferedBytes : live.bufferedBytes.queued + live.bufferedBytes.held,

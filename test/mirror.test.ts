@@ -13,6 +13,7 @@ interface Source {
   readonly kind: string;
   readonly problem: string | null;
   readonly counters: Readonly<Record<string, number>>;
+  readonly detail: { readonly sources: readonly { readonly kind: string; readonly state: string }[] };
 }
 
 async function source(t: Test, running: RunningWeir, kind: string): Promise<Source | undefined> {
@@ -29,6 +30,14 @@ async function startUpstream(t: Test): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
+async function freePort(): Promise<number> {
+  const socket = createSocket('udp4');
+  await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', () => resolve()));
+  const { port } = socket.address();
+  await new Promise<void>((resolve) => socket.close(() => resolve()));
+  return port;
+}
+
 /** The address of the gateway and what the engine counted, without the requests that weir sends to itself. */
 const counted = async (t: Test, running: RunningWeir): Promise<number> => {
   const engine = await source(t, running, 'engine');
@@ -37,7 +46,13 @@ const counted = async (t: Test, running: RunningWeir): Promise<number> => {
 
 t.test('switching to mirror and back under load loses no request and counts none twice', async (t) => {
   const upstream = await startUpstream(t);
-  const running = await startWeir(t, ['--upstream', upstream]);
+  const config = path.join(temporaryFolder(t), 'weir.yaml');
+  const services = [
+    { name: 'shop', upstreams: [upstream] },
+    { name: 'billing', hosts: ['billing.example'], upstreams: [upstream] },
+  ];
+  writeFileSync(config, JSON.stringify({ services }));
+  const running = await startWeir(t, ['--config', config]);
   const listen = ['mode', 'mirror', '--listen', 'lo', '--filter', `tcp port ${new URL(upstream).port}`, '--data', running.data];
   let sent = 0;
   let failed = 0;
@@ -65,6 +80,17 @@ t.test('switching to mirror and back under load loses no request and counts none
   const metrics = await (await fetch(`${running.admin}/metrics`)).text();
   t.match(metrics, /^weir_sensor_total\{sensor="[^"]+",counter="captured"\} [1-9]/m);
   t.match(metrics, /^weir_capture_total\{sensor="[^"]+",capture="live lo",counter="packets"\} [1-9]/m);
+  const billing = ['--service', 'billing', '--json', '--data', running.data];
+  t.equal((await weir(t, ['mode', 'mirror', '--vxlan', String(await freePort()), ...billing])).code, 0);
+  t.equal((await weir(t, ['mode', 'observe', ...billing])).code, 0);
+  t.match(
+    (await source(t, running, 'sensor'))?.detail.sources,
+    [
+      { kind: 'live', state: 'running' },
+      { kind: 'vxlan', state: 'running' },
+    ],
+    'one service more or less in mirror takes nothing from the other',
+  );
   t.equal((await weir(t, ['mode', 'observe', '--data', running.data])).code, 0);
   t.equal((await weir(t, listen)).code, 0);
   t.equal((await weir(t, ['mode', 'observe', '--data', running.data])).code, 0);
@@ -74,6 +100,7 @@ t.test('switching to mirror and back under load loses no request and counts none
   t.ok(sent > 50);
   await eventually('all of them counted', async () => (await counted(t, running)) >= sent, 10_000).catch(() => null);
   t.equal(await counted(t, running), sent, 'each once');
+  await eventually('the end of the sensor', async () => (await source(t, running, 'sensor'))?.detail.sources.length === 0);
 });
 
 t.test('a sensor behind a gateway: each exchange once, and a warning; network ids name services', async (t) => {

@@ -39,6 +39,14 @@ interface ListenFlags {
   readonly geneve?: string;
 }
 
+/** What can be listened to, as `PUT /sensor` takes it. */
+interface Place {
+  readonly kind: string;
+  readonly interface?: string;
+  readonly filter?: string;
+  readonly port?: number;
+}
+
 type ModeFlags = AdminFlags & ListenFlags & { readonly service?: string };
 
 /** `weir mode [enforce|observe|mirror]`: shows or switches; mirror also says what to listen to. */
@@ -70,7 +78,11 @@ export function registerMode(program: Command, context: CommandContext): void {
       const sources = sourcesOf(isAsked ? await asked() : flags);
       if (mode !== undefined) {
         // One of the two always records: the sensor listens before the gateways stop, and goes on until they have begun. What both tell counts once.
-        if (mode === 'mirror' && sources.length > 0) await listenTo(admin, sources);
+        if (mode === 'mirror' && sources.length > 0) {
+          // What one service is mirrored from comes beside what the others are mirrored from.
+          const isShared = flags.service !== undefined && (await isMirrored(admin, flags.service));
+          await listenTo(admin, sources, isShared);
+        }
         for (const row of services)
           await admin.call('PUT', `/services/${encodeURIComponent(row.name)}/mode`, { request: mode, response: mode });
         if (!(await isMirrored(admin))) await admin.call('PUT', '/sensor', { sources: [] });
@@ -122,16 +134,25 @@ async function asked(): Promise<ListenFlags> {
   }
 }
 
-async function isMirrored(admin: AdminClient): Promise<boolean> {
-  return (await admin.all<ServiceRow>('/services')).some(({ mode }) => mode.request === 'mirror');
+/** Is a service in mirror, another one than that named? */
+async function isMirrored(admin: AdminClient, apartFrom?: string): Promise<boolean> {
+  return (await admin.all<ServiceRow>('/services')).some(({ name, mode }) => mode.request === 'mirror' && name !== apartFrom);
 }
 
-/** @throws WeirError SENSOR_HEARS_NOTHING when none of the sources can be listened to; what was listened to before stays */
-async function listenTo(admin: AdminClient, sources: readonly object[]): Promise<void> {
-  const before = await admin.get<{ sources: readonly object[] }>('/sensor');
-  await admin.call('PUT', '/sensor', { sources });
+/**
+ * Listens to `sources`, and with `isShared` also to what was listened to elsewhere before.
+ *
+ * @throws WeirError SENSOR_HEARS_NOTHING when none of the sources can be listened to; what was listened to before stays
+ */
+async function listenTo(admin: AdminClient, sources: readonly Place[], isShared: boolean): Promise<void> {
+  const before = await admin.get<{ sources: readonly Place[] }>('/sensor');
+  const isNew = (one: Place): boolean =>
+    sources.some(({ kind, interface: name, port }) => one.kind === kind && one.interface === name && one.port === port);
+  const kept = isShared ? before.sources.filter((one) => !isNew(one)) : [];
+  await admin.call('PUT', '/sensor', { sources: [...kept, ...sources] });
   const row = await sensorRow(admin);
-  const failed = (row?.detail.sources ?? []).filter(({ problem }) => problem !== null);
+  // The sensor tells of them in the order in which it was asked for them, behind those of its configuration.
+  const failed = (row?.detail.sources ?? []).slice(-sources.length).filter(({ problem }) => problem !== null);
   if (failed.length < sources.length) return;
   await admin.call('PUT', '/sensor', { sources: before.sources });
   throw new WeirError('SENSOR_HEARS_NOTHING', failed.map(({ kind, name, problem }) => `${kind} ${name}: ${problem}`).join('\n'), {
@@ -157,7 +178,7 @@ function heard(row: SensorRow | null): string {
   return `${lines.join('')}${Math.round(counters.exchangesPerSecond ?? 0)} exchanges/s, ${counters.droppedByKernel ?? 0} dropped${encrypted > 0 ? `; ${encrypted} % TLS, invisible` : ''}\n`;
 }
 
-function sourcesOf(flags: ListenFlags): object[] {
+function sourcesOf(flags: ListenFlags): Place[] {
   return [
     ...(flags.listen ?? []).map((name) => ({
       kind: 'live',

@@ -26,7 +26,7 @@ export async function runSensor(run: SensorRun): Promise<{ close(): Promise<void
   const principals = new PrincipalReader(run.secret);
   const marks = scanMarks(maps);
   let sensor: Sensor | null = null;
-  let listening = '';
+  let listening: readonly SourceOptions[] = [];
   let revision: string | undefined;
   let changing: Promise<void> = Promise.resolve();
   let tellClosing = (): void => {};
@@ -47,13 +47,17 @@ export async function runSensor(run: SensorRun): Promise<{ close(): Promise<void
     publish();
   };
   const change = async (): Promise<void> => {
-    if (JSON.stringify(wanted()) === listening) return;
-    if (sensor !== null) await Promise.race([delay(DRAIN_MS, undefined, { ref: false }), closing]);
+    if (JSON.stringify(wanted()) === JSON.stringify(listening)) return;
+    const isLeft = listening.some((one) => !wanted().some((other) => JSON.stringify(other) === JSON.stringify(one)));
+    if (isLeft) await Promise.race([delay(DRAIN_MS, undefined, { ref: false }), closing]);
     // Who switches back meanwhile goes on listening.
     const sources = wanted();
-    const key = JSON.stringify(sources);
-    if (key === listening) return;
-    listening = key;
+    if (JSON.stringify(sources) === JSON.stringify(listening)) return;
+    listening = sources;
+    if (sensor !== null && sources.length > 0) {
+      await sensor.listenTo(sources);
+      return;
+    }
     await sensor?.stop();
     sensor = null;
     if (sources.length === 0) return;

@@ -109,7 +109,8 @@ class List {
 }
 
 const EMBRYONIC_MS = 30_000;
-const ESTABLISHED_MS = 300_000;
+/** As long as Suricata's; answers that long polls wait for come within. */
+const ESTABLISHED_MS = 600_000;
 /** Late retransmissions of a closed connection must not look like a new one. */
 const LINGER_MS = 5_000;
 const SWEEP_MS = 100;

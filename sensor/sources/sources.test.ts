@@ -449,6 +449,22 @@ t.test('a mirror names its service by network id', async (t) => {
       await new Promise<void>((resolve) => socket.send(vxlan(77, ethernet(0x0800, bytes)), port, '127.0.0.1', () => resolve()));
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
+  const heard = (): unknown => sensor.status().sources.map(({ packets, listening }) => [packets > 0, listening]);
+  const other = { kind: 'vxlan', host: '127.0.0.1', port: await freePort() } as const;
+  await sensor.listenTo([{ kind: 'vxlan', host: '127.0.0.1', port }, other]);
+  await until(() => sensor.status().sources[1].listening);
+  t.same(
+    heard(),
+    [
+      [true, true],
+      [false, true],
+    ],
+    'a place more: the one before goes on',
+  );
+  const { captured } = sensor.status().counters;
+  await sensor.listenTo([other]);
+  t.same(heard(), [[false, true]], 'a place less');
+  t.equal(sensor.status().counters.captured, captured, 'what was counted stays counted');
   await sensor.stop();
   t.match(found[0], { service: 'vni-77', tags: ['vni:77'], observer: { kind: 'sensor', id: 'test' } });
   socket.close();
