@@ -1,6 +1,8 @@
 import t from 'tap';
 import type { Exchange } from '../../exchange/index.js';
 import { bearer, exchange, hit, named, type Sketch, START } from '../../test/support/inventory.js';
+import { watchAll } from '../detectors/index.js';
+import { OwnershipModel } from '../ownership/index.js';
 import { Inventory } from './index.js';
 import { toJsonSchema } from './schema.js';
 
@@ -46,10 +48,14 @@ t.test('a restart continues where it was', async (t) => {
   t.throws(() => new Inventory().restore([{ key: 'e|x', value: '{' }]), { code: 'INVENTORY_BAD_CHECKPOINT' });
 });
 
-t.test('traffic made to hurt the learner', async (t) => {
+const FORM = 'application/x-www-form-urlencoded';
+
+t.test('traffic made to hurt the learners', async (t) => {
   const deep = `${'['.repeat(10_000)}${']'.repeat(10_000)}`;
   const wide = `[${'{"a":1,"b":"xxxxxxxxxxxx"},'.repeat(400_000)}1]`;
   const inventory = new Inventory({ maxEndpoints: 500 });
+  const ownership = new OwnershipModel({ secret: 'bounds', seed: Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8) });
+  const detectors = watchAll();
   for (let n = 0; n < 200; n++) inventory.observe(exchange({ target: '/search?q=a', headers: bearer('ada'), answer: { hits: [] } }));
   const table: [string, Sketch][] = [
     ['10k-deep nesting', { method: 'POST', target: '/in', body: deep }],
@@ -58,14 +64,25 @@ t.test('traffic made to hurt the learner', async (t) => {
     ['JSON under another name', { method: 'POST', target: '/in', headers: { 'content-type': 'image/png' }, body: '{"a":1}' }],
     ['no JSON under its name', { method: 'POST', target: '/in', body: '<html>' }],
     ['broken path', { target: '/%ff%fe/%00/..%2f..%2f' }],
-    ['a path of 4,000 segments', { target: `/${'a/'.repeat(4000)}` }],
+    ['a path of 30,000 segments', { target: `/${'a/'.repeat(30_000)}` }],
+    ['a segment of 60 KB', { target: `/files;${'a=1;'.repeat(15_000)}` }],
+    ['a query of 5,000 names', { target: `/search?${Array.from({ length: 5000 }, (_, n) => `q${n}=${n}`).join('&')}` }],
+    ['2,000 cookies', { target: '/search?q=a', headers: { cookie: Array.from({ length: 2000 }, (_, n) => `k${n}=1`).join('; ') } }],
+    ['an answer nested 10k deep', { target: '/search?q=a', answer: deep }],
+    ['a form of 250,000 names', { method: 'POST', target: '/in', headers: { 'content-type': FORM }, body: 'a=1&'.repeat(250_000) }],
+    ['a GraphQL document of nothing but brackets', { method: 'POST', target: '/graphql', body: { query: 'a('.repeat(200_000) } }],
     ['prototype names', { method: 'POST', target: '/in?__proto__=1&constructor=2', body: '{"__proto__":{"a":1},"constructor":1}' }],
     ['header flood', { target: '/search?q=a', headers: Object.fromEntries(Array.from({ length: 2000 }, (_, n) => [`x-h${n}`, 'v'])) }],
     ['no answer keys', { target: '/search?q=a', answer: [[[]]] }],
   ];
   for (const [name, sketch] of table) {
-    t.doesNotThrow(() => inventory.observe(exchange(sketch)), name);
+    t.doesNotThrow(() => {
+      const observation = inventory.observe(exchange({ ip: '198.51.100.66', ...sketch }));
+      detectors.observe(observation, ownership.judge(observation).verdict);
+    }, name);
   }
+  t.equal(detectors.failures, 0);
+  t.ok(ownership.stats().entries < 1_000, `${ownership.stats().entries} entries of whom things belong to`);
   const { unreadable } = inventory.stats();
   t.ok(unreadable['request-too-deep'] >= 1);
   t.ok(unreadable['request-too-big'] >= 1);

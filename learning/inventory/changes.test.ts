@@ -1,8 +1,12 @@
 import t from 'tap';
-import type { Exchange } from '../../exchange/index.js';
+import type { Exchange, Finding } from '../../exchange/index.js';
 import { bearer, exchange, HOUR, hit, kindsOf, now, type Sketch, START } from '../../test/support/inventory.js';
 import { readApiDocument } from '../import/index.js';
 import { Inventory } from './index.js';
+
+/** Each finding shows what was and what is. */
+const hasBothSides = ({ evidence }: Finding): boolean =>
+  ['before', 'after'].every((side) => evidence.some(({ type, excerpt }) => type === side && excerpt !== ''));
 
 t.test('changes after the warm-up, and what is none', async (t) => {
   const inventory = new Inventory({ warmUpCalls: 100, warmUpMs: HOUR });
@@ -40,6 +44,7 @@ t.test('changes after the warm-up, and what is none', async (t) => {
   t.match(leak.findings, [
     { kind: 'data.new-in-response', explanation: /now hold us-ssn at ssn; \d+ earlier answers since 2023-11-14 held no sensitive data/ },
   ]);
+  t.ok(leak.findings.every(hasBothSides));
   t.match(leak.dataSightings, [{ type: 'us-ssn', path: 'ssn', place: 'body', phase: 'response', count: 1 }]);
   t.match(leak.history, [{ kind: 'new-data', text: 'answers hold us-ssn at ssn' }]);
   t.match(leak.endpoints[0], { dataTypes: ['us-ssn'] });
@@ -57,6 +62,8 @@ t.test('changes after the warm-up, and what is none', async (t) => {
       explanation: /answered 200; before, \d+ answers went to 4 callers with bearer and 1 requests without were refused/,
     },
   ]);
+
+  t.ok(weaker.findings.every(hasBothSides));
 
   inventory.review(later + 40 * 24 * HOUR);
   const silent = inventory.drain(later + 40 * 24 * HOUR);
@@ -85,6 +92,36 @@ t.test('a public endpoint and a login are not weakened', async (t) => {
   t.same(
     kindsOf(inventory.drain()).filter((kind) => kind.startsWith('auth')),
     [],
+  );
+});
+
+t.test('an old version beside a new one', async (t) => {
+  const table: readonly [string, old: number, newer: number, string[]][] = [
+    ['while the new one carries more', 80, 200, ['v2 of it answered']],
+    ['while the new one is tried by a few', 200, 20, []],
+    ['and none newer', 200, 0, []],
+  ];
+  for (const [name, old, newer, expected] of table) {
+    const inventory = new Inventory({ warmUpCalls: 10, warmUpMs: 0 });
+    for (let n = 0; n < Math.max(old, newer); n++) {
+      if (n < newer) inventory.observe(exchange({ target: `/v2/orders/${n}` }));
+      if (n < old) inventory.observe(exchange({ target: `/v1/orders/${n}` }));
+    }
+    const deprecated = inventory.drain().findings.filter(({ kind }) => kind === 'inventory.deprecated');
+    t.ok(deprecated.every(hasBothSides) && deprecated.every(({ endpoint }) => endpoint?.template === '/v1/orders/{orderId}'), name);
+    t.equal(deprecated.length, expected.length, name);
+    for (const [index, text] of expected.entries()) t.ok(deprecated[index].explanation.includes(text), deprecated[index].explanation);
+  }
+  const inventory = new Inventory({ warmUpCalls: 2, warmUpMs: 0 });
+  for (let n = 0; n < 5; n++)
+    inventory.observe(exchange({ target: '/prices', answerHeaders: { sunset: 'Sat, 31 Dec 2033 23:59:59 GMT' } }));
+  t.same(
+    inventory
+      .drain()
+      .findings.filter(({ kind }) => kind === 'inventory.deprecated')
+      .map(({ endpoint }) => endpoint?.template),
+    ['/prices'],
+    'it says so itself',
   );
 });
 
@@ -125,6 +162,7 @@ t.test('against an imported description: shadow, drift, orphan, deprecated', asy
   order({ answer: { total: 1 } });
   order({ status: 206 });
   const drift = inventory.drain().findings;
+  t.ok(drift.every(hasBothSides));
   t.same(
     drift.map((finding) => finding.explanation),
     [
@@ -137,6 +175,7 @@ t.test('against an imported description: shadow, drift, orphan, deprecated', asy
   inventory.observe(exchange({ target: '/api/debug/vars' }));
   inventory.observe(exchange({ target: '/api/old' }));
   const more = inventory.drain();
+  t.ok(more.findings.every(hasBothSides));
   t.same(
     kindsOf(more).filter((kind) => kind !== 'inventory.new-endpoint'),
     ['inventory.deprecated', 'inventory.shadow'],

@@ -12,6 +12,8 @@ import { countDistinct } from './sketch.js';
 
 const SETTLED_CALLS = 50;
 const PARAMETER_FINDINGS_AN_HOUR = 3;
+/** A new version that was called less often is on trial. */
+const ESTABLISHED_CALLS = 20;
 
 export interface Circumstances {
   /** The endpoint answered below 400 and nothing was blocked. */
@@ -127,7 +129,7 @@ export class ChangeJudge {
     if (version === null) return;
     for (let next = Number(version[1]) + 1; next <= Number(version[1]) + 3; next++) {
       const newer = service.endpoints.get(`${state.ref.method} ${state.ref.template.replace(version[0], `/v${next}`)}`);
-      if (newer === undefined || newer.counts.requests < state.counts.requests) continue;
+      if (newer === undefined || newer.counts.requests < Math.max(ESTABLISHED_CALLS, state.counts.requests)) continue;
       if (this.raisedWithin(state, 'deprecated', exchange.startedAtMs, 86_400_000)) return;
       this.say(deprecatedFinding(exchange, state, `v${next} of it answered ${newer.counts.requests} requests`));
       return;

@@ -117,7 +117,7 @@ export function readRequest(request: RequestFacts, carrier: string): RouteReadin
   }
   for (const [name, value] of hasCookies ? cookies(request.headers) : []) {
     if (carrier === `cookie:${name}` || CREDENTIAL_NAME.test(name)) continue;
-    add('cookie', name, name, value, referentOf(name) || collection, '', false);
+    add('cookie', name, name, decodeSegment(value), referentOf(name) || collection, '', false);
   }
   if (request.bodyText !== null && request.bodyText !== '') readBody(request, collection, add);
   const marked =

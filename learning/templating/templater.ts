@@ -4,7 +4,7 @@ import { shippedModel, type TemplateModel } from './model.js';
 import { type Pin, pinTree } from './pins.js';
 import { matches, parameterName, type ResolvedNode, resolveTrie } from './resolve.js';
 import { segmentKey } from './shapes.js';
-import { type AnswerKeys, FOLDED, Trie, type TrieNode } from './trie.js';
+import { type AnswerKeys, DEEPEST, FOLDED, Trie, type TrieNode } from './trie.js';
 
 /** A path under the templates of the moment. */
 export interface Placed {
@@ -47,7 +47,7 @@ export class HostTemplates {
 
   /** Counts a call that was answered well, and says where it belongs now. `path` is raw, without a query. */
   observe(method: string, path: string, keys: AnswerKeys = null): Placed {
-    const segments = cleanSegments(path);
+    const segments = cleanSegments(path).slice(0, DEEPEST);
     const grew = this.trie.insert(method, segments, keys);
     const parameters: string[] = [];
     const known = find(this.resolved, null, segments, 0, parameters);
@@ -67,7 +67,7 @@ export class HostTemplates {
   /** Where a path belongs, without counting it; null when no template of this method takes it. */
   match(method: string, path: string): Placed | null {
     const parameters: string[] = [];
-    const node = find(this.resolved, method, cleanSegments(path), 0, parameters);
+    const node = find(this.resolved, method, cleanSegments(path).slice(0, DEEPEST), 0, parameters);
     return node === null ? null : { template: node.template, key: keyOf(node, method), parameters };
   }
 

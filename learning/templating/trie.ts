@@ -3,7 +3,8 @@ import { type Shape, SIGILS, segmentKey } from './shapes.js';
 const SAMPLES = 16;
 const DISTINCT_TRACKED = 64;
 const KEYS_TRACKED = 16;
-const DEEPEST = 40;
+/** Segments of a path that are looked at: what is deeper is the endpoint of the first ones. */
+export const DEEPEST = 40;
 const KEYS_FROM_CALLS = 6;
 
 /** Top-level keys of an answer, or how to get them: asked for only while the path is young. */

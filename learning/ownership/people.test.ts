@@ -1,0 +1,223 @@
+/** Each way in which a caller becomes known as a person, all of them behind one address; and each form and place of what they ask for. */
+
+import { createHash } from 'node:crypto';
+import t from 'tap';
+import { bodyOf, headersOf, PrincipalReader } from '../../exchange/index.js';
+import { exchangeOf } from '../../test/support/exchange.js';
+import { OwnershipModel } from './index.js';
+
+const PEOPLE = 30;
+const reader = new PrincipalReader('people');
+const tokenOf = (claims: object): string =>
+  [{ alg: 'HS256' }, claims].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.') + '.sig';
+const bytes = (value: unknown) => bodyOf(Buffer.from(value === undefined ? '' : typeof value === 'string' ? value : JSON.stringify(value)));
+
+interface Call {
+  readonly method?: string;
+  readonly headers?: Record<string, string>;
+  readonly certificate?: string;
+  /** JSON, or the text of a form. */
+  readonly send?: unknown;
+  readonly answer: unknown;
+  readonly answerHeaders?: Record<string, string>;
+}
+
+/** A service that is asked one thing after the other; says how the last answer relates to who asked. */
+function service() {
+  const model = new OwnershipModel({ secret: 'people', seed: Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8) });
+  let nowMs = 1.7e12;
+  return (target: string, template: string, call: Call): string | undefined => {
+    nowMs += 1000;
+    const method = call.method ?? 'GET';
+    const headers = headersOf({
+      host: 'shop',
+      ...(call.send === undefined
+        ? {}
+        : { 'content-type': typeof call.send === 'string' ? 'application/x-www-form-urlencoded' : 'application/json' }),
+      ...call.headers,
+    });
+    const { verdict } = model.judge({
+      exchange: exchangeOf({
+        id: String(nowMs),
+        requestId: String(nowMs),
+        service: 'shop',
+        client: { ip: '198.51.100.7', port: 1 },
+        startedAtMs: nowMs,
+        request: { method, target, headers, body: bytes(call.send) },
+        response: {
+          status: 200,
+          headers: headersOf({ 'content-type': 'application/json', ...call.answerHeaders }),
+          body: bytes(call.answer),
+        },
+        principal: reader.read(headers, target, call.certificate ?? null),
+      }),
+      endpoint: { id: template, service: 'shop', method, template },
+      pathParameters: [],
+      dataHits: [],
+    });
+    return verdict?.relation;
+  };
+}
+
+type Ask = ReturnType<typeof service>;
+type Credential = Pick<Call, 'headers' | 'certificate'>;
+const bearer = (token: string): Credential => ({ headers: { authorization: `Bearer ${token}` } });
+const opaque = (user: number, session: number): string => `opaque-${session}-of-${user}-0123456789`;
+/** Looks at the own page, which names who asks. */
+const me = (ask: Ask, user: number, credential: Credential): Credential => {
+  ask('/me', '/me', { ...credential, answer: { id: user, plan: 'free' } });
+  return credential;
+};
+
+/** How a person comes in for the first and for the second time. `owner`: what orders call them. */
+const WAYS: {
+  readonly name: string;
+  readonly enter: (ask: Ask, user: number, session: number) => Credential;
+  readonly owner?: (user: number) => unknown;
+}[] = [
+  ...['sub', 'user_id', 'uid', 'oid', 'client_id'].map((claim) => ({
+    name: `tokens with the claim ${claim}, renewed`,
+    enter: (_: Ask, user: number, session: number) => bearer(tokenOf({ [claim]: String(user), iat: session })),
+  })),
+  {
+    name: 'tokens that name an address of mail',
+    enter: (_, user, session) => bearer(tokenOf({ email: `p${user}@x.test`, iat: session })),
+    owner: (user) => `p${user}@x.test`,
+  },
+  {
+    name: 'opaque tokens, each from a sign-in',
+    enter: (ask, user, session) => {
+      const token = opaque(user, session);
+      ask('/login', '/login', { method: 'POST', send: { name: `n${user}` }, answer: { token, user: { id: user } } });
+      return bearer(token);
+    },
+  },
+  {
+    name: 'opaque tokens, the second from a refresh',
+    enter: (ask, user, session) => {
+      if (session === 0) return me(ask, user, bearer(opaque(user, 0)));
+      const token = opaque(user, session);
+      ask('/token/refresh', '/token/refresh', {
+        method: 'POST',
+        ...bearer(opaque(user, 0)),
+        send: { grant: 'refresh' },
+        answer: { accessToken: token },
+      });
+      return bearer(token);
+    },
+  },
+  { name: 'opaque tokens of whoever looks at the own page', enter: (ask, user, session) => me(ask, user, bearer(opaque(user, session))) },
+  {
+    name: 'cookies that a sign-in sets',
+    enter: (ask, user, session) => {
+      const value = opaque(user, session);
+      ask('/login', '/login', {
+        method: 'POST',
+        send: { name: `n${user}` },
+        answer: { user: { id: user } },
+        answerHeaders: { 'set-cookie': `sid=${value}; HttpOnly` },
+      });
+      return { headers: { cookie: `theme=dark; sid=${value}` } };
+    },
+  },
+  { name: 'API keys', enter: (ask, user, session) => me(ask, user, { headers: { 'x-api-key': opaque(user, session) } }) },
+  {
+    name: 'names and passwords',
+    enter: (_, user) => ({ headers: { authorization: `Basic ${Buffer.from(`person${user}:pw`).toString('base64')}` } }),
+    owner: (user) => `person${user}`,
+  },
+  { name: 'client certificates', enter: (ask, user) => me(ask, user, { certificate: `CN=device-${user}` }) },
+];
+
+for (const { name, enter, owner = (user: number) => user } of WAYS) {
+  t.test(name, async (t) => {
+    const ask = service();
+    const open = (order: number, credential: Credential): string | undefined =>
+      ask(`/orders/${order}`, '/orders/{id}', { ...credential, answer: { id: order, userId: owner(order % PEOPLE), total: 12 } });
+    for (let user = 0; user < PEOPLE; user++) {
+      const credential = enter(ask, user, 0);
+      for (let turn = 1; turn <= 3; turn++) open(turn * PEOPLE + user, credential);
+    }
+    const again = enter(ask, 5, 1);
+    t.equal(open(4 * PEOPLE + 5, again), 'own', 'the same person with another session');
+    t.equal(open(4 * PEOPLE + 6, again), 'foreign', 'what is somebody else’s');
+  });
+}
+
+const hash = (n: number): string => createHash('sha256').update(`object ${n}`).digest('hex');
+/** How the n-th object is called. */
+const FORMS: readonly [form: string, id: (n: number) => string | number][] = [
+  ['integer', (n) => 7000 + n],
+  ['UUID', (n) => hash(n).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12}).*/, '$1-$2-$3-$4-$5')],
+  ['ULID', (n) => `01HV${hash(n).toUpperCase().slice(0, 22)}`],
+  [
+    'slug',
+    (n) =>
+      `${['amber', 'birch', 'cedar', 'delta', 'ember'][n % 5]}-${['stone', 'field', 'river', 'cliff'][n % 4]}-${['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i'][n % 9]}`,
+  ],
+  ['composite', (n) => `acct-${String(n).padStart(4, '0')}-${n % 10}`],
+  ['prefixed', (n) => `ord_${1000 + n}`],
+  ['base64', (n) => Buffer.from(`order:${1000 + n}`).toString('base64')],
+  ['hash', (n) => hash(n)],
+];
+type Asked = (id: string) => Pick<Call, 'method' | 'headers' | 'send'> & { readonly target: string; readonly template: string };
+const PLACES: readonly [place: string, asked: Asked][] = [
+  ['path', (id) => ({ target: `/orders/${encodeURIComponent(id)}`, template: '/orders/{id}' })],
+  ['part of a segment', (id) => ({ target: `/orders/order-${encodeURIComponent(id)}.pdf`, template: '/orders/order-{id}.pdf' })],
+  ['entity of OData', (id) => ({ target: `/Orders('${encodeURIComponent(id)}')`, template: "/Orders('{id}')" })],
+  ['query', (id) => ({ target: `/order?orderId=${encodeURIComponent(id)}`, template: '/order' })],
+  ['header', (id) => ({ target: '/order', template: '/order', headers: { 'x-order-id': id } })],
+  ['cookie', (id) => ({ target: '/order', template: '/order', headers: { cookie: `orderId=${encodeURIComponent(id)}` } })],
+  ['JSON body', (id) => ({ target: '/order', template: '/order', method: 'POST', send: { filter: { orderId: id } } })],
+  ['form', (id) => ({ target: '/order', template: '/order', method: 'POST', send: `orderId=${encodeURIComponent(id)}` })],
+];
+
+/** Thirty people list their own objects and open them; then one opens an own one and somebody else's that was only listed. */
+function opened(id: (n: number) => string | number, asked: Asked): (string | undefined)[] {
+  const ask = service();
+  const credential = (user: number): Record<string, string> => bearer(tokenOf({ sub: String(user) })).headers ?? {};
+  const order = (n: number) => ({ id: id(n), userId: n % PEOPLE, total: 12 });
+  const open = (n: number, user: number): string | undefined => {
+    const { target, template, headers, ...call } = asked(String(id(n)));
+    return ask(target, template, { ...call, headers: { ...credential(user), ...headers }, answer: { ok: true } });
+  };
+  for (let user = 0; user < PEOPLE; user++) {
+    const own = [1, 2, 3, 4].map((turn) => turn * PEOPLE + user);
+    ask('/orders', '/orders', { headers: credential(user), answer: own.map(order) });
+    for (const n of own.slice(0, 3)) open(n, user);
+  }
+  return [open(4 * PEOPLE + 5, 5), open(4 * PEOPLE + 6, 5)];
+}
+
+for (const [form, id] of FORMS)
+  t.test(`objects named by ${form}`, async (t) => {
+    for (const [place, asked] of form === 'base64' ? PLACES : PLACES.slice(0, 1)) t.same(opened(id, asked), ['own', 'foreign'], place);
+  });
+
+t.test('the same number on two resources is two objects', async (t) => {
+  const ask = service();
+  const of = (user: number): Credential => bearer(tokenOf({ sub: String(user) }));
+  const open = (name: string, n: number, owner: number, user: number): string | undefined =>
+    ask(`/${name}/${n}`, `/${name}/{id}`, { ...of(user), answer: { id: n, userId: owner } });
+  for (let user = 0; user < PEOPLE; user++)
+    for (let turn = 1; turn <= 3; turn++) {
+      open('orders', turn * PEOPLE + user, user, user);
+      open('invoices', turn * PEOPLE + ((user + 1) % PEOPLE), user, user);
+    }
+  t.equal(open('invoices', PEOPLE + 6, 5, 5), 'own', 'their invoice has the number of another’s order');
+  t.equal(open('orders', PEOPLE + 6, 6, 5), 'foreign');
+});
+
+t.test('an object inside another: both are looked at', async (t) => {
+  const ask = service();
+  const of = (user: number): Credential => bearer(tokenOf({ sub: String(user) }));
+  const open = (user: number, n: number, by: number): string | undefined =>
+    ask(`/users/${900 + user}/orders/${n}`, '/users/{id}/orders/{id2}', { ...of(900 + by), answer: { id: n, userId: 900 + (n % PEOPLE) } });
+  for (let user = 0; user < PEOPLE; user++) {
+    ask('/me', '/me', { ...of(900 + user), answer: { id: 900 + user } });
+    for (let turn = 1; turn <= 3; turn++) open(user, turn * PEOPLE + user, user);
+  }
+  t.equal(open(5, PEOPLE + 5, 5), 'own');
+  t.equal(open(5, PEOPLE + 6, 5), 'foreign', 'the own page, another’s order');
+  t.equal(open(6, PEOPLE + 6, 5), 'foreign');
+});
