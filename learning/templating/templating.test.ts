@@ -277,7 +277,27 @@ t.test('random paths are bounded', async (t) => {
 
 t.test('every path has a template that matches it, in this matcher and in the gateways', async () => {
   const segment = fc.oneof(
-    fc.constantFrom('users', 'me', 'v1', 'orders', '7', '42.json', 'x:y', 'a;b=1', "F('q')", '%7B%7D', '{weird}'),
+    fc.constantFrom(
+      'users',
+      'me',
+      'v1',
+      '1.0.3',
+      'orders',
+      '7',
+      '42.json',
+      'r-7.pdf',
+      'x:y',
+      'a;b=1',
+      "F('q')",
+      'F(a=1,b=2)',
+      '@ada',
+      '~bob',
+      '@{}',
+      '$all',
+      'a%2Fb',
+      '%7B%7D',
+      '{weird}',
+    ),
     fc.webPath({ size: 'small' }).map((text) => text.replaceAll('/', '') || 'z'),
   );
   fc.assert(
