@@ -152,8 +152,8 @@ t.test('the engine runs what did not run inline, and nothing twice', async (t) =
   } as const;
   t.same(
     verdictOf(set, exchange({ headers, response })),
-    { rules: ['block', 'alert', 'watched', 'ban', 'leak'], would: 'block', truncated: false, actor: false },
-    'a sensor ran nothing',
+    { rules: ['block', 'alert', 'watched', 'ban', 'leak'], would: 'block', truncated: false, actor: true },
+    'a sensor ran nothing; who is blocked, is blocked elsewhere',
   );
   t.same(
     verdictOf(set, exchange({ headers, response, observer: 'gateway', mode: 'enforce' })).rules,
@@ -170,6 +170,7 @@ t.test('the engine runs what did not run inline, and nothing twice', async (t) =
     ['alert', 'watched', 'ban'],
     'so did one that observes',
   );
+  t.equal(verdictOf(set, exchange({ headers, response, observer: 'gateway', mode: 'observe' })).actor, false, 'and blocks nobody');
   t.same(
     verdictOf(set, exchange({ headers, response, outcome: { acts: [act] } })).rules,
     ['alert', 'watched', 'ban', 'leak'],

@@ -103,7 +103,13 @@ t.test('switching to mirror and back under load loses no request and counts none
   await eventually('the end of the sensor', async () => (await source(t, running, 'sensor'))?.detail.sources.length === 0);
 });
 
-t.test('a sensor behind a gateway: each exchange once, and a warning; network ids name services', async (t) => {
+const BAN = `policy: keep-out
+mode: enforce
+rules:
+  - {rule: ban, match: {path: /invoices/*}, when: {header: x-probe}, action: {block-actor: {for: 1h}}}
+`;
+
+t.test('a sensor behind a gateway: each exchange once, and a warning; network ids name services; policies act out of band', async (t) => {
   const upstream = await startUpstream(t);
   const socket = createSocket('udp4');
   t.teardown(() => socket.close());
@@ -124,7 +130,9 @@ t.test('a sensor behind a gateway: each exchange once, and a warning; network id
       },
     }),
   );
-  const running = await startWeir(t, ['--config', config]);
+  const policies = temporaryFolder(t);
+  writeFileSync(path.join(policies, 'keep-out.yaml'), BAN);
+  const running = await startWeir(t, ['--config', config, '--policies', policies]);
   const fetched = async (url: string): Promise<void> => void (await (await fetch(url)).text());
   await eventually('the capture', async () => {
     await fetched(`${upstream}/direct`);
@@ -136,10 +144,17 @@ t.test('a sensor behind a gateway: each exchange once, and a warning; network id
     return (row?.counters.seenTwice ?? 0) >= 20 ? row : null;
   });
   t.match(engine.problem, /exchanges of the last minute came from a gateway and from a sensor; each was counted once/);
-  const talk = new Talk().open().client('GET /invoices/7 HTTP/1.1\r\nHost: x\r\n\r\n').server('HTTP/1.1 204 No Content\r\n\r\n').close();
+  const talk = new Talk()
+    .open()
+    .client('GET /invoices/7 HTTP/1.1\r\nHost: x\r\nX-Probe: 1\r\n\r\n')
+    .server('HTTP/1.1 204 No Content\r\n\r\n')
+    .close();
   for (const { bytes } of talk.packets) socket.send(vxlan(4_201, ethernet(0x0800, bytes)), port, '127.0.0.1');
   await eventually('the service of the network id', async () => {
     const { stdout } = await weir(t, ['inventory', '--json', '--data', running.data]);
     return (JSON.parse(stdout) as { service: string; template: string }[]).some(({ service }) => service === 'billing');
   });
+  await eventually('who was heard, on the list that others act on', async () =>
+    /^10\.0\.0\.1(?:\/32)?$/m.test((await weir(t, ['block', 'export', 'plain', '--data', running.data])).stdout),
+  );
 });

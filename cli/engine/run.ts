@@ -10,7 +10,7 @@ import { DEFAULT_RETENTION, openStore, type Retention, type Store } from '../../
 import type { Batch, FeedWriter, SharedState, TrafficConsumer } from '../../traffic/index.js';
 import type { Config } from '../config.js';
 import { rulesPublisher, violationsOf } from '../conformance.js';
-import { openSharedMaps, type ProcessStatus, STATUS_TTL_MS } from '../shared-maps.js';
+import { openSharedMaps, type ProcessStatus, type SharedMaps, STATUS_TTL_MS } from '../shared-maps.js';
 import { protectedAddresses } from '../wiring/gateway.js';
 import { openPolicyBook, type PolicyBook } from '../wiring/policies.js';
 import { openVocabulary } from '../wiring/vocabulary.js';
@@ -106,7 +106,10 @@ export async function runEngine(run: EngineRun): Promise<RunningEngine> {
       lagMs: () => run.consumer.stats().lagMs,
     },
     {
-      blockActor: (exchange, order) => void blockActor(blocklist, exchange, order, run.log),
+      blockActor: (exchange, order) => {
+        if (exchange.outcome.mode !== 'mirror' || !isOnlyObserved(maps, exchange.service))
+          void blockActor(blocklist, exchange, order, run.log);
+      },
       learned: (delta) => {
         if (delta !== null) feed.append(delta);
         outward.templates(inventory);
@@ -212,14 +215,21 @@ async function sweep(store: Store, config: Config, log: (message: string) => voi
   }
 }
 
-/** What a rule of the engine orders: rules that only block the actor, and all rules where a sensor feeds. Observing ones only say so. */
+/** A sensor does not know the mode of what it hears: does a gateway serve it, in observe? */
+function isOnlyObserved(maps: SharedMaps, service: string): boolean {
+  const set = maps.modes.get(service);
+  const served = [...maps.status.entries()].flatMap(({ value }) => value.services ?? []).find(({ name }) => name === service);
+  return (set?.request ?? served?.mode.request) === 'observe';
+}
+
+/** What a rule of the engine orders: rules that only block the actor, and all rules where a sensor feeds. Observing ones only say so, and a file tells of the past. */
 async function blockActor(
   blocklist: Blocklist,
   exchange: Exchange,
   order: NonNullable<Decision['blockActor']>,
   log: (message: string) => void,
 ): Promise<void> {
-  if (!order.acted) return;
+  if (!order.acted || exchange.observer.kind === 'import') return;
   const actor = actorOf(exchange.principal, exchange.client.ip);
   try {
     await blocklist.add({

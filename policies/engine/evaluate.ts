@@ -56,6 +56,8 @@ interface Fired {
   readonly counts: boolean;
   /** It acts: mode and roll-out agree. */
   readonly acts: boolean;
+  /** It may put the actor on the blocklist: where weir only listens, that is what is left to do. */
+  readonly bans: boolean;
   readonly redaction: RedactionOrder | null;
   readonly retryAfterS: number;
 }
@@ -143,7 +145,7 @@ function run(engine: Engine, planned: PlannedRule, facts: Facts, hit: Hit, lifte
   if (timeWeight > 0) counters.totalNs[rule.index] += (performance.now() - startMs) * 1e6 * timeWeight;
   if (result !== null) {
     counters.hits[rule.index]++;
-    if (result.acts && (result.decision !== 'pass' || rule.actions.blockActor !== null)) counters.acted[rule.index]++;
+    if (result.act.acted) counters.acted[rule.index]++;
     else if (result.counts && (result.decision !== 'pass' || rule.actions.blockActor !== null)) counters.wouldAct[rule.index]++;
   }
   return result;
@@ -186,13 +188,13 @@ function fire(rule: CompiledRule, facts: Facts, hit: Hit, doubt: Facts['doubt'],
     } else redaction = { order: actions.redact, spans: hit.spans, fields: hit.fields, headers: hit.headers };
   }
   const acts = counts && context.mode === 'enforce' && rule.mode === 'enforce';
-  const does = decision !== 'pass' || actions.blockActor !== null;
+  const bans = counts && context.mode !== 'observe' && rule.mode === 'enforce' && actions.blockActor !== null;
   const act: Act = {
     policy: rule.policy,
     rule: rule.rule,
     phase,
     action: !counts ? 'alert' : decision === 'block' && actions.decision === 'redact' ? 'block' : actions.kind,
-    acted: acts && does,
+    acted: decision === 'pass' ? bans : acts,
     severity: rule.severity,
     confidence: doubt === 'none' ? (hit.confidence ?? rule.confidence) : Math.min(0.5, rule.confidence),
     message: `${rule.message}${hit.reasons.length === 0 ? '' : ` ${hit.reasons.join(' ')}`}${note}`,
@@ -200,7 +202,7 @@ function fire(rule: CompiledRule, facts: Facts, hit: Hit, doubt: Facts['doubt'],
     ...(rule.owasp === undefined ? {} : { owasp: rule.owasp }),
     ...(rule.cwe === undefined ? {} : { cwe: rule.cwe }),
   };
-  return { rule, act, decision, counts, acts, redaction, retryAfterS };
+  return { rule, act, decision, counts, acts, bans, redaction, retryAfterS };
 }
 
 /** Exceptions of one evaluation: each is decided at most once, and only when a rule that it may lift has fired. */
@@ -288,15 +290,15 @@ function decide(
     // One that acts goes before one that would; among equals the longer one.
     const stronger =
       blockActor === null ||
-      (one.acts && !blockActor.acted) ||
-      (one.acts === blockActor.acted && wanted.durationMs > blockActor.durationMs);
+      (one.bans && !blockActor.acted) ||
+      (one.bans === blockActor.acted && wanted.durationMs > blockActor.durationMs);
     if (stronger)
       blockActor = {
         durationMs: wanted.durationMs,
         escalate: wanted.escalate,
         reason: wanted.reason ?? one.rule.message,
         policy: one.rule.policy,
-        acted: one.acts,
+        acted: one.bans,
       };
   }
   const action = winner?.decision ?? 'pass';

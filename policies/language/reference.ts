@@ -184,7 +184,7 @@ took, so together they let through about one limit; while Redis is away each enf
 |---|---|---|
 | enforce | enforce or inherit | the action is done |
 | enforce | observe | recorded as would-have-acted |
-| observe or mirror | any but off | recorded as would-have-acted; the traffic is untouched |
+| observe or mirror | any but off | recorded as would-have-acted; the traffic is untouched. In mirror \`block-actor\` of a rule in enforce acts: its list is read elsewhere |
 | any | off | not looked at |
 
 A rule's own \`mode\` replaces its policy's. Under \`rollout: 10\` a stable hash picks 10 % of the exchanges (or clients, or principals) on which the rule acts; on the others it
