@@ -166,6 +166,11 @@ function quoted(text: string): string {
   return `"${text}"`;
 }
 
+/** A target that was refused, without what may be a secret in parts that no valid one has: a name and password before the host, a fragment. */
+export function withoutSecrets(target: string): string {
+  return target.replace(/#.*$/s, '#…').replace(/^([a-z][a-z\d+.-]*:\/\/)[^/?#]*@/i, '$1…@');
+}
+
 /** `/a?x=1&y=2` becomes `/a?x=&y=`: names say enough, values may be secrets. */
 export function withoutValues(target: string): string {
   const question = target.indexOf('?');

@@ -3,7 +3,7 @@ import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { CidrSet, canonicalIp, type HttpVersion, type Mode, type Peer } from '../exchange/index.js';
-import { accessLine } from './access-log.js';
+import { accessLine, withoutSecrets } from './access-log.js';
 import { faultRefusal, pageFor } from './block-page.js';
 import { clientBehind } from './client-address.js';
 import { ClientConnection, connectionOf, knownConnection } from './connection.js';
@@ -114,6 +114,11 @@ export class GatewayCore {
     const url = req.url ?? '/';
     if (req.httpVersion !== '1.1' && req.httpVersion !== '1.0' && version !== '2') {
       this.refuse('MESSAGE_MALFORMED', req, res, connection.peer, '');
+      return;
+    }
+    // Over HTTP/1.1 the parser sees to it.
+    if (version === '2' && bytesOf(req.rawHeaders) > limits.headerBytes) {
+      this.refuse('HEADERS_TOO_LARGE', req, res, connection.peer, '');
       return;
     }
     const head = new RequestHead(req.rawHeaders, version, limits.headerCount);
@@ -243,7 +248,7 @@ export class GatewayCore {
         service: '',
         method,
         host,
-        target: target.slice(0, 2048),
+        target: withoutSecrets(target.slice(0, 2048)),
         version: '',
         status: FAULTS[code].status,
         requestBytes: 0,
@@ -273,6 +278,13 @@ export class GatewayCore {
 }
 
 const NO_HOPS: readonly string[] = [];
+/** Of a header list as HTTP/2 counts it (RFC 9113 §6.5.2). */
+function bytesOf(raw: readonly string[]): number {
+  let bytes = 0;
+  for (const text of raw) bytes += text.length + 16;
+  return bytes;
+}
+
 function withoutPseudo(raw: readonly string[], host: string): string[] {
   const list = ['host', host];
   for (let index = 0; index < raw.length; index += 2) if (raw[index].charCodeAt(0) !== 58) list.push(raw[index], raw[index + 1]);

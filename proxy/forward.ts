@@ -474,7 +474,7 @@ export class Forward implements Dispatcher.DispatchHandler, WireHandler, AnswerO
         responseBytes,
         durationMs,
         version: this.req.httpVersion,
-        traceparent: this.traceparent,
+        traceparent: this.traceparent === '' ? this.head.traceparent : this.traceparent,
         upstream: this.upstream?.url ?? '',
       }),
     );

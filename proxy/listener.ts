@@ -26,6 +26,8 @@ export interface Listener {
   destroy(): void;
 }
 
+const MOST_HTTP2_FIELDS = 2_000;
+
 /** Methods that are routed: all that Node's parser knows, but CONNECT. */
 const METHODS = http.METHODS.filter((method) => method !== 'CONNECT');
 
@@ -149,8 +151,13 @@ export function createListener(config: ListenerConfig, core: GatewayCore): Liste
 function serverOf(config: ListenerConfig, options: https.ServerOptions, handler: http.RequestListener): http.Server {
   if (config.tls === undefined) return http.createServer(options, handler);
   if (!config.tls.http2) return https.createServer(options, handler);
+  // Beyond these Node resets the stream without a word; what is below is counted and answered by the gateway.
+  const limits = { maxHeaderListPairs: MOST_HTTP2_FIELDS };
   // The compatibility layer gives HTTP/2 requests the HTTP/1 interface; the two servers differ in type only.
-  return http2.createSecureServer({ ...options, allowHTTP1: true, settings: { enableConnectProtocol: false } }, handler as never) as never;
+  return http2.createSecureServer(
+    { ...options, ...limits, allowHTTP1: true, settings: { enableConnectProtocol: false } },
+    handler as never,
+  ) as never;
 }
 
 function tlsOptions(config: ListenerConfig): https.ServerOptions {

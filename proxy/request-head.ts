@@ -14,6 +14,7 @@ const LENGTHS = [
   'connection',
   'keep-alive',
   'traceparent',
+  'tracestate',
   'x-request-id',
   'x-client-ip',
   'x-weir-scan',
@@ -103,7 +104,7 @@ const MASK = LENGTHS | CLAIM_LENGTHS;
 
 const HOST = /^(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._~!$&'()*+;=%-]+)(?::\d{1,5})?$/;
 const REQUEST_ID = /^[\w.:/+=-]{8,128}$/;
-const TRACEPARENT = /^[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
+const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 
 /**
  * The head of one request, read in a single pass: what goes on to the upstream, the facts a proxy needs, and whether the message can be read in
@@ -124,6 +125,7 @@ export class RequestHead {
   expectOther = false;
   requestId = '';
   traceparent = '';
+  private tracestate = '';
   acceptsTrailers = false;
   forwarded = '';
   forwardedFor = '';
@@ -198,6 +200,9 @@ export class RequestHead {
         case 'traceparent':
           if (TRACEPARENT.test(value)) this.traceparent = value;
           continue;
+        case 'tracestate':
+          this.tracestate = this.tracestate === '' ? value : `${this.tracestate},${value}`;
+          continue;
         case 'forwarded':
           this.forwarded = this.forwarded === '' ? value : `${this.forwarded},${value}`;
           continue;
@@ -240,6 +245,8 @@ export class RequestHead {
       this.fault ??= 'HOST_INVALID';
     if (lengths > 1 || codings > 1 || (lengths > 0 && codings > 0) || (codings > 0 && httpVersion !== '1.1'))
       this.fault = 'MESSAGE_AMBIGUOUS';
+    // It belongs to the trace that `traceparent` names; beside a new one it would tell of another (W3C Trace Context §4.3).
+    if (this.tracestate !== '' && this.traceparent !== '') onward.push('tracestate', this.tracestate);
     if (connection !== '') this.readConnection(connection);
     else this.upgrade = '';
   }

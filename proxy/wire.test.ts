@@ -279,6 +279,7 @@ t.test('PROXY protocol', async (t) => {
   t.equal(trusted.gateway.stats().faults.PROXY_HEADER_INVALID, 1);
   const untrusted = await start(t, { listeners: [{ host: '127.0.0.1', port: 0, proxyProtocol: true }], services: [service] });
   t.match(await raw(untrusted.port, `PROXY TCP4 203.0.113.9 10.0.0.1 12345 80\r\n${request}`), /^HTTP\/1\.1 400/, 'anybody else must not');
+  t.match(await raw(untrusted.port, Buffer.concat([v2(1, 0x11, ipv4), Buffer.from(request)])), /^HTTP\/1\.1 400/, 'in neither version');
   t.match(await raw(untrusted.port, request), /"x-forwarded-for":"127\.0\.0\.1"/);
 });
 
@@ -346,6 +347,16 @@ t.test('TLS: HTTP/2 by ALPN, certificate reload, client certificates', async (t)
   );
   t.match(exchanges[0], { request: { httpVersion: '2', scheme: 'https', headers: ['host', `127.0.0.1:${port}`] } });
   t.equal((await ask({ ':path': '/bad%zz' })).answer[':status'], 400);
+  const many = Object.fromEntries(Array.from({ length: 300 }, (_, index) => [`x-${index}`, 'a']));
+  for (const [what, headers, code] of [
+    ['many fields', many, 'HEADERS_TOO_MANY'],
+    ['large fields', { x: 'a'.repeat(20_000) }, 'HEADERS_TOO_LARGE'],
+    ['a long path', { ':path': `/${'a'.repeat(9_000)}` }, 'TARGET_TOO_LONG'],
+  ] as const) {
+    const limited = await ask({ ':path': '/', ...headers });
+    t.match(limited.text, code, `${what} over HTTP/2`);
+    t.equal(gateway.stats().faults[code], 1);
+  }
   const trailing = session.request({ ':path': '/t', ':method': 'POST' }, { waitForTrailers: true } as http2.ClientSessionRequestOptions);
   trailing.on('wantTrailers', () => trailing.sendTrailers({ 'x-sum': '9', 'x-real-ip': '6.6.6.6' }));
   trailing.end('body');
