@@ -64,11 +64,14 @@ const UNDICI: Readonly<Record<string, FaultCode>> = {
   ERR_HTTP2_STREAM_ERROR: 'UPSTREAM_RESET',
 };
 
+const OF_OPEN_CONNECTION = new Set(['read', 'write', 'writev', 'shutdown']);
+
 /** The fault behind an error of undici, the socket or TLS. */
 export function faultOf(error: Error): FaultCode {
   const code = (error as NodeJS.ErrnoException).code ?? '';
   const known = UNDICI[code];
-  if (known !== undefined) return known;
+  // The same code, from a connection that was open: the request may have arrived.
+  if (known !== undefined) return OF_OPEN_CONNECTION.has((error as NodeJS.ErrnoException).syscall ?? '') ? 'UPSTREAM_RESET' : known;
   if (code.startsWith('HPE_') || error.name === 'HTTPParserError') return 'UPSTREAM_PROTOCOL';
   if (code.startsWith('ERR_TLS') || code.startsWith('ERR_SSL') || code.includes('CERT') || code.includes('SIGNED')) return 'UPSTREAM_TLS';
   if (code.startsWith('ERR_HTTP2')) return 'UPSTREAM_PROTOCOL';

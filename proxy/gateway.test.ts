@@ -5,6 +5,7 @@ import net, { type AddressInfo } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import t from 'tap';
 import type { Exchange } from '../exchange/index.js';
+import { faultOf, isRepeatable } from './errors.js';
 import { createGateway, type Gateway, type GatewayOptions, type GatewayPorts, type ServiceOptions, trivialPorts } from './index.js';
 
 interface Running {
@@ -496,6 +497,31 @@ t.test('several services and upstreams: routing, balance, health, retries, rewri
     { code: 'GATEWAY_ROUTE_DUPLICATE' },
   );
   t.equal(await ask('any.example', '/x'), '200 a /x', 'a wrong configuration changes nothing');
+});
+
+t.test('what may be sent again', async (t) => {
+  const table: readonly (readonly [code: string, syscall: string | undefined, get: boolean, post: boolean])[] = [
+    ['ECONNREFUSED', 'connect', true, true],
+    ['ETIMEDOUT', 'connect', true, true],
+    ['ETIMEDOUT', undefined, true, true],
+    ['ENOTFOUND', 'getaddrinfo', true, true],
+    ['UND_ERR_CONNECT_TIMEOUT', undefined, true, true],
+    // On a connection that was open the upstream may have acted already.
+    ['ETIMEDOUT', 'read', true, false],
+    ['EHOSTUNREACH', 'read', true, false],
+    ['ETIMEDOUT', 'write', true, false],
+    ['ECONNRESET', 'read', true, false],
+    ['EPIPE', 'write', true, false],
+    ['UND_ERR_SOCKET', undefined, true, false],
+    ['UND_ERR_HEADERS_TIMEOUT', undefined, false, false],
+    ['UND_ERR_BODY_TIMEOUT', undefined, false, false],
+    ['HPE_INVALID_CONSTANT', undefined, false, false],
+    ['CERT_HAS_EXPIRED', undefined, false, false],
+  ];
+  for (const [code, syscall, get, post] of table) {
+    const fault = faultOf(Object.assign(new Error(code), { code, syscall }));
+    t.same([isRepeatable(fault, 'GET'), isRepeatable(fault, 'POST')], [get, post], `${code} in ${syscall}: ${fault}`);
+  }
 });
 
 t.test('upgrades, server-sent events', async (t) => {

@@ -185,6 +185,7 @@ t.test('enforce: request phase', async (t) => {
     headers: { accept: 'text/html,application/xhtml+xml;q=0.9,*/*;q=0.8' },
   });
   t.match([html.headers.get('content-type'), html.text], ['text/html; charset=utf-8', /<code>W-/], 'browsers get a page');
+  t.notMatch(html.text, /attack|secret|test/, 'that says no more');
   const throttled = await ask('/throttle-me');
   t.same([throttled.status, throttled.headers.get('retry-after')], [429, '7']);
   const started = performance.now();
@@ -414,7 +415,9 @@ t.test('block pages of a service', async (t) => {
     { blockPage: { json: '{"error":"{{title}}","ref":"{{incident}}","status":{{status}}}', html: '<b>{{ incident }}</b>' } },
     { policies: () => obedient({}) },
   );
-  t.match(JSON.parse((await ask('/secret')).text), { error: 'Access denied', ref: /^W-/, status: 403 });
+  const template = await ask('/secret');
+  t.match(JSON.parse(template.text), { error: 'Access denied', ref: /^W-/, status: 403 });
+  t.notMatch(template.text + JSON.stringify([...template.headers]), /secret|test/, 'a template learns neither value nor rule');
   t.match((await ask('/secret', { headers: { accept: 'text/html' } })).text, /^<b>W-[\w-]+<\/b>$/);
   const silent = await start(t, { blockPage: { reset: true } }, { policies: () => obedient({}) });
   await t.rejects(silent.ask('/secret'), 'the connection is reset');
