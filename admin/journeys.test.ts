@@ -215,7 +215,7 @@ t.test('issues: work through them', async (t) => {
   t.match((await analyst('GET', '/blocks-explain?subject=W-7K3M-9QXD-2F')).json, {
     verdict: 'blocked',
     text: /object-access/,
-    incident: { rule: 'foreign-object' },
+    incident: { rule: 'foreign-object', issueId: id },
   });
 });
 

@@ -85,6 +85,11 @@ class Weir {
     return answer.status;
   }
 
+  /** Stops its process, or lets it go on. */
+  freezeEngine(frozen: boolean): void {
+    this.engine.running.process.kill(frozen ? 'SIGSTOP' : 'SIGCONT');
+  }
+
   async killEngine(): Promise<void> {
     await this.engine.running.stop('SIGKILL');
   }
@@ -197,6 +202,23 @@ t.test('two gateways, one engine, one admin', async (t) => {
       await running.learnsExactly(t, expected);
     }
     for (const { dropped } of await running.sources('gateway')) t.equal(dropped, 0, 'no gateway dropped anything');
+  });
+
+  await t.test('an engine that stands still under load: traffic and blocks go on, and it learns all of it afterwards', async (t) => {
+    const loads = running.gateways.map((gateway) => startLoad(gateway.url, PATHS));
+    await delay(200);
+    running.freezeEngine(true);
+    await delay(800);
+    for (const gateway of running.gateways) t.equal(await running.status(gateway, ATTACKER), 403, 'the block holds');
+    for (const load of loads) await load.stop();
+    running.freezeEngine(false);
+    t.same(
+      loads.flatMap((load) => load.failures),
+      [],
+      'no request failed',
+    );
+    expected += answeredBy(loads);
+    await running.learnsExactly(t, expected);
   });
 
   await t.test('no engine, and a Redis that takes no more: traffic goes on, drops are counted', async (t) => {

@@ -2124,6 +2124,7 @@ export interface components {
                 policy: string | null;
                 rule: string | null;
                 blockId: string | null;
+                issueId: string | null;
                 message: string;
             } | null;
         };
@@ -8956,4 +8957,4 @@ export interface operations {
         };
     };
 }
-// document 781cef8691c0c9f73cca8f3c9d039077, client 719deb036c2ed4ecaf12f959d00cde75
+// document 9c19a22114f0a20391d597bf812f45b0, client 97c7594c7d596a93812657a89b3699f8

@@ -133,6 +133,7 @@ export const blockRoutes: readonly Route[] = [
           policy: incident.policy,
           rule: incident.rule,
           blockId: incident.blockId,
+          issueId: incident.issueId,
           message: incident.text,
         },
       };

@@ -109,6 +109,7 @@ export const explanation = z
         policy: z.string().nullable(),
         rule: z.string().nullable(),
         blockId: z.string().nullable(),
+        issueId: z.string().nullable(),
         message: z.string(),
       })
       .nullable(),

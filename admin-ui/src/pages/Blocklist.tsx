@@ -436,6 +436,13 @@ function Explain() {
           {(found) => (
             <Alert color={found.verdict === 'blocked' ? 'red' : found.verdict === 'allowed' ? 'teal' : 'gray'} title={found.subject}>
               {found.text}
+              {found.incident?.issueId != null && (
+                <div>
+                  <Link to="/issues/$id" params={{ id: found.incident.issueId }}>
+                    The issue
+                  </Link>
+                </div>
+              )}
               {found.incident?.policy != null && (
                 <div>
                   <Link to="/policies/$name" params={{ name: found.incident.policy }}>
