@@ -1,4 +1,5 @@
 import { type EndpointRef, type Exchange, endpointRef } from '../../exchange/index.js';
+import { splitOperation } from '../operations.js';
 import { documentedEndpoints } from './documented.js';
 import { type EndpointState, mergeEndpoints, newEndpoint } from './endpoint.js';
 import { Pending } from './pending.js';
@@ -150,10 +151,4 @@ export class Catalogue {
     // Only what became a new endpoint as a whole is still news; what joined a known one never was.
     if (newcomer !== undefined && target.counts.requests === state.counts.requests) this.newcomers.set(ref.id, newcomer);
   }
-}
-
-/** Template without the operation, and the operation. */
-export function splitOperation(template: string): [base: string, operation: string | null] {
-  const mark = template.indexOf('#');
-  return mark < 0 ? [template, null] : [template.slice(0, mark), template.slice(mark + 1)];
 }

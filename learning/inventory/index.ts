@@ -1,6 +1,7 @@
 /** What is known of every API, endpoint by endpoint, learned from its traffic. */
+
+export { splitOperation } from '../operations.js';
 export { answerKeys, bodiesOf, type ExchangeBodies } from './bodies.js';
-export { splitOperation } from './catalogue.js';
 export {
   type EndpointRules,
   type RequestFacts,

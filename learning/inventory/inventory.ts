@@ -1,15 +1,15 @@
 import { type DataHit, type Exchange, endpointRef, type Finding, type Observation, splitTarget } from '../../exchange/index.js';
 import { bareTemplate } from '../import/index.js';
+import { type OperationFacts, operationOf, splitOperation } from '../operations.js';
 import { cleanSegments, segmentKey } from '../templating/index.js';
 import { answerKeys, bodiesOf, type ExchangeBodies } from './bodies.js';
-import { Catalogue, splitOperation } from './catalogue.js';
+import { Catalogue } from './catalogue.js';
 import { dayOf, newEndpointFinding, scanningFinding, silenceFinding, silentFor } from './changes.js';
 import { Checkpoints } from './checkpoint.js';
 import { rulesOfDocument, rulesOfTraffic, type ServiceRules } from './conformance.js';
 import type { EndpointState } from './endpoint.js';
 import { ChangeJudge } from './judge.js';
 import { learnExchange } from './learn.js';
-import { operationOf } from './operations.js';
 import { endpointWrite, tagsOf } from './row.js';
 import { ScanningWatch } from './scanning.js';
 import type { ServiceState } from './service.js';
@@ -82,7 +82,7 @@ export class Inventory {
     const status = exchange.response?.status ?? 0;
     const good = status >= 100 && status < 400 && exchange.outcome.action !== 'blocked' && exchange.request.method !== 'TRACE';
     const method = exchange.kind === 'websocket' ? 'GET' : exchange.request.method;
-    const operation = operationOf(exchange, path, bodies.request);
+    const operation = exchange.kind === 'websocket' ? null : operationOf(callIn(exchange, path, query, bodies));
     const placed = good
       ? service.templates.observe(method, path, exchange.kind === 'websocket' ? null : () => answerKeys(bodies.response()))
       : service.templates.match(method, path);
@@ -320,4 +320,17 @@ export class Inventory {
       collapsedPaths,
     };
   }
+}
+
+/** What of an exchange tells its operation. */
+function callIn({ request }: Exchange, path: string, query: string, bodies: ExchangeBodies): OperationFacts {
+  const { bytes } = request.body;
+  return {
+    method: request.method,
+    headers: request.headers,
+    path,
+    query,
+    bodyStart: () => Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, 4096)).toString('latin1'),
+    json: bodies.request,
+  };
 }

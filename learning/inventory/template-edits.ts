@@ -1,6 +1,7 @@
 import type { ApiDocument } from '../import/index.js';
+import { splitOperation } from '../operations.js';
 import type { Explanation, Pin } from '../templating/index.js';
-import { type Catalogue, splitOperation } from './catalogue.js';
+import type { Catalogue } from './catalogue.js';
 import { documentedEndpoints } from './documented.js';
 import { checkTemplate, mergedTemplate, splitTemplate } from './edits.js';
 import { inventoryError } from './errors.js';

@@ -3,7 +3,6 @@ import { PERSON } from './knowledge.js';
 import type { Scatter } from './person.js';
 import type { Reading, Signs } from './reading.js';
 
-const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
 /** Of somebody of whom nothing is known yet, who may be staff as well as a thief, this share of the confidence is left while the service is young. */
 const NEWCOMER = 0.55;
 /** By how many ids of objects of unknown owners somebody stands out: with a name, and without one, when their own objects are unknown as well. */
@@ -79,11 +78,11 @@ function ofNameless(verdict: AccessVerdict, { owners, top, isUsual }: Scatter): 
 }
 
 /** A verdict as a finding. */
-export function accessFinding({ exchange, endpoint }: Observation, method: string, verdict: AccessVerdict): Finding {
+export function accessFinding({ exchange, endpoint }: Observation, mutates: boolean, verdict: AccessVerdict): Finding {
   const kind =
     verdict.form !== undefined
       ? 'bola.polluted-id'
-      : !SAFE.has(method)
+      : mutates
         ? 'bola.foreign-write'
         : verdict.location.in === 'path'
           ? 'bola.foreign-object'

@@ -1,5 +1,6 @@
 import type { Knowledge, Resource } from './knowledge.js';
-import { heirOf } from './paths.js';
+import { heirOf, pathNumber } from './paths.js';
+import type { RouteReading } from './references.js';
 import { isIdentifier, unlink } from './shape.js';
 import { keyOf, NO_ID_RANK, type Step, stepsBelow } from './steps.js';
 
@@ -34,6 +35,8 @@ export class AnswerObject {
     readonly inList: boolean,
     /** It is the whole answer (or what its envelope holds). */
     readonly isRoot: boolean,
+    /** A part of another object, not in a list of its own (`customer` in an order): mentioned, not handed out. */
+    readonly isMentioned: boolean,
   ) {}
 
   /** 32 bits of the field at `index`, as the tables hold them. */
@@ -75,10 +78,13 @@ interface Heritage {
 }
 const NOTHING: Heritage = { paths: [], values: [] };
 
-/** Flattens a JSON answer into the objects it shows, outermost first. `collection` names the objects at the root. */
-export function readAnswer(value: unknown, collection: string): AnswerObject[] {
-  const reader = new AnswerReader();
-  reader.visit(value, collection, NOTHING, false, true, 0);
+/**
+ * Flattens a JSON answer into the objects it shows, outermost first. `collection` names the objects at the root; what lists of it show hangs on the
+ * `container`, and has that as a field of its own (`^/account`).
+ */
+export function readAnswer(value: unknown, collection: string, container: RouteReading['container'] = null): AnswerObject[] {
+  const reader = new AnswerReader(container);
+  reader.visit(value, collection, NOTHING, false, true, false, 0);
   return reader.objects;
 }
 
@@ -92,11 +98,18 @@ class AnswerReader {
   #top = 0;
   #limit = 0;
   #nodes = MAX_NODES;
+  readonly #containerPath: number;
+  readonly #containerValue: string;
 
-  visit(node: unknown, name: string, inherited: Heritage, inList: boolean, isRoot: boolean, depth: number): void {
+  constructor(container: RouteReading['container']) {
+    this.#containerPath = container === null ? -1 : pathNumber(`^/${container.name}`);
+    this.#containerValue = container?.value ?? '';
+  }
+
+  visit(node: unknown, name: string, inherited: Heritage, inList: boolean, isRoot: boolean, isMentioned: boolean, depth: number): void {
     if (typeof node !== 'object' || node === null || depth > 12 || this.objects.length >= MAX_OBJECTS || --this.#nodes < 0) return;
     if (Array.isArray(node)) {
-      for (const one of node) this.visit(one, name, inherited, true, false, depth + 1);
+      for (const one of node) this.visit(one, name, inherited, true, false, isMentioned, depth + 1);
       return;
     }
     const record = node as Record<string, unknown>;
@@ -142,7 +155,7 @@ class AnswerReader {
     }
     const own = this.#all.paths.length;
     let handDown: Heritage | null = null;
-    if (!wraps && own > from) this.#add(resource, id, from, inherited, inList, isRoot);
+    if (!wraps && own > from) this.#add(resource, id, from, inherited, inList, isRoot, isMentioned);
     for (let i = base; i < end && holds; i++) {
       const child = this.#children[i];
       if (typeof child !== 'object' || child === null) continue;
@@ -157,19 +170,29 @@ class AnswerReader {
         isArray || wraps ? (handDown ?? NOTHING) : NOTHING,
         inList && !isArray,
         wraps && isRoot && !isArray && key.isEnvelope,
+        isMentioned || (id !== null && !isArray),
         depth + 1,
       );
     }
     this.#top = base;
   }
 
-  #add(resource: string, id: string | null, from: number, inherited: Heritage, inList: boolean, isRoot: boolean): void {
+  #add(
+    resource: string,
+    id: string | null,
+    from: number,
+    inherited: Heritage,
+    inList: boolean,
+    isRoot: boolean,
+    isMentioned: boolean,
+  ): void {
     const { paths, values } = this.#all;
     for (let i = 0; i < inherited.paths.length; i++) {
       paths.push(inherited.paths[i]);
       values.push(inherited.values[i]);
     }
-    this.objects.push(new AnswerObject(resource, id, this.#all, from, paths.length, inList, isRoot));
+    if (inList && !isMentioned) this.#put(this.#containerPath, this.#containerValue);
+    this.objects.push(new AnswerObject(resource, id, this.#all, from, paths.length, inList, isRoot, isMentioned));
   }
 
   /**

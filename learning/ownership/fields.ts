@@ -2,7 +2,6 @@ import type { Context } from './contexts.js';
 import { PERSON } from './knowledge.js';
 import { pathName, SELF_FIELD } from './paths.js';
 import type { People } from './people.js';
-import { NAMED_KINDS } from './person.js';
 import type { FieldRule } from './sheet.js';
 
 interface Count {
@@ -156,26 +155,32 @@ interface Named {
   ofOthers: number;
 }
 
-/** Counts fields whose names suggest people, in objects that more than the caller's own identity stands in. */
+/** So many values of a field are looked at in search of one that is somebody's name. */
+const TRIED = 8;
+/** Kinds of values that are no mere numbers: a quantity may equal somebody's number, hardly somebody's e-mail. */
+const TELLING_KINDS = [1, 3, 4];
+const ALL_KINDS = [1, 2, 3, 4];
+
+/** Counts fields that hold names of people: all whose own name suggests it, others where the values are no mere numbers. */
 function countNamed(context: Context, people: People, into: Map<number, Named>): void {
   for (const sample of context.samples) {
     const person = people.get(sample.person);
     if (person === undefined || person.identities.size === 0 || sample.fields === null) continue;
     for (let i = 0; i < sample.fields.length; i += 2) {
       const field = sample.fields[i];
-      if (!suggested(field).owner || suggested(field).group || pathName(field).startsWith('^')) continue;
-      const value = sample.fields[i + 1];
+      const hint = suggested(field);
+      if (hint.group || pathName(field).startsWith('^')) continue;
       const named = nested(into, field, (): Named => ({ values: new Set(), held: new Set(), kind: 0, ofCaller: 0, ofOthers: 0 }));
+      if (named.held.size === 0 && named.values.size >= TRIED && !hint.owner) continue;
+      const value = sample.fields[i + 1];
       if (person.identities.has(value)) named.ofCaller++;
       else named.ofOthers++;
       if (named.values.has(value)) continue;
       named.values.add(value);
-      for (let kind = 1; kind <= NAMED_KINDS; kind++) {
-        if (people.holder(value, kind) === undefined) continue;
-        named.held.add(value);
-        named.kind = kind;
-        break;
-      }
+      const kind = (hint.owner ? ALL_KINDS : TELLING_KINDS).find((one) => people.holder(value, one) !== undefined);
+      if (kind === undefined) continue;
+      named.held.add(value);
+      named.kind = kind;
     }
   }
 }

@@ -83,7 +83,7 @@ export function relationAt(
   const { hi, lo } = known.hash;
   const held = known.relation(person, hi, lo, known.selfValue(rule, reference.value), rule);
   if (answer === null || rule === undefined || held === 'own' || held === 'granted' || held === 'listed') return held;
-  const handsOver = reading.method !== 'GET' && reading.method !== 'HEAD';
+  const handsOver = reading.mutates;
   for (const object of answer.objects) {
     const about =
       object.id === reference.value ||

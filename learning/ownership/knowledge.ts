@@ -191,7 +191,8 @@ export class Knowledge {
     for (const field of rule.parties)
       for (let i = object.from; i < object.to; i++)
         if (paths[i] === field.number && this.holds(person, object.valueAt(i, this), field.kind)) return 'granted';
-    return this.#stranger(person, owner, kind, group, rule);
+    const told = this.#stranger(person, owner, kind, group, rule);
+    return told === 'unknown' ? null : told;
   }
 
   /** The id is itself an identity value: `/users/{me}`. */
@@ -209,8 +210,9 @@ export class Knowledge {
         if (!this.holdsGroup(person, group, groupKind)) return 'foreign';
         // Its own member, but which one is not known: it may well be the caller.
         if (owner !== 0 && !this.hasKind(person, kind)) return 'unidentified';
-        // Where objects name no person at all, the group is the owner.
-        return owner === 0 && rule?.hasOwner !== true ? 'own' : 'group';
+        if (owner !== 0) return 'group';
+        // Where objects name no person at all, the group is the owner; else it belongs to some member, perhaps the caller.
+        return rule?.hasOwner === true ? 'unknown' : 'own';
       }
     }
     // Of some group, and nothing says which is the caller's.

@@ -9,7 +9,7 @@ import type { Objects } from './objects.js';
 import type { People } from './people.js';
 import { namedKind, type Person } from './person.js';
 import type { Places } from './places.js';
-import { isCreation, isNamed, type Reading, SAFE, subjectOf } from './reading.js';
+import { isCreation, isNamed, type Reading, subjectOf, subjectOutside } from './reading.js';
 import type { Reference } from './references.js';
 import type { Roles } from './roles.js';
 import { isGloballyUnique } from './shape.js';
@@ -89,7 +89,7 @@ export class Learning {
     // What a proven regime denies is no example of what is normal, or an attack would argue for itself.
     else if (person !== null) this.#learnAccesses(read, person, verdict?.enforceable === true);
     this.#learnObjects(read, person, denied);
-    if (person !== null && !SAFE.has(read.reading.method)) this.#learnGrants(read, person, denied);
+    if (person !== null && read.reading.mutates) this.#learnGrants(read, person, denied);
   }
 
   /** Ids that do not exist: one by one a mistake, several in a row a search. Each success takes some of the suspicion back. */
@@ -117,7 +117,7 @@ export class Learning {
   }
 
   #learnAccesses(read: Reading, person: Person, denied: boolean): void {
-    const mutates = !SAFE.has(read.reading.method);
+    const mutates = read.reading.mutates;
     let wasGiven = false;
     for (const reference of read.reading.references) {
       const relation = this.#learnAccess(read, reference, person, mutates, denied);
@@ -187,7 +187,8 @@ export class Learning {
   /** What a route without ids answered, or created. */
   #learnList(read: Reading, person: Person, mutates: boolean, denied: boolean): void {
     const { service, reading } = read;
-    if (read.objects.length === 0 || (read.status !== 201 && reading.references.some((one) => one.place === 'path'))) return;
+    const isBelow = reading.references.some((one) => one.place === 'path');
+    if (read.objects.length === 0 || (read.status !== 201 && isBelow && reading.container === null)) return;
     const listed = read.objects.filter((object) => object.id !== null && (object.inList || object.isRoot) && !isNamed(reading, object));
     if (listed.length === 0) return;
     const created = isCreation(read);
@@ -207,7 +208,7 @@ export class Learning {
 
   #learnStaff(read: Reading, person: Person): void {
     for (const reference of read.reading.references) {
-      const context = this.places.at(read.service, read.reading, reference, !SAFE.has(read.reading.method));
+      const context = this.places.at(read.service, read.reading, reference, read.reading.mutates);
       if (context === null) continue;
       context.staffUses++;
       context.people.delete(person.id);
@@ -247,24 +248,23 @@ export class Learning {
     // Lists repeat what they embed (the same owner in every element): once is enough.
     if (!this.objects.learn(hi, lo, resource, object)) return;
     this.places.noteId(object.idHash(this.known), resource);
-    if (handing === null || !(object.inList || object.isRoot) || isNamed(read.reading, object)) return;
+    if (handing === null || !(object.inList || object.isRoot) || object.isMentioned || isNamed(read.reading, object)) return;
     if (!denied) this.lists.handOut(handing, resource, id, hi, lo);
     else if (handing.person.owned === 0) this.lists.broad(handing, hi, lo);
   }
 
+  /** A write on an object names somebody in its body: the object was shared with them. */
   #learnGrants(read: Reading, person: Person, denied: boolean): void {
-    const { service, reading } = read;
-    const route = this.known.sheet.route(service, reading.route);
-    const subject = reading.references.findLast((one) => one.place === 'path' || one.place === 'query' || one.place === 'header');
+    const { reading } = read;
+    const subject =
+      subjectOutside(reading.references, this.known.sheet.route(read.service, reading.route)?.slots ?? {}) ??
+      reading.references.find((one) => this.#isThing(read, one, person, 'own')) ??
+      reading.references.find((one) => this.#isThing(read, one, person, 'unknown'));
     if (subject === undefined) return;
-    const rule = route?.slots[subject.slot];
-    const resource = this.known.resource(service, rule?.resource ?? subject.hint);
-    this.known.objectKey(resource, subject.value);
-    const { hi, lo } = this.known.hash;
-    const relation: Relation =
-      rule === undefined ? 'unknown' : relationAt(this.known, person.id, subject, resource, reading, { status: read.status, objects: [] });
+    const relation = this.#standing(read, subject, person);
     // Whom an owner names belongs to somebody else by nature: that denies nothing.
     if (relation === 'foreign' || (denied && relation !== 'own')) return;
+    const { hi, lo } = this.known.hash;
     for (const reference of reading.references) {
       if (reference.place !== 'body' || reference.value === subject.value) continue;
       const value = this.known.valueHash(reference.value);
@@ -275,6 +275,23 @@ export class Learning {
         this.await(value, hi, lo, strength);
       }
     }
+  }
+
+  /** Where all ids stand in the body, the object is one at a private place that is the caller's, or may be; people are none. */
+  #isThing(read: Reading, reference: Reference, person: Person, relation: Relation): boolean {
+    const rule = this.known.sheet.route(read.service, read.reading.route)?.slots[reference.slot];
+    if (rule === undefined || (this.known.resource(read.service, rule.resource).rule?.selfKinds.length ?? 0) > 0) return false;
+    return (relation === 'own' || rule.stances.foreign.is === 'deny') && this.#standing(read, reference, person) === relation;
+  }
+
+  /** How the person stands to what a request names, by the table alone; leaves the object's key in the hash. */
+  #standing({ service, status, reading }: Reading, reference: Reference, person: Person): Relation {
+    const rule = this.known.sheet.route(service, reading.route)?.slots[reference.slot];
+    const resource = this.known.resource(service, rule?.resource ?? reference.hint);
+    const relation: Relation =
+      rule === undefined ? 'unknown' : relationAt(this.known, person.id, reference, resource, reading, { status, objects: [] });
+    this.known.objectKey(resource, reference.value);
+    return relation;
   }
 
   /** Keeps a grant for somebody whose identity has not been seen yet. */

@@ -3,7 +3,7 @@ import type { Objects } from './objects.js';
 import type { People } from './people.js';
 import type { Person } from './person.js';
 import type { Places } from './places.js';
-import { isCreation, isNamed, type Reading as Read, SAFE } from './reading.js';
+import { isCreation, isNamed, type Reading as Read } from './reading.js';
 import type { KnownRule } from './sheet.js';
 
 /** Objects of which a list remembers who was shown them first. */
@@ -62,7 +62,7 @@ export class Lists {
       read,
       person,
       isCreation: isCreation(read),
-      isRead: SAFE.has(reading.method),
+      isRead: !reading.mutates,
       isPublic: context?.rule?.stances.foreign.is === 'allow',
       broad: null,
       list: null,
@@ -91,7 +91,7 @@ export class Lists {
   voteByList(read: Read, person: Person): void {
     const { service, reading } = read;
     const created = isCreation(read);
-    if (!created && !SAFE.has(reading.method)) return;
+    if (!created && reading.mutates) return;
     const context = this.#places.get(service, reading.route, created ? 'answer!' : reading.answerSlot);
     if (context?.rule?.stances.foreign.is !== 'deny') return;
     const rule = this.#known.sheet.resource(service, context.resource);

@@ -127,7 +127,7 @@ export class OwnershipModel {
     const isFinding = alert !== null && alert.confidence >= this.#settings.alertConfidence;
     if (read.person !== null)
       this.#suspect(this.people.get(read.person.id) ?? read.person, read, isFinding && castsSuspicion(alert, read.signs));
-    return { verdict: alert ?? verdict, finding: isFinding ? accessFinding(read.observation, read.reading.method, alert) : null };
+    return { verdict: alert ?? verdict, finding: isFinding ? accessFinding(read.observation, read.reading.mutates, alert) : null };
   }
 
   /** Learns from an exchange without a judgement (imports, warm-up). */
@@ -241,8 +241,8 @@ export class OwnershipModel {
     const objects = !readable
       ? []
       : answer !== undefined
-        ? readAnswer(answer(), reading.collection)
-        : answerObjects(bodyText(response.headers, response.body, MAX_BODY), reading.collection);
+        ? readAnswer(answer(), reading.collection, reading.container)
+        : answerObjects(bodyText(response.headers, response.body, MAX_BODY), reading);
     this.#learning.hash(objects);
     if (exchange.principal !== null) this.#calls++;
     const person = exchange.principal === null ? null : this.#identify.personOf(exchange.principal, exchange.startedAtMs, exchange.service);

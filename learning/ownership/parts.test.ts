@@ -4,11 +4,12 @@ import { readAnswer } from './answer.js';
 import { KeyedHash } from './hash.js';
 import { JUDGE, judge } from './judge.js';
 import { Knowledge, PERSON, SPACE } from './knowledge.js';
-import { pathName } from './paths.js';
+import { pathName, pathNumber } from './paths.js';
+import { subjectOutside } from './reading.js';
 import { readRequest } from './references.js';
 import { foldRoute } from './routes.js';
 import { foldName, isGloballyUnique, looksLikeValue, referentOf, unlink } from './shape.js';
-import type { Stance } from './sheet.js';
+import type { SlotRule, Stance } from './sheet.js';
 import { Table } from './table.js';
 import { OwnershipView } from './view.js';
 import { encodeDelta } from './wire.js';
@@ -161,6 +162,45 @@ t.test('references of requests', async (t) => {
   t.equal(read('GET', '/d', '/d?scope=team&page=2').answerSlot, 'answer?scope=team');
 });
 
+t.test('operations behind one path are routes of their own, and some calls only ask', async (t) => {
+  const read = (template: string, body: object | null, method = 'POST') =>
+    readRequest(
+      { method, template, target: template.split('#')[0], headers: [], bodyText: body === null ? null : JSON.stringify(body) },
+      '',
+    );
+  const query = { query: 'query Order($id: ID!) { order(id: $id) { id } }', variables: { id: 7 } };
+  const cases: [what: string, template: string, body: object | null, route: string, mutates: boolean][] = [
+    ['as the engine names it', '/graphql#query Order', query, 'POST /graphql#query Order', false],
+    ['as a gateway does, by its path', '/graphql', query, 'POST /graphql#query Order', false],
+    ['a mutation', '/graphql', { query: 'mutation Pay { pay(id: 7) { id } }' }, 'POST /graphql#mutation Pay', true],
+    ['a document that the server knows by name', '/graphql', { operationName: 'Order' }, 'POST /graphql#Order', true],
+    ['one whose name says that it asks', '/graphql', { operationName: 'GetOrder' }, 'POST /graphql#GetOrder', false],
+    ['JSON-RPC', '/rpc', { jsonrpc: '2.0', method: 'order.get', params: { id: 7 } }, 'POST /rpc#order.get', false],
+    ['JSON-RPC that changes', '/rpc', { jsonrpc: '2.0', method: 'order.drop', params: { id: 7 } }, 'POST /rpc#order.drop', true],
+    ['an RPC path', '/rpc/files.get', { fid: 'x1' }, 'POST /rpc/files.get', false],
+    ['a search by POST', '/messages/search', { conversationId: 'x1' }, 'POST /messages/search', false],
+    ['any other POST', '/orders', { item: 3 }, 'POST /orders', true],
+  ];
+  for (const [what, template, body, route, mutates] of cases) {
+    const reading = read(template, body);
+    t.same([reading.route, reading.mutates], [route, mutates], what);
+    t.equal(foldRoute('POST', reading.route.slice(5)), route, 'a template gives the same route');
+  }
+  t.notOk(read('/orders/{id}', null, 'HEAD').mutates);
+  t.ok(read('/files/list', null, 'DELETE').mutates, 'a method that changes things does, whatever it is called on');
+});
+
+t.test('the object that a write is about', async (t) => {
+  const slot = {} as SlotRule;
+  const subject = (target: string, headers: string[], slots: Record<string, SlotRule>) =>
+    subjectOutside(readRequest({ method: 'POST', template: null, target, headers, bodyText: null }, '').references, slots)?.slot;
+  const cookie = ['Cookie', 'theme=dark; acct=a1'];
+  t.equal(subject('/orders/7/share', cookie, {}), 'path:0');
+  t.equal(subject('/share?orderId=7', cookie, { 'query:orderid': slot }), 'query:orderid');
+  t.equal(subject('/share', cookie, { 'cookie:acct': slot }), 'cookie:acct');
+  t.equal(subject('/share', cookie, {}), undefined, 'a cookie of which nothing is known names no object');
+});
+
 t.test('objects of answers', async (t) => {
   const objects = (value: unknown, collection = 'order') =>
     readAnswer(value, collection).map((one) => `${one.resource}:${one.id}${one.isRoot ? ' root' : ''}${one.inList ? ' list' : ''}`);
@@ -180,6 +220,31 @@ t.test('objects of answers', async (t) => {
     'HAL link',
   );
   t.same(objects('text'), []);
+
+  const mentioned = (value: unknown) =>
+    readAnswer(value, 'order')
+      .filter((one) => one.isMentioned)
+      .map((one) => `${one.resource}:${one.id}`);
+  t.same(mentioned([{ id: 1, customer: { id: 9, address: { id: 4 } } }]), ['customer:9', 'address:4'], 'parts of a listed object');
+  t.same(mentioned({ id: 1, items: [{ id: 5 }] }), [], 'what is listed in an object is handed out');
+  t.same(mentioned({ data: { order: { id: 1 } }, total: 1 }), [], 'nor is what an envelope holds');
+
+  const account = pathNumber('^/account');
+  const below = (value: unknown) =>
+    readAnswer(value, 'recording', { name: 'account', value: 'a1' }).map(
+      ({ id, all, from, to }) =>
+        `${id}:${all.values[all.paths.indexOf(account, from)] ?? ''}:${all.paths.slice(from, to).includes(account)}`,
+    );
+  t.same(below([{ id: 1 }, { id: 2 }]), ['1:a1:true', '2:a1:true'], 'what a list below an account shows hangs on the account');
+  t.same(below({ id: 1 }), ['1::false'], 'a single answer says nothing of where it belongs');
+});
+
+t.test('what a collection hangs on', async (t) => {
+  const container = (template: string, target: string) =>
+    readRequest({ method: 'GET', template, target, headers: [], bodyText: null }, '').container;
+  t.same(container('/accounts/{id}/recordings', '/accounts/a1/recordings?page=2'), { name: 'account', value: 'a1' });
+  t.equal(container('/accounts/{id}/recordings/{r}', '/accounts/a1/recordings/r1'), null, 'one object is not a collection');
+  t.equal(container('/recordings', '/recordings'), null);
 });
 
 t.test('views refuse foreign bytes by name', async (t) => {

@@ -11,9 +11,6 @@ export function namedKind(value: string): number {
   return shape === 'i' ? 2 : shape === 'u' ? 3 : 4;
 }
 
-/** How many such kinds there are, from 1 on. */
-export const NAMED_KINDS = 4;
-
 /** What the model keeps of one principal besides its table entries. */
 export interface Person {
   readonly id: number;

@@ -3,8 +3,7 @@ import type { AnswerObject } from './answer.js';
 import type { Strange } from './contexts.js';
 import type { Person, Scatter } from './person.js';
 import type { Reference, RouteReading } from './references.js';
-
-export const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
+import type { SlotRule } from './sheet.js';
 
 /** One exchange as ownership sees it. */
 export interface Reading {
@@ -34,7 +33,7 @@ export function isNamed(reading: RouteReading, object: AnswerObject): boolean {
 
 /** A write that answered with one object whose id the request did not name. */
 export function isCreation(read: Reading): boolean {
-  if (SAFE.has(read.reading.method)) return false;
+  if (!read.reading.mutates) return false;
   const object = read.objects.find((one) => one.id !== null);
   return (
     object !== undefined &&
@@ -49,4 +48,12 @@ export function subjectOf(objects: readonly AnswerObject[], reference: Reference
   if (reference.place === 'path' || reference.place === 'header' || reference.place === 'query')
     for (const object of objects) if (object.isRoot && !object.inList) return object;
   return null;
+}
+
+/** The object outside the body that a write is about; a query, header or cookie counts where it is known to name objects (`theme=dark` names none). */
+export function subjectOutside(references: readonly Reference[], slots: Readonly<Record<string, SlotRule>>): Reference | undefined {
+  return (
+    references.findLast((one) => one.place === 'path') ??
+    references.findLast((one) => one.place !== 'body' && slots[one.slot] !== undefined)
+  );
 }

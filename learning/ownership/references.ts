@@ -1,4 +1,6 @@
 import { cookies, decodeSegment, type HeaderList, isJsonType, mediaType, queryPairs, splitTarget } from '../../exchange/index.js';
+import { operationOf, splitOperation } from '../operations.js';
+import { SAFE, withOperation } from './routes.js';
 import { foldName, isIdentifier, looksLikeValue, referentOf } from './shape.js';
 
 /** A value of a request that may name an object, and where it stood. */
@@ -37,6 +39,36 @@ export interface RouteReading {
   readonly answerSlot: string;
   /** The method as the upstream will understand it. */
   readonly method: string;
+  /** What a collection below an object hangs on (`/accounts/{a}/recordings`: the account); null elsewhere. */
+  readonly container: { readonly name: string; readonly value: string } | null;
+  /** It may change something: not a safe method, nor a call that only asks. */
+  readonly mutates: boolean;
+}
+
+/** First or last word of what a call is named after that asks and changes nothing (`files.get`, `GetQuote`, `messages/search`). */
+const ASKING = /^(?:get|list|search|find|query|lookup|read|fetch|view|show|describe|count|check|preview|print|download|export)$/;
+const MAX_NAMES = 5_000;
+const asking = new Map<string, boolean>();
+
+/** The last segment of a route that is no parameter. */
+function lastWord(route: string): string {
+  let end = route.length;
+  while (route.endsWith('/{}', end)) end -= 3;
+  return route.slice(route.lastIndexOf('/', end - 1) + 1, end);
+}
+
+/** Does a `POST` by that name only ask? Names are all there is to tell it by; remembered. */
+function asksOnly(name: string): boolean {
+  const known = asking.get(name);
+  if (known !== undefined) return known;
+  const words = name
+    .replace(/([a-z0-9])([A-Z])/g, '$1 $2')
+    .toLowerCase()
+    .split(/[^a-z0-9]+/);
+  const asks = words[0] !== 'mutation' && (ASKING.test(words[0]) || ASKING.test(words[words.length - 1]));
+  if (asking.size >= MAX_NAMES) asking.clear();
+  asking.set(name, asks);
+  return asks;
 }
 
 const MAX_REFERENCES = 64;
@@ -76,6 +108,18 @@ function ownHeader(spelling: string): string | null {
 /** Reads route and object references of one request. Never throws; a malformed body gives no body references. */
 export function readRequest(request: RequestFacts, carrier: string): RouteReading {
   const { path, query } = splitTarget(request.target);
+  const json = bodyJson(request);
+  const [template, named] = request.template === null ? [null, null] : splitOperation(request.template);
+  const operation =
+    named ??
+    operationOf({
+      method: request.method,
+      headers: request.headers,
+      path,
+      query,
+      bodyStart: () => request.bodyText?.slice(0, 4096) ?? '',
+      json,
+    });
   const method = effectiveMethod(request, query);
   const references: Reference[] = [];
   const seen = new Map<string, string>();
@@ -97,7 +141,7 @@ export function readRequest(request: RequestFacts, carrier: string): RouteReadin
     references.push({ slot, place, name, value, hint, wrapping, repeated: false });
   };
 
-  const { route, collection, routes } = readPath(path, request.template, add);
+  const { route, collection, routes } = readPath(path, template, add);
   if (query !== '') {
     for (const [name, value] of queryPairs(query, 100)) {
       const bare = name.replace(/\[\d*\]$/, '');
@@ -119,16 +163,19 @@ export function readRequest(request: RequestFacts, carrier: string): RouteReadin
     if (carrier === `cookie:${name}` || CREDENTIAL_NAME.test(name)) continue;
     add('cookie', name, name, decodeSegment(value), referentOf(name) || collection, '', false);
   }
-  if (request.bodyText !== null && request.bodyText !== '') readBody(request, collection, add);
+  if (request.bodyText !== null && request.bodyText !== '') readBody(request, json, collection, add);
   const marked =
     repeatedSlots.size === 0 ? references : references.map((one) => (repeatedSlots.has(one.slot) ? { ...one, repeated: true } : one));
   const verb = method === 'HEAD' ? 'GET' : method;
+  const plain = routes?.get(verb) ?? remembered(routes, verb, `${verb} ${route}`);
   return {
-    route: routes?.get(verb) ?? remembered(routes, verb, `${verb} ${route}`),
+    route: operation === null ? plain : withOperation(plain, operation),
     collection,
     references: marked,
     answerSlot: answerSlotOf(references),
     method,
+    container: plain.endsWith('}') ? null : containerOf(references),
+    mutates: !(SAFE.has(method) || (method === 'POST' && asksOnly(operation ?? lastWord(plain)))),
   };
 }
 
@@ -286,7 +333,7 @@ function unwrapped(value: string): string {
   return value.replace(/^[('"]+|[)'"]+$/g, '') || value;
 }
 
-function readBody(request: RequestFacts, collection: string, add: Add): void {
+function readBody(request: RequestFacts, json: () => unknown, collection: string, add: Add): void {
   const text = request.bodyText ?? '';
   const type = mediaType(request.headers);
   if (type === 'application/x-www-form-urlencoded') {
@@ -298,12 +345,8 @@ function readBody(request: RequestFacts, collection: string, add: Add): void {
   }
   const first = text.charCodeAt(0);
   if (!isJsonType(type) && first !== 0x7b && first !== 0x5b) return;
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return;
-  }
+  const value = json();
+  if (value === undefined) return;
   let nodes = 0;
   const walk = (node: unknown, at: string, name: string, wrapping: string, depth: number, inList: boolean): void => {
     if (++nodes > MAX_BODY_NODES || depth > 12) return;
@@ -326,6 +369,27 @@ function readBody(request: RequestFacts, collection: string, add: Add): void {
 }
 
 const REFERENCE_NAME = /(?:id|ids|uuid|ref|refs|key|from|to|source|target|account|number)$/i;
+
+function containerOf(references: readonly Reference[]): RouteReading['container'] {
+  const above = references.findLast((one) => one.place === 'path');
+  return above === undefined || above.hint === '' ? null : { name: above.hint, value: above.value };
+}
+
+/** The parsed body, parsed once and only when asked for; undefined when it is not JSON. */
+function bodyJson({ bodyText }: RequestFacts): () => unknown {
+  let isParsed = false;
+  let value: unknown;
+  return () => {
+    if (isParsed) return value;
+    isParsed = true;
+    try {
+      value = bodyText === null ? undefined : JSON.parse(bodyText);
+    } catch {
+      value = undefined;
+    }
+    return value;
+  };
+}
 
 /** Inline arguments of a GraphQL document: `order(id: "x")` gives the slot `gql:order.id`. Variables are read as ordinary JSON. */
 function readGraphql(document: string, add: Add): void {

@@ -4,8 +4,8 @@ import { KeyedHash } from './hash.js';
 import { type Caller, JUDGE, type JudgedAnswer, type JudgeSettings, judge } from './judge.js';
 import { Knowledge, SPACE } from './knowledge.js';
 import { namedKind } from './person.js';
-import { type RequestFacts, type RouteReading, readRequest } from './references.js';
-import { foldRoute } from './routes.js';
+import { subjectOutside } from './reading.js';
+import { type Reference, type RequestFacts, type RouteReading, readRequest } from './references.js';
 import { Unlearned } from './unlearned.js';
 import { applyDelta } from './wire.js';
 
@@ -79,22 +79,6 @@ export class OwnershipView {
     this.#unlearned.ended(exchangeId, nowMs);
   }
 
-  /** What {@link judgeRequest} and {@link judgeResponse} want to see of this route; both false for routes without learned slots. */
-  needs(service: string, method: string, template: string | null): { requestBody: boolean; responseBody: boolean } {
-    if (template === null) return { requestBody: false, responseBody: false };
-    const rule = this.#known.sheet.route(service, foldRoute(method, template));
-    if (rule === undefined) return { requestBody: false, responseBody: false };
-    const slots = Object.entries(rule.slots);
-    return {
-      requestBody: slots.some(([slot]) => slot.startsWith('body:')),
-      responseBody: slots.some(
-        ([, slot]) =>
-          Object.values(slot.stances).some((stance) => stance.is === 'deny') &&
-          this.#known.sheet.resource(service, slot.resource) !== undefined,
-      ),
-    };
-  }
-
   /** Judges a request before it is forwarded; null when nothing is known about the route or it names no object. */
   judgeRequest(request: AccessRequest): AccessVerdict | null {
     return this.#judge(request, null);
@@ -126,10 +110,10 @@ export class OwnershipView {
     }
     known.findPerson(request.principalKey);
     const caller: Caller = { person: known.person, flags: known.flags };
-    if (answer === null && reading.method !== 'GET' && reading.method !== 'HEAD') this.#remember(request.service, reading);
+    if (answer === null && reading.mutates) this.#remember(request.service, reading);
     let judged: JudgedAnswer | null = null;
     if (answer !== null && answer.body !== null) {
-      judged = new LazyAnswer(answer.status, answer.headers, answer.body, reading.collection);
+      judged = new LazyAnswer(answer.status, answer.headers, answer.body, reading);
     }
     const verdict = judge(known, request.service, reading, caller, judged, this.#settings);
     const isStale = verdict?.enforceable === true && this.#isStale(request, reading, verdict.relation === 'enumeration');
@@ -146,8 +130,7 @@ export class OwnershipView {
     if (exchangeId === undefined || nowMs === undefined || principalKey === null) return;
     const keys: string[] = [];
     if (!reading.references.some((one) => one.place === 'path')) keys.push(principalKey);
-    if (!/^(?:GET|HEAD|OPTIONS)$/.test(reading.method))
-      for (const one of reading.references) if (one.place === 'path') keys.push(`${service} ${one.value}`);
+    if (reading.mutates) for (const one of reading.references) if (one.place === 'path') keys.push(`${service} ${one.value}`);
     this.#unlearned.began(keys, exchangeId, nowMs);
   }
 
@@ -165,13 +148,20 @@ export class OwnershipView {
 
   /** Notes which values a write names beside an object: a share or a transfer takes effect here before the engine has learned of it. */
   #remember(service: string, reading: RouteReading): void {
-    const subject = reading.references.findLast((one) => one.place !== 'body') ?? reading.references[0];
-    if (subject === undefined) return;
+    const { references } = reading;
+    const named = references.filter((one) => one.place === 'body');
+    if (named.length === 0) return;
+    const slots = this.#known.sheet.route(service, reading.route)?.slots ?? {};
+    const subject = subjectOutside(references, slots);
+    // Where all of it stands in the body, the object is one at a private place.
+    const subjects = subject === undefined ? named.filter((one) => slots[one.slot]?.stances.foreign.is === 'deny') : [subject];
+    for (const one of subjects) this.#rememberBeside(service, one, named);
+  }
+
+  #rememberBeside(service: string, subject: Reference, named: readonly Reference[]): void {
     const key = this.#known.hash.number(SPACE.object, `${service} ${subject.value}`);
     const values = this.#recent.get(key) ?? [];
-    for (const reference of reading.references)
-      if (reference !== subject && reference.place === 'body')
-        values.push(this.#known.valueHash(reference.value), namedKind(reference.value));
+    for (const { value } of named) if (value !== subject.value) values.push(this.#known.valueHash(value), namedKind(value));
     if (values.length === 0) return;
     this.#recent.delete(key);
     this.#recent.set(key, values.slice(-32));
@@ -180,7 +170,9 @@ export class OwnershipView {
 
   #wasJustNamed(service: string, reading: RouteReading, person: number): boolean {
     if (this.#recent.size === 0) return false;
+    const slots = this.#known.sheet.route(service, reading.route)?.slots ?? {};
     for (const reference of reading.references) {
+      if (slots[reference.slot] === undefined) continue;
       const values = this.#recent.get(this.#known.hash.number(SPACE.object, `${service} ${reference.value}`));
       for (let i = 0; values !== undefined && i < values.length; i += 2)
         if (this.#known.holds(person, values[i], values[i + 1])) return true;
@@ -194,28 +186,28 @@ class LazyAnswer implements JudgedAnswer {
   readonly status: number;
   private readonly headers: HeaderList;
   private readonly body: Body;
-  private readonly collection: string;
+  private readonly reading: RouteReading;
   private read: JudgedAnswer['objects'] | null = null;
 
-  constructor(status: number, headers: HeaderList, body: Body, collection: string) {
+  constructor(status: number, headers: HeaderList, body: Body, reading: RouteReading) {
     this.status = status;
     this.headers = headers;
     this.body = body;
-    this.collection = collection;
+    this.reading = reading;
   }
 
   get objects(): JudgedAnswer['objects'] {
-    this.read ??= answerObjects(bodyText(this.headers, this.body, MAX_BODY), this.collection);
+    this.read ??= answerObjects(bodyText(this.headers, this.body, MAX_BODY), this.reading);
     return this.read;
   }
 }
 
 /** Objects of a JSON text; none when it is not JSON. */
-export function answerObjects(text: string, collection: string): ReturnType<typeof readAnswer> {
+export function answerObjects(text: string, { collection, container }: RouteReading): ReturnType<typeof readAnswer> {
   const first = text.charCodeAt(0);
   if (first !== 0x7b && first !== 0x5b) return [];
   try {
-    return readAnswer(JSON.parse(text), collection);
+    return readAnswer(JSON.parse(text), collection, container);
   } catch {
     return [];
   }

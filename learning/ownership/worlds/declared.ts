@@ -405,5 +405,232 @@ const files: World = {
   ],
 };
 
-export const TUNING: readonly World[] = [saas, social, bank, market];
+const node = (kind: string, n: number): string => Buffer.from(`${kind}:${n}`).toString('base64');
+
+/** GraphQL behind one path, some documents known to the server by name; ids are global nodes in base64; JWTs without roles. */
+const graph: World = {
+  name: 'graph',
+  users: 100,
+  groups: 9,
+  staff: 3,
+  userId: (n) => node('User', n),
+  groupId: (n) => node('Team', n),
+  token: (u) => jwt({ sub: u.id, org: u.group }),
+  credential: bearer,
+  signIn: { template: '/login', share: 0.1, body: (u) => ({ email: u.email }), answer: (_, token) => ({ body: { token } }) },
+  one: (name, one) => ({ data: { [name.replace(/s$/, '')]: one } }),
+  many: (name, all) => ({ data: { [name]: { edges: all.map((node) => ({ node, cursor: 'x' })), pageInfo: { hasNextPage: false } } } }),
+  resources: [
+    {
+      name: 'invoices',
+      id: (n) => node('Invoice', n),
+      per: [2, 5],
+      reads: 'owner',
+      view: (t) => ({ __typename: 'Invoice', id: t.id, total: 5, customer: { __typename: 'User', id: t.owner.id } }),
+      list: '/lists/myInvoices',
+      listAll: '/lists/allInvoices',
+      open: [
+        {
+          method: 'POST',
+          template: '/graphql#query Invoice',
+          in: 'body',
+          name: 'variables.id',
+          body: () => ({ operationName: 'Invoice', query: 'query Invoice($id: ID!){invoice(id:$id){id total customer{id}}}' }),
+        },
+      ],
+      write: [
+        {
+          method: 'POST',
+          template: '/graphql#mutation PayInvoice',
+          in: 'body',
+          name: 'variables.input.invoiceId',
+          body: () => ({ operationName: 'PayInvoice', query: 'mutation PayInvoice($input: PayInput!){pay(input:$input){id}}' }),
+          answers: 'ack',
+        },
+      ],
+    },
+    {
+      name: 'boards',
+      id: (n) => node('Board', n),
+      per: [1, 2],
+      reads: 'group',
+      view: (t) => ({ __typename: 'Board', id: t.id, team: { id: t.group }, title: 'b' }),
+      listGroup: '/lists/boards',
+      open: [
+        {
+          method: 'POST',
+          template: '/graphql#query Board',
+          in: 'body',
+          name: 'variables.boardId',
+          body: () => ({ operationName: 'Board', query: 'query Board($boardId: ID!){board(id:$boardId){id}}' }),
+        },
+      ],
+      write: [
+        {
+          method: 'POST',
+          template: '/graphql#RenameBoard',
+          in: 'body',
+          name: 'variables.id',
+          body: () => ({ operationName: 'RenameBoard' }),
+        },
+      ],
+    },
+    {
+      name: 'notes',
+      id: (n) => node('Note', n),
+      per: [3, 6],
+      reads: 'owner',
+      view: (t) => ({ __typename: 'Note', id: t.id, author: { id: t.owner.id, name: t.owner.name }, text: 'n' }),
+      list: '/lists/notes',
+      listShared: '/lists/sharedNotes',
+      open: [{ method: 'POST', template: '/graphql#Note', in: 'body', name: 'variables.id', body: () => ({ operationName: 'Note' }) }],
+      write: [
+        {
+          method: 'POST',
+          template: '/graphql#DeleteNote',
+          in: 'body',
+          name: 'variables.id',
+          body: () => ({ operationName: 'DeleteNote' }),
+          answers: 'ack',
+        },
+      ],
+      share: {
+        method: 'POST',
+        template: '/graphql#ShareNote',
+        in: 'body',
+        name: 'variables.noteId',
+        body: (thing) => ({ operationName: 'ShareNote', userId: thing?.owner.id ?? null }),
+        answers: 'ack',
+      },
+    },
+  ] satisfies Resource[],
+};
+
+/** Households: objects name an account only, people belong to small accounts; basic auth; events under devices name no owner at all. */
+const iot: World = {
+  name: 'iot',
+  users: 100,
+  groups: 40,
+  staff: 2,
+  userId: (n) => `user${n}`,
+  groupId: (n) => String(5_000_000 + n * 11),
+  token: (user) => Buffer.from(`${user.id}:secret`).toString('base64'),
+  credential: (token) => ({ authorization: `Basic ${token}` }),
+  signIn: { template: '/v1/sessions', share: 0.02, body: (u) => ({ user: u.id }), answer: () => ({ body: { ok: true } }) },
+  me: { template: '/v1/profile', answer: (u) => ({ login: u.id, accountId: Number(u.group), locale: 'de' }) },
+  one: (_, one) => one,
+  many: (_, all) => all,
+  resources: [
+    {
+      name: 'devices',
+      id: (n, _, s) => `DEV${hex(`${s}d${n}`, 12).toUpperCase()}`,
+      per: [1, 4],
+      reads: 'group',
+      view: (t) => ({ deviceId: t.id, accountId: Number(t.group), model: 'X1', online: true }),
+      list: '/v1/devices?mine=1',
+      listGroup: '/v1/devices',
+      listAll: '/v1/fleet',
+      open: [
+        { method: 'GET', template: '/v1/devices/{id}' },
+        { method: 'GET', template: '/v1/telemetry', in: 'query', name: 'deviceId', answers: 'ack' },
+      ],
+      write: [{ method: 'POST', template: '/v1/devices/{id}/commands', body: body('command'), answers: 'ack' }],
+      create: { method: 'POST', template: '/v1/devices' },
+    },
+    {
+      name: 'scenes',
+      id: (n) => String(n),
+      per: [1, 3],
+      reads: 'group',
+      view: (t) => ({ id: Number(t.id), account: { id: Number(t.group) }, name: 's' }),
+      listGroup: '/v1/scenes',
+      open: [{ method: 'GET', template: '/v1/scenes/{id}' }],
+      write: [
+        { method: 'PUT', template: '/v1/scenes/{id}', body: body('name') },
+        { method: 'DELETE', template: '/v1/scenes/{id}', answers: 'nothing' },
+      ],
+    },
+    {
+      name: 'recordings',
+      id: (n, _, s) => uuid(`${s}r${n}`),
+      per: [2, 6],
+      reads: 'group',
+      view: (t) => ({ recording: t.id, id: t.id, seconds: 12 }),
+      listGroup: '/v1/accounts/{group}/recordings',
+      open: [
+        { method: 'GET', template: '/v1/recordings/{id}' },
+        { method: 'GET', template: '/v1/accounts/{group}/recordings/{id}' },
+      ],
+      write: [{ method: 'DELETE', template: '/v1/recordings/{id}', answers: 'nothing' }],
+    },
+  ] satisfies Resource[],
+};
+
+/** Care: few carers look after many people; objects name both; some name the carer only by e-mail; api key in the query. */
+const care: World = {
+  name: 'care',
+  users: 110,
+  groups: 7,
+  staff: 3,
+  userId: (n, s) => hex(`${s}person${n}`, 24),
+  groupId: (n) => `station-${n}`,
+  token: (user, i, s) => base62(`${s}${user.id}k${i}`, 26),
+  credential: (token) => ({ 'x-session': token }),
+  signIn: {
+    template: '/api/login',
+    share: 0.25,
+    body: (u) => ({ email: u.email, password: 'p' }),
+    answer: (u, token) => ({ body: { session: token, person: { id: u.id, email: u.email } } }),
+  },
+  one: (_, one) => ({ result: one, ok: true }),
+  many: (_, all) => ({ result: all, ok: true }),
+  resources: [
+    {
+      name: 'plans',
+      id: (n, _, s) => hex(`${s}plan${n}`, 24),
+      per: [1, 3],
+      reads: 'owner',
+      hasOther: true,
+      fewOthers: 9,
+      view: (t) => ({ _id: t.id, client: t.owner.id, carer: t.other?.id ?? null, station: t.group }),
+      list: '/api/plans',
+      listAll: '/api/admin/plans',
+      open: [
+        { method: 'GET', template: '/api/plans/{id}' },
+        { method: 'POST', template: '/api/plans/print', in: 'body', name: 'plan', answers: 'ack' },
+      ],
+      write: [{ method: 'PATCH', template: '/api/plans/{id}', body: body('goal') }],
+      create: { method: 'POST', template: '/api/plans' },
+    },
+    {
+      name: 'visits',
+      id: (n) => String(100 + n),
+      per: [2, 5],
+      reads: 'owner',
+      hasOther: true,
+      fewOthers: 9,
+      view: (t) => ({ _id: Number(t.id), clientEmail: t.owner.email, assignedTo: t.other?.email ?? '', at: '2024-01-01' }),
+      list: '/api/visits',
+      open: [
+        { method: 'GET', template: '/api/visits/{id}' },
+        { method: 'GET', template: '/api/visit', in: 'query', name: 'visit' },
+      ],
+      write: [{ method: 'POST', template: '/api/visits/{id}/confirm', answers: 'ack' }],
+    },
+    {
+      name: 'documents',
+      id: (n, _, s) => base62(`${s}doc${n}`, 20),
+      per: [1, 4],
+      reads: 'owner',
+      view: (t) => ({ docId: t.id, belongsTo: t.owner.id, pages: 2 }),
+      list: '/api/people/{owner}/documents',
+      listShared: '/api/documents/shared',
+      open: [{ method: 'GET', template: '/api/people/{owner}/documents/{id}' }],
+      write: [{ method: 'DELETE', template: '/api/documents/{id}', answers: 'nothing' }],
+      share: { method: 'POST', template: '/api/documents/{id}/shares', answers: 'ack' },
+    },
+  ] satisfies Resource[],
+};
+
+export const TUNING: readonly World[] = [saas, social, bank, market, graph, iot, care];
 export const KEPT_BACK: readonly World[] = [clinic, files];

@@ -3,6 +3,7 @@
  * who may do what, plays seeded benign and attack traffic against it, and gives labelled exchanges. Nothing here knows how learning works.
  */
 import { bodyOf, type Exchange, emptyBody, headersOf, PrincipalReader } from '../../../exchange/index.js';
+import { splitOperation } from '../../operations.js';
 import { ATTACKS } from './attacks.js';
 import type { Labelled } from './replay.js';
 import { Dice, type Form, hex, type Json, type Resource, type Thing, type User, uuid, type World } from './world.js';
@@ -74,7 +75,7 @@ export class Stage {
       id: resource.id(serial, owner, this.options.seed),
       resource: resource.name,
       owner,
-      other: resource.hasOther ? this.dice.pick(this.users) : null,
+      other: resource.hasOther ? this.dice.pick(this.users.slice(0, resource.fewOthers ?? this.users.length)) : null,
       group: owner.group,
       grants: new Set(),
       serial,
@@ -175,14 +176,16 @@ export class Stage {
   ): Sent {
     const id = over.id ?? thing?.id ?? 'missing';
     const owner = over.nest ?? (thing === null ? user.id : form.template.includes('{group}') ? thing.group : thing.owner.id);
-    let target = form.template.replace('{id}', encodeURIComponent(id)).replace(/\{(?:owner|group)\}/, encodeURIComponent(owner));
+    let target = splitOperation(form.template)[0]
+      .replace('{id}', encodeURIComponent(id))
+      .replace(/\{(?:owner|group)\}/, encodeURIComponent(owner));
     const headers: Record<string, string> = {};
     let body: Json | undefined = form.body?.(thing, this.dice);
     const name = form.name ?? 'id';
     if (form.in === 'query') target += `?${over.query ?? `${name}=${encodeURIComponent(id)}`}`;
     else if (form.in === 'header') headers[name] = id;
     else if (form.in === 'body')
-      body = over.body ?? { ...((body as Record<string, Json>) ?? {}), [name]: form.many ? [this.jsonId(id)] : this.jsonId(id) };
+      body = over.body ?? { ...((body as Record<string, Json>) ?? {}), ...nestedAt(name, form.many ? [this.jsonId(id)] : this.jsonId(id)) };
     const answer =
       thing === null
         ? { error: 'not found' }
@@ -445,4 +448,10 @@ export class Stage {
     if (own.length > 0) this.sendForm(user, resource.open[0], own[0], 'attacker-own', null);
     yield;
   }
+}
+
+/** `variables.id` → `{ variables: { id } }`. */
+function nestedAt(name: string, value: Json): Readonly<Record<string, Json>> {
+  const [first, ...rest] = name.split('.');
+  return { [first]: rest.reduceRight<Json>((inner, key) => ({ [key]: inner }), value) };
 }

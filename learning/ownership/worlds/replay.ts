@@ -2,6 +2,7 @@
  * Test support: replays labelled exchanges through model and view as gateway and engine would see them, and scores what was blocked and alerted.
  */
 import type { AccessVerdict, Exchange, Observation } from '../../../exchange/index.js';
+import { splitOperation } from '../../operations.js';
 import { OwnershipModel, OwnershipView } from '../index.js';
 
 /** One exchange with its label. `template` is what an inventory would say at that time. */
@@ -61,7 +62,8 @@ export function replay(
     const seen = {
       service: exchange.service,
       method: request.method,
-      template: entry.template,
+      // Gateways match the path alone.
+      template: splitOperation(entry.template)[0],
       path: request.target.split('?', 1)[0],
       target: request.target,
       headers: request.headers,

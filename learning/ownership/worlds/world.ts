@@ -71,11 +71,12 @@ export interface Thing {
   status: string;
 }
 
-/** One request form: template with `{id}` for the object and `{owner}` for its owner's (or group's) id in path; other places by `in`. */
+/** One request form: template (with `#operation` where one path stands for many) with `{id}` for the object and `{owner}` for its owner's (or group's) id in path; other places by `in`. */
 export interface Form {
   readonly method: string;
   readonly template: string;
   readonly in?: 'path' | 'query' | 'header' | 'body';
+  /** In bodies with a point for each level: `variables.id`. */
   readonly name?: string;
   readonly body?: (thing: Thing | null, dice: Dice) => Json;
   /** Answer: the object, a list, `{}`-like acknowledgement, or nothing. */
@@ -91,6 +92,8 @@ export interface Resource {
   /** Who may read besides owner and grantees. */
   readonly reads: 'owner' | 'group' | 'public';
   readonly hasOther?: boolean;
+  /** Second parties are this many people only, who look after many each. */
+  readonly fewOthers?: number;
   readonly view: (thing: Thing) => Json;
   readonly list?: string;
   readonly listGroup?: string;
