@@ -1,5 +1,5 @@
 import type { Knowledge, Resource } from './knowledge.js';
-import { heirOf, pathNumber } from './paths.js';
+import { CONTAINER, heirOf, pathNumber } from './paths.js';
 import type { RouteReading } from './references.js';
 import { isIdentifier, unlink } from './shape.js';
 import { keyOf, NO_ID_RANK, type Step, stepsBelow } from './steps.js';
@@ -102,7 +102,7 @@ class AnswerReader {
   readonly #containerValue: string;
 
   constructor(container: RouteReading['container']) {
-    this.#containerPath = container === null ? -1 : pathNumber(`^/${container.name}`);
+    this.#containerPath = container === null ? -1 : pathNumber(`${CONTAINER}${container.name}`);
     this.#containerValue = container?.value ?? '';
   }
 

@@ -232,7 +232,7 @@ export const REGIME: RegimeSettings = {
 
 const FEW = 2;
 /** So many times the people before a place counts as closed to members of one's own group: most are open to them, and the first visitors say little. */
-const GROUP_CAUTION = 5;
+const GROUP_CAUTION = 3;
 const OPEN: Stance = { is: 'open', confidence: 0, proven: false };
 const ALLOW: Stance = { is: 'allow', confidence: 0, proven: false };
 

@@ -16,6 +16,7 @@ import { isGloballyUnique } from './shape.js';
 import type { AccessClass } from './sheet.js';
 
 const MAX_WAITING_GRANTS = 20_000;
+const NAMES_PERSON = /user|member|recipient|grantee|assignee|email|owner/i;
 /** Samples that one answer may give of what a list shows. */
 const MAX_OF_LIST = 8;
 
@@ -256,8 +257,9 @@ export class Learning {
   /** A write on an object names somebody in its body: the object was shared with them. */
   #learnGrants(read: Reading, person: Person, denied: boolean): void {
     const { reading } = read;
+    const outside = subjectOutside(reading.references, this.known.sheet.route(read.service, reading.route)?.slots ?? {});
     const subject =
-      subjectOutside(reading.references, this.known.sheet.route(read.service, reading.route)?.slots ?? {}) ??
+      outside ??
       reading.references.find((one) => this.#isThing(read, one, person, 'own')) ??
       reading.references.find((one) => this.#isThing(read, one, person, 'unknown'));
     if (subject === undefined) return;
@@ -270,10 +272,12 @@ export class Learning {
       const value = this.known.valueHash(reference.value);
       const strength = relation === 'own' ? GRANT.granted : GRANT.weak;
       const holder = this.people.holder(value, namedKind(reference.value));
+      // Nobody shares with themselves: that would be a way to make one's own what is not.
+      if (holder === person) continue;
       if (holder !== undefined) this.people.addGrant(holder, hi, lo, strength);
-      else if (isGloballyUnique(reference.value) || /user|member|recipient|grantee|assignee|email|owner/i.test(reference.name)) {
+      // What stands beside an object in a body may be a thing as well: the other account of a payment.
+      else if ((outside !== undefined && isGloballyUnique(reference.value)) || NAMES_PERSON.test(reference.name))
         this.await(value, hi, lo, strength);
-      }
     }
   }
 

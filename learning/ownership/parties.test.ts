@@ -12,16 +12,30 @@ type Answer = (order: number, caller: number) => object;
 const buyerOf = (order: number): number => 1000 + (order % BUYERS);
 const sellerOf = (order: number): number => 2000 + (order % 7);
 
-/** Thirty people open three of their own orders each, after they looked at their own page; then `caller` opens order 5000. */
-function asks(answer: Answer, caller: number) {
+/** What a gateway refused, before it was forwarded and by its answer. */
+interface Refused {
+  readonly request: boolean;
+  readonly response: boolean;
+}
+const NEVER: Refused = { request: false, response: false };
+const BOTH: Refused = { request: true, response: true };
+
+/** An engine and a gateway that hears of everything at once; asks as one user after another. */
+function shop() {
   const model = new OwnershipModel({ secret: 'parties', seed: Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8) });
   const view = new OwnershipView();
   for (const chunk of model.snapshot()) view.apply(chunk);
   let nowMs = 1.7e12;
-  const open = (user: number, target: string, template: string, shown: object) => {
-    const headers = headersOf({ host: 'shop', authorization: `Bearer ${tokenOf(user)}` });
+  return (user: number, target: string, template: string, shown: object, body: object | null = null): Refused => {
+    const method = body === null ? 'GET' : 'POST';
+    const headers = headersOf({
+      host: 'shop',
+      authorization: `Bearer ${tokenOf(user)}`,
+      ...(body === null ? {} : { 'content-type': 'application/json' }),
+    });
     const principal = reader.read(headers, target);
-    const asked = { service: 'shop', method: 'GET', template, path: target, target, headers, parameters: [], body: null };
+    const sent = body === null ? emptyBody : bodyOf(Buffer.from(JSON.stringify(body)));
+    const asked = { service: 'shop', method, template, path: target, target, headers, parameters: [], body: sent };
     const before = view.judgeRequest({ ...asked, principalKey: principal?.key ?? null });
     nowMs += 1000;
     const { verdict } = model.judge({
@@ -36,7 +50,7 @@ function asks(answer: Answer, caller: number) {
         startedAtMs: nowMs,
         durationMs: 3,
         upstreamMs: 2,
-        request: { method: 'GET', scheme: 'http', host: 'shop', target, httpVersion: '1.1', headers, body: emptyBody, trailers: [] },
+        request: { method, scheme: 'http', host: 'shop', target, httpVersion: '1.1', headers, body: sent, trailers: [] },
         response: {
           status: 200,
           httpVersion: '1.1',
@@ -48,7 +62,7 @@ function asks(answer: Answer, caller: number) {
         outcome: { action: 'passed', mode: 'enforce', phase: null, acts: [] },
         tags: [],
       },
-      endpoint: { id: template, service: 'shop', method: 'GET', template },
+      endpoint: { id: template, service: 'shop', method, template },
       pathParameters: [],
       dataHits: [],
     });
@@ -56,34 +70,68 @@ function asks(answer: Answer, caller: number) {
     if (delta !== null) view.apply(delta);
     return { request: before?.enforceable ?? false, response: verdict?.enforceable ?? false };
   };
-  for (const user of [...Array.from({ length: BUYERS }, (_, index) => 1000 + index), 2000, 2001, 2002, 2003, 2004, 2005, 2006, 3000])
-    open(user, '/me', '/me', { id: user });
-  // Whoever owns nothing is not refused anything.
-  for (const user of [2000, 2001, 2002, 2003, 2004, 2005, 2006, 3000])
-    open(user, `/addresses/${user}`, '/addresses/{id}', { id: user, userId: user });
-  for (let order = 100; order < 100 + 3 * BUYERS; order++)
-    open(buyerOf(order), `/orders/${order}`, '/orders/{id}', answer(order, buyerOf(order)));
-  // Its buyer opened it first, so that a gateway knows whose it is.
-  open(buyerOf(5000), '/orders/5000', '/orders/{id}', answer(5000, buyerOf(5000)));
-  return open(caller, '/orders/5000', '/orders/{id}', answer(5000, caller));
+}
+
+const SELLERS = [2000, 2001, 2002, 2003, 2004, 2005, 2006];
+const STRANGER = 3000;
+const buyers = Array.from({ length: BUYERS }, (_, index) => 1000 + index);
+
+/** Everybody looks at their own page, and at an address of theirs: whoever owns nothing is not refused anything. */
+function arrive(ask: ReturnType<typeof shop>): void {
+  for (const user of [...buyers, ...SELLERS, STRANGER]) {
+    ask(user, '/me', '/me', { id: user });
+    ask(user, `/addresses/${user}`, '/addresses/{id}', { id: user, userId: user });
+  }
+}
+
+/** Thirty people open three of their own orders each; then `caller` opens order 5000, which its buyer opened before, so that a gateway knows whose it is. */
+function opens(answer: Answer, caller: number): Refused {
+  const ask = shop();
+  arrive(ask);
+  const open = (user: number, order: number) => ask(user, `/orders/${order}`, '/orders/{id}', answer(order, user));
+  for (let order = 100; order < 100 + 3 * BUYERS; order++) open(buyerOf(order), order);
+  open(buyerOf(5000), 5000);
+  return open(caller, 5000);
 }
 
 const withSeller: Answer = (id) => ({ id, buyerId: buyerOf(id), sellerId: sellerOf(id), total: 12 });
 const nested: Answer = (id) => ({ id, buyer: { id: buyerOf(id) }, seller: { id: sellerOf(id), name: 'n' } });
 const echoing: Answer = (id, caller) => ({ id, buyerId: buyerOf(id), userId: caller, total: 12 });
 
-const NEVER = { request: false, response: false };
-const BOTH = { request: true, response: true };
-const cases: [what: string, answer: Answer, caller: number, refused: typeof BOTH][] = [
+const cases: [what: string, answer: Answer, caller: number, refused: Refused][] = [
   ['its seller, of whom no order was opened so far', withSeller, sellerOf(5000), NEVER],
   ['its seller, named in a part of it', nested, sellerOf(5000), NEVER],
   ['the seller of other orders', withSeller, sellerOf(5001), BOTH],
-  ['a stranger', withSeller, 3000, BOTH],
+  ['a stranger', withSeller, STRANGER, BOTH],
   ['another buyer', nested, buyerOf(5001), BOTH],
   // While each object was asked for by one person only, the repeated name looks like the owner's: the answer says nothing then, the request does.
-  ['a stranger, where answers repeat who asks', echoing, 3000, { request: true, response: false }],
+  ['a stranger, where answers repeat who asks', echoing, STRANGER, { request: true, response: false }],
 ];
 
 t.test('a shop whose orders name a buyer and a seller; only buyers came so far', async (t) => {
-  for (const [what, answer, caller, refused] of cases) t.same(asks(answer, caller), refused, what);
+  for (const [what, answer, caller, refused] of cases) t.same(opens(answer, caller), refused, what);
+});
+
+t.test('a file service by RPC: all ids stand in bodies', async (t) => {
+  const OWNER = buyerOf(5000);
+  const shares: [what: string, who: number, body: object, caller: number, refused: Refused][] = [
+    ['shared by its owner', OWNER, { fileId: 5000, userId: STRANGER }, STRANGER, NEVER],
+    ['the person named first', OWNER, { userId: STRANGER, fileId: 5000 }, STRANGER, NEVER],
+    ['shared with somebody else', OWNER, { fileId: 5000, userId: SELLERS[0] }, STRANGER, BOTH],
+    ['shared by a stranger with himself', STRANGER, { fileId: 5000, userId: STRANGER }, STRANGER, BOTH],
+    ['another file is shared', OWNER, { fileId: 5000 + BUYERS, userId: STRANGER }, STRANGER, BOTH],
+  ];
+  for (const [what, who, body, caller, refused] of shares) {
+    const ask = shop();
+    arrive(ask);
+    const file = (id: number) => ({ file: { id, ownerId: buyerOf(id), bytes: 9 } });
+    const open = (user: number, id: number) => ask(user, '/rpc/file.get', '/rpc/file.get', file(id), { fileId: id });
+    // Numbers in bodies are ids once answers have shown them.
+    for (let round = 0; round < 2; round++) for (let id = 100; id < 100 + 3 * BUYERS; id++) open(buyerOf(id), id);
+    for (let id = 100; id < 100 + BUYERS; id++)
+      ask(buyerOf(id), '/rpc/file.share', '/rpc/file.share', { ok: true }, { fileId: id, userId: buyerOf(id + 1) });
+    open(OWNER, 5000);
+    ask(who, '/rpc/file.share', '/rpc/file.share', { ok: true }, body);
+    t.same(open(caller, 5000), refused, what);
+  }
 });

@@ -8,6 +8,9 @@ const MAX_NAMED = 40_000;
 /** Number of the pseudo field that stands for the value in the request itself (`/users/{me}`). */
 export const SELF_FIELD = 0;
 
+/** What the paths of fields begin with that say what a collection hangs on (`^/account`). */
+export const CONTAINER = '^/';
+
 const names: string[] = ['@'];
 const numbers = new Map<string, number>([['@', SELF_FIELD]]);
 /** Number under which the elements of an object inherit one of its fields; -1: they do not, 0: not asked yet. */

@@ -1,7 +1,7 @@
 /**
  * The small half of what was learned: per route and resource, not per object. Plain JSON, so that it travels to gateways and into checkpoints.
  */
-import { ruledPath } from './paths.js';
+import { CONTAINER, ruledPath } from './paths.js';
 
 /** Relations that a slot may deny or allow, from the weakest claim to none. */
 export const CLASSES = ['granted', 'listed', 'group', 'unlisted', 'foreign'] as const;
@@ -58,6 +58,7 @@ export interface KnownRule extends ResourceRule {
   readonly selfKinds: readonly number[];
   /** Kind of the first field that names a group; -1 without one. */
   readonly groupKind: number;
+  /** Objects themselves name an owner; what they hang on is known of some only. */
   readonly hasOwner: boolean;
 }
 
@@ -78,7 +79,7 @@ function known(rule: ResourceRule): KnownRule {
     parties: numbered('party'),
     selfKinds: rule.fields.filter((field) => field.path === '@').map((field) => field.kind),
     groupKind: rule.fields.find((field) => field.role === 'group')?.kind ?? -1,
-    hasOwner: rule.fields.some((field) => field.role === 'owner'),
+    hasOwner: rule.fields.some((field) => field.role === 'owner' && !field.path.startsWith(CONTAINER)),
   };
 }
 

@@ -110,7 +110,6 @@ export class OwnershipView {
     }
     known.findPerson(request.principalKey);
     const caller: Caller = { person: known.person, flags: known.flags };
-    if (answer === null && reading.mutates) this.#remember(request.service, reading);
     let judged: JudgedAnswer | null = null;
     if (answer !== null && answer.body !== null) {
       judged = new LazyAnswer(answer.status, answer.headers, answer.body, reading);
@@ -119,7 +118,10 @@ export class OwnershipView {
     const isStale = verdict?.enforceable === true && this.#isStale(request, reading, verdict.relation === 'enumeration');
     const isHeldBack = isStale || (verdict?.enforceable === true && this.#wasJustNamed(request.service, reading, caller.person));
     // What is refused changes nothing.
-    if (answer === null && (verdict?.enforceable !== true || isHeldBack)) this.#note(request, reading);
+    if (answer === null && (verdict?.enforceable !== true || isHeldBack)) {
+      this.#note(request, reading);
+      if (reading.mutates) this.#remember(request.service, reading, caller.person);
+    }
     if (verdict === null || !isHeldBack) return verdict;
     if (isStale) this.heldBack++;
     return { ...verdict, enforceable: false };
@@ -147,7 +149,7 @@ export class OwnershipView {
   }
 
   /** Notes which values a write names beside an object: a share or a transfer takes effect here before the engine has learned of it. */
-  #remember(service: string, reading: RouteReading): void {
+  #remember(service: string, reading: RouteReading, by: number): void {
     const { references } = reading;
     const named = references.filter((one) => one.place === 'body');
     if (named.length === 0) return;
@@ -155,13 +157,19 @@ export class OwnershipView {
     const subject = subjectOutside(references, slots);
     // Where all of it stands in the body, the object is one at a private place.
     const subjects = subject === undefined ? named.filter((one) => slots[one.slot]?.stances.foreign.is === 'deny') : [subject];
-    for (const one of subjects) this.#rememberBeside(service, one, named);
+    for (const one of subjects) this.#rememberBeside(service, one, named, by);
   }
 
-  #rememberBeside(service: string, subject: Reference, named: readonly Reference[]): void {
+  #rememberBeside(service: string, subject: Reference, named: readonly Reference[], by: number): void {
     const key = this.#known.hash.number(SPACE.object, `${service} ${subject.value}`);
     const values = this.#recent.get(key) ?? [];
-    for (const { value } of named) if (value !== subject.value) values.push(this.#known.valueHash(value), namedKind(value));
+    for (const { value } of named) {
+      if (value === subject.value) continue;
+      const hash = this.#known.valueHash(value);
+      const kind = namedKind(value);
+      // Nobody shares with themselves.
+      if (!this.#known.holds(by, hash, kind)) values.push(hash, kind);
+    }
     if (values.length === 0) return;
     this.#recent.delete(key);
     this.#recent.set(key, values.slice(-32));
