@@ -9,7 +9,7 @@ import { OwnershipModel } from './index.js';
 const PEOPLE = 30;
 const reader = new PrincipalReader('people');
 const tokenOf = (claims: object): string =>
-  [{ alg: 'HS256' }, claims].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.') + '.sig';
+  `${[{ alg: 'HS256' }, claims].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.')}.sig`;
 const bytes = (value: unknown) => bodyOf(Buffer.from(value === undefined ? '' : typeof value === 'string' ? value : JSON.stringify(value)));
 
 interface Call {
