@@ -276,8 +276,11 @@ export class Learning {
       if (holder === person) continue;
       if (holder !== undefined) this.people.addGrant(holder, hi, lo, strength);
       // What stands beside an object in a body may be a thing as well: the other account of a payment.
-      else if ((outside !== undefined && isGloballyUnique(reference.value)) || NAMES_PERSON.test(reference.name))
+      else if ((outside !== undefined && isGloballyUnique(reference.value)) || NAMES_PERSON.test(reference.name)) {
         this.await(value, hi, lo, strength);
+        this.#awaited.add(objectNumber(hi, lo));
+        if (this.#awaited.size > MAX_WAITING_GRANTS) this.#awaited.delete(this.#awaited.values().next().value as number);
+      }
     }
   }
 
@@ -304,8 +307,6 @@ export class Learning {
     for (let i = 0; i < waiting.length; i += 3) if (waiting[i] === hi && waiting[i + 1] === lo) return;
     if (this.#waitingGrants.size >= MAX_WAITING_GRANTS) return;
     this.#waitingGrants.set(value, [...waiting.slice(-297), hi, lo, grant]);
-    if (grant !== GRANT.party) this.#awaited.add(objectNumber(hi, lo));
-    if (this.#awaited.size > MAX_WAITING_GRANTS) this.#awaited.delete(this.#awaited.values().next().value as number);
   }
 
   #isAwaited(hi: number, lo: number): boolean {
