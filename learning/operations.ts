@@ -20,9 +20,9 @@ export interface OperationFacts {
  * `/rpc#eth_call`, `/soap#GetQuote`. Templates of gateways match the path alone; who needs the operation asks here.
  */
 export function operationOf({ method, headers, path, query, bodyStart, json }: OperationFacts): string | null {
-  const action = header(headers, 'soapaction');
-  if (action !== null) return soapName(action);
   if (method !== 'POST' && method !== 'GET') return null;
+  const action = method === 'POST' ? header(headers, 'soapaction') : null;
+  if (action !== null) return soapName(action);
   if (GRAPHQL.test(path)) {
     if (method === 'GET') {
       const pairs = new Map(queryPairs(query));

@@ -2,7 +2,7 @@ import type { AccessVerdict, Location } from '../../exchange/index.js';
 import type { AnswerObject } from './answer.js';
 import { type Knowledge, PERSON, type Relation, type Resource } from './knowledge.js';
 import type { Reference, RouteReading } from './references.js';
-import type { AccessClass, KnownRule, SlotRule } from './sheet.js';
+import type { AccessClass, KnownRule, RouteRule, SlotRule } from './sheet.js';
 
 /** Who asks. `person` 0: nobody known. */
 export interface Caller {
@@ -48,7 +48,9 @@ export function judge(
   settings: JudgeSettings,
 ): AccessVerdict | null {
   const route = known.sheet.route(service, reading.route);
-  if (route === undefined) return null;
+  // An operation that nobody else ever named must be no way around what is known of the path, nor the path one around the operation: the worse of both counts.
+  const ofPath = reading.pathRoute === reading.route ? undefined : known.sheet.route(service, reading.pathRoute);
+  if (route === undefined && ofPath === undefined) return null;
   if ((caller.flags & PERSON.privileged) !== 0)
     return verdict('privileged', 0, false, null, '', 'this principal sees all objects as its job');
   let worst: AccessVerdict | null = null;
@@ -56,16 +58,21 @@ export function judge(
     if (candidate === null) return;
     if (worst === null || score(candidate) > score(worst)) worst = candidate;
   };
-  for (const reference of reading.references) {
-    const rule = route.slots[reference.slot];
-    if (rule === undefined) continue;
-    const resource = known.resource(service, rule.resource);
-    const relation = relationAt(known, caller.person, reference, resource, reading, answer);
-    keep(ofRelation(relation, rule, reference, caller, settings));
-    keep(ofForm(relation, rule, reference, caller));
-  }
-  const list = route.slots[reading.answerSlot];
-  if (answer !== null && list !== undefined && answer.status < 300) keep(ofAnswer(known, service, reading, list, caller, answer, settings));
+  const weigh = ({ slots }: RouteRule): void => {
+    for (const reference of reading.references) {
+      const rule = slots[reference.slot];
+      if (rule === undefined) continue;
+      const resource = known.resource(service, rule.resource);
+      const relation = relationAt(known, caller.person, reference, resource, reading, answer);
+      keep(ofRelation(relation, rule, reference, caller, settings));
+      keep(ofForm(relation, rule, reference, caller));
+    }
+    const list = slots[reading.answerSlot];
+    if (answer !== null && list !== undefined && answer.status < 300)
+      keep(ofAnswer(known, service, reading, list, caller, answer, settings));
+  };
+  if (route !== undefined) weigh(route);
+  if (ofPath !== undefined) weigh(ofPath);
   return worst;
 }
 

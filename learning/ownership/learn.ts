@@ -97,14 +97,12 @@ export class Learning {
   #learnMisses(read: Reading, person: Person): void {
     const { service, status, reading } = read;
     const isMiss = status === 404 || status === 403 || status === 410 || status === 422;
-    if (!isMiss && person.misses === 0) return;
-    const route = this.known.sheet.route(service, reading.route);
-    if (route === undefined) return;
+    if ((!isMiss && person.misses === 0) || !this.known.sheet.knows(service, reading)) return;
     if (!isMiss) {
       if (status >= 200 && status < 300) person.misses *= 0.85;
     } else {
       for (const reference of reading.references) {
-        const rule = route.slots[reference.slot];
+        const rule = this.known.sheet.slot(service, reading, reference.slot);
         if (rule === undefined) continue;
         this.known.objectKey(this.known.resource(service, rule.resource), reference.value);
         const { hi, lo } = this.known.hash;
@@ -257,7 +255,7 @@ export class Learning {
   /** A write on an object names somebody in its body: the object was shared with them. */
   #learnGrants(read: Reading, person: Person, denied: boolean): void {
     const { reading } = read;
-    const outside = subjectOutside(reading.references, this.known.sheet.route(read.service, reading.route)?.slots ?? {});
+    const outside = subjectOutside(reading.references, (slot) => this.known.sheet.slot(read.service, reading, slot));
     const subject =
       outside ??
       reading.references.find((one) => this.#isThing(read, one, person, 'own')) ??
@@ -286,14 +284,14 @@ export class Learning {
 
   /** Where all ids stand in the body, the object is one at a private place that is the caller's, or may be; people are none. */
   #isThing(read: Reading, reference: Reference, person: Person, relation: Relation): boolean {
-    const rule = this.known.sheet.route(read.service, read.reading.route)?.slots[reference.slot];
+    const rule = this.known.sheet.slot(read.service, read.reading, reference.slot);
     if (rule === undefined || (this.known.resource(read.service, rule.resource).rule?.selfKinds.length ?? 0) > 0) return false;
     return (relation === 'own' || rule.stances.foreign.is === 'deny') && this.#standing(read, reference, person) === relation;
   }
 
   /** How the person stands to what a request names, by the table alone; leaves the object's key in the hash. */
   #standing({ service, status, reading }: Reading, reference: Reference, person: Person): Relation {
-    const rule = this.known.sheet.route(service, reading.route)?.slots[reference.slot];
+    const rule = this.known.sheet.slot(service, reading, reference.slot);
     const resource = this.known.resource(service, rule?.resource ?? reference.hint);
     const relation: Relation =
       rule === undefined ? 'unknown' : relationAt(this.known, person.id, reference, resource, reading, { status, objects: [] });

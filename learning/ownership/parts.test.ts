@@ -193,7 +193,8 @@ t.test('operations behind one path are routes of their own, and some calls only 
 t.test('the object that a write is about', async (t) => {
   const slot = {} as SlotRule;
   const subject = (target: string, headers: string[], slots: Record<string, SlotRule>) =>
-    subjectOutside(readRequest({ method: 'POST', template: null, target, headers, bodyText: null }, '').references, slots)?.slot;
+    subjectOutside(readRequest({ method: 'POST', template: null, target, headers, bodyText: null }, '').references, (name) => slots[name])
+      ?.slot;
   const cookie = ['Cookie', 'theme=dark; acct=a1'];
   t.equal(subject('/orders/7/share', cookie, {}), 'path:0');
   t.equal(subject('/share?orderId=7', cookie, { 'query:orderid': slot }), 'query:orderid');
@@ -309,6 +310,42 @@ t.test('what a place has not proven blocks only a caller who was just alerted of
     ['by staff', suspect | privileged, false],
   ] as const)
     t.equal(judge(known, 's', twice, { person: 1, flags }, null, JUDGE)?.enforceable ?? false, blocks, what);
+});
+
+t.test('an operation that the client makes up is no way around what is known of the path, nor the other way round', async (t) => {
+  const known = new Knowledge(new KeyedHash(Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8)));
+  known.sheet.apply({ resource: 's\u001forder', rule: { fields: [{ path: 'userid', role: 'owner', kind: 2 }] } });
+  known.hash.words(SPACE.identity, 0, 2, 1);
+  known.table.set(known.hash.hi, known.hash.lo, 1, 0);
+  known.objectKey(known.resource('s', 'order'), '10');
+  known.table.set(known.hash.hi, known.hash.lo, known.valueHash('77'), 2);
+  const place = (route: string, slot: string, is: Stance['is']) => {
+    const stance: Stance = { is, confidence: 0.9, proven: true };
+    const stances = { granted: stance, listed: stance, group: stance, unlisted: stance, foreign: stance };
+    const rule = { resource: 'order', stances, principals: 20, accesses: 80, wrappings: [''], repeats: 0 };
+    known.sheet.apply({ route: `s\u001f${route}`, rule: { slots: { [slot]: rule } } });
+  };
+  place('GET /orders/{}', 'path:0', 'deny');
+  place('POST /orders/{}/print', 'path:0', 'deny');
+  place('GET /orders/{}#mine', 'path:0', 'allow');
+  place('POST /graphql#query Order', 'body:variable.id', 'deny');
+  place('POST /graphql', 'body:variable.id', 'allow');
+  const call = JSON.stringify({ jsonrpc: '2.0', method: 'mine' });
+  const query = JSON.stringify({ query: 'query Order($id: ID!) { order(id: $id) { id } }', variables: { id: 10 } });
+  const cases: [what: string, method: string, template: string, target: string, headers: string[], body: string | null][] = [
+    ['as others do', 'GET', '/orders/{id}', '/orders/10', [], null],
+    ['an action of SOAP', 'GET', '/orders/{id}', '/orders/10', ['SOAPAction', 'mine'], null],
+    ['an action of SOAP with a body', 'POST', '/orders/{id}/print', '/orders/10/print', ['SOAPAction', 'mine'], '{}'],
+    ['a call of JSON-RPC', 'POST', '/orders/{id}/print', '/orders/10/print', [], call],
+    ['an operation of GraphQL', 'GET', '/orders/{id}', '/orders/10;graphql?operationName=mine', [], null],
+    ['the same as the engine has it, open where only the attacker went', 'GET', '/orders/{id}#mine', '/orders/10', [], null],
+    ['an operation whose path is open', 'POST', '/graphql', '/graphql', ['Content-Type', 'application/json'], query],
+  ];
+  const caller = { person: 1, flags: PERSON.established | PERSON.identified };
+  for (const [what, method, template, target, headers, bodyText] of cases) {
+    const reading = readRequest({ method, template, target, headers, bodyText }, 'header:authorization');
+    t.ok(judge(known, 's', reading, caller, null, JUDGE)?.enforceable, what);
+  }
 });
 
 t.test('a gateway does not block by knowledge that the engine is about to change', async (t) => {

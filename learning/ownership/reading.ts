@@ -51,9 +51,9 @@ export function subjectOf(objects: readonly AnswerObject[], reference: Reference
 }
 
 /** The object outside the body that a write is about; a query, header or cookie counts where it is known to name objects (`theme=dark` names none). */
-export function subjectOutside(references: readonly Reference[], slots: Readonly<Record<string, SlotRule>>): Reference | undefined {
+export function subjectOutside(references: readonly Reference[], ruleOf: (slot: string) => SlotRule | undefined): Reference | undefined {
   return (
     references.findLast((one) => one.place === 'path') ??
-    references.findLast((one) => one.place !== 'body' && slots[one.slot] !== undefined)
+    references.findLast((one) => one.place !== 'body' && ruleOf(one.slot) !== undefined)
   );
 }

@@ -32,6 +32,8 @@ export interface RequestFacts {
 export interface RouteReading {
   /** Method and template with every parameter written `{}`, so that renamed parameters and early literal ids give one route. */
   readonly route: string;
+  /** The same without the operation. The client alone says which operation it means, so what is known of the path counts as well. */
+  readonly pathRoute: string;
   /** Folded name of what the route is about: its last static segment before the end. */
   readonly collection: string;
   readonly references: readonly Reference[];
@@ -112,14 +114,16 @@ export function readRequest(request: RequestFacts, carrier: string): RouteReadin
   const [template, named] = request.template === null ? [null, null] : splitOperation(request.template);
   const operation =
     named ??
-    operationOf({
-      method: request.method,
-      headers: request.headers,
-      path,
-      query,
-      bodyStart: () => request.bodyText?.slice(0, 4096) ?? '',
-      json,
-    });
+    (request.method === 'POST' || query !== ''
+      ? operationOf({
+          method: request.method,
+          headers: request.headers,
+          path,
+          query,
+          bodyStart: () => request.bodyText?.slice(0, 4096) ?? '',
+          json,
+        })
+      : null);
   const method = effectiveMethod(request, query);
   const references: Reference[] = [];
   const seen = new Map<string, string>();
@@ -170,6 +174,7 @@ export function readRequest(request: RequestFacts, carrier: string): RouteReadin
   const plain = routes?.get(verb) ?? remembered(routes, verb, `${verb} ${route}`);
   return {
     route: operation === null ? plain : withOperation(plain, operation),
+    pathRoute: plain,
     collection,
     references: marked,
     answerSlot: answerSlotOf(references),

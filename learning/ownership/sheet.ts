@@ -83,6 +83,12 @@ function known(rule: ResourceRule): KnownRule {
   };
 }
 
+/** The two names of what a request asks for; the same where there is no operation. */
+export interface Routes {
+  readonly route: string;
+  readonly pathRoute: string;
+}
+
 export type SheetChange =
   | { readonly route: string; readonly rule: RouteRule | null }
   | { readonly resource: string; readonly rule: ResourceRule | null };
@@ -112,6 +118,17 @@ export class Sheet {
 
   route(service: string, name: string): RouteRule | undefined {
     return this.#routes.get(service)?.get(name);
+  }
+
+  /** Is anything known of what a request asks for? */
+  knows(service: string, { route, pathRoute }: Routes): boolean {
+    return this.route(service, route) !== undefined || (route !== pathRoute && this.route(service, pathRoute) !== undefined);
+  }
+
+  /** The rule of a place, by the operation or else by the path alone. */
+  slot(service: string, { route, pathRoute }: Routes, slot: string): SlotRule | undefined {
+    const rule = this.route(service, route)?.slots[slot];
+    return rule !== undefined || route === pathRoute ? rule : this.route(service, pathRoute)?.slots[slot];
   }
 
   resource(service: string, name: string): KnownRule | undefined {

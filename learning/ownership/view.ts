@@ -104,7 +104,7 @@ export class OwnershipView {
     };
     const reading = readRequest(facts, request.carrier ?? '');
     const known = this.#known;
-    if (known.sheet.route(request.service, reading.route) === undefined) {
+    if (!known.sheet.knows(request.service, reading)) {
       if (answer === null) this.#note(request, reading);
       return null;
     }
@@ -153,10 +153,10 @@ export class OwnershipView {
     const { references } = reading;
     const named = references.filter((one) => one.place === 'body');
     if (named.length === 0) return;
-    const slots = this.#known.sheet.route(service, reading.route)?.slots ?? {};
-    const subject = subjectOutside(references, slots);
+    const ruleOf = (slot: string) => this.#known.sheet.slot(service, reading, slot);
+    const subject = subjectOutside(references, ruleOf);
     // Where all of it stands in the body, the object is one at a private place.
-    const subjects = subject === undefined ? named.filter((one) => slots[one.slot]?.stances.foreign.is === 'deny') : [subject];
+    const subjects = subject === undefined ? named.filter((one) => ruleOf(one.slot)?.stances.foreign.is === 'deny') : [subject];
     for (const one of subjects) this.#rememberBeside(service, one, named, by);
   }
 
@@ -178,9 +178,8 @@ export class OwnershipView {
 
   #wasJustNamed(service: string, reading: RouteReading, person: number): boolean {
     if (this.#recent.size === 0) return false;
-    const slots = this.#known.sheet.route(service, reading.route)?.slots ?? {};
     for (const reference of reading.references) {
-      if (slots[reference.slot] === undefined) continue;
+      if (this.#known.sheet.slot(service, reading, reference.slot) === undefined) continue;
       const values = this.#recent.get(this.#known.hash.number(SPACE.object, `${service} ${reference.value}`));
       for (let i = 0; values !== undefined && i < values.length; i += 2)
         if (this.#known.holds(person, values[i], values[i + 1])) return true;
