@@ -9,6 +9,7 @@ export * from './finding.js';
 export * from './headers.js';
 export * from './ids.js';
 export * from './kinds.js';
+export * from './latest-map.js';
 export * from './nearest.js';
 export * from './paths.js';
 export * from './principal.js';

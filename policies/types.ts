@@ -42,6 +42,8 @@ export interface RequestView {
   readonly headers: HeaderList;
   /** Captured so far, content coding still applied; null when the plan did not ask for it. */
   readonly body: Body | null;
+  /** What rules have read of it: the response phase reads on where the request phase stopped. Only they touch it. */
+  memo?: object;
 }
 export interface ResponseView {
   readonly status: number;

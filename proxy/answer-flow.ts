@@ -6,6 +6,7 @@ import type { Passage, Verdict } from './passage.js';
 import { keptBody } from './request-body.js';
 import type { AnswerHead } from './response-head.js';
 import { changed, type Service } from './services.js';
+import { endTogether } from './together.js';
 import { trailersByName } from './trailers.js';
 
 /** Bodies up to this size are gathered and written in one go: decisions and a clean 502 stay possible until the last byte. */
@@ -112,7 +113,7 @@ export class AnswerFlow {
       this.writeHead(-1);
       res.addTrailers(trailersByName(trailers));
     } else this.writeHead(head.hasBody ? sent.length : head.contentLength);
-    res.end(sent.length === 0 || !head.hasBody ? undefined : sent);
+    endTogether(res, sent.length === 0 || !head.hasBody ? undefined : sent);
     return true;
   }
 

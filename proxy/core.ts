@@ -10,6 +10,7 @@ import { ClientConnection, connectionOf, knownConnection } from './connection.js
 import { Counters } from './counters.js';
 import { FAULTS, type FaultCode } from './errors.js';
 import { Forward } from './forward.js';
+import { LiveList } from './live-list.js';
 import type { GatewayConfig, Limits } from './options.js';
 import { Passage } from './passage.js';
 import type { BlockVerdict, GatewayPorts } from './ports.js';
@@ -27,9 +28,9 @@ export class GatewayCore {
   readonly ports: GatewayPorts;
   readonly counters = new Counters();
   /** Uploads whose last byte has not come yet, for the slow-body check. */
-  readonly uploads = new Set<RequestBody>();
+  readonly uploads = new LiveList<RequestBody>();
   /** Requests and upgraded connections in progress, for the drain. */
-  readonly running = new Set<Forward>();
+  readonly running = new LiveList<Forward>();
   readonly via: string;
   router: ServiceRouter;
   limits: Limits;
@@ -267,7 +268,7 @@ export class GatewayCore {
 
   private checkUploads(): void {
     const nowMs = performance.now();
-    for (const body of this.uploads) if (!body.complete) body.checkPace(nowMs);
+    for (const body of this.uploads.all()) if (!body.complete) body.checkPace(nowMs);
   }
 
   /** Closes upstream connections; `now` does not wait for exchanges in progress. */

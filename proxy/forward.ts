@@ -65,6 +65,7 @@ export class Forward implements Dispatcher.DispatchHandler, WireHandler, AnswerO
   /** Something of weir's own was answered: what the upstream says from here on is not heard. */
   private answered = false;
   private ended = false;
+  listedAt = -1;
 
   constructor(
     core: GatewayCore,

@@ -78,7 +78,7 @@ export async function createGateway(options: GatewayOptions, ports: GatewayPorts
     core.draining = true;
     const closed = Promise.all(listeners.map((listener) => listener.close()));
     const deadline = setTimeout(() => {
-      for (const one of core.running) one.destroy();
+      for (const one of core.running.all()) one.destroy();
       for (const listener of listeners) listener.destroy();
     }, drainMs);
     await closed;

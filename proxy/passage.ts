@@ -112,6 +112,7 @@ export class Passage implements RequestView, EvaluationContext, AccessQuestion {
   body: Body | null = null;
   response: ResponseView | null = null;
   mode: Mode;
+  memo?: object = undefined;
 
   /** Request body for the record; may be cut. */
   requestBody: Body = emptyBody;

@@ -70,10 +70,13 @@ async function protect(app: FastifyInstance, options: RouteGuardOptions): Promis
   const limits = limitsSchema.parse(options.captureBytes === undefined ? {} : { captureBytes: options.captureBytes });
   const counters = options.counters ?? new Counters();
   const plans = new PlanCache(service);
-  const visits = new WeakMap<FastifyRequest, Visit>();
+  const mark = Symbol('weir visit');
+  // On the request itself: what a WeakMap holds for a request outlives collections of the young generation.
+  const visitOf = (request: FastifyRequest): Visit | undefined => (request as FastifyRequest & Record<symbol, Visit | undefined>)[mark];
   const modeNow = typeof options.mode === 'function' ? options.mode : () => (options.mode as Mode | undefined) ?? 'observe';
 
   app.decorateRequest('weir', null);
+  app.decorateRequest(mark, undefined);
 
   // 1. Who is it, may they come in at all?
   app.addHook('onRequest', (request, reply, done) => {
@@ -118,7 +121,7 @@ async function protect(app: FastifyInstance, options: RouteGuardOptions): Promis
       counters,
     );
     const visit = new Visit(passage);
-    visits.set(request, visit);
+    Object.assign(request, { [mark]: visit });
     request.weir = passage.asRequest();
     const stop = passage.stopped(passage.blockOfAddress());
     if (stop !== null) {
@@ -137,7 +140,7 @@ async function protect(app: FastifyInstance, options: RouteGuardOptions): Promis
 
   // 2. The request body: held back until it is decided where a rule asks for it, else counted as it streams by.
   app.addHook('preParsing', async (request, reply, payload) => {
-    const visit = visits.get(request);
+    const visit = visitOf(request);
     if (visit === undefined) return payload;
     const hold = visit.passage.requestHoldBytes;
     if (hold === 0) return counted(payload, (chunk) => seen(visit, chunk, limits.captureBytes));
@@ -162,7 +165,7 @@ async function protect(app: FastifyInstance, options: RouteGuardOptions): Promis
 
   // 3. The answer, before its first byte goes out.
   app.addHook('onSend', async (request, reply, payload: unknown) => {
-    const visit = visits.get(request);
+    const visit = visitOf(request);
     if (visit === undefined || visit.refused) return payload;
     const { passage } = visit;
     reply.header('x-request-id', passage.requestId);
@@ -213,11 +216,11 @@ async function protect(app: FastifyInstance, options: RouteGuardOptions): Promis
 
   // 4. The record.
   app.addHook('onRequestAbort', (request, done) => {
-    visits.get(request)?.passage.failed('CLIENT_ABORT');
+    visitOf(request)?.passage.failed('CLIENT_ABORT');
     done();
   });
   app.addHook('onResponse', (request, reply, done) => {
-    const visit = visits.get(request);
+    const visit = visitOf(request);
     if (visit !== undefined) finish(visit, reply);
     done();
   });

@@ -13,6 +13,7 @@ const NO_TRAILERS: HeaderList = [];
 export class RequestBody {
   bytes = 0;
   complete = false;
+  listedAt = -1;
   private chunks: Buffer[] = [];
   private paceBytes = 0;
   private paceMs = performance.now();

@@ -2,6 +2,7 @@ import { connect as connectTcp, type Socket } from 'node:net';
 import { type buildConnector, errors } from 'undici';
 import { AnswerReader, type AnswerSink } from './answer-reader.js';
 import { type ChunkedBody, ChunkedUpload } from './chunked-upload.js';
+import { writeTogether } from './together.js';
 
 export interface WireOptions {
   readonly origin: URL;
@@ -317,6 +318,7 @@ class Connection implements AnswerSink {
     } else if (body instanceof Uint8Array) text += `content-length: ${body.byteLength}\r\n`;
     else text += 'transfer-encoding: chunked\r\n';
     text += 'connection: keep-alive\r\n\r\n';
+    writeTogether(socket);
     if (body === null) socket.write(text, 'latin1');
     else if (body instanceof Uint8Array) {
       socket.cork();

@@ -1,3 +1,5 @@
+import { LatestMap } from '../../exchange/index.js';
+
 /** Most callers and written objects that are remembered, the latest ones. */
 const MOST = 20_000;
 /** An exchange that goes on for longer than this is no reason to hold anything back: it may be kept open on purpose. */
@@ -15,23 +17,21 @@ interface Passing {
 /** What passed the gateway and may change whose object is whose, until the engine has learned of it. */
 export class Unlearned {
   /** Caller or written object → the last exchange that may change what is known of it. */
-  readonly #passing = new Map<string, Passing>();
-  readonly #underWay = new Map<string, Passing>();
+  readonly #passing = new LatestMap<Passing>(MOST);
+  readonly #underWay = new LatestMap<Passing>(MOST);
 
   /** Notes an exchange that begins. */
   began(keys: readonly string[], exchangeId: string, nowMs: number): void {
     if (keys.length === 0) return;
     const passing: Passing = { exchangeId, beganAtMs: nowMs, endedAtMs: null };
-    for (const key of keys) setLast(this.#passing, key, passing);
-    setLast(this.#underWay, exchangeId, passing);
+    for (const key of keys) this.#passing.set(key, passing);
+    this.#underWay.set(exchangeId, passing);
   }
 
   /** Notes that its answer has ended: now it is on its way to the engine. Others are passed over. */
   ended(exchangeId: string, nowMs: number): void {
     const passing = this.#underWay.get(exchangeId);
-    if (passing === undefined) return;
-    passing.endedAtMs = nowMs;
-    this.#underWay.delete(exchangeId);
+    if (passing !== undefined) passing.endedAtMs ??= nowMs;
   }
 
   /** Whether an exchange other than this one may have changed what is known of `key` after the engine learned last. */
@@ -41,10 +41,4 @@ export class Unlearned {
     if (passing.endedAtMs === null) return nowMs - passing.beganAtMs <= LONGEST_MS;
     return passing.endedAtMs + ON_ITS_WAY_MS >= learnedUpToMs;
   }
-}
-
-function setLast(map: Map<string, Passing>, key: string, passing: Passing): void {
-  map.delete(key);
-  map.set(key, passing);
-  if (map.size > MOST) map.delete(map.keys().next().value as string);
 }

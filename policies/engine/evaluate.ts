@@ -33,16 +33,13 @@ export interface Engine {
   readonly counters: Counters;
 }
 
-/** Decoded requests by view: the response phase reads on where the request phase stopped. */
-const requests = new WeakMap<RequestView, RequestFacts>();
-
 /** What is known of a request; the same for both of its phases. */
 export function requestFacts(request: RequestView, limits: ContentLimits): RequestFacts {
-  let facts = requests.get(request);
-  if (facts === undefined) {
-    facts = new RequestFacts(request, limits);
-    requests.set(request, facts);
-  }
+  const known = request.memo;
+  if (known instanceof RequestFacts) return known;
+  const facts = new RequestFacts(request, limits);
+  // Not in a WeakMap: what one holds for a request outlives collections of the young generation, and with it all that the request led to.
+  request.memo = facts;
   return facts;
 }
 
