@@ -113,6 +113,7 @@ export class Passage implements RequestView, EvaluationContext, AccessQuestion {
   response: ResponseView | null = null;
   mode: Mode;
   memo?: object = undefined;
+  memoOfAccess?: object = undefined;
 
   /** Request body for the record; may be cut. */
   requestBody: Body = emptyBody;
@@ -189,7 +190,7 @@ export class Passage implements RequestView, EvaluationContext, AccessQuestion {
 
   private published(answer: Answer | null, durationMs: number): boolean {
     try {
-      return this.ports.tee.publish(this.record(answer, durationMs));
+      return this.ports.tee.publish(this.record(answer, durationMs), this);
     } catch (error) {
       this.counters.portFailed('tee', error);
       return false;

@@ -43,6 +43,8 @@ export interface AccessQuestion {
   readonly request: RequestView;
   readonly response: ResponseView | null;
   readonly nowMs: number;
+  /** What `access` has read of the request: it is asked before and after the answer. Only that port touches it. */
+  memoOfAccess?: object;
 }
 
 /** A rule asks to block whoever sent this request. */
@@ -71,7 +73,7 @@ export interface GatewayPorts {
   policies(): PolicySet;
   readonly blocklist: BlocklistPort;
   /** False: dropped, and counted by the stream. Bytes may be reused after the call. */
-  readonly tee: { publish(exchange: Exchange): boolean };
+  readonly tee: { publish(exchange: Exchange, question?: AccessQuestion): boolean };
   /** `path` is raw and without a query. */
   match(service: string, method: string, path: string): RouteMatch | null;
   access(phase: Phase, question: AccessQuestion): AccessVerdict | null;

@@ -115,8 +115,8 @@ function gatewayPorts(parts: PortParts, followed: Followed): GatewayPorts {
       stoppedAgain: (id) => followed.repeats.count(id, nowMs()),
     },
     tee: {
-      publish(exchange) {
-        ownership.ended(exchange.id, nowMs());
+      publish(exchange, question) {
+        if (question?.memoOfAccess instanceof Asked) ownership.ended(question.memoOfAccess, nowMs());
         return parts.publisher.publish(exchange);
       },
     },
@@ -175,7 +175,7 @@ function verdictOf(block: Block): BlockVerdict {
   return { id, reason, action };
 }
 
-/** A question of the gateway as the view takes it. A class: it is made twice a request, and an object with a getter of its own costs ten times as much. */
+/** A question of the gateway as the view takes it. A class: it is made for each request, and an object with a getter of its own costs ten times as much. */
 class Asked implements AccessRequest {
   readonly service: string;
   readonly method: string;
@@ -189,6 +189,7 @@ class Asked implements AccessRequest {
   readonly carrier?: string;
   readonly exchangeId: string;
   readonly nowMs: number;
+  memo: AccessRequest['memo'] = undefined;
   private readonly lagMs: () => number;
 
   constructor({ exchangeId, match, nowMs, principal, request, service }: AccessQuestion, lagMs: () => number) {
@@ -216,7 +217,9 @@ class Asked implements AccessRequest {
 const NO_PARAMETERS: readonly string[] = [];
 
 function judgeAccess(view: OwnershipView, phase: Phase, question: AccessQuestion, lagMs: () => number): AccessVerdict | null {
-  const asked = new Asked(question, lagMs);
+  const known = question.memoOfAccess;
+  const asked = known instanceof Asked ? known : new Asked(question, lagMs);
+  question.memoOfAccess = asked;
   return phase === 'request' || question.response === null ? view.judgeRequest(asked) : view.judgeResponse(asked, question.response);
 }
 

@@ -126,8 +126,7 @@ export function readRequest(request: RequestFacts, carrier: string): RouteReadin
       : null);
   const method = effectiveMethod(request, query);
   const references: Reference[] = [];
-  const seen = new Map<string, string>();
-  const repeatedSlots = new Set<string>();
+  let repeatedSlots: Set<string> | null = null;
   const add = (
     place: Reference['place'],
     slotName: string,
@@ -139,9 +138,10 @@ export function readRequest(request: RequestFacts, carrier: string): RouteReadin
   ): void => {
     if (references.length >= MAX_REFERENCES || !isIdentifier(value)) return;
     const slot = `${place}:${slotName}`;
-    const before = seen.get(slot);
-    if (before !== undefined && before !== value && !listed) repeatedSlots.add(slot);
-    seen.set(slot, value);
+    if (!listed && isOther(lastValueAt(references, slot), value)) {
+      repeatedSlots ??= new Set();
+      repeatedSlots.add(slot);
+    }
     references.push({ slot, place, name, value, hint, wrapping, repeated: false });
   };
 
@@ -168,8 +168,7 @@ export function readRequest(request: RequestFacts, carrier: string): RouteReadin
     add('cookie', name, name, decodeSegment(value), referentOf(name) || collection, '', false);
   }
   if (request.bodyText !== null && request.bodyText !== '') readBody(request, json, collection, add);
-  const marked =
-    repeatedSlots.size === 0 ? references : references.map((one) => (repeatedSlots.has(one.slot) ? { ...one, repeated: true } : one));
+  const marked = markedAs(references, repeatedSlots);
   const verb = method === 'HEAD' ? 'GET' : method;
   const plain = routes?.get(verb) ?? remembered(routes, verb, `${verb} ${route}`);
   return {
@@ -182,6 +181,17 @@ export function readRequest(request: RequestFacts, carrier: string): RouteReadin
     container: plain.endsWith('}') ? null : containerOf(references),
     mutates: !(SAFE.has(method) || (method === 'POST' && asksOnly(operation ?? lastWord(plain)))),
   };
+}
+
+function lastValueAt(references: readonly Reference[], slot: string): string | undefined {
+  for (let index = references.length - 1; index >= 0; index--) if (references[index].slot === slot) return references[index].value;
+  return undefined;
+}
+
+const isOther = (before: string | undefined, value: string): boolean => before !== undefined && before !== value;
+
+function markedAs(references: readonly Reference[], repeated: ReadonlySet<string> | null): readonly Reference[] {
+  return repeated === null ? references : references.map((one) => (repeated.has(one.slot) ? { ...one, repeated: true } : one));
 }
 
 function remembered(routes: Map<string, string> | null, verb: string, route: string): string {

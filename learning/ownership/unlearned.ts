@@ -7,7 +7,7 @@ const LONGEST_MS = 1_000;
 /** What was learned still has to reach the view. */
 const ON_ITS_WAY_MS = 8;
 
-interface Passing {
+export interface Passing {
   readonly exchangeId: string;
   readonly beganAtMs: number;
   /** Null while it has no answer yet. */
@@ -18,20 +18,13 @@ interface Passing {
 export class Unlearned {
   /** Caller or written object → the last exchange that may change what is known of it. */
   readonly #passing = new LatestMap<Passing>(MOST);
-  readonly #underWay = new LatestMap<Passing>(MOST);
 
-  /** Notes an exchange that begins. */
-  began(keys: readonly string[], exchangeId: string, nowMs: number): void {
-    if (keys.length === 0) return;
+  /** Notes an exchange that begins; what it gives back is to be told when the answer has ended: then it is on its way to the engine. */
+  began(keys: readonly string[], exchangeId: string, nowMs: number): Passing | null {
+    if (keys.length === 0) return null;
     const passing: Passing = { exchangeId, beganAtMs: nowMs, endedAtMs: null };
     for (const key of keys) this.#passing.set(key, passing);
-    this.#underWay.set(exchangeId, passing);
-  }
-
-  /** Notes that its answer has ended: now it is on its way to the engine. Others are passed over. */
-  ended(exchangeId: string, nowMs: number): void {
-    const passing = this.#underWay.get(exchangeId);
-    if (passing !== undefined) passing.endedAtMs ??= nowMs;
+    return passing;
   }
 
   /** Whether an exchange other than this one may have changed what is known of `key` after the engine learned last. */

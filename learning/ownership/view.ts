@@ -6,7 +6,7 @@ import { Knowledge, SPACE } from './knowledge.js';
 import { namedKind } from './person.js';
 import { subjectOutside } from './reading.js';
 import { type Reference, type RequestFacts, type RouteReading, readRequest } from './references.js';
-import { Unlearned } from './unlearned.js';
+import { type Passing, Unlearned } from './unlearned.js';
 import { applyDelta } from './wire.js';
 
 /** A request as the gateway sees it. `template` null: the path is not in the inventory (yet). */
@@ -28,6 +28,14 @@ export interface AccessRequest {
   readonly exchangeId?: string;
   readonly nowMs?: number;
   readonly learnedUpToMs?: number;
+  /** What the view has read of it: a request is asked about before and after its answer, and once more when that has ended. Only the view touches it. */
+  memo?: AccessMemo;
+}
+
+/** What a view remembers of a request between its questions. */
+export interface AccessMemo {
+  readonly reading: RouteReading;
+  passing: Passing | null;
 }
 
 export interface AccessAnswer {
@@ -75,8 +83,8 @@ export class OwnershipView {
   }
 
   /** Tells that an exchange has ended and is on its way to the engine. */
-  ended(exchangeId: string, nowMs: number): void {
-    this.#unlearned.ended(exchangeId, nowMs);
+  ended({ memo }: AccessRequest, nowMs: number): void {
+    if (memo !== undefined && memo.passing !== null) memo.passing.endedAtMs ??= nowMs;
   }
 
   /** Judges a request before it is forwarded; null when nothing is known about the route or it names no object. */
@@ -95,14 +103,8 @@ export class OwnershipView {
 
   #judge(request: AccessRequest, answer: AccessAnswer | null): AccessVerdict | null {
     if (request.principalKey === null) return null;
-    const facts: RequestFacts = {
-      method: request.method,
-      template: request.template,
-      target: request.target,
-      headers: request.headers,
-      bodyText: request.body === null || request.body.bytes.length === 0 ? null : bodyText(request.headers, request.body, MAX_BODY),
-    };
-    const reading = readRequest(facts, request.carrier ?? '');
+    request.memo ??= { reading: readOf(request), passing: null };
+    const { reading } = request.memo;
     const known = this.#known;
     if (!known.sheet.knows(request.service, reading)) {
       if (answer === null) this.#note(request, reading);
@@ -128,12 +130,14 @@ export class OwnershipView {
   }
 
   /** What may hand objects or a name to the caller (lists, `/me`, sign-ins), and what may hand an object to others (writes). */
-  #note({ service, exchangeId, nowMs, principalKey }: AccessRequest, reading: RouteReading): void {
+  #note(request: AccessRequest, reading: RouteReading): void {
+    const { service, exchangeId, nowMs, principalKey, memo } = request;
     if (exchangeId === undefined || nowMs === undefined || principalKey === null) return;
     const keys: string[] = [];
     if (!reading.references.some((one) => one.place === 'path')) keys.push(principalKey);
     if (reading.mutates) for (const one of reading.references) if (one.place === 'path') keys.push(`${service} ${one.value}`);
-    this.#unlearned.began(keys, exchangeId, nowMs);
+    const passing = this.#unlearned.began(keys, exchangeId, nowMs);
+    if (memo !== undefined) memo.passing = passing;
   }
 
   /**
@@ -186,6 +190,12 @@ export class OwnershipView {
     }
     return false;
   }
+}
+
+function readOf({ method, template, target, headers, body, carrier }: AccessRequest): RouteReading {
+  const text = body === null || body.bytes.length === 0 ? null : bodyText(headers, body, MAX_BODY);
+  const facts: RequestFacts = { method, template, target, headers, bodyText: text };
+  return readRequest(facts, carrier ?? '');
 }
 
 /** An answer whose body is read only where a rule of its route has a use for it: on the gateway that is most of what judging costs. */

@@ -16,33 +16,14 @@ export function walkJson(collector: Collector, start: number, end: number, root:
   const { scan } = collector;
   const { bytes } = scan;
   // Per level: is it an array, where its current name stands, and what that name says.
-  const arrays: boolean[] = [];
-  const nameStarts: number[] = [];
-  const nameEnds: number[] = [];
+  const levels: Levels = { arrays: [], nameStarts: [], nameEnds: [] };
+  const { arrays, nameStarts, nameEnds } = levels;
   const hints: (Hint | null)[] = [];
   let depth = -1;
   let nameStart = -1;
   let nameEnd = -1;
   let hint: Hint | null = null;
   let lastKey: KnownKey | null = null;
-
-  const path = (): string => {
-    let text = root;
-    for (let level = 0; level <= Math.min(depth, MAX_PATH_PARTS); level++) {
-      const last = level === depth;
-      if (arrays[level]) text += '[*]';
-      else {
-        const from = last ? nameStart : nameStarts[level];
-        if (from < 0) continue;
-        const name =
-          scan.bytes === bytes
-            ? scan.buffer.toString('utf8', from, last ? nameEnd : nameEnds[level])
-            : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8', from, last ? nameEnd : nameEnds[level]);
-        text += text === '' ? name : `.${name}`;
-      }
-    }
-    return depth > MAX_PATH_PARTS ? `${text}…` : text;
-  };
 
   let i = start;
   while (i < end) {
@@ -57,7 +38,8 @@ export function walkJson(collector: Collector, start: number, end: number, root:
         lastKey = expected;
         hint = expected.hint;
         if (hint?.generic && depth > 0) hint = inherited(arrays, hints, depth) ?? hint;
-        if (expected.telling || collector.isLocating) collector.value(from, nameEnd, null, false, path);
+        if (expected.telling || collector.isLocating)
+          collector.value(from, nameEnd, null, false, placeOf(scan, bytes, root, levels, depth, nameStart, nameEnd));
         continue;
       }
       let escaped = false;
@@ -86,15 +68,16 @@ export function walkJson(collector: Collector, start: number, end: number, root:
         if (lastKey !== null && key !== null) scan.hints.chain(lastKey, depth, key);
         lastKey = key;
         if (hint?.generic && depth > 0) hint = inherited(arrays, hints, depth) ?? hint;
-        if ((to - from >= 7 && (mask & (DIGIT | AT)) !== 0) || collector.isLocating) collector.value(from, to, null, false, path);
+        if ((to - from >= 7 && (mask & (DIGIT | AT)) !== 0) || collector.isLocating)
+          collector.value(from, to, null, false, placeOf(scan, bytes, root, levels, depth, nameStart, nameEnd));
         i = after + 1;
       } else if (to - from >= 2) {
         const key = depth >= 0 && arrays[depth] ? inherited(arrays, hints, depth) : hint;
         if (escaped) {
           const copy = unescapeJson(bytes, from, to);
-          collector.decoded(copy.bytes, key, path, copy.map);
+          collector.decoded(copy.bytes, key, placeOf(scan, bytes, root, levels, depth, nameStart, nameEnd), copy.map);
         } else if ((mask & TELLING) !== 0 || (key !== null && key.types.length > 0) || scan.mayBeIssued(from, to) || collector.isLocating)
-          collector.value(from, to, key, true, path);
+          collector.value(from, to, key, true, placeOf(scan, bytes, root, levels, depth, nameStart, nameEnd));
         if (collector.full) return;
       }
       continue;
@@ -120,13 +103,47 @@ export function walkJson(collector: Collector, start: number, end: number, root:
       while (i < end && ((CLASS[bytes[i]] & ALNUM) !== 0 || bytes[i] === 0x2e || bytes[i] === 0x2d || bytes[i] === 0x2b)) i++;
       const key = depth >= 0 && arrays[depth] ? inherited(arrays, hints, depth) : hint;
       if (i - from >= 7 || (key !== null && key.types.length > 0 && i - from >= 2) || collector.isLocating) {
-        collector.value(from, i, key, true, path);
+        collector.value(from, i, key, true, placeOf(scan, bytes, root, levels, depth, nameStart, nameEnd));
         if (collector.full) return;
       }
       continue;
     }
     i++;
   }
+}
+
+/** Per level above the current one: is it an array, and where its current name stands. */
+interface Levels {
+  readonly arrays: boolean[];
+  readonly nameStarts: number[];
+  readonly nameEnds: number[];
+}
+
+/** Where a value stands, told when somebody asks. Made here: what a function inside the walk would see of its variables could not stay in registers. */
+function placeOf(
+  scan: Collector['scan'],
+  bytes: Uint8Array,
+  root: string,
+  { arrays, nameStarts, nameEnds }: Levels,
+  depth: number,
+  nameStart: number,
+  nameEnd: number,
+): () => string {
+  return () => {
+    const source = scan.bytes === bytes ? scan.buffer : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    let text = root;
+    for (let level = 0; level <= Math.min(depth, MAX_PATH_PARTS); level++) {
+      const last = level === depth;
+      if (arrays[level]) text += '[*]';
+      else {
+        const from = last ? nameStart : nameStarts[level];
+        if (from < 0) continue;
+        const name = source.toString('utf8', from, last ? nameEnd : nameEnds[level]);
+        text += text === '' ? name : `.${name}`;
+      }
+    }
+    return depth > MAX_PATH_PARTS ? `${text}…` : text;
+  };
 }
 
 /** What the name of the nearest enclosing field says: `{"phones": ["…"]}`, `{"card": {"number": "…"}}`. */

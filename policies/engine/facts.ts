@@ -4,6 +4,7 @@ import {
   type HeaderList,
   header,
   headerAll,
+  LatestMap,
   type Location,
   type Phase,
   pathSegments,
@@ -56,10 +57,11 @@ export class RequestFacts {
   private bits = -1;
   private split: { path: string; query: string } | undefined;
   private pairs: [string, string][] | undefined;
-  private jar: Map<string, string> | undefined;
+  private jar: ReadonlyMap<string, string> | undefined;
   private graph: GraphqlFacts | null | undefined;
   private token: Token | null | undefined;
-  private readonly found = new Map<number, readonly AttackFinding[]>();
+  /** By paranoia. */
+  private found: (readonly AttackFinding[] | undefined)[] | null = null;
 
   constructor(
     readonly view: RequestView,
@@ -88,7 +90,7 @@ export class RequestFacts {
   get bearer(): Token | null {
     if (this.token === undefined) {
       const text = header(this.view.headers, 'authorization');
-      this.token = tokenOf(text === null ? null : withoutScheme(text));
+      this.token = text === null ? null : tokenIn(text);
     }
     return this.token;
   }
@@ -100,7 +102,7 @@ export class RequestFacts {
   }
 
   get cookies(): ReadonlyMap<string, string> {
-    this.jar ??= cookies(this.view.headers);
+    this.jar ??= header(this.view.headers, 'cookie') === null ? NO_COOKIES : cookies(this.view.headers);
     return this.jar;
   }
 
@@ -119,7 +121,7 @@ export class RequestFacts {
 
   attacks(tools: Tools, context: EvaluationContext, paranoia: number): readonly AttackFinding[] {
     if (tools.attacks === null) return EMPTY;
-    let findings = this.found.get(paranoia);
+    let findings = this.found?.[paranoia];
     if (findings === undefined) {
       const content = this.asReadLeniently();
       findings = tools.attacks.detect(
@@ -136,7 +138,8 @@ export class RequestFacts {
         },
         { paranoia },
       );
-      this.found.set(paranoia, findings);
+      this.found ??= [];
+      this.found[paranoia] = findings;
     }
     return findings;
   }
@@ -323,6 +326,21 @@ export class Facts {
 
 /** Headers that a credential is expected in: finding one there is no leak. */
 const CREDENTIAL_HEADERS = new Set(['authorization', 'proxy-authorization', 'cookie', 'set-cookie']);
+
+const NO_COOKIES: ReadonlyMap<string, string> = new Map();
+const MOST_TOKENS = 2_000;
+const LONGEST_REMEMBERED = 4_096;
+/** By the whole value of the header: who asked before for the principal has its hash already. */
+const tokens = new LatestMap<{ readonly token: Token | null }>(MOST_TOKENS);
+
+function tokenIn(authorization: string): Token | null {
+  let known = tokens.get(authorization);
+  if (known === undefined) {
+    known = { token: tokenOf(withoutScheme(authorization)) };
+    if (authorization.length <= LONGEST_REMEMBERED) tokens.set(authorization, known);
+  }
+  return known.token;
+}
 
 /** What stands behind `Bearer `; null when that is not what it begins with. */
 function withoutScheme(text: string): string | null {

@@ -65,8 +65,12 @@ export function compileAttack(source: NonNullable<Condition['attack']>): Check {
   const { score = DEFAULT_SCORE, paranoia = 1 } = source;
   const ofBody = places === null || places.has('body');
   return (facts, hit) => {
+    const found = facts.request.attacks(facts.tools, facts.context, paranoia);
+    // A body that cannot be decoded was not searched; one that does not parse was, as text.
+    const unread = ofBody && facts.phase === 'request' && facts.content.decoded().problem !== null;
+    if (found.length === 0) return unread ? (undecided(facts) ?? NO) : NO;
     const sums = new Map<string, { score: number; findings: AttackFinding[] }>();
-    for (const finding of facts.request.attacks(facts.tools, facts.context, paranoia)) {
+    for (const finding of found) {
       if (classes !== null && !classes.has(finding.class)) continue;
       if (places !== null && !places.has(finding.location.in)) continue;
       const key = `${finding.class}\0${finding.location.in}\0${finding.location.path}`;
@@ -86,8 +90,6 @@ export function compileAttack(source: NonNullable<Condition['attack']>): Check {
         hit.trust(finding.confidence);
       }
     }
-    // A body that cannot be decoded was not searched; one that does not parse was, as text.
-    const unread = ofBody && facts.phase === 'request' && facts.content.decoded().problem !== null;
     return verdict === NO && unread ? (undecided(facts) ?? NO) : verdict;
   };
 }

@@ -4,6 +4,7 @@ import type { Condition } from '../language/conditions.js';
 import type { ValueTests } from '../language/value-tests.js';
 import type { Check } from './checks.js';
 import type { Facts } from './facts.js';
+import type { Hit } from './hit.js';
 import { NO, type Scope, UNSURE, type Verdict, YES } from './scope.js';
 import { asList, type CompiledTests, compileGlobs, compileTests, remembering, textOfValue } from './values.js';
 
@@ -30,12 +31,23 @@ export function compileHeader(named: Named, scope: Scope, ofRequest: boolean): C
   const single = names.length === 1 && !names[0].includes('*') ? names[0].toLowerCase() : null;
   const isWanted = compileGlobs(names, true);
   const passes = source.matches === undefined && source.notMatches === undefined ? tests.one : remembering(tests.one);
+  const found = (hit: Hit, name: string, value: string): void => {
+    hit.add({ in: 'header', path: name, value, ...(ofRequest ? { phase: 'request' as const } : {}) });
+    if (!ofRequest) hit.headers.push(name);
+  };
   return (facts, hit) => {
     const list = ofRequest ? facts.request.view.headers : facts.headers;
     if (single !== null && tests.count === null) {
       const first = header(list, single);
       if (first === null) return tests.exists === false ? YES : NO;
       if (tests.exists === false) return NO;
+      let verdict: Verdict = NO;
+      for (const value of headerAll(list, single)) {
+        if (!passes(value)) continue;
+        found(hit, single, value);
+        verdict = YES;
+      }
+      return verdict;
     }
     const pairs: [string, string][] = [];
     if (single !== null) for (const value of headerAll(list, single)) pairs.push([single, value]);
@@ -45,10 +57,7 @@ export function compileHeader(named: Named, scope: Scope, ofRequest: boolean): C
     const settled = settle(tests, pairs.length);
     if (settled !== null) return settled;
     const passing = pairs.filter(([, value]) => passes(value));
-    for (const [name, value] of passing) {
-      hit.add({ in: 'header', path: name, value, ...(ofRequest ? { phase: 'request' as const } : {}) });
-      if (!ofRequest) hit.headers.push(name);
-    }
+    for (const [name, value] of passing) found(hit, name, value);
     return passing.length > 0 ? YES : NO;
   };
 }
