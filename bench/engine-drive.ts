@@ -6,7 +6,7 @@ import { runEngine } from '../cli/engine/run.js';
 import { decodeBatch, type Exchange, encodeExchange, newId } from '../exchange/index.js';
 import { createSharedState, type TrafficStats } from '../traffic/index.js';
 
-const STATS: TrafficStats = { published: 0, dropped: 0, droppedBy: {}, consumed: 0, redelivered: 0, backlog: 0, lagMs: 0 };
+const STATS: TrafficStats = { published: 0, dropped: 0, droppedBy: {}, consumed: 0, redelivered: 0, backlog: 0, lagMs: 0, filled: 0 };
 
 /** CPU time of this process, ms. */
 export const cpuMs = (): number => {

@@ -158,7 +158,7 @@ function publisherOf(options: WeirOptions, threads: Threads | null): TrafficPubl
   const inner = options.redis !== undefined ? redisPublisher({ url: options.redis }) : (threads?.publisher ?? null);
   const { onExchange } = options;
   let published = 0;
-  const nothing = { published: 0, dropped: 0, droppedBy: {}, consumed: 0, redelivered: 0, backlog: 0, lagMs: 0 };
+  const nothing = { published: 0, dropped: 0, droppedBy: {}, consumed: 0, redelivered: 0, backlog: 0, lagMs: 0, filled: 0 };
   return {
     publish(exchange) {
       onExchange?.(exchange);

@@ -13,7 +13,7 @@ export class Counters {
     this.droppedBy.set(reason, (this.droppedBy.get(reason) ?? 0) + count);
   }
 
-  read(backlog: number, lagMs: number): TrafficStats {
+  read(backlog: number, lagMs: number, filled = 0): TrafficStats {
     return {
       published: this.published,
       dropped: this.dropped,
@@ -22,6 +22,7 @@ export class Counters {
       redelivered: this.redelivered,
       backlog,
       lagMs: Math.max(0, lagMs),
+      filled,
     };
   }
 }

@@ -238,18 +238,25 @@ t.test('memory: bounded, and drops have reasons', async (t) => {
   t.ok(taken >= 4 && taken < 12, `${taken} of 20 fit in 4 KiB`);
   t.strictSame(publisher.stats().droppedBy, { full: 20 - taken, 'too-large': 1, encode: 1 });
   t.equal(publisher.stats().backlog, taken);
+  t.equal(publisher.stats().filled, 1, 'and says that it is full');
   const { port1, port2 } = new MessageChannel();
   publisher.attach(port1);
   const seen: string[] = [];
   const stop = new AbortController();
   const consumer = memoryConsumer([port2]);
+  let filled = 0;
   const done = consumer.consume(
     'engine',
-    async (batches) => void seen.push(...batches.flatMap((b) => b.exchanges.map((e) => e.id))),
+    async (batches) => {
+      filled = Math.max(filled, consumer.stats().filled);
+      seen.push(...batches.flatMap((b) => b.exchanges.map((e) => e.id)));
+    },
     stop.signal,
   );
   await publisher.close(2000);
   t.equal(seen.length, taken, 'what waited for a consumer is delivered');
+  t.equal(filled, 1, 'which hears that there was no room left');
+  t.equal(publisher.stats().filled, 0, 'and there is again');
   await t.rejects(
     consumer.consume('other', async () => undefined, stop.signal),
     { code: 'TRAFFIC_ONE_GROUP' },

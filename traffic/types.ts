@@ -13,6 +13,8 @@ export interface TrafficStats {
   readonly backlog: number;
   /** Age of the oldest exchange not yet taken by a consumer, ms. */
   readonly lagMs: number;
+  /** Share of the room for what waits that is in use, 0 to 1; 0 where it is not known. At 1 exchanges are dropped. */
+  readonly filled: number;
 }
 
 /** One delivered batch. `id` is stable over redelivery: a consumer that records it in the same transaction as its effects processes each batch once. */

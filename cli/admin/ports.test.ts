@@ -28,7 +28,7 @@ t.test('an import reads all; cancelled, it stops soon, keeps what it read and sa
   const rows = Buffer.from(Array.from({ length: 5_000 }, () => JSON.stringify(row)).join('\n'));
   const publisher = {
     publish: () => true,
-    stats: () => ({ published: 0, dropped: 0, droppedBy: {}, consumed: 0, redelivered: 0, backlog: 0, lagMs: 0 }),
+    stats: () => ({ published: 0, dropped: 0, droppedBy: {}, consumed: 0, redelivered: 0, backlog: 0, lagMs: 0, filled: 0 }),
     close: async () => undefined,
   };
   const read = importPort(loadConfig({}, {}, '/nowhere'), 'secret', publisher);

@@ -8,7 +8,7 @@ import { openConfiguredStore, runEngine } from './run.js';
 
 const START = 1_700_000_000_000;
 const MINUTE = 60_000;
-const STATS: TrafficStats = { published: 0, dropped: 0, droppedBy: {}, consumed: 0, redelivered: 0, backlog: 0, lagMs: 0 };
+const STATS: TrafficStats = { published: 0, dropped: 0, droppedBy: {}, consumed: 0, redelivered: 0, backlog: 0, lagMs: 0, filled: 0 };
 const reader = new PrincipalReader('test');
 
 interface Call {

@@ -22,7 +22,7 @@ import { Assessor } from './assessor.js';
 import { ExtraCounts } from './counts.js';
 import { dataHitsOf } from './data-hits.js';
 import { Sampler } from './samples.js';
-import { Selection } from './selection.js';
+import { latenessMs, Selection } from './selection.js';
 import { Twins } from './twins.js';
 import { Waiting, type Waits } from './waiting.js';
 import { Writer } from './writer.js';
@@ -61,8 +61,8 @@ export interface EngineParts {
   readonly tagsOf: (endpointId: string) => readonly string[];
   readonly violations: (exchange: Exchange, template: string | null) => readonly string[];
   readonly geo: GeoReader | null;
-  /** Age of the oldest exchange that waits to be taken, ms. */
-  readonly lagMs: () => number;
+  /** How far behind the engine is: age of the oldest exchange that waits to be taken, ms, and share of the room for what waits that is in use. */
+  readonly behind: () => { readonly lagMs: number; readonly filled: number };
 }
 
 /** What others must hear after a batch: gateways of templates, ownership and scores; people of issues. */
@@ -192,7 +192,7 @@ export class Engine {
     for (const batch of unknown) {
       if (!fresh.has(batch.id)) continue;
       void this.writer.add(batch.id);
-      const lagMs = this.parts.lagMs();
+      const lagMs = latenessMs(this.parts.behind());
       for (const exchange of batch.exchanges) {
         this.take(exchange, lagMs, nowMs);
         if (this.counters.exchanges % TELL_EVERY === 0) this.tellGateways();

@@ -103,7 +103,7 @@ export async function runEngine(run: EngineRun): Promise<RunningEngine> {
       tagsOf: (endpointId) => maps.templates.get(endpointId)?.tags ?? [],
       violations: ({ service, request }, template) => violationsOf(maps.schemas, { service, template, ...request }),
       geo,
-      lagMs: () => run.consumer.stats().lagMs,
+      behind: () => run.consumer.stats(),
     },
     {
       blockActor: (exchange, order) => {

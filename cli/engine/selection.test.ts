@@ -1,6 +1,6 @@
 import t from 'tap';
 import { type ExchangeSketch, exchangeOf } from '../../test/support/exchange.js';
-import { Selection } from './selection.js';
+import { latenessMs, Selection } from './selection.js';
 
 const LIMITS = { behindMs: 1_000, ofOne: 4 };
 interface Arrival {
@@ -66,4 +66,16 @@ t.test('which exchanges are looked at closely', async (t) => {
     t.equal(chosen.length, close, name);
     t.equal(selection.passedOver, arrivals.length - close, name);
   }
+});
+
+t.test('room that fills up counts as being late, before exchanges are dropped', async (t) => {
+  const cases: [lagMs: number, filled: number, lateMs: number][] = [
+    [200, 0, 200],
+    [200, 0.49, 200],
+    [200, 0.5, 3_000],
+    [200, 0.75, 6_000],
+    [200, 1, 9_000],
+    [20_000, 0.75, 20_000],
+  ];
+  for (const [lagMs, filled, lateMs] of cases) t.equal(latenessMs({ lagMs, filled }), lateMs, `${lagMs} ms, ${filled}`);
 });

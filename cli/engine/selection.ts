@@ -10,6 +10,14 @@ export interface SelectionLimits {
 
 /** A cold start, a pause of the collector or a burst makes an engine late by a second or two, and it catches up: that is no reason to pass anything over. */
 const LIMITS: SelectionLimits = { behindMs: 3_000, ofOne: 16 };
+/** From here on the room for what waits counts: at a high rate it is full, and exchanges are dropped unseen, before the oldest of them is old. */
+const HALF_FULL = 0.5;
+
+/** How late an engine counts as: by the age of what waits, or as much too late as the room for it is filled beyond its half. */
+export function latenessMs({ lagMs, filled }: { readonly lagMs: number; readonly filled: number }): number {
+  return filled < HALF_FULL ? lagMs : Math.max(lagMs, LIMITS.behindMs * (1 + (filled - HALF_FULL) * 4));
+}
+
 /** This many times too late, being from a rare actor alone is no reason any more: there may be more actors than can be looked at. */
 const FAR_BEHIND = 2;
 const SECOND_MS = 1_000;

@@ -8,7 +8,7 @@ import { type Batch, createSharedState, type TakeBatches, type Taken } from '../
 import { loadConfig } from '../config.js';
 import { runEngine } from './run.js';
 
-const NOTHING = { published: 0, dropped: 0, droppedBy: {}, consumed: 0, redelivered: 0, backlog: 0, lagMs: 0 };
+const NOTHING = { published: 0, dropped: 0, droppedBy: {}, consumed: 0, redelivered: 0, backlog: 0, lagMs: 0, filled: 0 };
 
 interface Fed {
   give(batch: Batch): Promise<Taken>;

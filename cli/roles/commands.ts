@@ -240,6 +240,6 @@ const logTo =
 
 /** A gateway by itself has nobody to record for. */
 function discardingPublisher(): TrafficPublisher {
-  const nothing = { published: 0, dropped: 0, droppedBy: {}, consumed: 0, redelivered: 0, backlog: 0, lagMs: 0 };
+  const nothing = { published: 0, dropped: 0, droppedBy: {}, consumed: 0, redelivered: 0, backlog: 0, lagMs: 0, filled: 0 };
   return { publish: () => true, stats: () => nothing, close: async () => undefined };
 }

@@ -111,7 +111,7 @@ class Consumer implements MemoryConsumer {
   stats(): TrafficStats {
     const oldest = this.inbox[0]?.batch.firstAtMs;
     const backlog = this.inbox.reduce((sum, { batch }) => sum + batch.exchanges, 0);
-    return this.counters.read(backlog, oldest === undefined ? 0 : this.now() - oldest);
+    return this.counters.read(backlog, oldest === undefined ? 0 : this.now() - oldest, this.inbox.at(-1)?.batch.filled ?? 0);
   }
 
   async close(): Promise<void> {

@@ -10,6 +10,8 @@ export interface SealedBatch {
   readonly byteLength: number;
   readonly exchanges: number;
   readonly firstAtMs: number;
+  /** Share of the memory for what waits that was in use when it was sealed. */
+  readonly filled: number;
 }
 
 export type AppendProblem = 'full' | 'too-large' | 'encode';
@@ -129,6 +131,11 @@ export class Outbox {
     return this.waiting + (this.open?.exchanges ?? 0);
   }
 
+  /** Share of the limit that is in use. Free buffers are kept, and are not. */
+  get filled(): number {
+    return (this.allocatedBytes - this.free.length * this.bufferBytes) / this.limitBytes;
+  }
+
   /** When the oldest exchange that the consumer has not taken was published; null when there is none. */
   get oldestAtMs(): number | null {
     for (const { firstAtMs } of this.untaken.values()) return firstAtMs;
@@ -180,7 +187,7 @@ export class Outbox {
 
   private register(arena: Arena, offset: number, byteLength: number, exchanges: number, firstAtMs: number): SealedBatch {
     const seq = this.nextSeq++;
-    const batch = { seq, id: `${this.id}-${seq}`, memory: arena.memory, offset, byteLength, exchanges, firstAtMs };
+    const batch = { seq, id: `${this.id}-${seq}`, memory: arena.memory, offset, byteLength, exchanges, firstAtMs, filled: this.filled };
     this.unacknowledged.set(seq, { batch, arena });
     arena.live++;
     this.wait(batch);

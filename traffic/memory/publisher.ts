@@ -99,7 +99,7 @@ class Publisher implements MemoryPublisher {
 
   stats(): TrafficStats {
     const oldest = this.outbox.oldestAtMs;
-    return this.counters.read(this.outbox.backlog, oldest === null ? 0 : this.now() - oldest);
+    return this.counters.read(this.outbox.backlog, oldest === null ? 0 : this.now() - oldest, this.outbox.filled);
   }
 
   async close(timeoutMs: number): Promise<void> {

@@ -9,6 +9,7 @@ export type ToConsumer = {
   readonly byteLength: number;
   readonly exchanges: number;
   readonly firstAtMs: number;
+  readonly filled: number;
 };
 
 export type ToPublisher =
