@@ -1,3 +1,4 @@
+import { isAscii } from 'node:buffer';
 import zlib from 'node:zlib';
 import { header } from './headers.js';
 import type { Body, HeaderList } from './types.js';
@@ -137,11 +138,6 @@ export function textOf(headers: HeaderList, bytes: Uint8Array): string {
   } catch {
     return buffer.toString('latin1');
   }
-}
-
-function isAscii(bytes: Uint8Array): boolean {
-  for (let index = 0; index < bytes.length; index++) if (bytes[index] > 0x7f) return false;
-  return true;
 }
 
 function bigEndian16(bytes: Uint8Array): string {

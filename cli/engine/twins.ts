@@ -3,8 +3,7 @@ import type { Exchange } from '../../exchange/index.js';
 
 /** The two observers of one exchange tell it within this time; each generation lives for one to two of these. */
 const GENERATION_MS = 30_000;
-/** Of keys; an exchange has two. */
-const MAX_A_GENERATION = 100_000;
+const MAX_A_GENERATION = 50_000;
 const RECENT_MS = 60_000;
 
 type Teller = 'gateway' | 'sensor';
@@ -15,9 +14,9 @@ type Teller = 'gateway' | 'sensor';
  * Who repeats an id with another request is not a twin, so nothing can be hidden behind it. Bounded: what is forgotten counts twice.
  */
 export class Twins {
-  /** Key → who told it more often so far: gateway above zero, sensor below. */
-  private young = new Map<string, number>();
-  private old = new Map<string, number>();
+  /** By request id and request line. */
+  private young = new Map<string, Tellings>();
+  private old = new Map<string, Tellings>();
   private bornAtMs = 0;
   private lastMs = Number.NEGATIVE_INFINITY;
   private recentCount = 0;
@@ -37,24 +36,10 @@ export class Twins {
 
   /** Finds the other telling and takes note of this one. */
   private tell(request: string, status: number | null, step: number): boolean {
-    const exact = `${request} ${status}`;
-    const unanswered = `${request} null`;
-    // Counts every answered telling, whatever the answer.
-    const answered = `${request} answered`;
-    const partner = [exact, status === null ? answered : unanswered].find((key) => this.balance(key) * step < 0);
-    const own = partner ?? exact;
-    this.add(own, step);
-    if (own === exact && status !== null) this.add(answered, step);
-    return partner !== undefined;
-  }
-
-  /** Above zero: gateways told it more often. */
-  private balance(key: string): number {
-    return this.young.get(key) ?? this.old.get(key) ?? 0;
-  }
-
-  private add(key: string, step: number): void {
-    this.young.set(key, this.balance(key) + step);
+    const known = this.young.get(request) ?? this.old.get(request);
+    const tellings = known ?? new Tellings();
+    this.young.set(request, tellings);
+    return tellings.tell(status, step);
   }
 
   /** How many were told twice within about the last minute. */
@@ -73,5 +58,49 @@ export class Twins {
     this.old = this.young;
     this.young = new Map();
     this.bornAtMs = nowMs;
+  }
+}
+
+/** Who told one request more often so far, by the status of the answer: gateways above zero, sensors below. */
+class Tellings {
+  /** Nearly every request has one answer: others make a map. */
+  private status: number | null | undefined;
+  private balance = 0;
+  private others: Map<number | null, number> | null = null;
+  /** Of all answered tellings, whatever the answer. */
+  private answered = 0;
+
+  /** True: the other side told it before. `status` null: without an answer, which goes with any. */
+  tell(status: number | null, step: number): boolean {
+    if (this.of(status) * step < 0) {
+      this.add(status, step);
+      if (status !== null) this.answered += step;
+      return true;
+    }
+    if (status === null && this.answered * step < 0) {
+      this.answered += step;
+      return true;
+    }
+    if (status !== null && this.of(null) * step < 0) {
+      this.add(null, step);
+      return true;
+    }
+    this.add(status, step);
+    if (status !== null) this.answered += step;
+    return false;
+  }
+
+  private of(status: number | null): number {
+    return status === this.status ? this.balance : (this.others?.get(status) ?? 0);
+  }
+
+  private add(status: number | null, step: number): void {
+    this.status = this.status === undefined ? status : this.status;
+    if (status === this.status) {
+      this.balance += step;
+      return;
+    }
+    this.others ??= new Map();
+    this.others.set(status, (this.others.get(status) ?? 0) + step);
   }
 }
