@@ -265,6 +265,35 @@ t.test('memory: bounded, and drops have reasons', async (t) => {
   await done;
 });
 
+t.test('memory: what was published while the batch before was on its way goes out as soon as that is taken', async (t) => {
+  const { port1, port2 } = new MessageChannel();
+  // With a long wait for company, only the taking of the first can be what sends the second.
+  const publisher = memoryPublisher(port1, { flushMs: 60_000, eagerFlushMs: 50 });
+  const seen: string[] = [];
+  const stop = new AbortController();
+  let takeFirst: () => void = () => undefined;
+  const held = new Promise<void>((resolve) => {
+    takeFirst = resolve;
+  });
+  const done = memoryConsumer([port2]).consume(
+    'engine',
+    async (batches) => {
+      seen.push(...batches.flatMap((batch) => batch.exchanges.map(({ id }) => id)));
+      if (seen.length === 1) await held;
+    },
+    stop.signal,
+  );
+  publisher.publish(exchange(1));
+  await until('the first is on its way', () => seen.length === 1);
+  publisher.publish(exchange(2));
+  takeFirst();
+  await until('the second arrives', () => seen.length === 2);
+  t.same(seen, ['x1', 'x2']);
+  stop.abort();
+  await done;
+  await publisher.close(1000);
+});
+
 t.test('memory: an exchange larger than a buffer travels alone', async (t) => {
   const stream = createMemoryStream({ bufferBytes: 4096, limitBytes: 1024 * 1024 });
   const sizes: number[] = [];

@@ -35,7 +35,7 @@ const SELF_TEST_PATH = '/.weir-self-test/';
 /** Exchanges after which gateways hear what was learned, also within a batch: what they block by should not be older than it must. */
 const TELL_EVERY = 8;
 /** Time that second looks take at a stretch: at least so much, and this share of what learning took before. */
-const ASSESS_SLICE_MS = 4;
+const ASSESS_SLICE_MS = 1;
 const ASSESS_SHARE = 0.25;
 const LEFT_OUT_EVERY_MS = 10_000;
 /** Requests of blocked clients kept as samples. */
