@@ -12,6 +12,8 @@ const GAUGES = new Set([
   'streamLagMs',
   'stream.backlog',
   'stream.lagMs',
+  'stream.filled',
+  'uncommittedMs',
   'waitingForAssessment',
   'seenTwiceLastMinute',
   'inventory.endpoints',

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { CommandContext } from '../main.js';
 import { ago, table } from '../output.js';
+import { untilLearned } from '../until-learned.js';
 import { type AdminFlags, adminOf, positive, withAdminOptions } from './options.js';
 
 interface EndpointRow {
@@ -72,7 +73,9 @@ export function registerLists(program: Command, context: CommandContext): void {
     query: Record<string, string | undefined>,
     print: (rows: readonly T[]) => string,
   ) => {
-    const rows = await adminOf(flags).list<T>(path, { service: flags.service, ...query }, flags.limit ?? (flags.json ? 1_000_000 : 50));
+    const admin = adminOf(flags);
+    await untilLearned(admin);
+    const rows = await admin.list<T>(path, { service: flags.service, ...query }, flags.limit ?? (flags.json ? 1_000_000 : 50));
     context.output.write(flags.json ? `${JSON.stringify(rows)}\n` : rows.length === 0 ? 'nothing yet\n' : print(rows));
   };
   const width = context.output.isTty ? context.output.columns : 200;

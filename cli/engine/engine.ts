@@ -159,6 +159,7 @@ export class Engine {
       waitingForAssessment: this.waiting.size,
       assessmentsSkipped: this.waiting.leftOut,
       onlyCounted: this.selection.passedOver,
+      uncommittedMs: this.writer.uncommittedMs(Date.now()),
     };
   }
 
@@ -191,8 +192,9 @@ export class Engine {
     const startedMs = performance.now();
     for (const batch of unknown) {
       if (!fresh.has(batch.id)) continue;
-      void this.writer.add(batch.id);
-      const lagMs = latenessMs(this.parts.behind());
+      const behind = this.parts.behind();
+      void this.writer.add(batch.id, nowMs - behind.lagMs);
+      const lagMs = latenessMs(behind);
       for (const exchange of batch.exchanges) {
         this.take(exchange, lagMs, nowMs);
         if (this.counters.exchanges % TELL_EVERY === 0) this.tellGateways();

@@ -76,15 +76,18 @@ t.test('when steps are written', async (t) => {
       () => undefined,
       (line) => said.push(line),
     );
-    const first = writer.add('one');
+    const first = writer.add('one', 1_000);
     await new Promise((resolve) => setTimeout(resolve, 20));
-    const second = writer.add('two');
+    const second = writer.add('two', 1_500);
     t.equal(writer.safeAt('one') === null, false);
+    t.equal(writer.uncommittedMs(2_000), 1_000, 'the oldest is being written');
     await first;
+    t.equal(writer.uncommittedMs(2_000), 500, 'the next waits');
     t.same(steps, [['one'], ['one'], ['one']]);
     t.equal(writer.safeAt('one'), null);
     await second;
     t.same(steps.at(-1), ['two']);
+    t.equal(writer.uncommittedMs(2_000), 0, 'all is stored');
     t.match(writer.counters, { commits: 2, failedCommits: 2 });
     t.match(said[0], /database is locked/);
   });
@@ -109,9 +112,9 @@ t.test('when steps are written', async (t) => {
       () => undefined,
       () => undefined,
     );
-    const first = writer.add('one');
+    const first = writer.add('one', 1_000);
     await new Promise((resolve) => setTimeout(resolve, 20));
-    const second = writer.add('two');
+    const second = writer.add('two', 1_000);
     await writer.room();
     t.same(steps, []);
     looked();
@@ -130,7 +133,7 @@ t.test('when steps are written', async (t) => {
       () => t.fail('nothing was committed'),
       () => undefined,
     );
-    const safe = writer.add('one');
+    const safe = writer.add('one', 1_000);
     const outcome = safe.then(
       () => 'safe',
       () => 'not safe',

@@ -28,6 +28,9 @@ export class Writer {
   /** Batches that were taken and are not committed → when they are safe. */
   private readonly underway = new Map<string, Promise<void>>();
   private batchIds: string[] = [];
+  /** When the oldest exchange was published of what waits for a commit, and of what is being written; infinity where nothing is. */
+  private waitsSinceMs = Number.POSITIVE_INFINITY;
+  private writingSinceMs = Number.POSITIVE_INFINITY;
   private safe = newSafe();
   private committing: Promise<void> | null = null;
   private timer: NodeJS.Timeout | null = null;
@@ -51,8 +54,15 @@ export class Writer {
     return this.underway.get(batchId) ?? null;
   }
 
-  /** Adds a batch to the next commit. */
-  add(batchId: string): Promise<void> {
+  /** Age of the oldest exchange that was taken and is not in the store, ms; 0 when all is. */
+  uncommittedMs(nowMs: number): number {
+    const sinceMs = Math.min(this.waitsSinceMs, this.writingSinceMs);
+    return Number.isFinite(sinceMs) ? Math.max(0, nowMs - sinceMs) : 0;
+  }
+
+  /** Adds a batch to the next commit. `publishedAtMs`: when its oldest exchange was published. */
+  add(batchId: string, publishedAtMs: number): Promise<void> {
+    this.waitsSinceMs = Math.min(this.waitsSinceMs, publishedAtMs);
     this.batchIds.push(batchId);
     this.underway.set(batchId, this.safe.promise);
     if (this.timer === null && this.committing === null) this.commitLater();
@@ -95,10 +105,13 @@ export class Writer {
   private async write(): Promise<void> {
     const { batchIds, safe } = this;
     this.batchIds = [];
+    this.writingSinceMs = this.waitsSinceMs;
+    this.waitsSinceMs = Number.POSITIVE_INFINITY;
     this.safe = newSafe();
     const step = await this.stepOf(batchIds);
     const startedMs = performance.now();
     const result = await this.attempt(step);
+    this.writingSinceMs = Number.POSITIVE_INFINITY;
     this.committedAtMs = performance.now();
     this.lastCommitMs = this.committedAtMs - startedMs;
     this.counters.commitMs += this.lastCommitMs;
