@@ -54,7 +54,9 @@ export function selfTests(store: Store, maps: SharedMaps): Pick<SourcesPort, 'st
       gateway = found.addresses[0].replace('//0.0.0.0', '//127.0.0.1').replace('//[::]', '//[::1]');
       const target = found.services?.find((one) => service === null || one.name === service);
       host = target?.hosts.find((one) => !one.includes('*')) ?? '';
-      isMirrored = target?.mode.request === 'mirror';
+      // A mode that was just set is newer than what the gateway last said of itself.
+      const mode = target === undefined ? undefined : (maps.modes.get(target.name)?.request ?? target.mode.request);
+      isMirrored = mode === 'mirror';
       const heard = [...maps.status.entries()].flatMap(({ value }) => (value.role === 'sensor' ? (value.sources ?? []) : []));
       if (isMirrored && heard.length === 0)
         throw new Error(
