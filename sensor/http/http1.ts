@@ -52,6 +52,8 @@ export class Http1 implements Protocol {
     const successor = this.#succession;
     if (successor === null) return null;
     this.#succession = null;
+    this.#requests.cut(tsMs);
+    this.#responses.cut(tsMs);
     this.#flush('tunnel', tsMs);
     return { at, protocol: successor };
   }

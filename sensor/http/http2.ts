@@ -152,7 +152,8 @@ export class Http2 implements Protocol {
     const paddingLeft = Math.max(0, Math.max(0, side.padding) - side.remaining);
     const until = Math.max(from, end - paddingLeft);
     const half = this.#half(side, side.streamId);
-    if (half?.message == null || until === from) return;
+    // Behind the end of its half a stream says nothing more (RFC 9113 §5.1).
+    if (half?.message == null || half.ended || until === from) return;
     half.message.endedMs = tsMs;
     half.body ??= new BodyBuilder(this.#context.limits.bodyBytes, 0, this.#context.rooms);
     half.body.append(bytes, from, until);
@@ -311,7 +312,7 @@ export class Http2 implements Protocol {
     // A hole inside of a DATA frame costs body bytes only.
     if (!side.lost && side.type === DATA && left >= length && ((side.flags & PADDED) === 0 || side.padding >= 0)) {
       const half = this.#half(side, side.streamId);
-      if (half?.message != null) {
+      if (half?.message != null && !half.ended) {
         half.body ??= new BodyBuilder(this.#context.limits.bodyBytes, 0, this.#context.rooms);
         half.body.gap(Math.max(0, length - Math.max(0, Math.max(0, side.padding) - (left - length))));
       }

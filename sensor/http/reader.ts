@@ -399,6 +399,11 @@ export class MessageReader {
     if (this.#message !== null) this.#giveUp(tsMs);
   }
 
+  /** The connection speaks something else from here on: a message under way is cut off. */
+  cut(tsMs: number): void {
+    if (this.#message !== null) this.#giveUp(tsMs);
+  }
+
   /** The answer comes although the request's head has no end: a client that forgot it, or a server that did not want to wait for it. */
   settle(tsMs: number): void {
     if (this.#kind !== 'request' || this.#state !== 'start' || this.#pending.length === 0) return;
