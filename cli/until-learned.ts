@@ -1,5 +1,4 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { AdminClient } from './admin-client.js';
 
 /** What is needed of a process's report; see `Source` of the admin API. */
 export interface Progress {
@@ -18,9 +17,9 @@ const LOOK_EVERY_MS = 100;
  * Waits until what passed before the call is learned and stored, so that a list which is asked for right after a request has it. An engine that is far behind is
  * waited for no longer than ten seconds.
  */
-export async function untilLearned(admin: Pick<AdminClient, 'all'>, askedAtMs = Date.now()): Promise<void> {
+export async function untilLearned(reports: () => Promise<readonly Progress[]>, askedAtMs = Date.now()): Promise<void> {
   const untilMs = performance.now() + LONGEST_MS;
-  while (!isLearned(await admin.all<Progress>('/sources'), askedAtMs) && performance.now() < untilMs) await delay(LOOK_EVERY_MS);
+  while (!isLearned(await reports(), askedAtMs) && performance.now() < untilMs) await delay(LOOK_EVERY_MS);
 }
 
 /**

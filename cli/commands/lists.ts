@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { CommandContext } from '../main.js';
 import { ago, table } from '../output.js';
-import { untilLearned } from '../until-learned.js';
+import { type Progress, untilLearned } from '../until-learned.js';
 import { type AdminFlags, adminOf, positive, withAdminOptions } from './options.js';
 
 interface EndpointRow {
@@ -74,7 +74,7 @@ export function registerLists(program: Command, context: CommandContext): void {
     print: (rows: readonly T[]) => string,
   ) => {
     const admin = adminOf(flags);
-    await untilLearned(admin);
+    await untilLearned(() => admin.all<Progress>('/sources'));
     const rows = await admin.list<T>(path, { service: flags.service, ...query }, flags.limit ?? (flags.json ? 1_000_000 : 50));
     context.output.write(flags.json ? `${JSON.stringify(rows)}\n` : rows.length === 0 ? 'nothing yet\n' : print(rows));
   };
