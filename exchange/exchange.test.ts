@@ -33,6 +33,30 @@ t.test('targets', async (t) => {
   t.same(x.pathSegments('/a/b%2fc/'), ['a', 'b%2fc']);
   t.same(x.pathSegments('/'), []);
   t.same(x.pathSegments('//a'), ['', 'a']);
+  const readings: readonly (readonly [path: string, ...others: string[]])[] = [
+    ['/a/b'],
+    ['/'],
+    ['/a/'],
+    ['/.well-known/x'],
+    ['/caf%C3%A9/a%20b'],
+    ['/a%2Fb', '/a/b'],
+    ['/%7Euser', '/~user'],
+    ['/%61%2D%5f', '/a-_'],
+    ['/a/./b', '/a/b'],
+    ['/a/../b/', '/b/'],
+    ['/../..', '/'],
+    ['/a/..', '/'],
+    ['//a///b', '/a/b'],
+    ['/a;x=1/b;y', '/a/b'],
+    ['/a/..;x/b', '/b'],
+    ['/%2e%2e/b', '/b'],
+    ['/a/..%2fb', '/b'],
+    ['/a/..%5Cb', '/b'],
+    ['/a/%252e%252e/b', '/b'],
+    ['/a/%252e%252e%252fb', '/b'],
+    ['/%61;x/..%2fb', '/a/..%2fb', '/b'],
+  ];
+  for (const [path, ...others] of readings) t.same(x.pathReadings(path), [path, ...others], path);
   t.same(x.queryPairs('a=1&a=%32&b+c=d+e&f&=g&&h=%zz'), [
     ['a', '1'],
     ['a', '2'],

@@ -43,3 +43,39 @@ export function queryPairs(query: string, limit = 1000): [string, string][] {
 function decodeFormText(text: string): string {
   return decodeSegment(text.includes('+') ? text.replaceAll('+', ' ') : text);
 }
+
+const ODD_PATH = /[%;\\]|\/[./]/;
+/** Escapes of characters that need none (RFC 3986 §2.3): the path is the same with and without (§6.2.2.2). */
+const NEEDLESS_ESCAPE = /%(?:2[de]|3\d|[46][1-9a-f]|[57][\da]|5f|7e)/gi;
+const ESCAPED_TWICE = /%25(?=[\da-f]{2})/gi;
+const ESCAPED_SLASH = /%2f|%5c|\\/gi;
+
+/** Is there only one way to read a raw path? So it is with nearly every one. */
+export function isPlainPath(path: string): boolean {
+  return !ODD_PATH.test(path);
+}
+
+/** What servers may take a raw path for, each reading once: as it is written, as most of them resolve it, and as the most lenient ones do. */
+export function pathReadings(path: string): readonly string[] {
+  return isPlainPath(path) ? [path] : [...new Set([path, plainPath(path), lenientPath(path)])];
+}
+
+/** A path as the most lenient servers read it: escaped slashes, backslashes and double escapes count too. */
+export function lenientPath(path: string): string {
+  return plainPath(path.replace(ESCAPED_TWICE, '%').replace(ESCAPED_SLASH, '/'));
+}
+
+/** A path as most servers resolve it: without needless escapes, path parameters (`;x=y`), empty and dot segments (RFC 3986 §6.2.2). */
+export function plainPath(path: string): string {
+  const segments = path.replace(NEEDLESS_ESCAPE, (code) => String.fromCharCode(Number.parseInt(code.slice(1), 16))).split('/');
+  const out: string[] = [];
+  let isFolder = false;
+  for (const segment of segments) {
+    const mark = segment.indexOf(';');
+    const name = mark < 0 ? segment : segment.slice(0, mark);
+    isFolder = name === '' || name === '.' || name === '..';
+    if (name === '..') out.pop();
+    else if (!isFolder) out.push(name);
+  }
+  return out.length === 0 ? '/' : `/${out.join('/')}${isFolder ? '/' : ''}`;
+}

@@ -53,14 +53,20 @@ const COST: Readonly<Record<string, number>> = {
   rate: 100,
 }; // prettier-ignore
 
-/** Compiles conditions; what they look at is added to `needs`, problems go to the scope. */
-export function compileCondition(condition: Condition, phase: 'request' | 'response', scope: Scope, needs: Needs): CompiledCondition {
+/** Compiles conditions; what they look at is added to `needs`, problems go to the scope. `isException`: as `compileFacts`. */
+export function compileCondition(
+  condition: Condition,
+  phase: 'request' | 'response',
+  scope: Scope,
+  needs: Needs,
+  isException = false,
+): CompiledCondition {
   const checks: { cost: number; check: Check }[] = [];
   const asked: number[] = [];
   const add = (key: string, check: Check): number => checks.push({ cost: costOf(key, condition), check });
   const inside = (conditions: readonly Condition[], at: Scope): CompiledCondition[] =>
-    conditions.map((one, index) => compileCondition(one, phase, at.at(index), needs));
-  const facts = compileFacts(condition, scope);
+    conditions.map((one, index) => compileCondition(one, phase, at.at(index), needs, isException));
+  const facts = compileFacts(condition, scope, isException);
   if (facts.length > 0) add('facts', (view) => (facts.every((test) => test(view)) ? YES : NO));
   const needBody = (): void => {
     if (phase === 'request') needs.requestBody = true;
@@ -89,7 +95,7 @@ export function compileCondition(condition: Condition, phase: 'request' | 'respo
         break;
       }
       case 'not':
-        add(key, negation(compileCondition(condition.not!, phase, inner, needs).check));
+        add(key, negation(compileCondition(condition.not!, phase, inner, needs, !isException).check));
         break;
       case 'header':
         add(key, compileHeader(condition.header!, inner, false));

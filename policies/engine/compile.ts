@@ -226,9 +226,10 @@ function compilePolicy(parsed: ParsedPolicy, scope: Scope, overrides: ReadonlyMa
     if (phase === 'request' && usesStatus(rule))
       inner.fail('POLICY_VALUE', `rule "${rule.rule}" asks for the status, which a request does not have`, { expected: 'phase: response' });
     const needs: Needs = { requestBody: false, responseBody: false, ownership: false };
-    const own = compileMatch(rule.match, inner.at('match'));
-    const condition = rule.when === undefined ? null : compileCondition(rule.when, phase, inner.at('when'), needs);
     const actions = compileActions(rule, document.policy, phase, inner.at('action'));
+    const isException = actions.allow !== null;
+    const own = compileMatch(rule.match, inner.at('match'), isException);
+    const condition = rule.when === undefined ? null : compileCondition(rule.when, phase, inner.at('when'), needs, isException);
     if (actions.redact !== null && (actions.redact.fields === null || actions.redact.fields.length > 0)) {
       // Without a condition on the body there may be headers to redact only; a named field always needs it.
       const named = actions.redact.fields !== null;

@@ -376,6 +376,32 @@ t.test('match: where a rule applies', async (t) => {
     [{ path: '/v1/report-{id}.pdf' }, { template: null, target: '/v1/report-7.pdf' }, true],
     [{ path: '/users/**', except: { path: '/users/me' } }, { target: '/users/me' }, false],
     [{ path: '/users/**', except: { path: '/users/me' } }, { target: '/users/7' }, true],
+    // A path that servers read in several ways: any of them makes a rule apply, all of them an exception.
+    [{ path: '/admin/*' }, { template: null, target: '/%61dmin/users' }, true],
+    [{ path: '/admin/*' }, { template: null, target: '//admin/users' }, true],
+    [{ path: '/admin/*' }, { template: null, target: '/x/../admin/users?y' }, true],
+    [{ path: '/admin/*' }, { template: null, target: '/x/%2e%2e/admin/users' }, true],
+    [{ path: '/admin/*' }, { template: null, target: '/admin;v=1/users' }, true],
+    [{ path: '/admin/*' }, { template: null, target: '/x/..;/admin/users' }, true],
+    [{ path: '/admin/*' }, { template: null, target: '/admin%2fusers' }, true],
+    [{ path: '/admin/*' }, { template: null, target: '/x/..%2fadmin/users' }, true],
+    [{ path: '/admin/*' }, { template: null, target: '/x%5c..%5cadmin/users' }, true],
+    [{ path: '/admin/*' }, { template: null, target: '/%2561dmin/users' }, true],
+    [{ path: '/admin/*' }, { template: null, target: '/x/%252e%252e/admin/users' }, true],
+    [{ path: '/admin/**' }, { template: null, target: '/admin/../users' }, true],
+    [{ path: '/admin/*' }, { template: null, target: '/admins/%61' }, false],
+    [{ path: '/admin/*' }, { template: null, target: '/x;/admin/users' }, false],
+    [{ path: '/files/*' }, { template: null, target: '/files/a%2Fb' }, true],
+    [{ path: '/**', except: { path: '/health/**' } }, { template: null, target: '/health/live' }, false],
+    [{ path: '/**', except: { path: '/health/**' } }, { template: null, target: '/%68ealth/live' }, true],
+    [{ path: '/**', except: { path: '/health/**' } }, { template: null, target: '/health/../admin' }, true],
+    [{ path: '/**', except: { path: '/health/**' } }, { template: null, target: '/health/..%2fadmin' }, true],
+    [{ path: '/**', except: { path: '/health/**' } }, { template: null, target: '/health/..;/admin' }, true],
+    [
+      { path: '/**', except: { path: '/health/**', except: { path: '/health/secret' } } },
+      { template: null, target: '/health/%73ecret' },
+      true,
+    ],
     [{ except: { method: 'GET', client: '198.51.100.0/24' } }, {}, false],
     [{ except: { method: 'GET', client: '203.0.113.0/24' } }, {}, true],
     [{ except: { path: '/users/**', except: { method: 'GET' } } }, {}, true],
@@ -396,7 +422,21 @@ t.test('match: where a rule applies', async (t) => {
     [{ principal: 'present' }, {}, false],
   ];
   for (const [match, sample, applies] of table)
-    t.equal(run(rule({}, { match, when: undefined }), sample).action, applies ? 'block' : 'pass', JSON.stringify(match));
+    t.equal(
+      run(rule({}, { match, when: undefined }), sample).action,
+      applies ? 'block' : 'pass',
+      `${JSON.stringify(match)} ${sample.target ?? ''}`,
+    );
+  for (const [target, applies] of [
+    ['/health/live', false],
+    ['/health/../admin', true],
+    ['/admin', true],
+  ] as const)
+    t.equal(
+      run(rule({ not: { path: '/health/**' } }), { template: null, target }).action,
+      applies ? 'block' : 'pass',
+      `everything but /health: ${target}`,
+    );
 });
 
 t.test('signatures are checked against a key set', async (t) => {

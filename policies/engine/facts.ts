@@ -7,6 +7,7 @@ import {
   LatestMap,
   type Location,
   type Phase,
+  pathReadings,
   pathSegments,
   queryPairs,
   readJwt,
@@ -165,6 +166,7 @@ export class Facts {
   isStrict = false;
   private matches: Map<DataArea, readonly PlacedMatch[]> | null = null;
   private segments: readonly string[] | undefined;
+  private readings: readonly (readonly string[])[] | undefined;
   private parameters: ReadonlyMap<string, string> | undefined;
 
   constructor(
@@ -193,6 +195,16 @@ export class Facts {
   pathSegments(): readonly string[] {
     this.segments ??= pathSegments(this.request.path);
     return this.segments;
+  }
+
+  /** Segments of the path in each way that a server may read it; the first is `pathSegments`. Nearly always one. */
+  pathReadings(): readonly (readonly string[])[] {
+    if (this.readings === undefined) {
+      const { path } = this.request;
+      const texts = pathReadings(path);
+      this.readings = texts.map((text, index) => (index === 0 ? this.pathSegments() : pathSegments(text)));
+    }
+    return this.readings;
   }
 
   /** Before each rule: nothing is in doubt yet. */
@@ -377,6 +389,10 @@ function parametersOf(template: string, path: string): ReadonlyMap<string, strin
     if (matchers.size >= 10_000) matchers.clear();
     matchers.set(template, known);
   }
-  const values = known.matcher.match('', '*', path)?.parameters ?? [];
+  let values: readonly string[] = [];
+  for (const reading of pathReadings(path)) {
+    values = known.matcher.match('', '*', reading)?.parameters ?? [];
+    if (values.length > 0) break;
+  }
   return new Map(known.names.map((name, index) => [name, values[index] ?? '']));
 }

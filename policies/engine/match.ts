@@ -23,8 +23,11 @@ type RouteTest = (route: RouteFacts) => RouteVerdict;
 
 export const MATCH_ALL: CompiledMatch = { route: () => 'yes', request: null, whenMaybe: null, needsResponse: false };
 
-/** Facts that a request (or its answer) is tested for; shared by `match` and `when`. Each key is one predicate. */
-export function compileFacts(match: Match, scope: Scope): Predicate<Facts>[] {
+/**
+ * Facts that a request (or its answer) is tested for; shared by `match` and `when`. Each key is one predicate. Of a path that servers read in several ways
+ * one reading is enough, but for an exception, which has to hold in all.
+ */
+export function compileFacts(match: Match, scope: Scope, isException = false): Predicate<Facts>[] {
   const tests: Predicate<Facts>[] = [];
   const globs = (key: 'service' | 'host' | 'method' | 'country', read: (facts: Facts) => string | null, ignoreCase: boolean): void => {
     const wanted = match[key];
@@ -42,8 +45,9 @@ export function compileFacts(match: Match, scope: Scope): Predicate<Facts>[] {
   if (match.path !== undefined) {
     const patterns = asList(match.path).map((pattern) => compilePath(pattern, scope.at('path')));
     tests.push((facts) => {
-      const segments = facts.pathSegments();
-      return patterns.some((pattern) => pattern.path(segments));
+      const fits = (segments: readonly string[]): boolean => patterns.some((pattern) => pattern.path(segments));
+      const readings = facts.pathReadings();
+      return readings.length === 1 ? fits(readings[0]) : isException ? readings.every(fits) : readings.some(fits);
     });
   }
   if (match.contentType !== undefined) {
@@ -82,7 +86,7 @@ export function compileFacts(match: Match, scope: Scope): Predicate<Facts>[] {
 }
 
 /** Compiles a whole `match`. */
-export function compileMatch(match: Match | undefined, scope: Scope): CompiledMatch {
+export function compileMatch(match: Match | undefined, scope: Scope, isException = false): CompiledMatch {
   if (match === undefined) return MATCH_ALL;
   const routeTests: RouteTest[] = [];
   const all = (test: Predicate<RouteFacts>): number => routeTests.push((route) => (test(route) ? 'yes' : 'no'));
@@ -111,7 +115,7 @@ export function compileMatch(match: Match | undefined, scope: Scope): CompiledMa
       return patterns.reduce<RouteVerdict>((best, pattern) => (best === 'yes' ? best : stronger(best, pattern.template(segments))), 'no');
     });
   }
-  const except = match.except === undefined ? null : compileMatch(match.except, scope.at('except'));
+  const except = match.except === undefined ? null : compileMatch(match.except, scope.at('except'), !isException);
   if (except !== null) {
     routeTests.push((route) => {
       const excepted = except.route(route);
@@ -119,7 +123,7 @@ export function compileMatch(match: Match | undefined, scope: Scope): CompiledMa
     });
   }
   const { service: _service, host: _host, method: _method, tags: _tags, except: _except, path, ...rest } = match;
-  const whenUnsure = path === undefined ? [] : compileFacts({ path }, scope);
+  const whenUnsure = path === undefined ? [] : compileFacts({ path }, scope, isException);
   if (except !== null) whenUnsure.push((facts) => !applies(except, facts));
   return {
     route: (route) => {
@@ -131,7 +135,7 @@ export function compileMatch(match: Match | undefined, scope: Scope): CompiledMa
       }
       return verdict;
     },
-    request: every(compileFacts(rest, scope)),
+    request: every(compileFacts(rest, scope, isException)),
     whenMaybe: every(whenUnsure),
     needsResponse: match.status !== undefined,
   };

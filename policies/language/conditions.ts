@@ -49,7 +49,9 @@ export const facts = {
   host: texts.optional().describe('Host of the request, or a glob such as *.example.com.'),
   path: texts
     .optional()
-    .describe('Path template or glob: /users/{id}, /users/*/orders, /admin/**. {x} and * stand for one segment, ** for any number.'),
+    .describe(
+      'Path template or glob: /users/{id}, /users/*/orders, /admin/**. {x} and * stand for one segment, ** for any number. A path that servers read in several ways (/%61, //, /../, ;x) matches in any of them; an exception must hold in all.',
+    ),
   method: texts.optional().describe('Request method.'),
   contentType: texts.optional().describe('Media type of the message of this phase without parameters, or a glob; "" for none.'),
   status: oneOrMany(status).optional().describe('Status of the answer: 404, 5xx, 400-404. Only in the response phase.'),
