@@ -4,7 +4,7 @@ import { streamed } from './collect.js';
 import { EventWindow } from './event-window.js';
 import type { Passage, Verdict } from './passage.js';
 import { keptBody } from './request-body.js';
-import type { AnswerHead } from './response-head.js';
+import { type AnswerHead, firstOfEach } from './response-head.js';
 import { changed, type Service } from './services.js';
 import { endTogether } from './together.js';
 import { trailersByName } from './trailers.js';
@@ -18,12 +18,16 @@ export interface AnswerOwner {
   readonly service: Service;
   readonly res: ServerResponse;
   readonly captureBytes: number;
+  /** How long a client may take nothing of a streamed answer before `stalled` is called. */
+  readonly stallMs: number;
   /** Tell an HTTP/1.1 client not to use the connection again. */
   readonly closing: boolean;
   /** An enforced verdict stops the answer; nothing of it was sent. */
   stopped(verdict: NonNullable<Verdict>): void;
   /** It is larger than any rule looks at, and a rule says that such an answer must not pass; nothing of it was sent. */
   tooLong(): void;
+  /** The client does not read. */
+  stalled(): void;
   /** A streamed answer must not go on: only closing the connection is left. */
   cut(): void;
 }
@@ -40,6 +44,8 @@ export class AnswerFlow {
   private capturedBytes = 0;
   private readonly holdBytes: number;
   private events: EventWindow | null = null;
+  /** What was written waits for the client. */
+  private waits = false;
   private readonly owner: AnswerOwner;
   private readonly resume: () => void;
 
@@ -79,7 +85,7 @@ export class AnswerFlow {
       case 'stream':
         this.capture(chunk);
         streamed(chunk.length);
-        return this.owner.res.write(chunk);
+        return this.write(chunk);
       case 'events':
         this.capture(chunk);
         return this.sendEvents(this.events!.push(chunk));
@@ -156,7 +162,7 @@ export class AnswerFlow {
       return true;
     }
     streamed(bytes.length);
-    return bytes.length === 0 ? true : this.owner.res.write(bytes);
+    return bytes.length === 0 ? true : this.write(bytes);
   }
 
   /** The held body is larger than any rule looks at. */
@@ -185,8 +191,28 @@ export class AnswerFlow {
   private stream(): void {
     this.stage = 'stream';
     this.writeHead(this.head.contentLength);
-    this.owner.res.on('drain', this.resume);
+    this.owner.res.on('drain', this.drained);
+    this.owner.res.on('timeout', () => this.owner.stalled());
   }
+
+  private write(chunk: Buffer): boolean {
+    const { owner } = this;
+    if (owner.res.write(chunk)) return true;
+    if (!this.waits) {
+      this.waits = true;
+      // It begins anew with every byte that the client takes.
+      owner.res.setTimeout(owner.stallMs);
+    }
+    return false;
+  }
+
+  private readonly drained = (): void => {
+    if (this.waits) {
+      this.waits = false;
+      this.owner.res.setTimeout(0);
+    }
+    this.resume();
+  };
 
   /** Keeps the first bytes of a streamed body for the record. */
   private capture(chunk: Buffer): void {
@@ -202,6 +228,12 @@ export class AnswerFlow {
     const headers = changed(head.onward(contentLength), owner.service.responseHeaders);
     headers.push('x-request-id', owner.passage.requestId);
     if (owner.closing) headers.push('connection', 'close');
-    owner.res.writeHead(head.status, headers);
+    try {
+      owner.res.writeHead(head.status, headers);
+    } catch (error) {
+      // Over HTTP/2 Node takes some fields once only, which stacked middlewares repeat.
+      if ((error as NodeJS.ErrnoException).code !== 'ERR_HTTP2_HEADER_SINGLE_VALUE') throw error;
+      owner.res.writeHead(head.status, firstOfEach(headers));
+    }
   }
 }

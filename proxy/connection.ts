@@ -28,6 +28,14 @@ export class ClientConnection {
   windowRequests = 0;
   /** The request whose answer is on its way (HTTP/1.1). */
   current: Forward | null = null;
+  /** Ends an HTTP/2 connection as a whole; its requests hold sockets that end themselves only. */
+  endSession: (() => void) | null = null;
+  /** Requests in progress, and, over HTTP/2, when the last one came or ended (monotonic ms); 0: none came. */
+  inflight = 0;
+  activeMs = 0;
+  /** Streams that the client reset in the running second (HTTP/2). */
+  private resetsStartMs = 0;
+  private resets = 0;
   /** A request was refused and the connection is about to close: what else comes over it gets no answer. */
   refused = false;
 
@@ -48,6 +56,15 @@ export class ClientConnection {
     }
     return ++this.windowRequests > limit;
   }
+
+  /** Counts a stream that the client reset; true once, when there were more than `limit` within this second. */
+  resetsTooOften(limit: number, nowMs: number): boolean {
+    if (nowMs - this.resetsStartMs >= 1000) {
+      this.resetsStartMs = nowMs;
+      this.resets = 0;
+    }
+    return ++this.resets === limit + 1;
+  }
 }
 
 /** Subject of a verified client certificate in one line: `CN=alice,O=Example`. */
@@ -56,8 +73,13 @@ function subjectOf(socket: TLSSocket): string | undefined {
   const subject = socket.getPeerCertificate()?.subject as Record<string, string | string[]> | undefined;
   if (subject === undefined) return undefined;
   return Object.entries(subject)
-    .flatMap(([name, value]) => [value].flat().map((one) => `${name}=${one}`))
+    .flatMap(([name, value]) => [value].flat().map((one) => `${name}=${escaped(one)}`))
     .join(',');
+}
+
+/** A name may hold what separates names: `CN=alice,O=Admins` must not pass for two of them (RFC 4514 §2.4). */
+function escaped(value: string): string {
+  return value.replace(/[,+"\\<>;=]/g, '\\$&');
 }
 
 /** The connection of a socket, made by `make` at its first request. */

@@ -2,7 +2,7 @@ import { randomFillSync } from 'node:crypto';
 import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { CidrSet, canonicalIp, type HttpVersion, type Mode, type Peer } from '../exchange/index.js';
+import { CidrSet, canonicalIp, type HttpVersion, type Mode, type Peer, pathReadings } from '../exchange/index.js';
 import { accessLine, withoutSecrets } from './access-log.js';
 import { faultRefusal, pageFor } from './block-page.js';
 import { clientBehind } from './client-address.js';
@@ -16,7 +16,7 @@ import { Passage } from './passage.js';
 import type { BlockVerdict, GatewayPorts } from './ports.js';
 import { isPlenty, Repeats } from './repeats.js';
 import type { RequestBody } from './request-body.js';
-import { RequestHead, readTarget, resolvedPath } from './request-head.js';
+import { RequestHead, readTarget } from './request-head.js';
 import { authority, Service, ServiceRouter } from './services.js';
 import { turnAway } from './turn-away.js';
 
@@ -96,6 +96,17 @@ export class GatewayCore {
     });
   }
 
+  /** `enter`, and an answer where it throws: nobody else would give one. */
+  enterSafely(req: IncomingMessage, res: ServerResponse, upgradeHead: Buffer | null = null): void {
+    try {
+      this.enter(req, res, upgradeHead);
+    } catch (error) {
+      this.counters.portFailed('request', error);
+      if (res.headersSent) res.destroy();
+      else this.refuse('INTERNAL', req, res, this.connection(req.socket).peer, '');
+    }
+  }
+
   /** A request of any listener. `res` is the HTTP/2 compatibility response for HTTP/2 clients. */
   enter(req: IncomingMessage, res: ServerResponse, upgradeHead: Buffer | null = null): void {
     const { limits, ports } = this;
@@ -104,6 +115,7 @@ export class GatewayCore {
       res.destroy();
       return;
     }
+    if (connection.endSession !== null) connection.activeMs = performance.now();
     const nowMs = ports.nowMs();
     if (limits.requestsPerConnectionPerSecond > 0 && connection.tooFast(limits.requestsPerConnectionPerSecond, nowMs)) {
       this.refuse('CONNECTION_RATE', req, res, connection.peer, '', 1);
@@ -129,8 +141,12 @@ export class GatewayCore {
       return;
     }
 
-    if (target === '*') {
+    if (target === '*' || (req.method === 'OPTIONS' && head.maxForwards !== '' && !head.spendForward())) {
       this.answerAsterisk(res);
+      return;
+    }
+    if (req.method === 'TRACE') {
+      this.refuse('TRACE_REFUSED', req, res, connection.peer, head.requestId);
       return;
     }
     const scheme = connection.secure || (connection.trusted && head.forwardedProto === 'https') ? 'https' : 'http';
@@ -167,7 +183,7 @@ export class GatewayCore {
         host: name.host,
         target,
         httpVersion: version,
-        headers: version === '2' ? withoutPseudo(req.rawHeaders, head.host) : req.rawHeaders,
+        headers: version === '2' ? withoutPseudo(req.rawHeaders, head.host) : head.seen(req.rawHeaders),
         requestId: head.requestId,
         scanMark: head.scanMark,
       },
@@ -186,16 +202,17 @@ export class GatewayCore {
     res.shouldKeepAlive = false;
     res.assignSocket(socket as Socket);
     res.once('finish', () => socket.end());
-    this.enter(req, res, head);
+    this.enterSafely(req, res, head);
   }
 
   private serviceFor(hostname: string, target: string): Service | 'ambiguous' | null {
     const found = this.router.find(hostname, target);
     const question = target.indexOf('?');
     const path = question < 0 ? target : target.slice(0, question);
-    const plain = resolvedPath(path);
-    // `/public/../admin` belongs to /public for a strict reader and to /admin for a lenient one: only where both agree may it pass.
-    return plain !== path && this.router.find(hostname, plain) !== found ? 'ambiguous' : found;
+    // `/public/../admin` belongs to /public for a strict reader and to /admin for a lenient one: only where all agree may it pass.
+    const readings = pathReadings(path);
+    for (let index = 1; index < readings.length; index++) if (this.router.find(hostname, readings[index]) !== found) return 'ambiguous';
+    return found;
   }
 
   private blockOf(connection: ClientConnection, client: Peer, service: Service): BlockVerdict | null {
@@ -231,7 +248,14 @@ export class GatewayCore {
     this.logFault(code, client, req.method ?? '-', req.headers.host ?? '', req.url ?? '');
   }
 
-  /** `OPTIONS *` asks the server it reaches (RFC 9110 §9.3.7), which is this one; no service is meant. */
+  /** A client misuses HTTP/2: its connection goes. */
+  flooded(connection: ClientConnection): void {
+    this.counters.faults.HTTP2_FLOOD++;
+    this.logFault('HTTP2_FLOOD', connection.peer, '-', '', '');
+    connection.endSession?.();
+  }
+
+  /** `OPTIONS *` asks the server it reaches (RFC 9110 §9.3.7), and so does one with no hops left; that is this one, and no service is meant. */
   private answerAsterisk(res: ServerResponse): void {
     res.writeHead(200, ['allow', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS', 'content-length', '0']);
     res.end();

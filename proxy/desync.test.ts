@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import http from 'node:http';
 import net, { type AddressInfo } from 'node:net';
 import t from 'tap';
+import type { HeaderList } from '../exchange/index.js';
 import { createGateway, trivialPorts } from './index.js';
 
 /**
@@ -108,6 +109,9 @@ const refused: readonly (readonly [name: string, bytes: string, status: number])
   ['chunk extension ends in LF', `${CHUNKED}3;a=b\nabc\r\n0\r\n\r\n`, 400],
   ['chunk extension with NUL', `${CHUNKED}3;a=\0\r\nabc\r\n0\r\n\r\n`, 400],
   ['chunk extension ends in CR CR LF', `${CHUNKED}3;a\r\r\nabc\r\n0\r\n\r\n`, 400],
+  ['chunk extension with blanks', `${CHUNKED}3;a = b\r\nabc\r\n0\r\n\r\n`, 400],
+  ['chunk extension quoted CR LF', `${CHUNKED}3;a="\r\nabc\r\n0\r\n\r\n`, 400],
+  ['chunk extension with 8 bit', `${CHUNKED}3;\xff\r\nabc\r\n0\r\n\r\n`, 400],
   ['chunk extensions without end', `${CHUNKED}3;${'a'.repeat(20_000)}\r\nabc\r\n0\r\n\r\n`, 413],
   ['chunk without line end', `${CHUNKED}3\r\nabc0\r\n\r\n`, 400],
   ['chunk that ends in CR', `${CHUNKED}3\r\nabc\r0\r\n\r\n`, 400],
@@ -196,6 +200,33 @@ const refused: readonly (readonly [name: string, bytes: string, status: number])
   ['dot segments across services', 'GET /public/../ HTTP/1.1\r\nHost: a\r\n\r\n', 400],
   ['encoded dot segments across services', 'GET /public/%2e%2e/x HTTP/1.1\r\nHost: a\r\n\r\n', 400],
   ['encoded slash across services', 'GET /public/..%2fx HTTP/1.1\r\nHost: a\r\n\r\n', 400],
+  ['path parameter on dot segments across services', 'GET /public/..;/x HTTP/1.1\r\nHost: a\r\n\r\n', 400],
+  ['encoded backslash across services', 'GET /public/..%5cx HTTP/1.1\r\nHost: a\r\n\r\n', 400],
+  ['dot segments encoded twice', 'GET /public/%252e%252e/x HTTP/1.1\r\nHost: a\r\n\r\n', 400],
+  ['slash encoded twice', 'GET /public/..%252fx HTTP/1.1\r\nHost: a\r\n\r\n', 400],
+  ['service by a needless escape', 'GET /%70ublic/x HTTP/1.1\r\nHost: a\r\n\r\n', 400],
+  ['service behind two slashes', 'GET //public/x HTTP/1.1\r\nHost: a\r\n\r\n', 400],
+  ['service by an encoded slash', 'GET /public%2fx HTTP/1.1\r\nHost: a\r\n\r\n', 400],
+  ['service with a parameter', 'GET /public;x/y HTTP/1.1\r\nHost: a\r\n\r\n', 400],
+  ['Host with percent-encoding', 'GET / HTTP/1.1\r\nHost: %61\r\n\r\n', 400],
+  ['absolute-form with the default port', 'GET http://a:80/ HTTP/1.1\r\nHost: a\r\n\r\n', 400],
+  ['absolute-form with password', 'GET http://u:p@a/ HTTP/1.1\r\nHost: u:p@a\r\n\r\n', 400],
+  // Fields of which a message has one
+  ['two credentials', `${GET}Authorization: Bearer a\r\nAuthorization: Bearer b\r\n\r\n`, 400],
+  ['credentials in two spellings', `${GET}Authorization: Bearer a\r\nAUTHORIZATION: Bearer a\r\n\r\n`, 400],
+  ['two content types', `${POST}Content-Type: text/plain\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}`, 400],
+  ['content type spelled with underscore', `${POST}Content_Type: application/json\r\nContent-Length: 2\r\n\r\n{}`, 400],
+  ['content coding spelled with underscore', `${POST}Content_Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}`, 400],
+  // What Connection may not take away (RFC 9110 §7.6.1)
+  ['Authorization named in Connection', `${GET}Connection: close, Authorization\r\nAuthorization: Bearer a\r\n\r\n`, 400],
+  ['Cookie named in Connection', `${GET}Connection: cookie\r\nCookie: a=b\r\n\r\n`, 400],
+  ['X-Forwarded-For named in Connection', `${GET}Connection: X-Forwarded-For\r\n\r\n`, 400],
+  ['X-Forwarded-Host named in Connection', `${GET}Connection: x-forwarded-host\r\n\r\n`, 400],
+  ['X-Real-IP named in Connection', `${GET}Connection: close, x-real-ip\r\n\r\n`, 400],
+  ['Content-Type named in Connection', `${POST}Connection: Content-Type\r\nContent-Type: a/b\r\nContent-Length: 2\r\n\r\n{}`, 400],
+  ['Content-Encoding named in Connection', `${POST}Connection: content-encoding\r\nContent-Length: 2\r\n\r\n{}`, 400],
+  ['Range named in Connection', `${GET}Connection: range\r\nRange: bytes=0-1\r\n\r\n`, 400],
+  ['Origin named in Connection', `${GET}Connection: origin\r\nOrigin: http://a\r\n\r\n`, 400],
   // Request line and version (§3, §2.3)
   ['HTTP/0.9', 'GET /\r\n\r\n', 400],
   ['HTTP/1.2', 'GET / HTTP/1.2\r\nHost: a\r\n\r\n', 400],
@@ -227,12 +258,21 @@ const refused: readonly (readonly [name: string, bytes: string, status: number])
   ['h2c behind an empty one', `${GET}Connection: upgrade\r\nUpgrade: ,h2c\r\n\r\n`, 501],
   ['upgrade to HTTP', `${GET}Connection: upgrade\r\nUpgrade: websocket, HTTP/2.0\r\n\r\n`, 501],
   ['upgrade to TLS', `${GET}Connection: upgrade\r\nUpgrade: TLS/1.2\r\n\r\n`, 501],
+  ['h2c in quotes', `${GET}Connection: upgrade\r\nUpgrade: "h2c"\r\n\r\n`, 501],
+  ['h2c behind a blank', `${GET}Connection: upgrade\r\nUpgrade: websocket h2c\r\n\r\n`, 501],
+  ['h2c behind a tab', `${GET}Connection: upgrade\r\nUpgrade: websocket,\th2c\r\n\r\n`, 501],
+  ['upgrade of HTTP/1.0', 'GET / HTTP/1.0\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n', 501],
+  ['TRACE', 'TRACE / HTTP/1.1\r\nHost: a\r\nCookie: a=b\r\n\r\n', 405],
+  ['HTTP/2 preface and SETTINGS', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0', 400],
   ['upgrade with a body', `${POST}Connection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 3\r\n\r\nabc`, 400],
   ['upgrade with chunks', `${POST}Connection: Upgrade\r\nUpgrade: websocket\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`, 400],
   // Limits
   ['long target', `GET /${'a'.repeat(9000)} HTTP/1.1\r\nHost: a\r\n\r\n`, 414],
   ['large headers', `${GET}X: ${'a'.repeat(20_000)}\r\n\r\n`, 431],
   ['many headers', `${GET}${'X: a\r\n'.repeat(150)}\r\n`, 431],
+  ['expectation empty', `${POST}Expect:\r\nContent-Length: 1\r\n\r\na`, 417],
+  ['expectation before a word', `${POST}Expect: 100-continue y\r\nContent-Length: 1\r\n\r\na`, 417],
+  ['expectation in quotes', `${POST}Expect: "100-continue"\r\nContent-Length: 1\r\n\r\na`, 417],
   ['expectation behind a word', `${POST}Expect: y 100-continue\r\nContent-Length: 1\r\n\r\na`, 417],
   ['expectation list', `${POST}Expect: 100-continue, x\r\nContent-Length: 1\r\n\r\na`, 417],
   ['expectation twice, one other', `${POST}Expect: 100-continue\r\nExpect: x\r\nContent-Length: 1\r\n\r\na`, 417],
@@ -290,6 +330,27 @@ const passed: readonly (readonly [name: string, bytes: string, seen: { method: s
   ['two blanks before the version', 'GET /  HTTP/1.1\r\nHost: a\r\n\r\n', { method: 'GET', url: '/' }],
   ['RTSP by name', 'OPTIONS / RTSP/1.0\r\nHost: a\r\n\r\n', { method: 'OPTIONS', url: '/' }],
   ['a rare method', 'REPORT / HTTP/1.1\r\nHost: a\r\n\r\n', { method: 'REPORT', url: '/' }],
+  ['blanks around a length', `${POST}Content-Length: \t3 \r\n\r\nabc`, { method: 'POST', url: '/', body: 'abc' }],
+  ['absolute-form in capitals', 'GET HTTP://A/x HTTP/1.1\r\nHost: a\r\n\r\n', { method: 'GET', url: '/x' }],
+  ['fully qualified Host', 'GET / HTTP/1.1\r\nHost: a.\r\n\r\n', { method: 'GET', url: '/' }],
+  [
+    'a body of HTTP/1.0 without length is none',
+    'POST /x HTTP/1.0\r\n\r\nGET /smuggled HTTP/1.0\r\n\r\n',
+    { method: 'POST', url: '/x', body: '' },
+  ],
+  [
+    'GET whose body waits for 100 (Expect)',
+    `${GET}Expect: 100-continue\r\nContent-Length: 38\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: evil\r\n\r\n`,
+    { method: 'GET', url: '/', body: 'GET /smuggled HTTP/1.1\r\nHost: evil\r\n\r\n' },
+  ],
+  [
+    'HEAD whose body is a request',
+    `HEAD / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 38\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: evil\r\n\r\n`,
+    { method: 'HEAD', url: '/', body: 'GET /smuggled HTTP/1.1\r\nHost: evil\r\n\r\n' },
+  ],
+  ['Expect without a body', `${GET}Expect: 100-continue\r\n\r\n`, { method: 'GET', url: '/', body: '' }],
+  ['matrix parameters', 'GET /map;lat=1;lon=2/tile HTTP/1.1\r\nHost: a\r\n\r\n', { method: 'GET', url: '/map;lat=1;lon=2/tile' }],
+  ['needless escapes', 'GET /%7Euser/%41 HTTP/1.1\r\nHost: a\r\n\r\n', { method: 'GET', url: '/%7Euser/%41' }],
   ['DELETE with body', 'DELETE /x HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}', { method: 'DELETE', url: '/x', body: '{}' }],
 ];
 
@@ -380,6 +441,67 @@ t.test('a valid message behind garbage is not mixed up with it', async (t) => {
   await gateway.close(500);
   t.same(seen.sort(), ['GET /second', 'POST /'], 'pipelined requests both arrive');
   t.match(both, /^HTTP\/1\.1 200/);
+  upstream.close();
+});
+
+t.test('what a client says only to the next hop, or may not say at all, ends here', async (t) => {
+  const seen: string[] = [];
+  const upstream = net.createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.on('data', (chunk) => {
+      seen.push(chunk.toString('latin1'));
+      socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
+    });
+  });
+  upstream.listen(0, '127.0.0.1');
+  await once(upstream, 'listening');
+  const url = `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`;
+  const judged: HeaderList[] = [];
+  const gateway = await createGateway(
+    { listeners: [{ host: '127.0.0.1', port: 0 }], services: [{ name: 'all', upstreams: [url] }] },
+    trivialPorts({ tee: { publish: ({ request }) => judged.push(request.headers) > 0 } }),
+  );
+  const [{ port }] = await gateway.listen();
+  const table: readonly (readonly [name: string, bytes: string, gone: RegExp, kept?: RegExp])[] = [
+    ['hop-by-hop fields', `${GET}Connection: close, X-Key\r\nX-Key: 1\r\nX-Other: 1\r\n\r\n`, /x-key/i, /X-Other: 1/],
+    ['HTTP2-Settings alone', `${GET}HTTP2-Settings: AAA\r\n\r\n`, /settings/i],
+    ['Proxy (httpoxy)', `${GET}Proxy: http://evil\r\n\r\n`, /evil/],
+    ['another path', `${GET}X-Original-URL: /admin\r\nX-Rewrite-URL: /admin\r\nX_Original_URL: /admin\r\n\r\n`, /admin/],
+    ['another method of another proxy', `${GET}X-Forwarded-Method: DELETE\r\nX-Original-Method: DELETE\r\n\r\n`, /DELETE/],
+    ['another host', `${GET}X-Host: evil\r\nX-Original-Host: evil\r\nX-Forwarded-Server: evil\r\n\r\n`, /evil/],
+    [
+      'claims twice',
+      `${GET}X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-For: 6.6.6.7\r\nX-Forwarded-Host: evil\r\nX-Forwarded-Host: evil\r\n\r\n`,
+      /6\.6\.6|evil/,
+    ],
+    ['Expect', `${POST}Expect: 100-Continue\r\nContent-Length: 2\r\n\r\nok`, /expect/i, /\r\n\r\nok$/],
+    ['length of many zeros', `${POST}Content-Length: 0000\r\n\r\n`, /0000/, /Content-Length: 0\r\n/i],
+    [
+      'trailers that speak of the head',
+      `${CHUNKED}0\r\nAuthorization: evil\r\nHost: evil\r\nCookie: evil\r\nX-Forwarded-For: evil\r\nContent_Length: 5\r\nX-Original-URL: /evil\r\nX-Ok: 1\r\n\r\n`,
+      /evil|content_length/i,
+      /0\r\nX-Ok: 1\r\n\r\n$/,
+    ],
+    ['one hop less', 'OPTIONS /x HTTP/1.1\r\nHost: a\r\nMax-Forwards: 3\r\n\r\n', /forwards: 3/i, /Max-Forwards: 2/],
+    ['Max-Forwards of another method', `${GET}Max-Forwards: 0\r\n\r\n`, /smuggled/, /Max-Forwards: 0/],
+  ];
+  for (const [name, bytes, gone, kept] of table) {
+    seen.length = 0;
+    t.match(await send(port, bytes), /HTTP\/1\.1 200 /, name);
+    t.notMatch(seen.join(''), gone, `${name}: gone`);
+    t.match(seen.join(''), kept ?? /HTTP\/1\.1/, `${name}: the rest arrives`);
+  }
+  t.notOk(judged[0].includes('X-Key'), 'rules do not see what the upstream does not get either');
+  seen.length = 0;
+  for (const bytes of [
+    'OPTIONS /x HTTP/1.1\r\nHost: a\r\nMax-Forwards: 0\r\n\r\n',
+    `OPTIONS * HTTP/1.1\r\nHost: a\r\nContent-Length: 38\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: evil\r\n\r\n`,
+  ])
+    t.match(await send(port, bytes), /^HTTP\/1\.1 200 OK\r\nallow: /, 'answered by the gateway itself');
+  t.same(seen, [], 'and by nobody else');
+  for (const bytes of ['POST / HTTP/1.0\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nok'])
+    t.match(await send(port, bytes), /^HTTP\/1\.1 200 /, 'HTTP/1.0 gets no interim answer');
+  await gateway.close(100);
   upstream.close();
 });
 

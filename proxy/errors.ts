@@ -15,9 +15,13 @@ export const FAULTS = {
   BODY_TOO_LARGE: { status: 413, title: 'The request body is too large' },
   HEADERS_SLOW: { status: 408, title: 'The request headers did not arrive in time' },
   BODY_SLOW: { status: 408, title: 'The request body arrives too slowly' },
+  CLIENT_STALLED: { status: 408, title: 'The client does not read its answer' },
   CONNECTION_RATE: { status: 429, title: 'Too many requests on one connection' },
   CLIENT_CONNECTIONS: { status: 503, title: 'Too many connections from one client' },
+  HTTP2_FLOOD: { status: 429, title: 'The HTTP/2 connection was misused' },
+  CLIENT_TLS: { status: 400, title: 'The TLS handshake failed: no acceptable client certificate, version or cipher' },
   CONNECT_REFUSED: { status: 405, title: 'CONNECT is not served here' },
+  TRACE_REFUSED: { status: 405, title: 'TRACE is not served here' },
   UPGRADE_REFUSED: { status: 501, title: 'This protocol upgrade is not served here' },
   EXPECTATION_FAILED: { status: 417, title: 'The expectation cannot be met' },
   LOOP: { status: 508, title: 'The request passed this gateway before' },
@@ -75,6 +79,7 @@ export function faultOf(error: Error): FaultCode {
   if (code.startsWith('HPE_') || error.name === 'HTTPParserError') return 'UPSTREAM_PROTOCOL';
   if (code.startsWith('ERR_TLS') || code.startsWith('ERR_SSL') || code.includes('CERT') || code.includes('SIGNED')) return 'UPSTREAM_TLS';
   if (code.startsWith('ERR_HTTP2')) return 'UPSTREAM_PROTOCOL';
+  if (code.startsWith('ERR_INVALID') || error instanceof TypeError || error instanceof RangeError) return 'INTERNAL';
   return 'UPSTREAM_RESET';
 }
 

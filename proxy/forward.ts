@@ -97,6 +97,7 @@ export class Forward implements Dispatcher.DispatchHandler, WireHandler, AnswerO
     core.running.add(this);
     service.entered();
     this.connection.current = this;
+    this.connection.inflight++;
     res.on('close', () => this.clientGone());
 
     const stop = passage.stopped(block);
@@ -106,6 +107,11 @@ export class Forward implements Dispatcher.DispatchHandler, WireHandler, AnswerO
     }
     if (head.expectOther) {
       this.fail('EXPECTATION_FAILED');
+      return;
+    }
+    if (this.upgradeHead !== null && service.config.http2) {
+      // WebSocket over HTTP/2 (RFC 8441) is not spoken.
+      this.fail('UPGRADE_REFUSED');
       return;
     }
     if (head.contentLength > service.config.maxBodyBytes) {
@@ -187,6 +193,11 @@ export class Forward implements Dispatcher.DispatchHandler, WireHandler, AnswerO
 
   tooLong(): void {
     this.refuse(this.flow === null ? 413 : 403, 0, null);
+  }
+
+  stalled(): void {
+    if (this.ended) this.res.destroy();
+    else this.fail('CLIENT_STALLED');
   }
 
   private send(): void {
@@ -300,7 +311,7 @@ export class Forward implements Dispatcher.DispatchHandler, WireHandler, AnswerO
       this.onComplete(null);
       return;
     }
-    if (upstream !== null) this.service.upstreams.failed(upstream, performance.now());
+    if (upstream !== null && code.startsWith('UPSTREAM_')) this.service.upstreams.failed(upstream, performance.now());
     if (flow === null && this.mayRetry(code)) {
       this.tries++;
       upstream!.inflight--;
@@ -353,6 +364,9 @@ export class Forward implements Dispatcher.DispatchHandler, WireHandler, AnswerO
       onMessage: () => {
         counters.webSocketMessages++;
       },
+      onLost: () => {
+        core.counters.faults.MESSAGE_MALFORMED++;
+      },
       client: req.socket,
       upstream: upstreamSocket,
       answer: head,
@@ -366,6 +380,8 @@ export class Forward implements Dispatcher.DispatchHandler, WireHandler, AnswerO
     if (this.ended || this.tunnel !== null) return;
     this.core.counters.faults.CLIENT_ABORT++;
     this.endWith('CLIENT_ABORT');
+    const { resetsPerConnectionPerSecond: limit } = this.core.limits;
+    if (this.http2 && limit > 0 && this.connection.resetsTooOften(limit, performance.now())) this.core.flooded(this.connection);
   }
 
   /** Ends the exchange because of a fault. */
@@ -417,6 +433,8 @@ export class Forward implements Dispatcher.DispatchHandler, WireHandler, AnswerO
     const page = pageFor(refusal, passage.headers, service.config.blockPage);
     if (this.closing || (!this.http2 && this.hasBody() && !this.drains())) page.headers.push('connection', 'close');
     if (body === null || !body.complete) req.resume();
+    // Over HTTP/2 a head that could not be written has left its fields behind.
+    if (this.http2 && this.flow !== null) for (const name of res.getHeaderNames()) res.removeHeader(name);
     res.writeHead(page.status, page.headers);
     res.end(passage.method === 'HEAD' ? undefined : page.body);
     this.ended = true;
@@ -428,6 +446,10 @@ export class Forward implements Dispatcher.DispatchHandler, WireHandler, AnswerO
   private drains(): boolean {
     const { body, head } = this;
     return body?.complete === true || (head.contentLength >= 0 && head.contentLength - (body?.bytes ?? 0) <= DRAIN_BYTES);
+  }
+
+  get stallMs(): number {
+    return this.core.limits.answerStallMs;
   }
 
   get closing(): boolean {
@@ -486,7 +508,10 @@ export class Forward implements Dispatcher.DispatchHandler, WireHandler, AnswerO
     if (this.upstream !== null) this.upstream.inflight--;
     if (body !== null) core.uploads.delete(body);
     core.running.delete(this);
-    if (this.connection.current === this) this.connection.current = null;
+    const { connection } = this;
+    if (connection.current === this) connection.current = null;
+    connection.inflight--;
+    if (this.http2) connection.activeMs = performance.now();
     this.service.left();
   }
 

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import Fastify from 'fastify';
 import t from 'tap';
-import { type Act, type Body, bodyText, type Exchange, emptyBody } from '../exchange/index.js';
+import { type Act, type Body, bodyText, type Exchange, emptyBody, TemplateMatcher } from '../exchange/index.js';
 import type { Decision, Plan, PolicySet } from '../policies/index.js';
 import { EventWindow } from './event-window.js';
 import {
@@ -516,6 +516,61 @@ t.test('the plugin protects the routes of an app', async (t) => {
   t.match(exchanges.at(-1)?.outcome, { action: 'passed', acts: [{ action: 'redact' }] });
   const injected = await app.inject({ method: 'POST', url: '/orders', payload: { a: 1 } });
   t.equal(injected.statusCode, 200, 'inject works as ever');
+});
+
+t.test('an endpoint is found however its path is written', async (t) => {
+  const templates = ['/api/orders/{id}', '/api/{kind}/{id}', '/files/{name}', '/admin/users', '/projects/{id}/issues'];
+  const matcher = TemplateMatcher.of(templates.map((template) => ({ service: 'api', method: 'GET', template })));
+  const found: (readonly string[] | null)[] = [];
+  const { gateway } = await start(
+    t,
+    {},
+    {
+      match: (service, method, path) => {
+        const match = matcher.match(service, method, path);
+        return match === null ? null : { ...match, tags: [] };
+      },
+      access: (_phase, { match }) => {
+        found.push(match === null ? null : [match.endpoint.template, ...match.parameters]);
+        return null;
+      },
+      policies: () => ({
+        ...noPolicies,
+        plan: () => NEEDS_ALL,
+        onRequest: (request, context) => {
+          context.access('request');
+          return noPolicies.onRequest(request, context);
+        },
+      }),
+    },
+  );
+  const table: readonly (readonly [target: string, ...expected: string[]])[] = [
+    ['/api/orders/7', '/api/orders/{id}', '7'],
+    ['/api/orders/7/?x=..%2f', '/api/orders/{id}', '7'],
+    ['/api/orders/caf%C3%A9%20', '/api/orders/{id}', 'café '],
+    ['/%61pi/%6Frders/7', '/api/orders/{id}', '7'],
+    ['//api///orders/7', '/api/orders/{id}', '7'],
+    ['/api/./orders/7', '/api/orders/{id}', '7'],
+    ['/x/../api/orders/7', '/api/orders/{id}', '7'],
+    ['/x/%2e%2e/api/orders/7', '/api/orders/{id}', '7'],
+    ['/api/orders;a=b/7;jsessionid=1', '/api/orders/{id}', '7'],
+    ['/x/..;/api/orders/7', '/api/orders/{id}', '7'],
+    ['/api%2forders%2f7', '/api/orders/{id}', '7'],
+    ['/files/a%252Fb', '/files/{name}', 'a%2Fb'],
+    ['/projects/group%2Fproject/issues', '/projects/{id}/issues', 'group/project'],
+    ['/files/a%2Fb', '/files/{name}', 'a/b'],
+    ['/files/..%2fadmin%2fusers', '/admin/users'],
+    ['/files/..%5cadmin%5cusers', '/admin/users'],
+    ['/files/%2e%2e%2fnowhere'],
+  ];
+  for (const [target, ...expected] of table) {
+    found.length = 0;
+    await new Promise<void>((resolve, reject) => {
+      const { port } = new URL(gateway.addresses[0].url);
+      http.get({ host: '127.0.0.1', port, path: target }, (res) => res.resume().on('end', resolve)).on('error', reject);
+    });
+    t.same(found, [expected.length === 0 ? null : expected], target);
+  }
 });
 
 t.test('an empty body is not a missing one', async (t) => {

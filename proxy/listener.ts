@@ -4,12 +4,13 @@ import http2 from 'node:http2';
 import https from 'node:https';
 import net from 'node:net';
 import { dirname } from 'node:path';
-import { createSecureContext } from 'node:tls';
+import { createSecureContext, type TLSSocket } from 'node:tls';
 import Fastify from 'fastify';
 import { actorAddress, canonicalIp } from '../exchange/index.js';
 import { knownConnection } from './connection.js';
 import type { GatewayCore } from './core.js';
 import { FAULTS, type FaultCode, gatewayErrors } from './errors.js';
+import { Http2Sessions } from './http2-sessions.js';
 import type { ListenerConfig } from './options.js';
 import { readProxyHeader } from './proxy-protocol.js';
 import { pemText } from './upstreams.js';
@@ -41,6 +42,10 @@ export function createListener(config: ListenerConfig, core: GatewayCore): Liste
     requestTimeout: 0,
     keepAliveTimeout: limits.keepAliveMs,
     connectionsCheckingInterval: Math.min(1000, limits.headersMs),
+    // The gateway looks for itself, and says what is wrong.
+    requireHostHeader: false,
+    // A TLS handshake is waited for no longer than headers are.
+    handshakeTimeout: limits.headersMs,
     ...tlsOptions(config),
   };
   const sockets = new Set<net.Socket>();
@@ -48,8 +53,8 @@ export function createListener(config: ListenerConfig, core: GatewayCore): Liste
     logger: false,
     // Every target goes to the one route: find-my-way would decode and refuse some, and routing by host and prefix is the gateway's own.
     rewriteUrl: () => '/',
-    clientErrorHandler: (error, socket) => onClientError(core, error, socket),
-    serverFactory: (handler) => serverOf(config, options, handler),
+    clientErrorHandler: (error, socket) => onClientError(core, config, error, socket),
+    serverFactory: (handler) => serverOf(config, options, core, handler),
   });
   // "Without body" makes Fastify leave the body alone: the gateway reads it, or does not.
   for (const method of METHODS) app.addHttpMethod(method, { hasBody: false, overrideExisting: true });
@@ -60,7 +65,7 @@ export function createListener(config: ListenerConfig, core: GatewayCore): Liste
     handler: (request, reply) => {
       reply.hijack();
       request.raw.url = request.originalUrl;
-      core.enter(request.raw, reply.raw);
+      core.enterSafely(request.raw, reply.raw);
     },
   });
   const { server } = app;
@@ -89,7 +94,12 @@ export function createListener(config: ListenerConfig, core: GatewayCore): Liste
     if (counted && open > limit) reject(core, socket, 'CLIENT_CONNECTIONS', config.tls === undefined);
   };
 
-  server.on('connect', (_req, socket) => reject(core, socket as net.Socket, 'CONNECT_REFUSED', true));
+  server.on('connect', (req: http.IncomingMessage, socket: unknown) => {
+    // Over HTTP/2 a response comes instead of the socket.
+    if (socket instanceof http2.Http2ServerResponse)
+      core.refuse('CONNECT_REFUSED', req, socket as never, core.connection(req.socket).peer, '');
+    else reject(core, socket as net.Socket, 'CONNECT_REFUSED', true);
+  });
   // Node would answer an Expect header before anything was decided; both kinds take the ordinary way, and `Forward` answers.
   for (const expectation of ['checkContinue', 'checkExpectation']) {
     server.on(expectation, (req: http.IncomingMessage, res: http.ServerResponse) => server.emit('request', req, res));
@@ -97,7 +107,8 @@ export function createListener(config: ListenerConfig, core: GatewayCore): Liste
   server.on('upgrade', (req: http.IncomingMessage, socket: net.Socket, head: Buffer) => {
     const { 'content-length': length = '0', 'transfer-encoding': coding, upgrade = '' } = req.headers;
     // The upstream may choose any protocol of the list. In these HTTP would go on, unseen.
-    if (/(?:^|,)\s*(?:h2c?|http\/|tls)/i.test(upgrade)) reject(core, socket, 'UPGRADE_REFUSED', true);
+    // HTTP/1.0 has no upgrades (RFC 9110 §7.8).
+    if (/h2|http|tls/i.test(upgrade) || req.httpVersion === '1.0') reject(core, socket, 'UPGRADE_REFUSED', true);
     // The parser takes a body for the first bytes of the new protocol.
     else if (length !== '0' || coding !== undefined) reject(core, socket, 'MESSAGE_AMBIGUOUS', true);
     else core.upgrade(req, socket, head);
@@ -105,6 +116,10 @@ export function createListener(config: ListenerConfig, core: GatewayCore): Liste
 
   const front = config.proxyProtocol ? net.createServer({ noDelay: true }, (socket) => acceptProxied(core, socket, server)) : server;
   front.on('connection', onSocket);
+  // A server that never listens itself never looks for slow headers and idle connections.
+  if (front !== server) front.on('listening', () => server.emit('listening'));
+  const sessions = server instanceof http.Server || config.tls?.http2 !== true ? null : new Http2Sessions(core);
+  if (sessions !== null) (server as net.Server).on('session', (session: http2.ServerHttp2Session) => sessions.add(session));
   const watcher = config.tls === undefined ? null : watchTls(config, () => reload());
   const reload = () => {
     const fresh = tlsOptions(config);
@@ -136,6 +151,7 @@ export function createListener(config: ListenerConfig, core: GatewayCore): Liste
     reloadTls: reload,
     close: async () => {
       watcher?.close();
+      sessions?.close();
       await new Promise<void>((resolve) => {
         front.close(() => resolve());
         if ('closeIdleConnections' in server) server.closeIdleConnections();
@@ -148,16 +164,23 @@ export function createListener(config: ListenerConfig, core: GatewayCore): Liste
   };
 }
 
-function serverOf(config: ListenerConfig, options: https.ServerOptions, handler: http.RequestListener): http.Server {
+function serverOf(config: ListenerConfig, options: https.ServerOptions, core: GatewayCore, handler: http.RequestListener): http.Server {
   if (config.tls === undefined) return http.createServer(options, handler);
   if (!config.tls.http2) return https.createServer(options, handler);
   // Beyond these Node resets the stream without a word; what is below is counted and answered by the gateway.
   const limits = { maxHeaderListPairs: MOST_HTTP2_FIELDS };
+  const settings = { enableConnectProtocol: false, maxConcurrentStreams: core.limits.streamsPerConnection };
+  const known = new Set(METHODS);
+  const onRequest = (req: http.IncomingMessage, res: http.ServerResponse) => {
+    // Over HTTP/1.1 the parser refuses them.
+    if (known.has(req.method ?? '')) handler(req, res);
+    else core.refuse('MESSAGE_MALFORMED', req, res, core.connection(req.socket).peer, '');
+  };
   // The compatibility layer gives HTTP/2 requests the HTTP/1 interface; the two servers differ in type only.
-  return http2.createSecureServer(
-    { ...options, ...limits, allowHTTP1: true, settings: { enableConnectProtocol: false } },
-    handler as never,
-  ) as never;
+  const server = http2.createSecureServer({ ...options, ...limits, allowHTTP1: true, noDelay: true, settings }, onRequest as never);
+  // For its HTTP/1.1 clients it takes none of these as options, and would cut an upload after five minutes.
+  const { headersTimeout, requestTimeout, keepAliveTimeout, connectionsCheckingInterval, maxHeaderSize } = options;
+  return Object.assign(server, { headersTimeout, requestTimeout, keepAliveTimeout, connectionsCheckingInterval, maxHeaderSize }) as never;
 }
 
 function tlsOptions(config: ListenerConfig): https.ServerOptions {
@@ -175,7 +198,8 @@ function tlsOptions(config: ListenerConfig): https.ServerOptions {
 
 /** Calls `changed` soon after a certificate file was replaced; a set that cannot be used is left alone until the next change. */
 function watchTls(config: ListenerConfig, changed: () => void): { close(): void } {
-  const files = [config.tls!.cert, config.tls!.key].filter((file) => !file.includes('-----BEGIN'));
+  const { cert, key, clientCa } = config.tls!;
+  const files = [cert, key, clientCa].filter((file) => file !== undefined && !file.includes('-----BEGIN')) as string[];
   let timer: NodeJS.Timeout | null = null;
   // The folder is watched: renewals replace files by rename, and a watch on the file would stay with the old one.
   const watchers: FSWatcher[] = [...new Set(files.map((file) => dirname(file)))].map((folder) =>
@@ -204,11 +228,20 @@ const CLIENT_ERRORS: Readonly<Record<string, FaultCode>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'HEADERS_SLOW',
 };
 
+/** Of OpenSSL and of Node: the handshake came to an end, because of what the client said or did not say. */
+const TLS_ERROR = /^ERR_SSL_|^ERR_TLS_/;
+
 /** What the parser refused, or a socket that broke. */
-function onClientError(core: GatewayCore, error: NodeJS.ErrnoException, socket: net.Socket): void {
+function onClientError(core: GatewayCore, config: ListenerConfig, error: NodeJS.ErrnoException, socket: net.Socket): void {
   const { code: reason = '' } = error;
   // The client closed in the middle of a message: it went away, and said nothing wrong.
   const said = reason.startsWith('HPE_') && reason !== 'HPE_INVALID_EOF_STATE';
+  // Node closes the connection of a certificate that it does not accept, and says no more than that it was closed.
+  const unauthorized = config.tls?.clientCertificate === 'required' && Boolean((socket as TLSSocket).authorizationError);
+  if (unauthorized || TLS_ERROR.test(reason)) {
+    reject(core, socket, 'CLIENT_TLS', false);
+    return;
+  }
   const code = CLIENT_ERRORS[reason] ?? (said ? 'MESSAGE_MALFORMED' : null);
   if (code === null) {
     socket.destroy();

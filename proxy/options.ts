@@ -7,9 +7,11 @@ import { MODES } from '../exchange/index.js';
  */
 const mode = z.enum(MODES as readonly ['enforce', 'observe', 'mirror']);
 const milliseconds = z.number().int().min(1).max(86_400_000);
+const headerName = z.string().regex(/^[\w!#$%&'*+.^`|~-]+$/, 'expected the name of a header');
+const headerValue = z.string().regex(/^[\t\x20-\x7e\x80-\xff]*$/, 'expected text without control characters');
 const headerChanges = z.strictObject({
-  set: z.record(z.string(), z.string()).default({}).describe('Headers to set, replacing what is there.'),
-  add: z.record(z.string(), z.string()).default({}).describe('Headers to add beside what is there.'),
+  set: z.record(headerName, headerValue).default({}).describe('Headers to set, replacing what is there.'),
+  add: z.record(headerName, headerValue).default({}).describe('Headers to add beside what is there.'),
   remove: z.array(z.string()).default([]).describe('Headers to take out.'),
 });
 const pem = z.string().min(1).describe('Path of a PEM file, or the PEM text itself.');
@@ -124,8 +126,22 @@ export const limitsSchema = z.strictObject({
   headersMs: milliseconds.default(15_000).describe('Headers that take longer get 408.'),
   bodyBytesPerSecond: z.number().int().min(0).default(64).describe('A request body that arrives more slowly gets 408; 0: any rate.'),
   bodyGraceMs: milliseconds.default(15_000).describe('The rate is measured over this long.'),
-  keepAliveMs: milliseconds.default(72_000).describe('An idle client connection is closed after this long.'),
+  keepAliveMs: milliseconds.default(72_000).describe('An idle client connection, HTTP/2 or HTTP/1.1, is closed after this long.'),
   requestsPerConnectionPerSecond: z.number().int().min(0).default(0).describe('More get 429; 0: no limit.'),
+  answerStallMs: milliseconds.default(60_000).describe('A client that takes nothing of its answer for this long loses its connection.'),
+  streamsPerConnection: z
+    .number()
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .default(128)
+    .describe('Requests at once on one HTTP/2 connection; clients are told, and streams beyond are refused (REFUSED_STREAM).'),
+  resetsPerConnectionPerSecond: z
+    .number()
+    .int()
+    .min(0)
+    .default(200)
+    .describe('A client that takes back more HTTP/2 requests than this loses its connection; 0: no limit.'),
   connectionsPerClient: z
     .number()
     .int()

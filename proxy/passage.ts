@@ -12,12 +12,15 @@ import {
   type HeaderList,
   type HttpVersion,
   incidentId,
+  isPlainPath,
+  lenientPath,
   type Mode,
   newId,
   type Outcome,
   type Peer,
   type Phase,
   type Principal,
+  plainPath,
 } from '../exchange/index.js';
 import type {
   Decision,
@@ -39,6 +42,8 @@ const NO_TAGS: readonly string[] = [];
 /** What the engine knows weir's own scans by. */
 const SCAN_TAGS: readonly string[] = ['scan'];
 const MOST_ACTS = 100;
+/** A dot segment beside a slash that only some servers take for one. */
+const ESCAPED_CLIMB = /(?:%2f|%5c|\\)(?:\.|%2e|%252e)|(?:\.|%2e|%252e)(?:%2f|%5c|\\)/i;
 const LET_THROUGH: TokenAnswer = { allowed: true, retryAfterMs: 0 };
 const NO_TRAILERS: HeaderList = [];
 
@@ -171,8 +176,12 @@ export class Passage implements RequestView, EvaluationContext, AccessQuestion {
   private matchOf(): RouteMatch | null {
     const { method, service, target } = this.entry;
     const question = target.indexOf('?');
+    const path = question < 0 ? target : target.slice(0, question);
     try {
-      return this.ports.match(service, method, question < 0 ? target : target.slice(0, question));
+      if (isPlainPath(path)) return this.ports.match(service, method, path);
+      // What most servers take it for is the endpoint that is meant; where there is none, or it climbs by escaped slashes, what the most lenient ones do.
+      const match = ESCAPED_CLIMB.test(path) ? null : this.ports.match(service, method, plainPath(path));
+      return match ?? this.ports.match(service, method, lenientPath(path));
     } catch (error) {
       this.counters.portFailed('match', error);
       return null;

@@ -31,9 +31,16 @@ const LENGTHS = [
   'x-original-forwarded-for',
   'x-envoy-external-address',
   'via',
+  'authorization',
+  'content-type',
+  'content-encoding',
+  'max-forwards',
 ].reduce((mask, name) => mask | (1 << name.length), 0);
 
-/** Headers by which other proxies tell a client's address or the outer URL. None is handed on: what the upstream may believe is built fresh. */
+/**
+ * Headers by which other proxies tell a client's address or the outer URL, and by which servers let themselves be told another path than that of the request
+ * line. None is handed on: what the upstream may believe is built fresh.
+ */
 const CLAIMS = new Set([
   'forwarded',
   'x-forwarded-for',
@@ -48,6 +55,17 @@ const CLAIMS = new Set([
   'x-forwarded-client-cert',
   'x-forwarded-prefix',
   'x-forwarded-user',
+  'x-forwarded-uri',
+  'x-forwarded-path',
+  'x-forwarded-method',
+  'x-original-url',
+  'x-original-uri',
+  'x-original-host',
+  'x-original-method',
+  'x-rewrite-url',
+  'x-host',
+  // CGI hands it to the application as HTTP_PROXY (CVE-2016-5385).
+  'proxy',
   'x-real-ip',
   'x-client-ip',
   'client-ip',
@@ -76,8 +94,24 @@ const HOP_BY_HOP = new Set([
   'http2-settings',
   'expect',
 ]);
-/** Naming one of these in `Connection:` would take away what frames or addresses the message. */
-const NEVER_NAMED = new Set(['content-length', 'host', 'transfer-encoding', 'authorization', 'cookie', 'forwarded', 'x-forwarded-for']);
+/** Naming one of these in `Connection:` would take away what frames, addresses or describes the message, or says who asks (RFC 9110 §7.6.1). */
+const NEVER_NAMED = new Set([
+  'content-length',
+  'content-type',
+  'content-encoding',
+  'host',
+  'transfer-encoding',
+  'authorization',
+  'cookie',
+  'origin',
+  'range',
+  'via',
+  'x-request-id',
+  'traceparent',
+  ...CLAIMS,
+]);
+/** An underscored twin of one of these makes two messages of one, for servers that turn headers into variables. */
+const NEVER_TWINNED = new Set(['content-length', 'transfer-encoding', 'content-type', 'content-encoding', 'max-forwards']);
 
 /** May not stand behind a body, where nothing that reads the head would see it: framing, routing, who asks, what the body is (RFC 9110 §6.5.1). */
 const NEVER_TRAILING = new Set([
@@ -99,10 +133,33 @@ const NEVER_TRAILING = new Set([
   'x-weir-scan',
 ]);
 
+/** The same for answers: framing, what the body is, and what a client or a cache acts on before it has read the body. */
+const NEVER_TRAILING_ANSWERS = new Set([
+  'host',
+  'content-length',
+  'content-encoding',
+  'content-type',
+  'content-range',
+  'content-disposition',
+  'content-security-policy',
+  'set-cookie',
+  'location',
+  'www-authenticate',
+  'proxy-authenticate',
+  'strict-transport-security',
+  'cache-control',
+  'age',
+  'date',
+  'expires',
+  'vary',
+  'retry-after',
+]);
+
 const CLAIM_LENGTHS = [...CLAIMS].reduce((mask, name) => mask | (1 << name.length), 0);
 const MASK = LENGTHS | CLAIM_LENGTHS;
 
-const HOST = /^(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._~!$&'()*+;=%-]+)(?::\d{1,5})?$/;
+/** Without percent-encoding: some servers undo it, and would mean another host. */
+const HOST = /^(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._~!$&'()*+;=-]+)(?::\d{1,5})?$/;
 const REQUEST_ID = /^[\w.:/+=-]{8,128}$/;
 const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 
@@ -127,6 +184,10 @@ export class RequestHead {
   traceparent = '';
   private tracestate = '';
   acceptsTrailers = false;
+  /** What the client asked not to be handed on, lower case; null: nothing that came. */
+  dropped: ReadonlySet<string> | null = null;
+  /** Hops that are left to an OPTIONS or TRACE, as sent. */
+  maxForwards = '';
   forwarded = '';
   forwardedFor = '';
   forwardedProto = '';
@@ -150,6 +211,8 @@ export class RequestHead {
     let codings = 0;
     let connection = '';
     let cookies = -1;
+    let credentials = 0;
+    let types = 0;
     for (let index = 0; index < raw.length; index += 2) {
       const name = raw[index];
       const value = raw[index + 1];
@@ -177,6 +240,19 @@ export class RequestHead {
           lengths++;
           this.contentLength = Number(value);
           if (!/^\d{1,15}$/.test(value)) this.fault = 'MESSAGE_AMBIGUOUS';
+          // In one spelling: `000` is a length that not every server reads.
+          onward.push(name, this.contentLength === 0 ? '0' : value);
+          continue;
+        case 'authorization':
+          credentials++;
+          onward.push(name, value);
+          continue;
+        case 'content-type':
+          types++;
+          onward.push(name, value);
+          continue;
+        case 'max-forwards':
+          this.maxForwards = value;
           onward.push(name, value);
           continue;
         case 'transfer-encoding':
@@ -191,8 +267,9 @@ export class RequestHead {
           this.upgrade = this.upgrade === '' ? value.toLowerCase() : `${this.upgrade},${value.toLowerCase()}`;
           continue;
         case 'expect':
-          if (value.toLowerCase() === '100-continue') this.expectContinue = true;
-          else this.expectOther = true;
+          // HTTP/1.0 knows no interim answers (RFC 9110 §10.1.1).
+          if (value.toLowerCase() !== '100-continue') this.expectOther = true;
+          else if (httpVersion !== '1.0') this.expectContinue = true;
           continue;
         case 'x-request-id':
           if (REQUEST_ID.test(value)) this.requestId = value;
@@ -236,7 +313,7 @@ export class RequestHead {
       if (lower.includes('_')) {
         // Servers that turn headers into variables cannot tell `_` from `-`: such a twin would speak for the header it imitates.
         const twin = lower.replaceAll('_', '-');
-        if (twin === 'content-length' || twin === 'transfer-encoding' || twin === 'host') this.fault = 'MESSAGE_AMBIGUOUS';
+        if (NEVER_TWINNED.has(twin)) this.fault = 'MESSAGE_AMBIGUOUS';
         if (CLAIMS.has(twin) || HOP_BY_HOP.has(twin)) continue;
       }
       onward.push(name, value);
@@ -245,6 +322,8 @@ export class RequestHead {
       this.fault ??= 'HOST_INVALID';
     if (lengths > 1 || codings > 1 || (lengths > 0 && codings > 0) || (codings > 0 && httpVersion !== '1.1'))
       this.fault = 'MESSAGE_AMBIGUOUS';
+    // Which of them counts is each server's own choice: the gateway's may be another than the upstream's.
+    if (credentials > 1 || types > 1) this.fault = 'MESSAGE_AMBIGUOUS';
     // It belongs to the trace that `traceparent` names; beside a new one it would tell of another (W3C Trace Context §4.3).
     if (this.tracestate !== '' && this.traceparent !== '') onward.push('tracestate', this.tracestate);
     if (connection !== '') this.readConnection(connection);
@@ -262,9 +341,29 @@ export class RequestHead {
     for (const name of named) {
       if (NEVER_NAMED.has(name)) this.fault = 'MESSAGE_AMBIGUOUS';
       for (let index = this.onward.length - 2; index >= 0; index -= 2) {
-        if (this.onward[index].toLowerCase() === name) this.onward.splice(index, 2);
+        if (this.onward[index].toLowerCase() !== name) continue;
+        this.onward.splice(index, 2);
+        this.dropped = new Set([...(this.dropped ?? []), name]);
       }
     }
+  }
+
+  /** The headers as rules are to see them: without those that the client had taken away on the way to the upstream. */
+  seen(raw: HeaderList): HeaderList {
+    const { dropped } = this;
+    if (dropped === null) return raw;
+    const list: string[] = [];
+    for (let index = 0; index < raw.length; index += 2) if (!dropped.has(raw[index].toLowerCase())) list.push(raw[index], raw[index + 1]);
+    return list;
+  }
+
+  /** One hop less for the upstream (RFC 9110 §7.6.2). False: there is none left, and the request ends here. */
+  spendForward(): boolean {
+    if (!/^\d{1,9}$/.test(this.maxForwards)) return true;
+    if (Number(this.maxForwards) === 0) return false;
+    const at = this.onward.findIndex((name, index) => index % 2 === 0 && name.toLowerCase() === 'max-forwards');
+    if (at >= 0) this.onward[at + 1] = String(Number(this.maxForwards) - 1);
+    return true;
   }
 }
 
@@ -311,22 +410,15 @@ export function readTarget(url: string, method: string, host: string, maxBytes: 
   return { target, fault: null };
 }
 
-/** Path with `.` and `..` segments (also percent-encoded) and repeated slashes resolved: how the most lenient server would read it. */
-export function resolvedPath(path: string): string {
-  if (!/(?:^|\/)(?:\.|%2e)|\/\/|%2f/i.test(path)) return path;
-  const out: string[] = [];
-  for (const segment of path.replace(/%2f/gi, '/').split('/')) {
-    const plain = segment.replace(/%2e/gi, '.');
-    if (plain === '..') out.pop();
-    else if (plain !== '.' && plain !== '') out.push(segment);
-  }
-  return `/${out.join('/')}`;
-}
-
 /** May the upstream get a trailer field of this name from a client? */
 export function mayTrail(name: string): boolean {
   const plain = name.toLowerCase().replaceAll('_', '-');
   return !(CLAIMS.has(plain) || HOP_BY_HOP.has(plain) || NEVER_TRAILING.has(plain) || plain.startsWith('if-'));
+}
+
+/** May a client get a trailer field of this name, in lower case, from an upstream? */
+export function mayTrailAnswer(name: string): boolean {
+  return !HOP_BY_HOP.has(name) && !NEVER_TRAILING_ANSWERS.has(name);
 }
 
 /** Does the message carry gRPC, which streams both ways at once? */

@@ -77,6 +77,35 @@ function without(list: readonly string[], gone: ReadonlySet<string>): string[] {
   return out;
 }
 
+/** Fields of an answer that are no list. */
+const SINGLE = new Set([
+  'access-control-allow-credentials',
+  'access-control-max-age',
+  'age',
+  'content-location',
+  'content-type',
+  'date',
+  'etag',
+  'expires',
+  'last-modified',
+  'location',
+  'retry-after',
+  'x-content-type-options',
+]);
+
+/** Each field that is no list once, as rules read it: the first of its name counts. */
+export function firstOfEach(list: readonly string[]): string[] {
+  const seen = new Set<string>();
+  const out: string[] = [];
+  for (let index = 0; index < list.length; index += 2) {
+    const lower = list[index].toLowerCase();
+    if (seen.has(lower) && SINGLE.has(lower)) continue;
+    seen.add(lower);
+    out.push(list[index], list[index + 1]);
+  }
+  return out;
+}
+
 /** A header list with a policy's changes made. */
 export function withMutation(list: readonly string[], mutation: Mutation): string[] {
   const set = mutation.setHeaders ?? [];
@@ -101,6 +130,8 @@ export function readHeaders(status: number, raw: readonly (Buffer | string)[], m
     if (length < 32 && ((LENGTHS >>> length) & 1) !== 0) {
       const lower = name.toLowerCase();
       if (lower === 'content-length') {
+        // HTTP/2 clients take the stream for broken that tells a length and has no body (RFC 9110 §8.6).
+        if (status === 204) continue;
         contentLength = Number(value);
       } else if (lower === 'content-type') {
         eventStream = value.startsWith('text/event-stream');

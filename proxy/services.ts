@@ -198,12 +198,19 @@ function underPrefix(path: string, prefix: string): boolean {
   return prefix.endsWith('/') || path.length === prefix.length || next === 47 || next === 63;
 }
 
-/** Splits an authority into lower-case host name and the form without a default port. */
+/** Splits an authority into lower-case host name and the form without a default port. The dot of a fully qualified name is no part of either. */
 export function authority(host: string, scheme: 'http' | 'https'): { readonly hostname: string; readonly host: string } {
   const lower = host.toLowerCase();
   const colon = lower.lastIndexOf(':');
-  if (colon < 0 || lower.endsWith(']')) return { hostname: lower, host: lower };
+  if (colon < 0 || lower.endsWith(']')) {
+    const name = withoutRoot(lower);
+    return { hostname: name, host: name };
+  }
   const port = lower.slice(colon + 1);
-  const hostname = lower.slice(0, colon);
-  return { hostname, host: port === (scheme === 'https' ? '443' : '80') ? hostname : lower };
+  const hostname = withoutRoot(lower.slice(0, colon));
+  return { hostname, host: port === (scheme === 'https' ? '443' : '80') ? hostname : `${hostname}:${port}` };
+}
+
+function withoutRoot(name: string): string {
+  return name.charCodeAt(name.length - 1) === 46 ? name.slice(0, -1) : name;
 }

@@ -1,5 +1,5 @@
 import type { HeaderList } from '../exchange/index.js';
-import { mayTrail } from './request-head.js';
+import { mayTrail, mayTrailAnswer } from './request-head.js';
 import type { HeaderChanges } from './services.js';
 import { isFieldText } from './upstream-wire.js';
 
@@ -12,12 +12,17 @@ export function trailerList(raw: string[] | Buffer[] | Record<string, string> | 
     .flatMap(([name, value]) => [value].flat().flatMap((one) => [name, String(one)]));
 }
 
-/** Trailers as an object, which HTTP/1.1 and HTTP/2 responses both take; repeated names become arrays. */
-export function trailersByName(list: readonly string[]): Record<string, string[]> {
-  const out: Record<string, string[]> = {};
+/**
+ * The trailer fields of an answer that its client may get, as an object, which HTTP/1.1 and HTTP/2 responses both take; repeated names become one
+ * list (RFC 9110 §5.3). Node throws where nobody can catch it when HTTP/2 trailers hold a connection-specific field.
+ */
+export function trailersByName(list: readonly string[]): Record<string, string> {
+  // Without a prototype: an upstream may name a trailer `constructor`.
+  const out: Record<string, string> = Object.create(null) as Record<string, string>;
   for (let index = 0; index < list.length; index += 2) {
-    out[list[index]] ??= [];
-    out[list[index]].push(list[index + 1]);
+    const name = list[index].toLowerCase();
+    if (!mayTrailAnswer(name) || !isFieldText([name, list[index + 1]])) continue;
+    out[name] = name in out ? `${out[name]}, ${list[index + 1]}` : list[index + 1];
   }
   return out;
 }

@@ -59,6 +59,8 @@ function copyOf(bytes: number): Buffer {
 class Call {
   connection: Connection | null = null;
   over = false;
+  /** Since when it waits for a connection. */
+  waitsSinceMs = 0;
 
   constructor(
     readonly request: WireRequest,
@@ -125,8 +127,12 @@ export class UpstreamWire {
       }
       connection.destroy();
     }
-    if (this.all.size >= this.options.connections) this.waiting.push(call);
-    else this.open(call);
+    if (this.all.size < this.options.connections) {
+      this.open(call);
+      return;
+    }
+    call.waitsSinceMs = nowMs;
+    this.waiting.push(call);
   }
 
   private open(call: Call): void {
@@ -173,6 +179,10 @@ export class UpstreamWire {
 
   private sweep(): void {
     const nowMs = performance.now();
+    const { waiting } = this;
+    // The upstream does not answer those before it: its client must not wait for each of them in turn.
+    while (waiting.length > 0 && (waiting[0].over || nowMs - waiting[0].waitsSinceMs >= this.options.headersMs))
+      this.fail(waiting.shift()!, new errors.HeadersTimeoutError());
     for (const connection of this.all) connection.check(nowMs);
   }
 }
@@ -386,7 +396,12 @@ class Connection implements AnswerSink {
     this.call = null;
     if (call === null || call.over) return;
     call.over = true;
-    call.handler.onComplete(trailers);
+    try {
+      call.handler.onComplete(trailers);
+    } catch (error) {
+      // The call is over for this connection: nobody else would tell its client.
+      call.handler.onError(error instanceof Error ? error : new errors.SocketError(String(error)));
+    }
   }
 
   private readonly resume = (): void => {

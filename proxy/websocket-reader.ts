@@ -26,6 +26,8 @@ export interface SocketMessage {
 export interface MessageSink {
   /** Bytes that belong to no data message: control frames, and everything once the framing is lost. */
   other(bytes: Buffer): void;
+  /** What comes now is no WebSocket framing, or none that was agreed on: no message is found any more. */
+  lost(): void;
   /** Bytes of a message: its frames, as they came. */
   part(bytes: Buffer): void;
   /** The message is larger than what is kept of it; `part` goes on. */
@@ -110,6 +112,7 @@ export class WebSocketReader {
     const outOfPlace = this.opcode === 0 ? this.reading === null : this.opcode < 8 && this.reading !== null;
     if (reserved || unknown || outOfPlace || !Number.isSafeInteger(this.remaining)) {
       this.lost = true;
+      this.sink.lost();
       this.sink.other(head);
       return;
     }

@@ -27,6 +27,7 @@ function read(chunks: readonly Buffer[], extensions = '', keepBytes = 1000): { m
   let tooLong = 0;
   const reader = new WebSocketReader(
     {
+      lost: () => undefined,
       other: (bytes) => onward.push(bytes),
       part: (bytes) => onward.push(bytes),
       tooLong: () => tooLong++,
@@ -189,7 +190,7 @@ async function talk(t: { teardown(end: () => unknown): void }, service: Partial<
     const say = (message: SocketMessage) =>
       socket.write(frameOf(message.text ? 1 : 2, Buffer.concat([Buffer.from('echo '), message.payload!]), null));
     const reader = new WebSocketReader(
-      { other: () => undefined, part: () => undefined, tooLong: () => undefined, message: say },
+      { other: () => undefined, lost: () => undefined, part: () => undefined, tooLong: () => undefined, message: say },
       'client',
       '',
       1e6,
@@ -225,6 +226,7 @@ async function talk(t: { teardown(end: () => unknown): void }, service: Partial<
       other: (bytes) => {
         if (bytes.equals(Buffer.from([0x03, 0xf0]))) heard.push('closed 1008');
       },
+      lost: () => undefined,
       part: () => undefined,
       tooLong: () => undefined,
       message: (message) => heard.push(String(message.payload)),
@@ -301,6 +303,28 @@ t.test('enforced rules stop and change messages', async (t) => {
   const blocked = exchanges.find((one) => one.outcome.action === 'blocked');
   t.match(blocked, { kind: 'websocket', outcome: { phase: 'request', incidentId: /.+/ } });
   t.equal(bodyText([], blocked!.request.body, 100), 'an attack', 'and the record shows it');
+});
+
+t.test('what is no message cannot be looked at: enforced rules let none of it through', async (t) => {
+  const broken: Readonly<Record<string, Buffer>> = {
+    'a reserved bit': frame(0xa1, Buffer.from('an attack')),
+    'compressed without agreement': frame(0xc1, deflateRawSync('an attack')),
+    'an unknown opcode': frame(0x83, Buffer.from('an attack')),
+    'a message within a message': Buffer.concat([frame(0x01, Buffer.from('an ')), frame(0x81, Buffer.from('attack'))]),
+    'a continuation of nothing': frame(0x80, Buffer.from('an attack')),
+  };
+  for (const [name, bytes] of Object.entries(broken)) {
+    const enforced = await talk(t, { mode: 'enforce' }, obedient(1000));
+    enforced.socket.write(bytes);
+    await enforced.until(enforced.isClosed);
+    t.same([enforced.isClosed(), enforced.heard], [true, ['closed 1008']], name);
+    t.equal(enforced.gateway.stats().faults.MESSAGE_MALFORMED, 1);
+    const observed = await talk(t, { mode: 'observe' }, obedient(1000));
+    observed.socket.write(bytes);
+    await wait(50);
+    t.notOk(observed.isClosed(), `${name}: nothing is touched where nothing is enforced`);
+    t.equal(observed.gateway.stats().faults.MESSAGE_MALFORMED, 0);
+  }
 });
 
 t.test('observed rules are told and nothing is held up', async (t) => {

@@ -19,6 +19,8 @@ export interface WebSocketLink {
   readonly extensions: string;
   readonly captureBytes: number;
   readonly onMessage: () => void;
+  /** A connection was ended because its messages could not be told apart any more. */
+  readonly onLost: () => void;
 }
 
 /**
@@ -53,6 +55,17 @@ export class WebSocketWay implements MessageSink {
 
   other(bytes: Buffer): void {
     if (!this.stopped) this.out.push(bytes);
+  }
+
+  /** Where enforced rules look at messages, what they cannot look at does not go on. */
+  lost(): void {
+    const { passage, service } = this.link;
+    const phase = this.sender === 'client' ? service.requestMode : service.responseMode;
+    const wantedBytes = this.sender === 'client' ? passage.requestHoldBytes : passage.responseHoldBytes;
+    if (phase !== 'enforce' || wantedBytes === 0) return;
+    this.stopped = true;
+    this.held = [];
+    this.link.onLost();
   }
 
   part(bytes: Buffer): void {
