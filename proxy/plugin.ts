@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { PassThrough, Readable, Transform, type TransformCallback } from 'node:stream';
+import type { ReadableStream } from 'node:stream/web';
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { type Body, bodyOf, CidrSet, canonicalIp, emptyBody, type HeaderList, headersOf, type Mode } from '../exchange/index.js';
 import { faultRefusal, type Page, pageFor, titleOf } from './block-page.js';
@@ -56,6 +57,8 @@ class Visit {
   headers: HeaderList = [];
   /** The answer is weir's own: it is not judged again. */
   refused = false;
+  /** The request phase is over. */
+  decided = false;
 
   constructor(passage: Passage) {
     this.passage = passage;
@@ -131,7 +134,8 @@ async function protect(app: FastifyInstance, options: RouteGuardOptions): Promis
       if (!tarpit(stop.delayMs ?? TARPIT_MS, say)) say();
       return;
     }
-    if (passage.requestHoldBytes > 0 && (head.chunked || head.contentLength > 0)) return done();
+    if (passage.requestHoldBytes > 0 && hasBody(raw, head)) return done();
+    visit.decided = true;
     const verdict = passage.decideRequest(passage.requestHoldBytes > 0 ? emptyBody : null);
     if (stops(verdict)) return act(request, reply, visit, verdict);
     changeHeaders(raw, verdict);
@@ -143,7 +147,7 @@ async function protect(app: FastifyInstance, options: RouteGuardOptions): Promis
     const visit = visitOf(request);
     if (visit === undefined) return payload;
     const hold = visit.passage.requestHoldBytes;
-    if (hold === 0) return counted(payload, (chunk) => seen(visit, chunk, limits.captureBytes));
+    if (visit.decided || hold === 0) return counted(payload, (chunk) => seen(visit, chunk, limits.captureBytes));
     const { chunks, whole, rest } = await gather(payload, hold);
     for (const chunk of chunks) seen(visit, chunk, limits.captureBytes);
     const overflow = visit.passage.plan.requestOverflow;
@@ -164,10 +168,11 @@ async function protect(app: FastifyInstance, options: RouteGuardOptions): Promis
   });
 
   // 3. The answer, before its first byte goes out.
-  app.addHook('onSend', async (request, reply, payload: unknown) => {
+  app.addHook('onSend', async (request, reply, answer: unknown) => {
     const visit = visitOf(request);
-    if (visit === undefined || visit.refused) return payload;
+    if (visit === undefined || visit.refused) return answer;
     const { passage } = visit;
+    const payload = nodeForm(answer, reply);
     reply.header('x-request-id', passage.requestId);
     visit.headers = headersOf(reply.getHeaders());
     const hold = passage.responseHoldBytes;
@@ -321,6 +326,25 @@ function seen(visit: Visit, chunk: Buffer, limit: number): void {
 function answered(visit: Visit, chunk: Buffer, limit: number): void {
   if (visit.responseBytes < limit) visit.responseChunks.push(chunk.subarray(0, limit - visit.responseBytes));
   visit.responseBytes += chunk.length;
+}
+
+/** Does a body follow the head? Over HTTP/2 it needs no length. */
+function hasBody(raw: IncomingMessage, head: RequestHead): boolean {
+  if (raw.httpVersionMajor < 2) return head.chunked || head.contentLength > 0;
+  return !(raw as IncomingMessage & { stream: { endAfterHeaders: boolean } }).stream.endAfterHeaders;
+}
+
+/** Whatever else Fastify takes for an answer (a `Response`, a web stream, a stream of another library) as a stream of Node's own, so that none goes by unseen. */
+function nodeForm(answer: unknown, reply: FastifyReply): unknown {
+  let payload = answer;
+  if (payload instanceof Response && !payload.bodyUsed) {
+    reply.code(payload.status);
+    for (const [name, value] of payload.headers) reply.header(name, value);
+    payload = payload.body;
+  }
+  if (payload instanceof Readable || typeof payload !== 'object' || payload === null) return payload;
+  if ('getReader' in payload) return Readable.fromWeb(payload as ReadableStream);
+  return 'pipe' in payload ? new Readable().wrap(payload as NodeJS.ReadableStream) : payload;
 }
 
 function bytesOf(payload: unknown): Buffer[] | null {

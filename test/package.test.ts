@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import t, { type Test } from 'tap';
+import ts from 'typescript';
 import { packageRoot } from '../exchange/index.js';
 import { eventually, type Running, start, temporaryFolder } from './support/processes.js';
 
@@ -63,8 +64,9 @@ interface App extends Running {
   readonly admin: { readonly url: string; readonly signIn: string | null } | null;
 }
 
+/** Runs it in its own folder, as its user would. */
 async function run(t: Test, folder: string, options: object): Promise<App> {
-  const running = start(t, process.execPath, [path.join(folder, 'app.mjs'), JSON.stringify(options)]);
+  const running = start(t, 'env', ['-C', folder, process.execPath, path.join(folder, 'app.mjs'), JSON.stringify(options)]);
   const line = await eventually('the app to listen', () => running.output().split('\n')[0] || running.process.exitCode !== null, 60_000);
   if (typeof line !== 'string') throw new Error(`the app ended: ${running.errors()}`);
   const ready = JSON.parse(line) as { url: string; admin: App['admin'] };
@@ -167,6 +169,42 @@ t.test('the plugin in an app that is not ours', async (t) => {
   });
 });
 
+/** The app of README.md, as written there. */
+function readmeApp(): string {
+  const readme = readFileSync(path.join(root, 'README.md'), 'utf8');
+  const code = /^## In your own Fastify app\n+```ts\n(.*?)^```/ms.exec(readme)?.[1];
+  if (code === undefined) throw new Error('README.md has no example of an app');
+  return code;
+}
+
+t.test('the example of the README runs as written', async (t) => {
+  const folder = foreignApp(t);
+  mkdirSync(path.join(folder, 'policies'));
+  writeFileSync(
+    path.join(folder, 'policies', 'no-drafts.yaml'),
+    POLICY.replace('path: /orders, method: POST', 'path: /orders/*').replace(
+      '{body: {contains: draft}}',
+      '{query: {name: draft, exists: true}}',
+    ),
+  );
+  // Other ports, since those may be taken, and where it listens; all else is the reader's.
+  const code = `${readmeApp().replace('port: 9090', 'port: 0').replace('port: 3000', 'port: 0')}
+console.log(JSON.stringify({ url: 'http://127.0.0.1:' + (app.server.address() as any).port, admin: app.weir.admin }));
+process.on('SIGTERM', () => app.close().then(() => process.exit(0)));
+`;
+  t.equal(code.match(/port: 0/g)?.length, 2);
+  writeFileSync(
+    path.join(folder, 'app.mjs'),
+    ts.transpileModule(code, { compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext } }).outputText,
+  );
+  const app = await run(t, folder, {});
+  t.same(await (await fetch(`${app.url}/orders/7`)).json(), { id: '7' });
+  t.equal((await fetch(`${app.url}/orders/7?draft=1`)).status, 403, 'its policies hold');
+  t.equal((await fetch(`${app.admin?.url}/healthz`)).status, 200, 'its admin answers');
+  t.ok(existsSync(path.join(folder, 'data')), 'its data lies where it says');
+  t.equal(await app.stop(), 0);
+});
+
 t.test('types of the package', async (t) => {
   const tsc = path.join(root, 'node_modules', 'typescript', 'bin', 'tsc');
   // A build for running leaves the types out: packing makes them, and so does this.
@@ -199,5 +237,7 @@ await createGateway({ services: [{ name: 'a', upstreams: ['http://127.0.0.1:1'] 
     '--typeRoots',
     path.join(root, 'node_modules', '@types'),
   ];
-  t.doesNotThrow(() => execFileSync(process.execPath, [tsc, ...flags, 'app.ts'], { cwd: folder, stdio: 'pipe' }));
+  writeFileSync(path.join(folder, 'readme.ts'), readmeApp());
+  for (const file of ['app.ts', 'readme.ts'])
+    t.doesNotThrow(() => execFileSync(process.execPath, [tsc, ...flags, file], { cwd: folder, stdio: 'pipe' }), file);
 });
