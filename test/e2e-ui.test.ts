@@ -152,7 +152,9 @@ t.test('journeys 3 and 4: a policy that blocks, and an attacker', async (t) => {
     await page.getByText(/is saved and in force/).waitFor();
     const blocked = await profile();
     t.equal(blocked.status, 403, 'the next response');
-    t.notMatch(await blocked.text(), email);
+    const told = await blocked.text();
+    t.notMatch(told, email);
+    const { incident } = JSON.parse(told) as { incident: string };
     await open(page, 'Issues');
     await page.getByRole('textbox', { name: 'Search issues' }).fill('no-mail');
     await page.getByText(/^1 row/).waitFor();
@@ -165,6 +167,14 @@ t.test('journeys 3 and 4: a policy that blocks, and an attacker', async (t) => {
     t.notMatch((await page.locator('main').textContent()) ?? '', email, 'the value is masked');
     t.same(await violations(page), []);
     issue = page.url();
+    // Whoever was blocked has the incident id only.
+    await page.goto(`${weir.admin}/blocklist?tab=explain`);
+    await page.getByLabel('Why is somebody blocked?').fill(incident);
+    await page.getByRole('button', { name: 'Explain' }).click();
+    await page.getByRole('link', { name: 'Policy no-mail' }).waitFor();
+    await page.getByRole('link', { name: 'The issue' }).click();
+    await page.getByRole('heading', { name: 'Evidence' }).waitFor();
+    t.equal(new URL(page.url()).pathname, new URL(issue).pathname, 'the incident id of the block response leads to the issue');
   });
 
   await t.test('real values: an admin sees them with a reason, which is audited; an analyst does not', async (t) => {
