@@ -5,17 +5,20 @@ import { type Route, route } from '../route.js';
 import { idParams } from '../schema/common.js';
 import { incident } from '../schema/operations.js';
 
+/** A client gets an incident id with one of these; what else acted on the same exchange is not what it asks about. */
+const STOPS: ReadonlySet<string> = new Set(['block', 'close', 'throttle', 'tarpit', 'challenge']);
+
 /** What is known about an incident id: the kept exchange, else the findings that carry it; null for anything else. */
 export async function findIncident(context: Context, incidentId: string) {
   const [sample, page] = await Promise.all([
     context.store.samples.byIncident(incidentId),
     context.store.issues.findings({ incidentId }, { limit: 50 }),
   ]);
-  const finding = page.items[0] ?? null;
-  if (sample === null && finding === null) return null;
+  if (sample === null && page.items.length === 0) return null;
   const exchange = sample === null ? null : decodeExchange(sample.content);
   const acts = (exchange?.outcome.acts ?? []).filter((one) => one.policy !== 'blocklist');
-  const act = acts.find((one) => one.acted) ?? acts[0] ?? null;
+  const act = acts.find((one) => one.acted && STOPS.has(one.action)) ?? acts.find((one) => one.acted) ?? acts[0] ?? null;
+  const finding = page.items.find(({ source }) => source.kind === 'policy' && source.id === act?.policy) ?? page.items[0] ?? null;
   const blockId = exchange?.outcome.blockId ?? null;
   const text =
     act !== null && (act.acted || blockId === null)

@@ -203,6 +203,18 @@ export async function seed(store: Store): Promise<void> {
       phase: 'request',
       incidentId: 'W-7K3M-9QXD-2F',
       acts: [
+        // It acted too, but is not why the client was stopped.
+        {
+          policy: 'no-secrets',
+          rule: 'mask',
+          phase: 'request',
+          action: 'redact',
+          acted: true,
+          severity: 'low',
+          confidence: 1,
+          message: 'A secret was masked.',
+          evidence: [],
+        },
         {
           policy: 'object-access',
           rule: 'foreign-object',
