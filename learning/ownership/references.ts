@@ -85,6 +85,8 @@ function asksOnly(name: string): boolean {
 
 /** Enough that what nobody asks for cannot push out what a server reads. */
 const MAX_REFERENCES = 2000;
+/** From so many on a place is looked up, not looked for. */
+const MANY = 16;
 /** Calls of one GraphQL request that are looked at. */
 const MAX_CALLS = 1000;
 
@@ -155,9 +157,9 @@ export function readRequest(request: RequestFacts, carrier: string): RouteReadin
       return;
     }
     const slot = `${place}:${slotName}`;
-    const before = last?.get(slot);
-    last ??= new Map();
-    last.set(slot, value);
+    if (references.length >= MANY) last ??= new Map(references.map((one) => [one.slot, one.value]));
+    const before = last === null ? references.findLast((one) => one.slot === slot)?.value : last.get(slot);
+    last?.set(slot, value);
     if (!listed && before !== undefined && before !== value) {
       repeatedSlots ??= new Set();
       repeatedSlots.add(slot);
