@@ -181,7 +181,7 @@ t.test('issues: work through them', async (t) => {
     t.equal((await analyst('GET', `/issues?${query}`)).json.items.length, found, query);
   const id = all[0].id;
   t.match((await analyst('GET', `/issues/${id}`)).json, {
-    evidence: [{ findingId: 'f2', exchangeIds: ['x2'], requestIds: ['r2'] }],
+    evidence: [{ findingId: 'f2', exchangeIds: ['x2'], requestIds: ['r2'], beforeIds: ['x0', 'x1'] }],
     remediation: 'Check who owns it.',
   });
   t.match((await analyst('POST', `/issues/${id}/status`, { status: 'accepted', reason: 'test user', untilMs: NOW + 1000 })).json, {

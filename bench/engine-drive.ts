@@ -21,15 +21,16 @@ export const encoded = (exchanges: readonly Exchange[]): Uint8Array[] => exchang
 export type Give = (records: readonly Uint8Array[]) => Promise<void>;
 
 /**
- * The engine of `weir up` with its SQLite file, fed by `drive` instead of a stream; `lagMs`: what the stream says of what waits. `after` may look into the
+ * The engine of `weir up` with its SQLite file, fed by `drive` instead of a stream; `lagMs`, `filled`: what the stream says of what waits. `after` may look into the
  * data folder before it is gone.
  */
 export async function driveEngine(
   drive: (give: Give) => Promise<void>,
   {
     lagMs = () => 0,
+    filled = () => 0,
     after = async () => undefined,
-  }: { readonly lagMs?: () => number; readonly after?: (data: string) => Promise<void> } = {},
+  }: { readonly lagMs?: () => number; readonly filled?: () => number; readonly after?: (data: string) => Promise<void> } = {},
 ): Promise<void> {
   const data = mkdtempSync(path.join(tmpdir(), 'weir-bench-engine-'));
   const shared = createSharedState({ dir: data });
@@ -52,7 +53,7 @@ export async function driveEngine(
         });
         finished();
       },
-      stats: () => ({ ...STATS, lagMs: lagMs() }),
+      stats: () => ({ ...STATS, lagMs: lagMs(), filled: filled() }),
       close: async () => undefined,
     },
     feed: () => ({ append: () => undefined, close: async () => undefined }),

@@ -2,12 +2,14 @@
  * What is still found when more arrives than the engine can read: `node --import tsx bench/overload.bench.ts [seconds] [offered a second …]`.
  *
  * Time is CPU time of this process: at an offered rate r, r exchanges arrive in each second of it, and the stream says how old the oldest waiting one is.
- * What does not fit into the stream (as many as 64 MiB hold) is dropped, as a gateway does. One exchange in 200 is an injection attempt: half of them
- * on an endpoint and by a caller that are hardly ever seen, half on the busiest ones. Prints one JSON line a rate.
+ * A gateway puts into the stream what the stream takes: all of it, what is rare (`passedShare` says how much was not) once it is three quarters full, and nothing
+ * (`droppedShare`) when it is full. One exchange in 200 is an injection attempt: half of them on one of fifty endpoints and by one of fifty callers that
+ * are hardly ever seen, half by one caller on the busiest endpoints. Prints one JSON line a rate.
  */
 import path from 'node:path';
 import { type Exchange, newId } from '../exchange/index.js';
 import { openStore } from '../store/index.js';
+import { Spare } from '../traffic/memory/spare.js';
 import { cpuMs, driveEngine, encoded } from './engine-drive.js';
 import { exchanges } from './learning-traffic.js';
 
@@ -19,10 +21,12 @@ const RARE = 50;
 const STREAM_HOLDS = 25_000;
 const KINDS = ['rare', 'common'] as const;
 
-/** One more attempt to inject, on what is rare or what is common. */
+/** One more attempt to inject, on what is rare or what is common: fifty endpoints and callers that nobody else uses, or the busiest ones. */
 function attack(kind: (typeof KINDS)[number], number: number, like: Exchange): Exchange {
-  const caller = kind === 'rare' ? `rare-${number % RARE}` : 'common';
-  const route = kind === 'rare' ? `/api/v1/rare-${'abcdefghij'[number % 10]}${'klmno'[number % 5]}` : like.request.target.split('?')[0];
+  const nth = Math.floor(number / ATTACK_EVERY / KINDS.length);
+  const caller = kind === 'rare' ? `rare-${nth % RARE}` : 'common';
+  const word = `${'abcdefghij'[nth % 10]}${'klmno'[Math.floor(nth / 10) % 5]}`;
+  const route = kind === 'rare' ? `/api/v1/rare-${word}` : like.request.target.split('?')[0];
   return {
     ...like,
     id: newId(like.startedAtMs),
@@ -35,48 +39,55 @@ function attack(kind: (typeof KINDS)[number], number: number, like: Exchange): E
 async function scenario(offered: number, seconds: number): Promise<void> {
   const total = offered * seconds;
   const sent = { rare: 0, common: 0 };
-  const taken = { rare: 0, common: 0 };
   let arrived = 0;
-  let dropped = 0;
+  let full = 0;
+  let common = 0;
   let done = 0;
   let clockMs = 0;
-  const traffic = (count: number): Exchange[] =>
-    exchanges(ENDPOINTS, PRINCIPALS, count, arrived).map((one, index) => {
-      const number = arrived + index;
-      if (number % ATTACK_EVERY !== 0) return one;
-      const kind = KINDS[(number / ATTACK_EVERY) % 2];
-      sent[kind]++;
-      return attack(kind, number, one);
-    });
+  const spare = new Spare();
+  /** What waits, oldest first, from `next` on, with the moment at which it came. */
+  let waiting: { readonly exchange: Exchange; readonly atMs: number }[] = [];
+  let next = 0;
+  const filled = (): number => (waiting.length - next) / STREAM_HOLDS;
+  const arrive = (count: number): void => {
+    for (const one of exchanges(ENDPOINTS, PRINCIPALS, count, arrived)) {
+      const number = arrived++;
+      const atMs = (number / offered) * 1000;
+      let exchange = one;
+      if (number % ATTACK_EVERY === 0) {
+        const kind = KINDS[(number / ATTACK_EVERY) % 2];
+        sent[kind]++;
+        exchange = attack(kind, number, one);
+      }
+      if (filled() >= 1) full++;
+      else if (!spare.takes(exchange, filled(), atMs)) common++;
+      else waiting.push({ exchange, atMs });
+    }
+  };
   const found = { rare: 0, common: 0 };
   await driveEngine(
     async (give) => {
-      while (arrived < total) {
-        const behind = Math.floor((clockMs / 1000) * offered) - arrived;
-        if (behind > STREAM_HOLDS) {
-          // The stream is full: what comes now is lost.
-          const lost = behind - STREAM_HOLDS;
-          traffic(lost);
-          arrived += lost;
-          dropped += lost;
-          continue;
+      while (arrived < total || next < waiting.length) {
+        // Whoever keeps up waits for the next to arrive.
+        const missing = PER_BATCH - (waiting.length - next);
+        if (missing > 0) clockMs = Math.max(clockMs, ((Math.min(total, arrived + missing) + 0.5) / offered) * 1000);
+        arrive(Math.max(0, Math.min(total, Math.floor((clockMs / 1000) * offered)) - arrived));
+        const batch = waiting.slice(next, next + PER_BATCH);
+        next += batch.length;
+        if (next > STREAM_HOLDS) {
+          waiting = waiting.slice(next);
+          next = 0;
         }
-        const batch = traffic(PER_BATCH);
-        arrived += batch.length;
-        for (const { requestId } of batch) {
-          if (requestId.startsWith('rare-')) taken.rare++;
-          else if (requestId.startsWith('common-')) taken.common++;
-        }
-        const records = encoded(batch);
+        const records = encoded(batch.map(({ exchange }) => exchange));
         const before = cpuMs();
         await give(records);
-        // Whoever keeps up waits for the next to arrive.
-        clockMs = Math.max(clockMs + cpuMs() - before, (arrived / offered) * 1000);
+        clockMs += cpuMs() - before;
         done += batch.length;
       }
     },
     {
-      lagMs: () => Math.max(0, clockMs - (arrived / offered) * 1000),
+      lagMs: () => Math.max(0, clockMs - (waiting[next]?.atMs ?? clockMs)),
+      filled,
       async after(data) {
         const store = await openStore({ sqlite: path.join(data, 'weir.db') });
         const ids = new Set<string>();
@@ -95,7 +106,8 @@ async function scenario(offered: number, seconds: number): Promise<void> {
   const line = {
     offeredPerSecond: offered,
     handledPerCpuSecond: Math.round((done / clockMs) * 1000),
-    droppedShare: share(dropped, total),
+    passedShare: share(common, total),
+    droppedShare: share(full, total),
     recallRare: share(found.rare, sent.rare),
     recallCommon: share(found.common, sent.common),
   };

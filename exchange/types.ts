@@ -230,6 +230,8 @@ export interface Finding {
   readonly succeeded: boolean | null;
   readonly exchangeIds: readonly string[];
   readonly requestIds: readonly string[];
+  /** Exchanges that the actor sent before: what led to it, and no part of what it accuses. Oldest first. */
+  readonly beforeIds?: readonly string[];
   readonly incidentId?: string;
   readonly evidence: readonly Evidence[];
   readonly remediation: string;

@@ -1,4 +1,5 @@
-import { type HeaderList, header, queryPairs } from '../exchange/index.js';
+import { type HeaderList, header, mediaType, queryPairs } from '../exchange/index.js';
+import { operationIn, readDocument } from './graphql.js';
 
 const GRAPHQL = /graphql|\/gql(?:\/|$)/i;
 
@@ -28,6 +29,7 @@ export function operationOf({ method, headers, path, query, bodyStart, json }: O
       const pairs = new Map(queryPairs(query));
       return graphqlName(pairs.get('query') ?? '', pairs.get('operationName') ?? '');
     }
+    if (mediaType(headers) === 'application/graphql') return graphqlName(bodyStart(), '');
     const call = callOf(json());
     if (call === null || (typeof call.query !== 'string' && typeof call.operationName !== 'string')) return null;
     return graphqlName(textOf(call.query), textOf(call.operationName));
@@ -51,15 +53,12 @@ function callOf(body: unknown): Readonly<Record<string, unknown>> | null {
   return typeof one === 'object' && one !== null && !Array.isArray(one) ? (one as Readonly<Record<string, unknown>>) : null;
 }
 
-const OPERATION = /^\s*(?:#[^\n]*\n\s*)*(query|mutation|subscription)?\s*([A-Za-z_]\w*)?[^{]*\{\s*(?:\w+\s*:\s*)?([A-Za-z_]\w*)?/;
-
 /** Operation kind and name; an unnamed operation is called by its first field, and one that is known to the server by name alone has no kind. */
 function graphqlName(document: string, operationName: string): string | null {
   if (document === '') return operationName === '' ? null : safeName(operationName);
-  const read = OPERATION.exec(document.slice(0, 4096));
-  const kind = read?.[1] ?? 'query';
-  const name = operationName !== '' ? operationName : (read?.[2] ?? read?.[3] ?? '');
-  return name === '' ? null : safeName(`${kind} ${name}`);
+  const operation = operationIn(readDocument(document), operationName);
+  const name = operationName !== '' ? operationName : operation === undefined ? '' : operation.name || operation.field;
+  return name === '' ? null : safeName(`${operation?.kind ?? 'query'} ${name}`);
 }
 
 function soapName(action: string): string | null {

@@ -141,6 +141,6 @@ function withEvidence(kept: readonly IssueEvidence[], group: readonly Finding[])
 }
 
 function proofOf(finding: Finding): IssueEvidence {
-  const { id, atMs, explanation, actor, exchangeIds, requestIds, evidence } = finding;
-  return { findingId: id, atMs, explanation, actor, exchangeIds, requestIds, evidence };
+  const { id, atMs, explanation, actor, exchangeIds, requestIds, beforeIds = [], evidence } = finding;
+  return { findingId: id, atMs, explanation, actor, exchangeIds, requestIds, beforeIds, evidence };
 }

@@ -380,9 +380,13 @@ function summaryOfIssue(row: IssueRow): IssueSummary {
   return { ...summary, severity: SEVERITIES[row.severity]!, status: row.status as IssueStatus };
 }
 
+/** Evidence as it was written; what came before was not always kept. */
+type Kept = Omit<IssueEvidence, 'beforeIds'> & Partial<Pick<IssueEvidence, 'beforeIds'>>;
+
 function issueOf(row: IssueRow): Issue {
   const texts = JSON.parse(row.bodyJson) as Pick<Issue, 'explanation' | 'remediation' | 'cwe'>;
-  return { ...summaryOfIssue(row), ...texts, evidence: JSON.parse(row.evidenceJson) as IssueEvidence[] };
+  const evidence = JSON.parse(row.evidenceJson) as readonly Kept[];
+  return { ...summaryOfIssue(row), ...texts, evidence: evidence.map((one) => ({ ...one, beforeIds: one.beforeIds ?? [] })) };
 }
 
 const findingOfRow = (row: { issueId: string; bodyJson: string }): StoredFinding => ({

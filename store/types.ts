@@ -130,6 +130,8 @@ export interface IssueEvidence {
   readonly actor: ActorRef | null;
   readonly exchangeIds: readonly string[];
   readonly requestIds: readonly string[];
+  /** Exchanges that the actor sent before, oldest first; where none was kept, empty. */
+  readonly beforeIds: readonly string[];
   readonly evidence: readonly Evidence[];
 }
 

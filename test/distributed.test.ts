@@ -237,7 +237,9 @@ t.test('two gateways, one engine, one admin', async (t) => {
     await redis.run('CONFIG', 'SET', 'maxmemory', '0');
     await running.startEngine();
     await eventually('the drops of both gateways', async () =>
-      (await running.sources('gateway')).every((source) => source.dropped > 0 && source.droppedBy['teeDropped.full'] > 0),
+      (await running.sources('gateway')).every(
+        (source) => (source.droppedBy['teeDropped.full'] ?? 0) + (source.droppedBy['teeDropped.common'] ?? 0) > 0,
+      ),
     );
     const before = await running.learned();
     await eventually('traffic to be learned again', async () => {

@@ -4,7 +4,7 @@ import type { Exchange } from '../exchange/index.js';
 export interface TrafficStats {
   readonly published: number;
   readonly dropped: number;
-  /** Drops by reason: `full`, `too-large`, `disconnected`, `encode`. */
+  /** Drops by reason: `full`, `common`, `too-large`, `disconnected`, `encode`. */
   readonly droppedBy: Readonly<Record<string, number>>;
   readonly consumed: number;
   /** Batches that were delivered again after a consumer died. */

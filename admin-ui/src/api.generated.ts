@@ -2477,6 +2477,8 @@ export interface components {
             succeeded: boolean | null;
             exchangeIds: string[];
             requestIds: string[];
+            /** @description Exchanges that the same actor sent before, oldest first; no part of what is accused */
+            beforeIds?: string[];
             incidentId?: string;
             evidence: components["schemas"]["Evidence"][];
             remediation: string;
@@ -2614,6 +2616,8 @@ export interface components {
             /** @description GET /exchanges/{id} shows them, while they are kept */
             exchangeIds: string[];
             requestIds: string[];
+            /** @description Exchanges that the same actor sent before, oldest first; no part of what is accused */
+            beforeIds: string[];
             evidence: components["schemas"]["Evidence"][];
         };
         /** @enum {string} */
@@ -8957,4 +8961,4 @@ export interface operations {
         };
     };
 }
-// document 9c19a22114f0a20391d597bf812f45b0, client 97c7594c7d596a93812657a89b3699f8
+// document e770b3b750c518e83867eb9cc57fd2f8, client 226e3998ef9a2de7df2294e66bfb363d

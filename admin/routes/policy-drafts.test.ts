@@ -42,6 +42,7 @@ const issue: Issue = {
       actor: null,
       exchangeIds: [],
       requestIds: [],
+      beforeIds: [],
       evidence: [{ location: { phase: 'response', in: 'body', path: 'user.ssn' }, excerpt: '•••-••-6789', type: 'us_ssn' }],
     },
   ],

@@ -42,6 +42,7 @@ export const issueEvidence = z
     actor: actorRef.nullable(),
     exchangeIds: z.array(z.string()).describe('GET /exchanges/{id} shows them, while they are kept'),
     requestIds: z.array(z.string()),
+    beforeIds: z.array(z.string()).describe('Exchanges that the same actor sent before, oldest first; no part of what is accused'),
     evidence: z.array(evidence),
   })
   .meta({ id: 'IssueEvidence' });
@@ -90,6 +91,10 @@ export const finding = z
     succeeded: z.boolean().nullable(),
     exchangeIds: z.array(z.string()),
     requestIds: z.array(z.string()),
+    beforeIds: z
+      .array(z.string())
+      .optional()
+      .describe('Exchanges that the same actor sent before, oldest first; no part of what is accused'),
     incidentId: z.string().optional(),
     evidence: z.array(evidence),
     remediation: z.string(),

@@ -132,6 +132,7 @@ export function finding(n: number, over: Partial<Finding> = {}): Finding {
     succeeded: true,
     exchangeIds: [`x${n}`],
     requestIds: [`r${n}`],
+    beforeIds: [`x${n - 2}`, `x${n - 1}`],
     evidence: [{ location: { phase: 'request', in: 'path', path: '1' }, excerpt: '7' }],
     remediation: 'Check who owns it.',
     fingerprint: `fp-${n}`,

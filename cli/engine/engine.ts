@@ -23,6 +23,7 @@ import { ExtraCounts } from './counts.js';
 import { dataHitsOf } from './data-hits.js';
 import { Sampler } from './samples.js';
 import { latenessMs, Selection } from './selection.js';
+import { Trail } from './trail.js';
 import { Twins } from './twins.js';
 import { Waiting, type Waits } from './waiting.js';
 import { Writer } from './writer.js';
@@ -85,6 +86,8 @@ const isSmall = ({ request, response }: Exchange): boolean =>
 interface Learned extends Waits {
   readonly observation: Observation;
   readonly access: AccessVerdict | null;
+  /** What the actor had sent before. */
+  readonly before: readonly Observation[];
   /** What ownership and detectors said. */
   readonly raised: readonly Finding[];
   readonly reading: ExchangeReading;
@@ -114,6 +117,7 @@ export class Engine {
   private readonly blockedClients = new Set<string>();
   private readonly extra = new ExtraCounts();
   readonly twins = new Twins();
+  private readonly trail = new Trail();
   private readonly actorDeltas: ActorDeltas;
   private readonly sampler: Sampler;
   private hitBlocks = new Set<string>();
@@ -124,7 +128,8 @@ export class Engine {
   /** What second looks came to since the last step. */
   private readonly judged = new ExtraCounts();
   private findings: Finding[] = [];
-  private evidence: SampleWrite[] = [];
+  /** By exchange: one may be what a finding is about and what came before another. */
+  private evidence = new Map<string, SampleWrite>();
   /** Samples of what has no second look. */
   private samples: SampleWrite[] = [];
   /** The step that waits for its second looks: how many are left. */
@@ -159,6 +164,7 @@ export class Engine {
       waitingForAssessment: this.waiting.size,
       assessmentsSkipped: this.waiting.leftOut,
       onlyCounted: this.selection.passedOver,
+      trailBytes: this.trail.bytes,
       uncommittedMs: this.writer.uncommittedMs(Date.now()),
     };
   }
@@ -278,9 +284,10 @@ export class Engine {
     if (this.assessing !== null && --this.assessing.left <= 0) this.assessing.done();
   }
 
-  private assess({ observation, access, raised, reading }: Learned): void {
+  private assess({ observation, access, before, raised, reading }: Learned): void {
     const { exchange, endpoint, dataHits } = observation;
-    const { findings, blockActor, wouldBlock } = this.assessor.assess(observation, access, raised, reading);
+    const { findings: found, blockActor, wouldBlock } = this.assessor.assess(observation, access, raised, reading);
+    const findings = found.map((finding) => this.withBefore(finding, before));
     if (blockActor !== null) this.events.blockActor(exchange, blockActor);
     if (wouldBlock) this.judged.wouldBlock(exchange, endpoint.id);
     for (const one of findings) {
@@ -290,7 +297,18 @@ export class Engine {
     }
     this.findings.push(...findings);
     this.counters.findings += findings.length;
-    this.keep(this.evidence, exchange, endpoint, dataHits, findings.length > 0 || exchange.outcome.incidentId !== undefined);
+    const isEvidence = findings.length > 0 || exchange.outcome.incidentId !== undefined;
+    const sample = this.sampler.sample(exchange, endpoint, dataHits, isEvidence);
+    if (sample !== null) this.evidence.set(exchange.id, sample);
+  }
+
+  /** A finding with what its actor had sent before, which is kept as evidence, too. */
+  private withBefore(finding: Finding, before: readonly Observation[]): Finding {
+    if (before.length === 0 || !this.trail.isWanted(finding)) return finding;
+    for (const { exchange, endpoint, dataHits } of before)
+      if (this.evidence.get(exchange.id)?.evidence !== true)
+        this.evidence.set(exchange.id, this.sampler.before(exchange, endpoint, dataHits));
+    return { ...finding, beforeIds: before.map(({ exchange }) => exchange.id) };
   }
 
   /** A fault that every exchange meets would fill the disk with its lines. */
@@ -310,7 +328,8 @@ export class Engine {
       return;
     }
     const actor = actorOf(exchange.principal, exchange.client.ip);
-    if (!this.selection.isClose(exchange, `${actor.kind} ${actor.value}`, lagMs, nowMs)) {
+    const actorName = `${actor.kind} ${actor.value}`;
+    if (!this.selection.isClose(exchange, actorName, lagMs, nowMs)) {
       this.count(exchange);
       return;
     }
@@ -319,6 +338,7 @@ export class Engine {
     const observation = inventory.observe(exchange, dataHitsOf(reading), bodies);
     const { endpoint } = observation;
     const { verdict, finding } = ownership.judge(observation, bodies.response);
+    const before = this.trail.follow(actorName, observation);
     actors.observe(observation);
     this.actorDeltas.observed(observation);
     if (blockId !== undefined) hits.record(readBlockName(blockId), `${endpoint.method} ${endpoint.template}`, exchange.startedAtMs);
@@ -327,9 +347,10 @@ export class Engine {
     this.waiting.add({
       observation,
       access: verdict,
+      before,
       raised,
       reading,
-      subjects: [`endpoint ${endpoint.id} ${exchange.response?.status ?? 0}`, `${actor.kind} ${actor.value}`],
+      subjects: [`endpoint ${endpoint.id} ${exchange.response?.status ?? 0}`, actorName],
       mustRun: raised.length > 0 || acts.length > 0 || incidentId !== undefined,
     });
   }
@@ -345,6 +366,7 @@ export class Engine {
       this.waiting.add({
         observation,
         access: null,
+        before: [],
         raised,
         reading: readExchange(exchange, classifier(), null),
         subjects: [],
@@ -455,10 +477,10 @@ export class Engine {
   private takeFound(nowMs: number): Found {
     const { findings, evidence } = this;
     this.findings = [];
-    this.evidence = [];
+    this.evidence = new Map();
     return {
       findings,
-      samples: evidence,
+      samples: [...evidence.values()],
       counters: this.judged.take(),
       actors: this.actorDeltas.takeFound(nowMs),
       learned: entriesOf('actors', this.parts.actors.dirtyReports()),

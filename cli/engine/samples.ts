@@ -29,6 +29,21 @@ export class Sampler {
   /** Null: not kept. What an issue shows is always kept. */
   sample(exchange: Exchange, endpoint: EndpointRef | null, hits: readonly DataHit[], isEvidence: boolean): SampleWrite | null {
     if (!isEvidence && !this.wanted(exchange, endpoint)) return null;
+    return this.write(exchange, endpoint, hits, isEvidence, isEvidence ? this.seal(encodeExchange(exchange)) : null);
+  }
+
+  /** What came before something that an issue shows: kept as long as that, never with its real values. */
+  before(exchange: Exchange, endpoint: EndpointRef, hits: readonly DataHit[]): SampleWrite {
+    return this.write(exchange, endpoint, hits, true, null);
+  }
+
+  private write(
+    exchange: Exchange,
+    endpoint: EndpointRef | null,
+    hits: readonly DataHit[],
+    evidence: boolean,
+    sealed: Uint8Array | null,
+  ): SampleWrite {
     const kept = redactExchange(exchange, hits, this.redactor);
     return {
       id: exchange.id,
@@ -43,9 +58,9 @@ export class Sampler {
       actorId: actorId(actorOf(exchange.principal, exchange.client.ip)),
       client: exchange.client.ip,
       action: exchange.outcome.action,
-      evidence: isEvidence,
+      evidence,
       content: encodeExchange(kept),
-      sealed: isEvidence ? this.seal(encodeExchange(exchange)) : null,
+      sealed,
     };
   }
 

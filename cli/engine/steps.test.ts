@@ -98,6 +98,38 @@ async function counted(data: string): Promise<object> {
   return { requests: actor.requests, found: actor.findings, score: actor.score > 0, occurrences: issue.occurrences, findings };
 }
 
+t.test('evidence shows what its actor had sent before', async (t: Test) => {
+  const nowMs = Date.now();
+  const data = t.testdir();
+  const engine = await start(data);
+  const { id, exchanges } = batch('led', 6, nowMs);
+  const unsigned = (index: number): Exchange => exchanges[index];
+  // A request that nothing is wrong with, by the same address.
+  const plain = (index: number): Exchange => ({ ...unsigned(index), request: { ...unsigned(index).request, headers: [] } });
+  await (await engine.give({ id, exchanges: [plain(0), plain(1), plain(2), plain(3), plain(4), unsigned(5)] })).safe;
+  await (await engine.give({ id: 'more', exchanges: batch('more', 40, nowMs + 1000).exchanges })).safe;
+  await engine.close();
+  const store: Store = await openStore({ sqlite: path.join(data, 'weir.db') });
+  const [{ id: issueId }] = (await store.issues.list({}, {})).items;
+  const issue = await store.issues.get(issueId);
+  t.same(
+    issue?.evidence.map(({ requestIds, beforeIds }) => [requestIds.length, beforeIds]),
+    [[1, ['led-1', 'led-2', 'led-3', 'led-4']], ...Array.from({ length: 4 }, () => [1, []])],
+    'the last four, once for each actor, and they count as no request of the finding',
+  );
+  t.match(issue?.evidence[0].requestIds, ['led-5']);
+  const kept = await Promise.all(['led-0', 'led-1', 'led-4'].map((one) => store.samples.get(one)));
+  t.same(
+    kept.map((one) => one?.evidence),
+    [false, true, true],
+    'they are kept as long as evidence is',
+  );
+  t.equal(await store.samples.sealed('led-4'), null);
+  const { items: findings } = await store.issues.findings({}, { limit: 100 });
+  t.equal(new Set(findings.flatMap(({ requestIds }) => requestIds)).size, 41);
+  await store.close();
+});
+
 t.test('learning goes on while second looks wait; a crash between two steps', async (t: Test) => {
   const nowMs = Date.now();
   const data = t.testdir();

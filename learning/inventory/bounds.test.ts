@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import t from 'tap';
 import type { Exchange } from '../../exchange/index.js';
 import { bearer, exchange, hit, named, type Sketch, START } from '../../test/support/inventory.js';
@@ -49,6 +50,8 @@ t.test('a restart continues where it was', async (t) => {
 });
 
 const FORM = 'application/x-www-form-urlencoded';
+const JSON_TYPE = 'application/json';
+const BOMB = gzipSync(Buffer.alloc(100_000_000, 0x20));
 
 t.test('traffic made to hurt the learners', async (t) => {
   const deep = `${'['.repeat(10_000)}${']'.repeat(10_000)}`;
@@ -63,6 +66,32 @@ t.test('traffic made to hurt the learners', async (t) => {
     ['invalid UTF-8', { method: 'POST', target: '/in', body: Buffer.from([0x7b, 0x22, 0xff, 0xfe, 0x22, 0x3a, 0x31, 0x7d]) }],
     ['JSON under another name', { method: 'POST', target: '/in', headers: { 'content-type': 'image/png' }, body: '{"a":1}' }],
     ['no JSON under its name', { method: 'POST', target: '/in', body: '<html>' }],
+    ['an answer that is no JSON under its name', { target: '/search?q=a', answer: Buffer.from([0, 1, 2, 0xff]) }],
+    ['a form that is JSON', { method: 'POST', target: '/in', headers: { 'content-type': FORM }, body: '{"a":{"b":[1,2]}}' }],
+    ['XML that is JSON', { method: 'POST', target: '/in', headers: { 'content-type': 'application/soap+xml' }, body: '{"a":1}' }],
+    [
+      'no gzip under its name',
+      { method: 'POST', target: '/in', headers: { 'content-type': JSON_TYPE, 'content-encoding': 'gzip' }, body: '{"a":1}' },
+    ],
+    [
+      '100 MB in 100 KB of gzip',
+      { method: 'POST', target: '/in', headers: { 'content-type': JSON_TYPE, 'content-encoding': 'gzip' }, body: BOMB },
+    ],
+    [
+      'UTF-16 that is not',
+      { method: 'POST', target: '/in', headers: { 'content-type': `${JSON_TYPE}; charset=utf-16le` }, body: '{"a":1}' },
+    ],
+    ['a content type of 60 KB', { method: 'POST', target: '/in', headers: { 'content-type': 'a/'.repeat(30_000) }, body: '{"a":1}' }],
+    ['lone surrogates', { method: 'POST', target: '/in', body: '{"\\ud800":"\\udfff"}' }],
+    ['GraphQL nested 100k deep', { method: 'POST', target: '/graphql', body: { query: '{a'.repeat(100_000) } }],
+    [
+      'GraphQL of 20,000 aliases',
+      {
+        method: 'POST',
+        target: '/graphql',
+        body: { query: `{${Array.from({ length: 20_000 }, (_, n) => `a${n}:o(id:${n})`).join(' ')}}` },
+      },
+    ],
     ['broken path', { target: '/%ff%fe/%00/..%2f..%2f' }],
     ['a path of 30,000 segments', { target: `/${'a/'.repeat(30_000)}` }],
     ['a segment of 60 KB', { target: `/files;${'a=1;'.repeat(15_000)}` }],
@@ -102,4 +131,78 @@ t.test('traffic made to hurt the learners', async (t) => {
   t.ok(findings.length >= 1 && findings.every((finding) => finding.client === '198.51.100.66'), 'the flood of names is reported');
   const size = inventory.checkpoint().reduce((sum, entry) => sum + entry.key.length + (entry.value?.length ?? 0), 0);
   t.ok(size < 4_000_000, `${size} bytes of state`);
+});
+
+t.test('a client that makes up names without end fills nothing, and is reported', async (t) => {
+  const floods: [what: string, sketch: (n: number) => Sketch, endpoints: number, reported: boolean][] = [
+    // Answered whatever they are, they are calls of one place with parameters, and so is whatever comes after them.
+    ['paths', (n) => ({ target: `/${n.toString(36)}x/${(n * 7919).toString(36)}y` }), 300, false],
+    ['paths that do not exist', (n) => ({ target: `/${n.toString(36)}x`, status: 404 }), 2, true],
+    ['query keys', (n) => ({ target: `/search?k${n}=1` }), 2, true],
+    ['cookies', (n) => ({ target: '/search', headers: { cookie: `c${n}=1`, ...bearer('eve') } }), 2, true],
+    ['headers', (n) => ({ target: '/search', headers: { [`x-h${n}`]: '1', ...bearer('eve') } }), 2, true],
+    ['keys of bodies', (n) => ({ method: 'POST', target: '/in', body: { [`k${n}`]: '17' }, answer: { [`k${n}`]: '17' } }), 3, false],
+    [
+      'GraphQL operations',
+      (n) => ({ method: 'POST', target: '/graphql', body: { query: `query Q${n} { a(id: ${n}) }` }, answer: { data: {} } }),
+      1_003,
+      true,
+    ],
+    [
+      'stored GraphQL operations',
+      (n) => ({ method: 'POST', target: '/graphql', body: { operationName: `Q${n}` }, answer: { data: {} } }),
+      1_003,
+      true,
+    ],
+    [
+      'methods of JSON-RPC',
+      (n) => ({ method: 'POST', target: '/rpc', body: { jsonrpc: '2.0', method: `m${n}` }, answer: { result: 1 } }),
+      1_003,
+      true,
+    ],
+    [
+      'actions of SOAP',
+      (n) => ({ method: 'POST', target: '/soap', headers: { soapaction: `a${n}` }, body: '<a/>', answer: '<b/>' }),
+      1_003,
+      true,
+    ],
+    ['tokens', (n) => ({ target: '/search', headers: bearer(`made-up-${n}`) }), 2, false],
+  ];
+  for (const [what, sketch, endpoints, reported] of floods) {
+    const inventory = new Inventory({ maxEndpoints: 5_000 });
+    const ownership = new OwnershipModel({ secret: 'bounds', seed: Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8) });
+    const detectors = watchAll();
+    const see = (one: Sketch): void => {
+      const observation = inventory.observe(exchange(one));
+      detectors.observe(observation, ownership.judge(observation).verdict);
+    };
+    const usual = (): void => see({ target: '/search', headers: bearer('ada'), answer: { hits: [] }, ip: '192.0.2.1' });
+    for (let n = 0; n < 60; n++) usual();
+    for (let n = 0; n < 60; n++)
+      see({ method: 'POST', target: '/in', headers: bearer('ada'), body: { a: 1 }, answer: { id: n }, ip: '192.0.2.1' });
+    for (let n = 0; n < 6_000; n++) see({ ...sketch(n), ip: '198.51.100.66' });
+    inventory.settle();
+    t.ok(inventory.endpoints().length <= endpoints, `${what}: ${inventory.endpoints().length} endpoints`);
+    const clients = new Set(
+      inventory
+        .drain()
+        .findings.filter(({ kind }) => kind === 'abuse.learner' || kind === 'abuse.scanner')
+        .map(({ client }) => client),
+    );
+    t.same([...clients], reported ? ['198.51.100.66'] : [], `${what}: who is reported`);
+    const { contexts, entries } = ownership.stats();
+    t.ok(contexts <= 3_000 && entries <= 7_000, `${what}: ${contexts} places, ${entries} entries`);
+    const state = [...inventory.checkpoint(), ...ownership.checkpoint()].reduce(
+      (sum, { key, value }) => sum + key.length + (value?.length ?? 0),
+      0,
+    );
+    t.ok(state < 6_000_000, `${what}: ${state} bytes of state`);
+    for (let n = 0; n < 20; n++) see({ target: `/new-thing/${n}`, headers: bearer('ada'), answer: { id: n }, ip: '192.0.2.1' });
+    inventory.settle();
+    t.ok(
+      what === 'paths' || inventory.endpoints().some(({ ref }) => ref.template.startsWith('/new-thing')),
+      `${what}: what is new is learned all the same`,
+    );
+    t.equal(detectors.failures, 0);
+  }
 });

@@ -16,6 +16,10 @@ import type { ServiceState } from './service.js';
 import { TemplateEdits } from './template-edits.js';
 import type { CheckpointEntry, InventoryDelta, InventoryOptions, InventoryStats, TemplateForGateway } from './types.js';
 
+/** Operations of one path that are endpoints of their own; the others are calls of the path. */
+const MAX_OPERATIONS = 1_000;
+const MAX_COUNTED = 10_000;
+
 const DEFAULTS = {
   warmUpCalls: 500,
   warmUpMs: 3_600_000,
@@ -57,6 +61,8 @@ export class Inventory {
   /** Rows that may be refreshed, and when that was last reckoned. */
   private refreshes = REFRESHED_AT_ONCE;
   private drainedAtMs = 0;
+  /** Service and path → operations that are endpoints of their own. */
+  private readonly operations = new Map<string, number>();
   private readonly unreadable = new Map<string, number>();
 
   constructor(options: InventoryOptions = {}) {
@@ -114,8 +120,27 @@ export class Inventory {
     const known = service.endpoints.get(operation === null ? placed.key : `${placed.key}#${operation}`);
     if (known !== undefined) return known;
     if (!good) return null;
+    if (operation !== null && !this.mayName(service, placed.key)) {
+      const scanning = this.scanners.miss(exchange, `#${operation}`);
+      if (scanning !== null) this.findings.push(scanningFinding(exchange, 'abuse.learner', 'operations that nobody else names', scanning));
+      return this.endpoint(service, exchange, method, placed, null, path, good);
+    }
     const template = operation === null ? placed.template : `${placed.template}#${operation}`;
     return this.catalogue.found(service, exchange, method, template, path, this.warm(service, exchange.startedAtMs));
+  }
+
+  /** May one more operation of a path be an endpoint of its own? What they are called is up to the client. */
+  private mayName(service: ServiceState, key: string): boolean {
+    const name = `${service.name} ${key}`;
+    let count = this.operations.get(name);
+    if (count === undefined) {
+      count = 0;
+      for (const one of service.endpoints.keys()) if (one.startsWith(`${key}#`)) count++;
+      if (this.operations.size >= MAX_COUNTED) this.operations.clear();
+    }
+    const may = count < MAX_OPERATIONS;
+    this.operations.set(name, may ? count + 1 : count);
+    return may;
   }
 
   private warm(service: ServiceState, nowMs: number): boolean {

@@ -4,20 +4,23 @@ import { addDistinct, countDistinct, type Distinct, hash32, newDistinct } from '
 const WINDOW_MS = 600_000;
 const CLIENTS = 10_000;
 
+type Named = Pick<Exchange, 'id' | 'requestId'>;
+
 interface Suspect {
   sinceMs: number;
   misses: number;
   readonly names: Distinct;
   /** Findings raised in this window: one when the threshold is passed, one for each tenfold. */
   next: number;
-  lastIds: Exchange[];
+  /** Of the first exchanges, without what they hold: ten thousand clients would keep their batches in memory. */
+  readonly first: Named[];
 }
 
 export interface Scanning {
   readonly misses: number;
   readonly names: number;
   readonly sinceMs: number;
-  readonly earlier: readonly Exchange[];
+  readonly earlier: readonly Named[];
 }
 
 /**
@@ -36,7 +39,7 @@ export class ScanningWatch {
     const nowMs = exchange.startedAtMs;
     let suspect = this.suspects.get(ip);
     if (suspect === undefined || nowMs - suspect.sinceMs > WINDOW_MS) {
-      suspect = { sinceMs: nowMs, misses: 0, names: newDistinct(), next: this.threshold, lastIds: [] };
+      suspect = { sinceMs: nowMs, misses: 0, names: newDistinct(), next: this.threshold, first: [] };
       this.suspects.delete(ip);
       this.suspects.set(ip, suspect);
       if (this.suspects.size > CLIENTS) {
@@ -46,10 +49,10 @@ export class ScanningWatch {
     }
     suspect.misses++;
     addDistinct(suspect.names, String(hash32(name)));
-    if (suspect.lastIds.length < 4) suspect.lastIds.push(exchange);
+    if (suspect.first.length < 4) suspect.first.push({ id: exchange.id, requestId: exchange.requestId });
     const names = countDistinct(suspect.names);
     if (names < suspect.next) return null;
     suspect.next *= 10;
-    return { misses: suspect.misses, names, sinceMs: suspect.sinceMs, earlier: suspect.lastIds.filter((one) => one !== exchange) };
+    return { misses: suspect.misses, names, sinceMs: suspect.sinceMs, earlier: suspect.first.filter((one) => one.id !== exchange.id) };
   }
 }

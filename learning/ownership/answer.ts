@@ -78,12 +78,24 @@ interface Heritage {
 }
 const NOTHING: Heritage = { paths: [], values: [] };
 
+const PLAIN = { aliases: null, isBatch: false };
+
 /**
  * Flattens a JSON answer into the objects it shows, outermost first. `collection` names the objects at the root; what lists of it show hangs on the
- * `container`, and has that as a field of its own (`^/account`).
+ * `container`, and has that as a field of its own (`^/account`). Names that the client chose (`aliases`) count as what they stand for: nobody becomes an owner
+ * by asking for `customer: viewer { id }`.
  */
-export function readAnswer(value: unknown, collection: string, container: RouteReading['container'] = null): AnswerObject[] {
-  const reader = new AnswerReader(container);
+export function readAnswer(
+  value: unknown,
+  collection: string,
+  container: RouteReading['container'] = null,
+  { aliases, isBatch }: Pick<RouteReading, 'aliases' | 'isBatch'> = PLAIN,
+): AnswerObject[] {
+  const reader = new AnswerReader(container, aliases);
+  if (isBatch && Array.isArray(value)) {
+    for (const one of value as unknown[]) reader.visit(one, collection, NOTHING, false, true, false, 0);
+    return reader.objects;
+  }
   reader.visit(value, collection, NOTHING, false, true, false, 0);
   return reader.objects;
 }
@@ -101,7 +113,10 @@ class AnswerReader {
   readonly #containerPath: number;
   readonly #containerValue: string;
 
-  constructor(container: RouteReading['container']) {
+  constructor(
+    container: RouteReading['container'],
+    private readonly aliases: RouteReading['aliases'],
+  ) {
     this.#containerPath = container === null ? -1 : pathNumber(`${CONTAINER}${container.name}`);
     this.#containerValue = container?.value ?? '';
   }
@@ -124,7 +139,7 @@ class AnswerReader {
     let hasType = false;
     for (const spelling in record) {
       let value = record[spelling];
-      step = this.#root.childAfter(step, spelling);
+      step = this.#root.childAfter(step, this.#named(spelling));
       const { key } = step;
       if (key.isEnvelope) hasEnvelope = true;
       if (key.isType) hasType = true;
@@ -143,6 +158,7 @@ class AnswerReader {
       this.#children[end++] = value;
     }
     this.#top = end;
+    // Even `__typename` may be what the client calls something else.
     const resource = (hasType ? typeOf(record) : null) ?? name;
     const id = bestId !== null && bestRank < FIRST_ID_KEYS ? unlink(bestId) : this.#idOf(record, resource, base, bestId);
     // `{ data: {…} }` and `{ orders: [...], page: 1 }` are wrappings, not objects: what they hold is judged, with their other fields inherited.
@@ -210,7 +226,7 @@ class AnswerReader {
       const record = value as Record<string, unknown>;
       for (const spelling in record) {
         if (this.#all.paths.length >= this.#limit || --this.#nodes < 0) return false;
-        if (!this.#collect(step.child(spelling, depth + 1), record[spelling], depth + 1, withLists)) return false;
+        if (!this.#collect(step.child(this.#named(spelling), depth + 1), record[spelling], depth + 1, withLists)) return false;
       }
     }
     return true;
@@ -224,7 +240,7 @@ class AnswerReader {
       else if (depth < 2 && typeof one === 'object' && one !== null && !Array.isArray(one)) {
         const record = one as Record<string, unknown>;
         for (const spelling in record) {
-          const path = step.memberPath(spelling);
+          const path = step.memberPath(this.#named(spelling));
           if (path < 0) continue;
           const value = record[spelling];
           if ((typeof value === 'string' && isIdentifier(value)) || Number.isSafeInteger(value)) this.#put(path, unlink(String(value)));
@@ -233,6 +249,10 @@ class AnswerReader {
       }
     }
     return true;
+  }
+
+  #named(spelling: string): string {
+    return this.aliases === null ? spelling : (this.aliases.get(spelling) ?? spelling);
   }
 
   #put(path: number, value: string): void {

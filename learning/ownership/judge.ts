@@ -50,7 +50,9 @@ export function judge(
   const route = known.sheet.route(service, reading.route);
   // An operation that nobody else ever named must be no way around what is known of the path, nor the path one around the operation: the worse of both counts.
   const ofPath = reading.pathRoute === reading.route ? undefined : known.sheet.route(service, reading.pathRoute);
-  if (route === undefined && ofPath === undefined) return null;
+  const { fieldRoute } = reading;
+  const ofFields = fieldRoute === reading.route || fieldRoute === reading.pathRoute ? undefined : known.sheet.route(service, fieldRoute);
+  if (route === undefined && ofPath === undefined && ofFields === undefined) return null;
   if ((caller.flags & PERSON.privileged) !== 0)
     return verdict('privileged', 0, false, null, '', 'this principal sees all objects as its job');
   let worst: AccessVerdict | null = null;
@@ -73,6 +75,7 @@ export function judge(
   };
   if (route !== undefined) weigh(route);
   if (ofPath !== undefined) weigh(ofPath);
+  if (ofFields !== undefined) weigh(ofFields);
   return worst;
 }
 

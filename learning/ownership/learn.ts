@@ -20,6 +20,9 @@ const NAMES_PERSON = /user|member|recipient|grantee|assignee|email|owner/i;
 /** Samples that one answer may give of what a list shows. */
 const MAX_OF_LIST = 8;
 
+/** Objects of one request that are learned from: a request judged by all it names need not be an example of all of it. */
+const MAX_LEARNED = 100;
+
 /** People at a place from whom what is usual there is known. */
 const ENOUGH_PEOPLE = 6;
 
@@ -118,7 +121,7 @@ export class Learning {
   #learnAccesses(read: Reading, person: Person, denied: boolean): void {
     const mutates = read.reading.mutates;
     let wasGiven = false;
-    for (const reference of read.reading.references) {
+    for (const reference of firstOf(read.reading.references)) {
       const relation = this.#learnAccess(read, reference, person, mutates, denied);
       if (relation === 'granted' || relation === 'listed') wasGiven = true;
     }
@@ -187,7 +190,7 @@ export class Learning {
   #learnList(read: Reading, person: Person, mutates: boolean, denied: boolean): void {
     const { service, reading } = read;
     const isBelow = reading.references.some((one) => one.place === 'path');
-    if (read.objects.length === 0 || (read.status !== 201 && isBelow && reading.container === null)) return;
+    if (read.objects.length === 0 || reading.isCut || (read.status !== 201 && isBelow && reading.container === null)) return;
     const listed = read.objects.filter((object) => object.id !== null && (object.inList || object.isRoot) && !isNamed(reading, object));
     if (listed.length === 0) return;
     const created = isCreation(read);
@@ -206,7 +209,7 @@ export class Learning {
   }
 
   #learnStaff(read: Reading, person: Person): void {
-    for (const reference of read.reading.references) {
+    for (const reference of firstOf(read.reading.references)) {
       const context = this.places.at(read.service, read.reading, reference, read.reading.mutates);
       if (context === null) continue;
       context.staffUses++;
@@ -224,7 +227,8 @@ export class Learning {
       reading.references.find((one) => one.place === 'query' || one.place === 'header' || one.place === 'body');
     const idFree = !reading.references.some((one) => one.place === 'path');
     if (person !== null && (idFree || read.status === 201) && !denied) this.lists.voteByList(read, person);
-    const handing = person !== null && idFree ? this.lists.handing(read, person) : null;
+    // Of a request that names more than is looked at nobody can tell what its answer hands out.
+    const handing = person !== null && idFree && !reading.isCut ? this.lists.handing(read, person) : null;
     this.objects.details.nextAnswer();
     for (const object of read.objects) {
       if (object.id !== null) this.#learnObject(read, object, object.id, handing, denied);
@@ -265,7 +269,7 @@ export class Learning {
     // Whom an owner names belongs to somebody else by nature: that denies nothing.
     if (relation === 'foreign' || (denied && relation !== 'own')) return;
     const { hi, lo } = this.known.hash;
-    for (const reference of reading.references) {
+    for (const reference of firstOf(reading.references)) {
       if (reference.place !== 'body' || reference.value === subject.value) continue;
       const value = this.known.valueHash(reference.value);
       const strength = relation === 'own' ? GRANT.granted : GRANT.weak;
@@ -310,6 +314,10 @@ export class Learning {
   #isAwaited(hi: number, lo: number): boolean {
     return this.#awaited.has(objectNumber(hi, lo));
   }
+}
+
+function firstOf(references: readonly Reference[]): readonly Reference[] {
+  return references.length <= MAX_LEARNED ? references : references.slice(0, MAX_LEARNED);
 }
 
 const objectNumber = (hi: number, lo: number): number => (hi >>> 11) * 4294967296 + (lo >>> 0);

@@ -48,6 +48,8 @@ export interface OwnershipStats {
   /** Entries that were forgotten because the table was full. */
   readonly forgottenEntries: number;
   readonly contexts: number;
+  /** Places that were forgotten because there were too many. */
+  readonly forgottenContexts: number;
   readonly objectsInDetail: number;
   readonly joins: number;
   readonly routes: number;
@@ -208,6 +210,7 @@ export class OwnershipModel {
       tableBytes: this.known.table.bytes,
       forgottenEntries: this.#entries.forgotten,
       contexts: this.#places.size,
+      forgottenContexts: this.#places.forgotten,
       objectsInDetail: this.#objects.details.size,
       joins: this.people.joins,
       routes: this.known.sheet.routes.size,
@@ -241,7 +244,7 @@ export class OwnershipModel {
     const objects = !readable
       ? []
       : answer !== undefined
-        ? readAnswer(answer(), reading.collection, reading.container)
+        ? readAnswer(answer(), reading.collection, reading.container, reading)
         : answerObjects(bodyText(response.headers, response.body, MAX_BODY), reading);
     this.#learning.hash(objects);
     if (exchange.principal !== null) this.#calls++;

@@ -19,10 +19,14 @@ import type { People } from './people.js';
 import { namedKind } from './person.js';
 import type { Reference, RouteReading } from './references.js';
 import { isGloballyUnique, referentOf } from './shape.js';
-import { type ResourceRule, type RouteRule, type SheetChange, type SlotRule, type Stance, scoped } from './sheet.js';
+import { FIELD_SLOT, type ResourceRule, type RouteRule, type SheetChange, type SlotRule, type Stance, scoped } from './sheet.js';
 import { Shown } from './shown.js';
 
 const MAX_CONTEXTS = 60_000;
+/** Of one route: names of fields are up to the client. */
+const MAX_SLOTS = 300;
+/** So many of the oldest are looked at for the one that is used least. */
+const OLDEST = 16;
 /** Too few people to be sure of this place, but the others of the service are private: worth an alert, and no more. */
 const PRIVATE_BY_CUSTOM: Stance = { is: 'grey', confidence: 0.55, proven: false };
 /** Names of parameters that may point at anything. */
@@ -46,6 +50,8 @@ export class Places {
   /** The same by service, route and slot. */
   readonly #slots = new Map<string, Map<string, Map<string, Context>>>();
   readonly #shown = new Shown();
+  /** Places that were forgotten because there were too many. */
+  forgotten = 0;
   /** Names of the resources that answers have shown, by number. */
   readonly #shownNames: string[] = [];
   readonly #typedAt = new Map<string, number>();
@@ -124,7 +130,8 @@ export class Places {
   /** The place of a reference; null where values are no references, as far as is known. */
   at(service: string, reading: RouteReading, reference: Reference, mutates: boolean): Context | null {
     const value = this.#known.valueHash(reference.value);
-    let context = this.get(service, reading.route, reference.slot);
+    const route = reference.slot.startsWith(FIELD_SLOT) ? reading.fieldRoute : reading.route;
+    let context = this.get(service, route, reference.slot);
     const seenAs = this.#shown.of(value);
     if (context === undefined) {
       // Outside the path nearly everything is no reference: a place counts once its values are ids that answers have shown.
@@ -133,7 +140,7 @@ export class Places {
         this.#pointsAt(reference, seenAs) ||
         this.#people.holder(value, namedKind(reference.value)) !== undefined;
       if (!isReference) return null;
-      context = this.make(service, reading.route, reference.slot, reference.hint, mutates);
+      context = this.make(service, route, reference.slot, reference.hint, mutates);
     }
     if (seenAs.length > 0 && context.votes.size < 6) {
       const weight = isGloballyUnique(reference.value) ? 1 : 0.1;
@@ -155,11 +162,38 @@ export class Places {
   make(service: string, route: string, slot: string, resource: string, mutates: boolean): Context {
     let context = this.get(service, route, slot);
     if (context === undefined) {
+      const ofRoute = this.#slots.get(service)?.get(route);
+      if (ofRoute !== undefined && ofRoute.size >= MAX_SLOTS) this.#forgetOneOf(ofRoute);
+      if (this.#contexts.size >= MAX_CONTEXTS) this.#forgetOneOf(this.#contexts);
       context = newContext(contextKey(service, route, slot), service, route, slot, resource, mutates);
-      if (this.#contexts.size < MAX_CONTEXTS) this.#keep(context);
+      this.#keep(context);
       this.#joinResource(context);
     }
     return context;
+  }
+
+  /** Forgets one that is old and hardly used; those that were spared are looked at last the next time. */
+  #forgetOneOf(contexts: Map<string, Context>): void {
+    const oldest: [string, Context][] = [];
+    for (const entry of contexts) if (oldest.push(entry) >= OLDEST) break;
+    const least = oldest.reduce((one, other) => (other[1].uses < one[1].uses ? other : one))[1];
+    for (const [name, context] of oldest) {
+      if (context === least) continue;
+      contexts.delete(name);
+      contexts.set(name, context);
+    }
+    this.forgotten++;
+    const { key, service, route, slot } = least;
+    this.#contexts.delete(key);
+    this.#ofResource.get(scoped(service, least.resource))?.delete(least);
+    const routes = this.#slots.get(service);
+    const slots = routes?.get(route);
+    slots?.delete(slot);
+    if (slots?.size === 0) routes?.delete(route);
+    this.#ports.touched(`place|${key}`);
+    if (least.rule === null) return;
+    const { [slot]: _, ...rest } = this.#known.sheet.route(service, route)?.slots ?? {};
+    this.#ports.change({ route: scoped(service, route), rule: Object.keys(rest).length === 0 ? null : { slots: rest } });
   }
 
   #keep(context: Context): void {
@@ -241,7 +275,7 @@ export class Places {
         other === context ||
         other.mutates !== context.mutates ||
         other.slot.startsWith('answer') ||
-        isInBody(other) !== isInBody(context)
+        kindOfPlace(other) !== kindOfPlace(context)
       )
         continue;
       if (tally.people >= ENOUGH_PEOPLE) break;
@@ -321,9 +355,9 @@ export class Places {
   };
 }
 
-/** An id in a body is often only mentioned, one elsewhere is opened. */
-function isInBody({ slot }: Context): boolean {
-  return slot.startsWith('body:');
+/** An id in a body is often only mentioned, one elsewhere is opened; what a GraphQL field is given, its operation's own place has mostly counted already. */
+function kindOfPlace({ slot }: Context): 'field' | 'body' | 'open' {
+  return slot.startsWith(FIELD_SLOT) ? 'field' : slot.startsWith('body:') ? 'body' : 'open';
 }
 
 /** Only those who see everything come here: ordinary people hardly ever do. */

@@ -1,7 +1,9 @@
 import { cookies, decodeSegment, type HeaderList, isJsonType, mediaType, queryPairs, splitTarget } from '../../exchange/index.js';
 import { operationOf, splitOperation } from '../operations.js';
+import { FieldCalls, isCall } from './field-calls.js';
 import { SAFE, withOperation } from './routes.js';
 import { foldName, isIdentifier, looksLikeValue, referentOf } from './shape.js';
+import { CREDENTIAL_NAME, valueWalk } from './value-walk.js';
 
 /** A value of a request that may name an object, and where it stood. */
 export interface Reference {
@@ -34,6 +36,14 @@ export interface RouteReading {
   readonly route: string;
   /** The same without the operation. The client alone says which operation it means, so what is known of the path counts as well. */
   readonly pathRoute: string;
+  /** Where fields of GraphQL documents have their places, in whatever operation they stand and however the document came; {@link pathRoute} without one. */
+  readonly fieldRoute: string;
+  /** Names in the answer that the client chose → those of the fields; null where there are none. */
+  readonly aliases: ReadonlyMap<string, string> | null;
+  /** Several calls in one array, answered by an array that is no list. */
+  readonly isBatch: boolean;
+  /** It named more than was looked at. */
+  readonly isCut: boolean;
   /** Folded name of what the route is about: its last static segment before the end. */
   readonly collection: string;
   readonly references: readonly Reference[];
@@ -73,8 +83,12 @@ function asksOnly(name: string): boolean {
   return asks;
 }
 
-const MAX_REFERENCES = 64;
-const MAX_BODY_NODES = 2000;
+/** Enough that what nobody asks for cannot push out what a server reads. */
+const MAX_REFERENCES = 2000;
+/** From so many on a place is looked up, not looked for. */
+const MANY = 16;
+/** Calls of one GraphQL request that are looked at. */
+const MAX_CALLS = 1000;
 
 /** Standard and transport headers that never name an object. */
 const PLAIN_HEADERS = new Set(
@@ -87,8 +101,6 @@ const PLAIN_HEADERS = new Set(
     'x-forwarded-proto x-real-ip x-request-id x-requested-with x-xsrf-token x-http-method-override x-method-override x-http-method x-trace-id x-request-start x-idempotency-key'
   ).split(' '),
 );
-const CREDENTIAL_NAME = /token|api-?key|auth|secret|signature|session|csrf|nonce|password|passwd|^sid$/i;
-
 /** Parameters that page and sort: their small numbers would pass for ids. */
 const PAGING_NAME =
   /^(?:page|limit|offset|size|count|skip|take|top|start|first|last|per_?page|page_?(?:size|no|num|number|index)|sort|order|order_?by|sort_?by|\$(?:top|skip|count|orderby))$/i;
@@ -126,7 +138,10 @@ export function readRequest(request: RequestFacts, carrier: string): RouteReadin
       : null);
   const method = effectiveMethod(request, query);
   const references: Reference[] = [];
+  let plainReferences = 0;
+  const calls = new FieldCalls(references);
   let repeatedSlots: Set<string> | null = null;
+  let last: Map<string, string> | null = null;
   const add = (
     place: Reference['place'],
     slotName: string,
@@ -136,9 +151,16 @@ export function readRequest(request: RequestFacts, carrier: string): RouteReadin
     wrapping: string,
     listed: boolean,
   ): void => {
-    if (references.length >= MAX_REFERENCES || !isIdentifier(value)) return;
+    if (!isIdentifier(value)) return;
+    if (plainReferences++ >= MAX_REFERENCES) {
+      calls.cut();
+      return;
+    }
     const slot = `${place}:${slotName}`;
-    if (!listed && isOther(lastValueAt(references, slot), value)) {
+    if (references.length >= MANY) last ??= new Map(references.map((one) => [one.slot, one.value]));
+    const before = last === null ? references.findLast((one) => one.slot === slot)?.value : last.get(slot);
+    last?.set(slot, value);
+    if (!listed && before !== undefined && before !== value) {
       repeatedSlots ??= new Set();
       repeatedSlots.add(slot);
     }
@@ -147,7 +169,9 @@ export function readRequest(request: RequestFacts, carrier: string): RouteReadin
 
   const { route, collection, routes } = readPath(path, template, add);
   if (query !== '') {
-    for (const [name, value] of queryPairs(query, 100)) {
+    const pairs = queryPairs(query, 100);
+    calls.readPairs(pairs);
+    for (const [name, value] of pairs) {
       const bare = name.replace(/\[\d*\]$/, '');
       if (carrier === `query:${name}` || CREDENTIAL_NAME.test(bare) || PAGING_NAME.test(bare)) continue;
       const hint = referentOf(bare) || collection;
@@ -167,28 +191,25 @@ export function readRequest(request: RequestFacts, carrier: string): RouteReadin
     if (carrier === `cookie:${name}` || CREDENTIAL_NAME.test(name)) continue;
     add('cookie', name, name, decodeSegment(value), referentOf(name) || collection, '', false);
   }
-  if (request.bodyText !== null && request.bodyText !== '') readBody(request, json, collection, add);
+  if (request.bodyText !== null && request.bodyText !== '') readBody(request, json, collection, add, calls);
   const marked = markedAs(references, repeatedSlots);
   const verb = method === 'HEAD' ? 'GET' : method;
   const plain = routes?.get(verb) ?? remembered(routes, verb, `${verb} ${route}`);
   return {
     route: operation === null ? plain : withOperation(plain, operation),
     pathRoute: plain,
+    fieldRoute: calls.any ? remembered(routes, 'POST', `POST ${route}`) : plain,
+    aliases: calls.aliases,
+    isBatch: calls.isBatch,
+    isCut: calls.isCut,
     collection,
     references: marked,
     answerSlot: answerSlotOf(references),
     method,
     container: plain.endsWith('}') ? null : containerOf(references),
-    mutates: !(SAFE.has(method) || (method === 'POST' && asksOnly(operation ?? lastWord(plain)))),
+    mutates: !(SAFE.has(method) || (method === 'POST' && !calls.mutates && asksOnly(operation ?? lastWord(plain)))),
   };
 }
-
-function lastValueAt(references: readonly Reference[], slot: string): string | undefined {
-  for (let index = references.length - 1; index >= 0; index--) if (references[index].slot === slot) return references[index].value;
-  return undefined;
-}
-
-const isOther = (before: string | undefined, value: string): boolean => before !== undefined && before !== value;
 
 function markedAs(references: readonly Reference[], repeated: ReadonlySet<string> | null): readonly Reference[] {
   return repeated === null ? references : references.map((one) => (repeated.has(one.slot) ? { ...one, repeated: true } : one));
@@ -348,42 +369,42 @@ function unwrapped(value: string): string {
   return value.replace(/^[('"]+|[)'"]+$/g, '') || value;
 }
 
-function readBody(request: RequestFacts, json: () => unknown, collection: string, add: Add): void {
+function readBody(request: RequestFacts, json: () => unknown, collection: string, add: Add, calls: FieldCalls): void {
   const text = request.bodyText ?? '';
   const type = mediaType(request.headers);
   if (type === 'application/x-www-form-urlencoded') {
-    for (const [name, value] of queryPairs(text, 200)) {
+    const pairs = queryPairs(text, 200);
+    calls.readPairs(pairs);
+    for (const [name, value] of pairs) {
       const bare = name.replace(/\[\d*\]$/, '');
       if (!CREDENTIAL_NAME.test(bare)) add('body', foldName(bare), bare, value, referentOf(bare) || collection, '', bare !== name);
     }
+    return;
+  }
+  if (type === 'application/graphql') {
+    calls.read({ query: text });
     return;
   }
   const first = text.charCodeAt(0);
   if (!isJsonType(type) && first !== 0x7b && first !== 0x5b) return;
   const value = json();
   if (value === undefined) return;
-  let nodes = 0;
-  const walk = (node: unknown, at: string, name: string, wrapping: string, depth: number, inList: boolean): void => {
-    if (++nodes > MAX_BODY_NODES || depth > 12) return;
-    if (typeof node === 'string') {
-      if (name === 'query' && /[{(]/.test(node)) readGraphql(node, add);
-      else if (!CREDENTIAL_NAME.test(name)) add('body', at, name, node, referentOf(name) || collection, wrapping, inList);
-    } else if (typeof node === 'number' && Number.isSafeInteger(node))
-      add('body', at, name, String(node), referentOf(name) || collection, wrapping, inList);
-    else if (Array.isArray(node)) for (const one of node.slice(0, 100)) walk(one, at, name, `${wrapping}[`, depth + 1, true);
-    else if (typeof node === 'object' && node !== null) {
-      for (const [key, child] of Object.entries(node)) {
-        // `{ messageId: { id: { id: x } } }` is still the slot `messageId`: a wrapped id must not become a new, unknown place.
-        const wraps = name !== '' && /^(?:id|_id|value|\$eq|\$in|key|uuid|0)$/.test(key) && REFERENCE_NAME.test(name);
-        if (wraps) walk(child, at, name, `${wrapping}{`, depth + 1, inList);
-        else walk(child, at === '' ? foldName(key) : `${at}.${foldName(key)}`, key, '', depth + 1, inList);
-      }
-    }
-  };
-  walk(value, '', '', '', 0, false);
+  const walk = valueWalk(
+    (at, name, one, hint, wrapping, inList) => add('body', at, name, one, hint || calls.hintAt(at) || collection, wrapping, inList),
+    calls,
+  );
+  if (!Array.isArray(value) || !isCall(value[0])) {
+    walk(value, '', '', '', 0, false);
+    return;
+  }
+  calls.isBatch = true;
+  // Several calls in one request are no structure around their ids, and the route is named after the first.
+  walk(value[0], '', '', '', 0, false);
+  for (const one of value.slice(1, MAX_CALLS) as unknown[]) {
+    if (isCall(one)) calls.read(one);
+    else walk(one, '', '', '[', 1, true);
+  }
 }
-
-const REFERENCE_NAME = /(?:id|ids|uuid|ref|refs|key|from|to|source|target|account|number)$/i;
 
 function containerOf(references: readonly Reference[]): RouteReading['container'] {
   const above = references.findLast((one) => one.place === 'path');
@@ -404,22 +425,4 @@ function bodyJson({ bodyText }: RequestFacts): () => unknown {
     }
     return value;
   };
-}
-
-/** Inline arguments of a GraphQL document: `order(id: "x")` gives the slot `gql:order.id`. Variables are read as ordinary JSON. */
-function readGraphql(document: string, add: Add): void {
-  for (const field of document.slice(0, 20_000).matchAll(/([A-Za-z_]\w*)\s*\(([^()]{1,2000})\)/g)) {
-    for (const argument of field[2].matchAll(/([A-Za-z_]\w*)\s*:\s*(?:"([^"]{1,200})"|(-?\d{1,20})\b)/g)) {
-      const name = argument[1];
-      add(
-        'body',
-        `gql:${foldName(field[1])}.${foldName(name)}`,
-        name,
-        argument[2] ?? argument[3],
-        referentOf(name) || foldName(field[1]),
-        '',
-        true,
-      );
-    }
-  }
 }

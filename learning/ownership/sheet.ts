@@ -83,11 +83,15 @@ function known(rule: ResourceRule): KnownRule {
   };
 }
 
-/** The two names of what a request asks for; the same where there is no operation. */
+/** The names of what a request asks for; all the same where there is no operation. */
 export interface Routes {
   readonly route: string;
   readonly pathRoute: string;
+  readonly fieldRoute: string;
 }
+
+/** Places of GraphQL fields begin so: they hang on {@link Routes.fieldRoute}, whatever the operation. */
+export const FIELD_SLOT = 'body:gql:';
 
 export type SheetChange =
   | { readonly route: string; readonly rule: RouteRule | null }
@@ -121,12 +125,17 @@ export class Sheet {
   }
 
   /** Is anything known of what a request asks for? */
-  knows(service: string, { route, pathRoute }: Routes): boolean {
-    return this.route(service, route) !== undefined || (route !== pathRoute && this.route(service, pathRoute) !== undefined);
+  knows(service: string, { route, pathRoute, fieldRoute }: Routes): boolean {
+    return (
+      this.route(service, route) !== undefined ||
+      (route !== pathRoute && this.route(service, pathRoute) !== undefined) ||
+      (fieldRoute !== pathRoute && this.route(service, fieldRoute) !== undefined)
+    );
   }
 
   /** The rule of a place, by the operation or else by the path alone. */
-  slot(service: string, { route, pathRoute }: Routes, slot: string): SlotRule | undefined {
+  slot(service: string, { route, pathRoute, fieldRoute }: Routes, slot: string): SlotRule | undefined {
+    if (slot.startsWith(FIELD_SLOT)) return this.route(service, fieldRoute)?.slots[slot];
     const rule = this.route(service, route)?.slots[slot];
     return rule !== undefined || route === pathRoute ? rule : this.route(service, pathRoute)?.slots[slot];
   }

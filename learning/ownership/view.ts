@@ -47,6 +47,8 @@ export interface AccessAnswer {
 const MAX_BODY = 262_144;
 /** Objects with recent writes that the gateway remembers until the engine has told it what they meant. */
 const MAX_RECENT = 4096;
+/** Values of one write that may have been shared, or shared with. */
+const MAX_SHARED = 64;
 /** From here on the engine counts as behind: a shorter delay hardly ever lies between being handed something and using it. */
 const BEHIND_MS = 500;
 
@@ -155,7 +157,7 @@ export class OwnershipView {
   /** Notes which values a write names beside an object: a share or a transfer takes effect here before the engine has learned of it. */
   #remember(service: string, reading: RouteReading, by: number): void {
     const { references } = reading;
-    const named = references.filter((one) => one.place === 'body');
+    const named = references.filter((one) => one.place === 'body').slice(0, MAX_SHARED);
     if (named.length === 0) return;
     const ruleOf = (slot: string) => this.#known.sheet.slot(service, reading, slot);
     const subject = subjectOutside(references, ruleOf);
@@ -220,11 +222,11 @@ class LazyAnswer implements JudgedAnswer {
 }
 
 /** Objects of a JSON text; none when it is not JSON. */
-export function answerObjects(text: string, { collection, container }: RouteReading): ReturnType<typeof readAnswer> {
+export function answerObjects(text: string, reading: RouteReading): ReturnType<typeof readAnswer> {
   const first = text.charCodeAt(0);
   if (first !== 0x7b && first !== 0x5b) return [];
   try {
-    return readAnswer(JSON.parse(text), collection, container);
+    return readAnswer(JSON.parse(text), reading.collection, reading.container, reading);
   } catch {
     return [];
   }

@@ -3,6 +3,7 @@ import { type Exchange, recordLength } from '../../exchange/index.js';
 import { Counters } from '../counters.js';
 import type { RecordPublisher, TrafficStats } from '../types.js';
 import { Outbox, type SealedBatch } from './outbox.js';
+import { Spare } from './spare.js';
 import type { ToConsumer, ToPublisher } from './wire.js';
 
 export interface MemoryPublisherOptions {
@@ -29,7 +30,8 @@ const EAGER_BATCHES = 4;
 /**
  * Publishes over `port` (null: nobody consumes yet; exchanges wait up to the limit).
  *
- * Drops are counted as `full`, `disconnected` (full, and the consumer says its Redis is away), `too-large` (over a quarter of the limit), `encode`.
+ * Drops are counted as `full`, `disconnected` (no room, and the consumer says its Redis is away), `too-large` (over a quarter of the limit), `encode`,
+ * `common` (nearly full, and much of its endpoint and actor was taken in that second).
  */
 export function memoryPublisher(port: MessagePort | null, options: MemoryPublisherOptions = {}): MemoryPublisher {
   return new Publisher(port, options);
@@ -37,6 +39,7 @@ export function memoryPublisher(port: MessagePort | null, options: MemoryPublish
 
 class Publisher implements MemoryPublisher {
   private readonly counters = new Counters();
+  private readonly spare = new Spare();
   private readonly outbox: Outbox;
   private readonly flushMs: number;
   private readonly eagerFlushMs: number;
@@ -58,7 +61,18 @@ class Publisher implements MemoryPublisher {
   }
 
   publish(exchange: Exchange): boolean {
-    return this.accept(exchange);
+    if (this.isWanted(exchange)) return this.accept(exchange);
+    this.counters.drop(this.linked ? 'common' : 'disconnected');
+    return false;
+  }
+
+  private isWanted(exchange: Exchange): boolean {
+    try {
+      return this.spare.takes(exchange, this.outbox.filled, this.now());
+    } catch {
+      // What cannot be read is counted where it cannot be encoded.
+      return true;
+    }
   }
 
   private accept(exchange: Exchange | Uint8Array): boolean {

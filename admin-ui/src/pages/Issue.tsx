@@ -8,7 +8,7 @@ import { Await, Empty, Failed, Waiting } from '../parts/Await.tsx';
 import { BlockActor } from '../parts/BlockActor.tsx';
 import { DecideForm, type Decision } from '../parts/DecideForm.tsx';
 import { ExchangeList } from '../parts/ExchangeList.tsx';
-import { Mark, Place, Severity, Status } from '../parts/Marks.tsx';
+import { Mark, Method, Place, Severity, Status } from '../parts/Marks.tsx';
 import { Messages, readExchange } from '../parts/Message.tsx';
 import { ALL, Card, Export, Facts, Page } from '../parts/Page.tsx';
 import { Proof } from '../parts/Proof.tsx';
@@ -238,9 +238,38 @@ function Evidence({ issue }: { readonly issue: Detail }) {
         {proof.exchangeIds.slice(-2).map((id) => (
           <Exchanged key={id} id={id} evidence={proof.evidence} />
         ))}
+        {proof.beforeIds.length > 0 && (
+          <Stack gap={4}>
+            <Text size="sm" fw={600}>
+              Before it, the same actor had sent
+            </Text>
+            <ul className="plain-list" aria-label="Sent before">
+              {proof.beforeIds.map((id) => (
+                <SentBefore key={id} id={id} />
+              ))}
+            </ul>
+          </Stack>
+        )}
         {issue.source.startsWith('scan:') && <Tested issue={issue} />}
       </Stack>
     </Card>
+  );
+}
+
+/** One line of what came before a proof, while it is kept. */
+function SentBefore({ id }: { readonly id: string }) {
+  const { data } = useQuery({ queryKey: ['exchanges', 'one', id], queryFn: () => readExchange(id) });
+  if (data === undefined) return null;
+  const { request, response, atMs } = data;
+  return (
+    <li>
+      <Link to="/exchanges/$id" params={{ id }} className="cut grow">
+        <Method value={request.method} /> <span className="mono">{request.target}</span>
+      </Link>
+      <Mark color="gray">before</Mark>
+      <span className="num">{response?.status ?? 'no answer'}</span>
+      <Time ms={atMs} />
+    </li>
   );
 }
 

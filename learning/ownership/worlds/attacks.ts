@@ -159,6 +159,35 @@ export const ATTACKS: Record<string, Attack> = {
       }
     },
   },
+  disguised: {
+    fits: (world) => world.disguises !== undefined,
+    *run(stage, label) {
+      const user = stage.villain();
+      yield* stage.warm(user);
+      for (const disguise of stage.dice.sample(stage.world.disguises ?? [], 8)) {
+        const resource = stage.target((one) => one.disguisable === true);
+        if (resource === null) return;
+        const own = stage.of(resource, user).slice(0, 3);
+        for (const thing of stage.victims(user, resource, 1)) {
+          const { form, body, answer } = disguise(
+            resource.name,
+            thing.id,
+            own.map((one) => one.id),
+            stage.dice,
+          );
+          stage.sendForm(user, form, thing, '', label(), {
+            body,
+            answer: answer(
+              stage.view(thing),
+              own.map((one) => stage.view(one)),
+            ),
+          });
+        }
+        yield;
+        yield;
+      }
+    },
+  },
   poison: {
     fits: () => true,
     *run(stage, label) {

@@ -172,7 +172,7 @@ export class Stage {
     thing: Thing | null,
     cls: string,
     label: Labelled['attack'],
-    over: { id?: string; nest?: string; body?: Json; query?: string } = {},
+    over: { id?: string; nest?: string; body?: Json; query?: string; answer?: Json } = {},
   ): Sent {
     const id = over.id ?? thing?.id ?? 'missing';
     const owner = over.nest ?? (thing === null ? user.id : form.template.includes('{group}') ? thing.group : thing.owner.id);
@@ -182,8 +182,10 @@ export class Stage {
     const headers: Record<string, string> = {};
     let body: Json | undefined = form.body?.(thing, this.dice);
     const name = form.name ?? 'id';
+    const whole = form.whole?.(id, this.dice);
     if (form.in === 'query') target += `?${over.query ?? `${name}=${encodeURIComponent(id)}`}`;
     else if (form.in === 'header') headers[name] = id;
+    else if (whole !== undefined) body = whole.body;
     else if (form.in === 'body')
       body = over.body ?? { ...((body as Record<string, Json>) ?? {}), ...nestedAt(name, form.many ? [this.jsonId(id)] : this.jsonId(id)) };
     const answer =
@@ -193,7 +195,7 @@ export class Stage {
           ? undefined
           : form.answers === 'ack'
             ? { ok: true }
-            : this.world.one(thing.resource, this.view(thing));
+            : (over.answer ?? whole?.answer?.(this.view(thing)) ?? this.world.one(thing.resource, this.view(thing)));
     return this.send(
       user,
       form.method,

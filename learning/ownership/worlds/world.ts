@@ -79,6 +79,8 @@ export interface Form {
   /** In bodies with a point for each level: `variables.id`. */
   readonly name?: string;
   readonly body?: (thing: Thing | null, dice: Dice) => Json;
+  /** The whole body and what the answer is, where `name` cannot say where the id stands. */
+  readonly whole?: (id: string, dice: Dice) => { readonly body: Json; readonly answer?: (one: Json) => Json };
   /** Answer: the object, a list, `{}`-like acknowledgement, or nothing. */
   readonly answers?: 'one' | 'ack' | 'nothing';
   /** Several ids at once: `ids=a,b` or `{ ids: [a, b] }`. */
@@ -106,6 +108,8 @@ export interface Resource {
   readonly share?: Form;
   readonly transfer?: Form;
   readonly numericId?: boolean;
+  /** The world's disguises fit it. */
+  readonly disguisable?: boolean;
 }
 
 export interface World {
@@ -128,5 +132,13 @@ export interface World {
   readonly me?: { readonly template: string; readonly answer: (user: User) => Json };
   readonly one: (resource: string, body: Json) => Json;
   readonly many: (resource: string, body: readonly Json[]) => Json;
+  /** Ways to ask for an object of a resource that nobody used before, with `own` ones beside it. */
+  readonly disguises?: readonly ((resource: string, id: string, own: readonly string[], dice: Dice) => Disguise)[];
   readonly resources: readonly Resource[];
+}
+
+export interface Disguise {
+  readonly form: Form;
+  readonly body: Json;
+  readonly answer: (one: Json, own: readonly Json[]) => Json;
 }
