@@ -26,7 +26,7 @@ export interface Counters {
   reassembledDatagrams: number;
   /** Fragments given up: time, space, overlap. */
   fragmentsDropped: number;
-  /** Segments whose payload was passed over because the thread that reads it was too far behind. */
+  /** Segments passed over because the thread that looks after their connection was too far behind, or was lost with them. */
   overloaded: number;
   /** Tunnel headers removed: VXLAN, Geneve, GRE, ERSPAN, GTP, Teredo, AYIYA, IP in IP. */
   tunnels: number;
@@ -37,9 +37,9 @@ export interface Counters {
   duplicateBytes: number;
   /** Queued bytes that came again with other content: an evasion signal. */
   conflictingBytes: number;
-  /** Payload of closed flows, refused resets and of segments outside of any window. */
+  /** Payload of closed flows, refused resets, of segments outside of any window, and of `overloaded`. */
   ignoredBytes: number;
-  /** Queued bytes of flows that were evicted. */
+  /** Queued bytes of flows that were evicted, or lost with their thread. */
   evictedBytes: number;
   outOfOrder: number;
   gaps: number;
@@ -60,7 +60,7 @@ export interface Counters {
   encryptedFlows: number;
   notHttpBytes: number;
   notHttpFlows: number;
-  /** HTTP bytes passed over after a loss, until the next message start; and those of `overloaded`. */
+  /** HTTP bytes passed over after a loss, until the next message start; and those that a lost thread had just begun to read. */
   skippedBytes: number;
   /** Behind CONNECT or an upgrade to something that is not HTTP. */
   tunnelledBytes: number;

@@ -1,10 +1,11 @@
 import { statSync } from 'node:fs';
 import { type Exchange, type Observer, WeirError } from '../exchange/index.js';
+import type { OnSeenPair } from './connections.js';
 import type { Counters } from './counters.js';
 import { LINK_TYPES } from './decode/link.js';
 import { sensorError } from './errors.js';
 import { type ExchangePorts, exchangeOf, owned } from './exchange-of.js';
-import { type OnSeenPair, Pipeline, type PipelineOptions } from './pipeline.js';
+import { Pipeline, type PipelineOptions } from './pipeline.js';
 import { Shards } from './shards.js';
 import { type CaptureBytes, fileBytes } from './sources/capture-bytes.js';
 import { PcapSource } from './sources/pcap-file.js';

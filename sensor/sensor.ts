@@ -248,8 +248,7 @@ export function createSensor(options: SensorOptions, ports: SensorPorts): Sensor
         counters: sum,
         droppedByKernel: sources.reduce((total, one) => total + (one.droppedByKernel ?? 0), droppedBefore),
         openFlows: live?.openFlows ?? 0,
-        bufferedBytes:
-          live === null ? 0 : live instanceof Shards ? live.bufferedBytes : live.bufferedBytes.queued + live.bufferedBytes.held,
+        bufferedBytes: live === null ? 0 : live.bufferedBytes.queued + live.bufferedBytes.held,
         exchangesPerSecond,
         encryptedShare: seen === 0 ? 0 : sum.encryptedBytes / seen,
       };

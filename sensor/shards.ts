@@ -1,48 +1,57 @@
 import { Worker } from 'node:worker_threads';
 import { decodeBatch, type Exchange, type Observer, type WeirError } from '../exchange/index.js';
-import { addCounters, type Counters, newCounters } from './counters.js';
+import { Connections, type OnSeenPair } from './connections.js';
+import { addCounters, balance, type Counters, newCounters } from './counters.js';
+import { Decoder } from './decode/decoder.js';
+import type { Segment } from './decode/segment.js';
 import { sensorError } from './errors.js';
 import { assigned, type ExchangePorts } from './exchange-of.js';
-import { type OnSeenPair, Pipeline, type PipelineOptions } from './pipeline.js';
-import type { FlowEnds } from './reassembly/flows.js';
-import { DistantStream, type RecordRoom, type RecordViews, viewsOf } from './stream-records.js';
+import type { PipelineOptions } from './pipeline.js';
+import { hashOf, SWEEP_MS } from './reassembly/flows.js';
+import { segmentBytes, TIME_BYTES, viewsOf, writeSegment, writeTime } from './segment-records.js';
 import { DEFAULT_LIMITS, type Limits, type Packet, type RecordsPort } from './types.js';
 
 /** What a worker begins with. */
 export interface ShardSettings {
   readonly limits: Limits;
+  readonly keyByVni: boolean;
   readonly observer: Observer;
   /** What it takes to finish exchanges; null: they come without service and identity. */
   readonly finish: Omit<RecordsPort, 'take'> | null;
 }
 
-/** To a worker: what happened to its connections, as records; memory that its own records may use again; a question how it is; or the end. */
+/** To a worker: segments of its connections, as records, and memory that its own records may use again; a question how it is; or the end. */
 export type ShardOrder =
-  | { readonly kind: 'streams'; readonly bytes: ArrayBuffer; readonly length: number }
-  | { readonly kind: 'spare'; readonly bytes: ArrayBuffer }
+  | { readonly kind: 'segments'; readonly bytes: ArrayBuffer; readonly length: number; readonly spares: readonly ArrayBuffer[] }
   | { readonly kind: 'report' }
   | { readonly kind: 'end' };
 
-export type ShardReport =
-  | {
-      readonly kind: 'records';
-      readonly bytes: ArrayBuffer;
-      readonly length: number;
-      readonly exchanges: number;
-      /** It is one that somebody has to look at. */
-      readonly apart: boolean;
-      /** Network ids of the exchanges where they are not finished, in order; -1 for none. */
-      readonly vnis: readonly number[];
-    }
-  | {
-      readonly kind: 'state';
-      /** As they are now; null: not told this time. */
-      readonly counters: Counters | null;
-      readonly buffered: number;
-      /** The memory of the records, read. */
-      readonly returned: ArrayBuffer | null;
-      readonly ended: boolean;
-    };
+/** Encoded exchanges, one behind the other. */
+export interface ShardRecords {
+  readonly bytes: ArrayBuffer;
+  readonly length: number;
+  readonly exchanges: number;
+  /** Somebody has to look at these. */
+  readonly apart: boolean;
+  /** Network ids of the exchanges where they are not finished, in order; -1 for none. */
+  readonly vnis: readonly number[];
+}
+
+/** From a worker. Its counters and what it holds are those of one moment, behind the segments that it returned so far. */
+export interface ShardReport {
+  readonly records: ShardRecords | null;
+  /** null: there are more records than one report takes, and nothing else is told yet. */
+  readonly state: {
+    /** null: not told this time. */
+    readonly counters: Counters | null;
+    readonly queued: number;
+    readonly held: number;
+    readonly openFlows: number;
+    /** The memory of the segments, read. */
+    readonly returned: ArrayBuffer | null;
+    readonly ended: boolean;
+  } | null;
+}
 
 /** Where exchanges of the workers go, and what they are finished with. */
 export interface ShardOutlet {
@@ -54,164 +63,286 @@ export interface ShardOutlet {
   emitted(exchanges: number): void;
 }
 
-/** Memory of a batch, on its way there or back: handing one over costs as much as copying a fifth of it. */
-export const BATCH_BYTES = 1 << 20;
+/** Memory of a batch, on its way there or back: what is under way should lie in the caches that the cores share. */
+export const BATCH_BYTES = 1 << 18;
 
 /** Bounds of what is under way to one worker, in batches. */
 export interface Ahead {
   /** A reader should pause. */
   readonly pause: number;
-  /** Bytes are dropped and counted. */
+  /** Segments are dropped and counted. */
   readonly drop: number;
-  /** This thread looks after new connections itself … */
-  readonly share: number;
-  /** … once so many batches were sent to the worker. Before, its own compiler would cost it more than it helps. */
-  readonly shareAfter: number;
 }
 
-const AHEAD: Ahead = { pause: 16, drop: 64, share: 8, shareAfter: 512 };
+const AHEAD: Ahead = { pause: 16, drop: 256 };
 
-/** One worker, and the records on their way to it. */
-class Shard implements RecordRoom {
-  readonly worker: Worker;
+/** Connections that the reading thread looks after itself, for each that every other thread has: it also reads and decodes for them. */
+const OWN_SHARE = 0.75;
+
+/** Segments and their payload. */
+interface Load {
+  readonly segments: number;
+  readonly bytes: number;
+}
+
+const NOTHING: Load = { segments: 0, bytes: 0 };
+
+/** One worker, and the segments on their way to it. */
+class Shard {
+  readonly #start: () => Worker;
   readonly #ahead: Ahead;
   readonly #free: ArrayBuffer[] = [];
-  readonly #onWritten: () => void;
-  readonly #onLost: (length: number) => void;
+  readonly #spares: ArrayBuffer[] = [];
+  #worker: Worker;
   #buffer = new ArrayBuffer(BATCH_BYTES);
+  #views = viewsOf(this.#buffer);
   #length = 0;
-  views: RecordViews = viewsOf(this.#buffer);
-  underWay = 0;
-  #sent = 0;
-  connections = 0;
-  counters: Counters = newCounters();
-  buffered = 0;
+  #segments = 0;
+  #bytes = 0;
+  /** All that was written until each batch that is under way, until the last one that came back, and until the last one in `#counters`. */
+  readonly #sent: Load[] = [];
+  #returned = NOTHING;
+  #counted = NOTHING;
+  #counters = newCounters();
+  /** Of workers that were lost. */
+  readonly #before = newCounters();
+  queued = 0;
+  held = 0;
+  openFlows = 0;
+  isRunning = true;
 
-  constructor(worker: Worker, ahead: Ahead, onWritten: () => void, onLost: (length: number) => void) {
-    this.worker = worker;
+  constructor(start: () => Worker, ahead: Ahead) {
+    this.#start = start;
     this.#ahead = ahead;
-    this.#onWritten = onWritten;
-    this.#onLost = onLost;
+    this.#worker = start();
   }
 
-  get isOpen(): boolean {
-    return this.underWay < this.#ahead.drop;
+  get underWay(): number {
+    return this.#sent.length;
   }
 
-  get isBehind(): boolean {
-    return this.underWay > this.#ahead.share && this.#sent >= this.#ahead.shareAfter;
+  get counters(): Counters {
+    return addCounters(addCounters(newCounters(), this.#before), this.#counters);
   }
 
-  reserve(bytes: number): number {
-    if (this.#length + bytes > this.#buffer.byteLength) this.send(bytes);
+  get #isOpen(): boolean {
+    return this.isRunning && this.#sent.length < this.#ahead.drop;
+  }
+
+  segment(segment: Segment, hash: number): void {
+    const length = segment.end - segment.start;
+    if (!this.#isOpen) {
+      this.#lose({ segments: 1, bytes: length });
+      return;
+    }
+    const at = this.#reserve(segmentBytes(segment));
+    writeSegment(this.#views, at, segment, hash);
+    this.#segments++;
+    this.#bytes += length;
+  }
+
+  time(nowMs: number): void {
+    if (!this.#isOpen) return;
+    const at = this.#reserve(TIME_BYTES);
+    writeTime(this.#views, at, nowMs);
+  }
+
+  #reserve(bytes: number): number {
+    if (this.#length + bytes > this.#buffer.byteLength) {
+      this.send();
+      if (bytes > this.#buffer.byteLength) this.#take(new ArrayBuffer(bytes));
+    }
     const at = this.#length;
     this.#length += bytes;
-    this.#onWritten();
     return at;
   }
 
-  onLost(length: number): void {
-    this.#onLost(length);
-  }
-
-  /** Sends what was written, if anything, and makes room for `bytes`. */
-  send(bytes: number): void {
-    if (this.#length > 0) {
-      this.underWay++;
-      this.#sent++;
-      this.post({ kind: 'streams', bytes: this.#buffer, length: this.#length }, this.#buffer);
-    } else if (bytes <= this.#buffer.byteLength) return;
-    this.#buffer = bytes <= BATCH_BYTES ? (this.#free.pop() ?? new ArrayBuffer(BATCH_BYTES)) : new ArrayBuffer(bytes);
-    this.views = viewsOf(this.#buffer);
+  #take(buffer: ArrayBuffer): void {
+    this.#buffer = buffer;
+    this.#views = viewsOf(buffer);
     this.#length = 0;
   }
 
-  /** A batch was read: its memory came back. */
-  onReturned(memory: ArrayBuffer): void {
-    this.underWay--;
-    if (memory.byteLength === BATCH_BYTES && this.#free.length < this.#ahead.pause) this.#free.push(memory);
-    if (this.underWay === 0) this.send(0);
+  /** Sends what was written, if anything. */
+  send(): void {
+    if (this.#length === 0) return;
+    this.#sent.push({ segments: this.#segments, bytes: this.#bytes });
+    const spares = this.#spares.splice(0);
+    this.post({ kind: 'segments', bytes: this.#buffer, length: this.#length, spares }, [this.#buffer, ...spares]);
+    this.#take(this.#free.pop() ?? new ArrayBuffer(BATCH_BYTES));
   }
 
-  post(order: ShardOrder, memory?: ArrayBuffer): void {
-    this.worker.postMessage(order, memory === undefined ? [] : [memory]);
+  post(order: ShardOrder, memory: ArrayBuffer[] = []): void {
+    this.#worker.postMessage(order, memory);
+  }
+
+  onState({ counters, queued, held, openFlows, returned }: NonNullable<ShardReport['state']>): void {
+    this.queued = queued;
+    this.held = held;
+    this.openFlows = openFlows;
+    if (returned !== null) {
+      this.#returned = this.#sent.shift() ?? NOTHING;
+      if (returned.byteLength === BATCH_BYTES && this.#free.length < this.#ahead.pause) this.#free.push(returned);
+    }
+    if (counters === null) return;
+    this.#counters = counters;
+    this.#counted = this.#returned;
+  }
+
+  /** Memory that held records: the worker gets it with its next segments. */
+  onRead(memory: ArrayBuffer): void {
+    if (memory.byteLength === BATCH_BYTES && this.#spares.length < this.#ahead.pause) this.#spares.push(memory);
+  }
+
+  /** The worker is gone, and with it what it held and what it had not counted yet. */
+  onLost(): void {
+    this.isRunning = false;
+    const { bytes, delivery } = balance(this.#counters, 0);
+    addCounters(this.#before, this.#counters);
+    this.#before.evictedBytes += bytes;
+    this.#before.skippedBytes += delivery;
+    this.#counters = newCounters();
+    this.#lose({ segments: this.#segments - this.#counted.segments, bytes: this.#bytes - this.#counted.bytes });
+    this.#segments = 0;
+    this.#bytes = 0;
+    this.#returned = NOTHING;
+    this.#counted = NOTHING;
+    this.#sent.length = 0;
+    this.#length = 0;
+    this.queued = 0;
+    this.held = 0;
+    this.openFlows = 0;
+  }
+
+  /** Another worker for the one that was lost. */
+  restart(): void {
+    this.#worker = this.#start();
+    this.isRunning = true;
+  }
+
+  async end(): Promise<void> {
+    await this.#worker.terminate();
+  }
+
+  #lose({ segments, bytes }: Load): void {
+    this.#before.overloaded += segments;
+    this.#before.payloadBytes += bytes;
+    this.#before.ignoredBytes += bytes;
   }
 }
 
 /**
- * The same as a Pipeline, over several threads, this one included. Packets are decoded and streams put together here; what the streams say is read by the worker
- * to which the symmetric hash of the innermost addresses and ports (and network id, where the key has it) leads, or by this thread while that worker stays behind.
- * Exchanges of one connection keep their order, those of different threads mix.
+ * The same as a Pipeline, over several threads, this one included. Packets are decoded here; the connection of a segment is looked after by the thread to which
+ * the symmetric hash of its innermost addresses and ports (and network id, where the key has it) leads. All threads go by the time of all packets. Exchanges of
+ * one connection keep their order, those of different threads mix.
+ *
+ * A worker that fails is started again by `tick`, and what it knew is lost and counted; whoever reads a capture to its end is told by `ready` and `end` instead.
  */
 export class Shards {
-  readonly #own: Pipeline;
+  readonly #decoder: Decoder;
+  readonly #own: Connections;
+  readonly #ownBelow: number;
+  readonly #keyByVni: boolean;
   readonly #shards: Shard[];
   readonly #counters = newCounters();
   readonly #outlet: ShardOutlet;
   readonly #ahead: Ahead;
+  #sweptMs = 0;
   #waiting: (() => void)[] = [];
-  #running: number;
   #flushing = false;
   #failure: WeirError | null = null;
 
   /** `threads` is at least 2. Pairs are of this thread; what the others find goes to `outlet`. */
   constructor(threads: number, options: PipelineOptions, onPair: OnSeenPair, outlet: ShardOutlet, ahead: Ahead = AHEAD) {
     const limits = { ...DEFAULT_LIMITS, ...options.limits };
+    const ownPart = OWN_SHARE / (OWN_SHARE + threads - 1);
+    const part = (share: number): Limits => ({
+      ...limits,
+      flows: Math.ceil(limits.flows * share),
+      totalBytes: Math.ceil(limits.totalBytes * share),
+    });
     this.#outlet = outlet;
     this.#ahead = ahead;
-    this.#running = threads - 1;
-    const share: Limits = { ...limits, totalBytes: Math.ceil(limits.totalBytes / threads) };
-    this.#own = new Pipeline({ ...options, limits: share }, onPair, (ends) => this.#elsewhere(ends));
+    this.#keyByVni = options.keyByVni ?? false;
+    this.#ownBelow = ownPart * 2 ** 32;
+    this.#decoder = new Decoder(this.#counters, { tunnelDepth: limits.tunnelDepth, verifyChecksums: options.verifyChecksums ?? false });
+    this.#own = new Connections(this.#counters, part(ownPart), this.#keyByVni, onPair);
     const { records } = outlet;
-    const finish = records === null ? null : { services: records.services, secret: records.secret, apart: records.apart };
-    const settings: ShardSettings = { limits: share, observer: outlet.observer, finish };
-    const program = new URL(import.meta.url.endsWith('.ts') ? './shard-worker.ts' : './shard-worker.js', import.meta.url);
-    const onLost = (length: number): void => {
-      this.#counters.overloaded++;
-      this.#counters.skippedBytes += length;
+    const settings: ShardSettings = {
+      limits: part((1 - ownPart) / (threads - 1)),
+      keyByVni: this.#keyByVni,
+      observer: outlet.observer,
+      finish: records === null ? null : { services: records.services, secret: records.secret, apart: records.apart },
     };
     this.#shards = Array.from({ length: threads - 1 }, () => {
-      const shard = new Shard(new Worker(program, { workerData: settings }), ahead, this.#soon, onLost);
-      shard.worker.on('message', (report: ShardReport) => this.#onReport(shard, report));
-      shard.worker.on('error', (error) => this.#fail(error));
+      const shard: Shard = new Shard(() => this.#worker(settings, () => shard), ahead);
       return shard;
     });
   }
 
+  #worker(settings: ShardSettings, shard: () => Shard): Worker {
+    const program = new URL(import.meta.url.endsWith('.ts') ? './shard-worker.ts' : './shard-worker.js', import.meta.url);
+    const worker = new Worker(program, { workerData: settings });
+    let reason: unknown = null;
+    worker.on('message', (report: ShardReport) => this.#onReport(shard(), report));
+    worker.on('error', (error) => {
+      reason = error;
+    });
+    worker.on('exit', (code) => this.#onExit(shard(), reason ?? `it ended with code ${code}`));
+    return worker;
+  }
+
   get counters(): Counters {
-    const sum = addCounters(addCounters(newCounters(), this.#counters), this.#own.counters);
+    const sum = addCounters(newCounters(), this.#counters);
     for (const shard of this.#shards) addCounters(sum, shard.counters);
     return sum;
   }
 
-  get bufferedBytes(): number {
-    const { queued, held } = this.#own.bufferedBytes;
-    return this.#shards.reduce((sum, shard) => sum + shard.buffered, queued + held);
+  /** Bytes that wait out of order, and bytes of unfinished messages; those of the workers as last told. */
+  get bufferedBytes(): { readonly queued: number; readonly held: number } {
+    let { queued, held } = this.#own.bufferedBytes;
+    for (const shard of this.#shards) {
+      queued += shard.queued;
+      held += shard.held;
+    }
+    return { queued, held };
   }
 
   get openFlows(): number {
-    return this.#own.openFlows;
+    return this.#shards.reduce((sum, shard) => sum + shard.openFlows, this.#own.openFlows);
   }
 
   packet(packet: Packet): void {
-    this.#own.packet(packet);
+    const segment = this.#decoder.decode(packet);
+    if (segment === null) return;
+    if (segment.tsMs - this.#sweptMs >= SWEEP_MS) this.#time(segment.tsMs);
+    const hash = hashOf(segment, this.#keyByVni);
+    const place = (hash >>> 0) - this.#ownBelow;
+    if (place < 0) {
+      this.#own.accept(segment, hash);
+      return;
+    }
+    this.#shards[Math.floor((place / (2 ** 32 - this.#ownBelow)) * this.#shards.length)].segment(segment, hash);
+    this.#soon();
   }
 
-  #elsewhere(ends: FlowEnds): DistantStream | null {
-    const shard = this.#shards[Math.floor(((ends.hash >>> 0) / 2 ** 32) * this.#shards.length)];
-    return shard.isBehind ? null : new DistantStream(shard, shard.connections++, ends);
+  /** Whoever's packets tell the time: all threads judge holes and idle connections at the moments at which one thread alone would. */
+  #time(nowMs: number): void {
+    this.#sweptMs = nowMs;
+    this.#own.tick(nowMs);
+    for (const shard of this.#shards) shard.time(nowMs);
   }
 
-  /** On a quiet link records must not wait for company: what was read at once goes at once. */
-  readonly #soon = (): void => {
+  /** On a quiet link segments must not wait for company: what was read at once goes at once. */
+  #soon(): void {
     if (this.#flushing) return;
     this.#flushing = true;
     setImmediate(this.#flush);
-  };
+  }
 
   readonly #flush = (): void => {
     this.#flushing = false;
-    for (const shard of this.#shards) if (shard.underWay === 0) shard.send(0);
+    for (const shard of this.#shards) if (shard.underWay === 0) shard.send();
   };
 
   /** Resolves when the workers have caught up so far that more may be read. @throws the failure of a worker */
@@ -221,10 +352,13 @@ export class Shards {
     if (this.#failure !== null) throw this.#failure;
   }
 
+  /** Time went on, and a live source is still there. */
   tick(nowMs: number): void {
-    this.#own.tick(nowMs);
+    this.#failure = null;
+    for (const shard of this.#shards) if (!shard.isRunning) shard.restart();
+    if (nowMs - this.#sweptMs >= SWEEP_MS) this.#time(nowMs);
     for (const shard of this.#shards) {
-      shard.send(0);
+      shard.send();
       shard.post({ kind: 'report' });
     }
   }
@@ -233,28 +367,27 @@ export class Shards {
   async end(): Promise<void> {
     this.#own.end();
     for (const shard of this.#shards) {
-      shard.send(0);
+      shard.send();
       shard.post({ kind: 'end' });
     }
-    while (this.#failure === null && this.#running > 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    await Promise.all(this.#shards.map((shard) => shard.worker.terminate()));
+    while (this.#shards.some((shard) => shard.isRunning)) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    await Promise.all(this.#shards.map((shard) => shard.end()));
     if (this.#failure !== null) throw this.#failure;
   }
 
-  #onReport(shard: Shard, report: ShardReport): void {
-    if (report.kind === 'records') {
-      this.#handOn(report);
-      shard.post({ kind: 'spare', bytes: report.bytes }, report.bytes);
-      return;
+  #onReport(shard: Shard, { records, state }: ShardReport): void {
+    if (records !== null) {
+      this.#handOn(records);
+      shard.onRead(records.bytes);
     }
-    if (report.counters !== null) shard.counters = report.counters;
-    shard.buffered = report.buffered;
-    if (report.returned !== null) shard.onReturned(report.returned);
-    if (report.ended) this.#running--;
+    if (state === null) return;
+    shard.onState(state);
+    if (state.ended) shard.isRunning = false;
+    else if (shard.underWay === 0) shard.send();
     this.#wake();
   }
 
-  #handOn({ bytes, length, exchanges, apart, vnis }: Extract<ShardReport, { kind: 'records' }>): void {
+  #handOn({ bytes, length, exchanges, apart, vnis }: ShardRecords): void {
     const { records, observer, ports } = this.#outlet;
     const encoded = new Uint8Array(bytes, 0, length);
     if (records !== null && !apart) {
@@ -266,8 +399,11 @@ export class Shards {
       this.#outlet.emit(records === null ? assigned(exchange, vnis[index], observer, ports) : exchange);
   }
 
-  #fail(error: Error): void {
-    this.#failure ??= sensorError('SENSOR_DRIVER_ENDED', `a sensor worker failed: ${error.message}`, error);
+  #onExit(shard: Shard, reason: unknown): void {
+    if (!shard.isRunning) return;
+    shard.onLost();
+    const message = reason instanceof Error ? reason.message : String(reason);
+    this.#failure ??= sensorError('SENSOR_DRIVER_ENDED', `a sensor worker failed: ${message}`, reason);
     this.#wake();
   }
 

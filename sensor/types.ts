@@ -83,7 +83,7 @@ export interface PrincipalPort {
   read(headers: readonly string[], target: string): Principal | null;
 }
 
-/** Bounds of one shard. Every one of them has a counter for what it turned away. */
+/** Bounds of a sensor; threads divide `flows` and `totalBytes` between them. Every one has a counter for what it turned away. */
 export interface Limits {
   /** Out-of-order bytes and segments held per direction. */
   readonly outOfOrderBytes: number;

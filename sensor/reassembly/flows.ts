@@ -10,8 +10,6 @@ export interface FlowEnds {
   readonly port: readonly [number, number];
   readonly opener: Side | -1;
   readonly vni: number;
-  /** The same for both directions: decides who looks after the connection. */
-  readonly hash: number;
 }
 
 export type HandlerFactory = (ends: FlowEnds) => StreamHandler;
@@ -67,7 +65,6 @@ class Entry implements HandlerOwner {
       port: [this.portA, this.portB],
       opener: this.opener,
       vni: this.vni,
-      hash: this.hash,
     });
   }
 
@@ -113,7 +110,8 @@ const EMBRYONIC_MS = 30_000;
 const ESTABLISHED_MS = 600_000;
 /** Late retransmissions of a closed connection must not look like a new one. */
 const LINGER_MS = 5_000;
-const SWEEP_MS = 100;
+/** Holes and idle connections are judged when so much time went by, not with every packet. */
+export const SWEEP_MS = 100;
 /** Bytes that nothing of a closed connection is away from where it ended. */
 const FAR_AHEAD = 65_536;
 const FAR_BEHIND = 2 ** 26;
@@ -158,8 +156,8 @@ export class Flows {
     return this.#context.queuedBytes;
   }
 
-  accept(segment: Segment): void {
-    const hash = hashOf(segment, this.#keyByVni);
+  /** `hash` is `hashOf` the segment. */
+  accept(segment: Segment, hash: number): void {
     if (segment.tsMs > this.#nowMs) this.#advance(segment.tsMs);
     let entry = this.#find(hash, segment);
     const flags = segment.flags;
@@ -388,7 +386,7 @@ function matches(addresses: Int32Array, at: number, other: Int32Array): boolean 
   return addresses[at + 3] === other[3] && addresses[at + 2] === other[2] && addresses[at + 1] === other[1] && addresses[at] === other[0];
 }
 
-/** Hash of a connection, the same for both directions. */
+/** Hash of a connection, the same for both directions: decides which shard looks after it. */
 export function hashOf(segment: Segment, keyByVni: boolean): number {
   const { source, destination } = segment;
   const from = endHash(source[0], source[1], source[2], source[3], segment.sourcePort);

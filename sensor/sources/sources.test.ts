@@ -25,7 +25,6 @@ import {
   type SourceOptions,
   serviceFinder,
 } from '../index.js';
-import { Shards } from '../shards.js';
 import { CAPTURES } from '../testing/captures.js';
 import { ethernet, fragments4, geneve, pcapFile, pcapngFile, type Timed, vxlan } from '../testing/packets.js';
 import { Talk } from '../testing/talk.js';
@@ -670,60 +669,6 @@ t.test('threads of a sensor finish exchanges themselves, and give the same', asy
   );
   t.same([...new Set(mirrored.apart.map((target) => target.slice(0, 4)))], ['/t/7'], 'what somebody must look at comes by itself');
   t.same(balance(mirrored.counters, 0), { packets: 0, bytes: 0, delivery: 0 }, 'and the sums add up');
-});
-
-t.test('workers give the same exchanges', async (t) => {
-  const bytes = pcapFile(mixedTalks(), 101);
-  const read = async (workers: number): Promise<{ lines: string[]; counters: unknown }> => {
-    const lines: string[] = [];
-    const summary = await readPcap(
-      Readable.from([bytes.subarray(0, 100_000), bytes.subarray(100_000)]),
-      (exchange) =>
-        lines.push(
-          `${exchange.service} ${exchange.observer.id} ${exchange.request.target} ${exchange.response?.body.bytes.length} ${exchange.startedAtMs}`,
-        ),
-      { workers, name: 'w', serviceOf: (host, vni) => `${host}:${vni}` },
-    );
-    return { lines: lines.toSorted(), counters: summary.counters };
-  };
-  const alone = await read(1);
-  const shared = await read(3);
-  t.equal(alone.lines.length, 200);
-  t.same(shared.lines, alone.lines);
-  t.same(shared.counters, alone.counters, 'and the same counters');
-});
-
-t.test('threads that come behind: the reading one helps, and what is dropped in the end is counted', async (t) => {
-  const frames = Array.from({ length: 40 }, (_, index) =>
-    new Talk({ client: { ip: [10, 5, 0, index], port: 32_000 + index }, startMs: 1_700_000_000_000 + index })
-      .open()
-      .client(`GET /b/${index} HTTP/1.1\r\nHost: api\r\n\r\n`)
-      .server(`HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n${'x'.repeat(200_000)}`)
-      .close(),
-  ).flatMap((talk) => talk.packets);
-  for (const { name, ahead, helps, drops } of [
-    { name: 'as it is', ahead: undefined, helps: false, drops: false },
-    { name: 'helping at once', ahead: { pause: 9, drop: 99, share: 0, shareAfter: 0 }, helps: true, drops: false },
-    { name: 'never helping', ahead: { pause: 9, drop: 2, share: 99, shareAfter: 99 }, helps: false, drops: true },
-  ]) {
-    const here: string[] = [];
-    const there: Exchange[] = [];
-    const observer = { kind: 'sensor', id: 'x' } as const;
-    const ports = { serviceOf: (host: string) => host, principals: null };
-    const outlet = { observer, ports, records: null, emit: (exchange: Exchange) => void there.push(exchange), emitted() {} };
-    const shards = new Shards(2, {}, ({ request }) => void here.push(request?.head.target ?? ''), outlet, ahead);
-    for (const { bytes, tsMs } of frames)
-      shards.packet({ bytes, start: 0, end: bytes.length, originalLength: bytes.length, tsMs, linkType: 101, vni: -1 });
-    await shards.end();
-    const { counters } = shards;
-    const whole = there.filter(({ response }) => response?.body.totalLength === 200_000 && response.body.missing.length === 0);
-    t.equal(here.length > 0, helps, `${name}: this thread`);
-    t.equal(counters.overloaded > 0, drops, `${name}: dropped`);
-    if (!drops) t.same([...here, ...whole.map(({ request: { target } }) => target)].length, 40, `${name}: each exchange once`);
-    else t.ok(whole.length > 0 && whole.length < 40 && there.length <= 40, `${name}: what was dropped is no whole exchange`);
-    t.same(balance(counters, 0), { packets: 0, bytes: 0, delivery: 0 }, `${name}: the sums add up`);
-    t.equal(shards.bufferedBytes, 0, `${name}: nothing is held`);
-  }
 });
 
 t.test('parts of a capture hold whole connections', async (t) => {
