@@ -218,13 +218,21 @@ function eventId(actor: string, event: NonNullable<ActorWrite['events']>[number]
 }
 
 async function writeActors(db: Db, engine: Engine, writes: readonly ActorWrite[]): Promise<void> {
-  const rows = writes.map((write) => ({
-    ...write,
-    ...write.ref,
-    id: actorId(write.ref),
-    score: Math.round(write.score),
-    detailJson: JSON.stringify(write.detail),
-    search: `${write.ref.value} ${write.ref.label}`.toLowerCase(),
+  const rows = writes.map(({ ref, firstSeenMs, lastSeenMs, score, state, requests, errors, blocked, findings, detail }) => ({
+    id: actorId(ref),
+    kind: ref.kind,
+    value: ref.value,
+    label: ref.label,
+    firstSeenMs,
+    lastSeenMs,
+    score: Math.round(score),
+    state,
+    requests,
+    errors,
+    blocked,
+    findings,
+    detailJson: JSON.stringify(detail),
+    search: `${ref.value} ${ref.label}`.toLowerCase(),
   }));
   await bulkWrite(db, engine, ACTORS, rows);
   const events = writes.flatMap((write) =>

@@ -1,6 +1,6 @@
 import type { ActorBook } from '../../attackers/index.js';
-import { type ActorRef, actorOf, type Finding, type Observation } from '../../exchange/index.js';
-import { type ActorLink, type ActorWrite, actorId, type Json } from '../../store/index.js';
+import { type ActorRef, actorOf, type Exchange, type Finding, type Observation } from '../../exchange/index.js';
+import type { ActorLink, ActorWrite, Json } from '../../store/index.js';
 
 interface Delta {
   readonly ref: ActorRef;
@@ -8,16 +8,24 @@ interface Delta {
   errors: number;
   blocked: number;
   findings: number;
-  readonly links: Map<string, ActorLink>;
+  /** Of a principal: where it came from, by address. */
+  links: Map<string, Link> | null;
 }
+
+type Link = { -readonly [Key in keyof ActorLink]: ActorLink[Key] };
+
+/** By value of the actor. */
+type Open = Readonly<Record<ActorRef['kind'], Map<string, Delta>>>;
+
+const NO_LINKS: readonly ActorLink[] = [];
 
 /**
  * Adds up what actors did between two commits and joins it with the book's view of them: what was learned and what second looks found, each apart, since
  * they are taken at different moments.
  */
 export class ActorDeltas {
-  private readonly learned = new Map<string, Delta>();
-  private readonly found = new Map<string, Delta>();
+  private readonly learned: Open = { principal: new Map(), address: new Map() };
+  private readonly found: Open = { principal: new Map(), address: new Map() };
   private readonly sent = new WeakSet<object>();
 
   /** `isAllowed`: the allowlist has this actor. */
@@ -26,20 +34,26 @@ export class ActorDeltas {
     private readonly isAllowed: (ref: ActorRef) => boolean,
   ) {}
 
-  observed(observation: Observation): void {
-    const { principal, client, response, startedAtMs, outcome } = observation.exchange;
+  observed({ exchange }: Observation): void {
+    const { principal, client, startedAtMs } = exchange;
     const address = actorOf(null, client.ip);
-    const refs = principal === null ? [address] : [actorOf(principal, client.ip), address];
-    for (const ref of refs) {
-      const delta = deltaOf(this.learned, ref);
-      delta.requests++;
-      if ((response?.status ?? 599) >= 400) delta.errors++;
-      if (outcome.action === 'blocked') delta.blocked++;
-      if (principal === null) continue;
-      const link = { principal: principal.key, address: address.value, firstSeenMs: startedAtMs, lastSeenMs: startedAtMs, count: 1 };
-      const known = delta.links.get(address.value);
-      if (ref.kind === 'principal')
-        delta.links.set(address.value, known === undefined ? link : { ...known, lastSeenMs: startedAtMs, count: known.count + 1 });
+    count(deltaOf(this.learned, address), exchange);
+    if (principal === null) return;
+    const delta = deltaOf(this.learned, actorOf(principal, client.ip));
+    count(delta, exchange);
+    delta.links ??= new Map();
+    const link = delta.links.get(address.value);
+    if (link === undefined)
+      delta.links.set(address.value, {
+        principal: principal.key,
+        address: address.value,
+        firstSeenMs: startedAtMs,
+        lastSeenMs: startedAtMs,
+        count: 1,
+      });
+    else {
+      link.lastSeenMs = startedAtMs;
+      link.count++;
     }
   }
 
@@ -63,9 +77,9 @@ export class ActorDeltas {
     return this.take(this.found, nowMs);
   }
 
-  private take(open: Map<string, Delta>, nowMs: number): ActorWrite[] {
+  private take(open: Open, nowMs: number): ActorWrite[] {
     const writes: ActorWrite[] = [];
-    for (const delta of open.values()) {
+    for (const delta of [...open.principal.values(), ...open.address.values()]) {
       const view = this.book.view(delta.ref, nowMs);
       if (view === null) continue;
       const fresh = view.moments.filter((moment) => !this.sent.has(moment));
@@ -95,22 +109,29 @@ export class ActorDeltas {
           kind: moment.what,
           body: { text: moment.text, ...(moment.findingId === undefined ? {} : { findingId: moment.findingId }) } as Json,
         })),
-        links: [...delta.links.values()],
+        links: delta.links === null ? NO_LINKS : [...delta.links.values()],
       });
     }
-    open.clear();
+    open.principal.clear();
+    open.address.clear();
     return writes;
   }
 }
 
-function deltaOf(open: Map<string, Delta>, ref: ActorRef): Delta {
-  const id = actorId(ref);
-  let delta = open.get(id);
+function deltaOf(open: Open, ref: ActorRef): Delta {
+  const ofKind = open[ref.kind];
+  let delta = ofKind.get(ref.value);
   if (delta === undefined) {
-    delta = { ref, requests: 0, errors: 0, blocked: 0, findings: 0, links: new Map() };
-    open.set(id, delta);
+    delta = { ref, requests: 0, errors: 0, blocked: 0, findings: 0, links: null };
+    ofKind.set(ref.value, delta);
   }
   return delta;
+}
+
+function count(delta: Delta, { response, outcome }: Exchange): void {
+  delta.requests++;
+  if ((response?.status ?? 599) >= 400) delta.errors++;
+  if (outcome.action === 'blocked') delta.blocked++;
 }
 
 function methodAndTemplate(name: string): { method: string; template: string } {
