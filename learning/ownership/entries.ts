@@ -1,6 +1,10 @@
 import type { Write } from './objects.js';
 import { AGES_PER_TABLE, type Table } from './table.js';
 
+/** Words of one entry in a chunk for views, and room for so many entries at first. */
+const ENTRY_WORDS = 5;
+const LOG_WORDS = 1024 * ENTRY_WORDS;
+
 /**
  * The one way in which the model writes its table: keeps it within its size by forgetting the longest unused and least useful entries, and notes which
  * entries changed, so that gateways and checkpoints follow.
@@ -8,8 +12,8 @@ import { AGES_PER_TABLE, type Table } from './table.js';
 export class EntryLog {
   /** Entries given up because the table was full. */
   forgotten = 0;
-  /** Keys that changed since the last {@link take}, as pairs; a key may stand here more than once. */
-  #keys = new Uint32Array(2048);
+  /** What changed since the last {@link take}, in the words of {@link take}; a key may stand here more than once, what holds for it last. */
+  #log = new Uint32Array(LOG_WORDS);
   #length = 0;
   #added = 0;
   #age = 0;
@@ -28,7 +32,7 @@ export class EntryLog {
   readonly write: Write = (hi, lo, a, b, worth) => {
     const before = this.table.size;
     if (!this.table.set(hi, lo, a, b, worth)) return;
-    this.#note(hi, lo);
+    this.#note(hi, lo, a, b, 1);
     if (this.table.size === before) return;
     if (++this.#added >= this.#perAge) {
       this.#added = 0;
@@ -38,7 +42,7 @@ export class EntryLog {
   };
 
   readonly forget = (hi: number, lo: number): void => {
-    if (this.table.delete(hi, lo)) this.#note(hi, lo);
+    if (this.table.delete(hi, lo)) this.#note(hi, lo, 0, 0, 0);
   };
 
   get isEmpty(): boolean {
@@ -47,17 +51,7 @@ export class EntryLog {
 
   /** What changed, as chunks for views hold it: key, key, payload, payload, 1 set or 0 gone. */
   take(): Uint32Array {
-    const entries = new Uint32Array((this.#length / 2) * 5);
-    for (let from = 0, to = 0; from < this.#length; from += 2, to += 5) {
-      const hi = this.#keys[from];
-      const lo = this.#keys[from + 1];
-      entries[to] = hi;
-      entries[to + 1] = lo;
-      if (!this.table.peek(hi, lo)) continue;
-      entries[to + 2] = this.table.a;
-      entries[to + 3] = this.table.b;
-      entries[to + 4] = 1;
-    }
+    const entries = this.#log.slice(0, this.#length);
     this.#length = 0;
     return entries;
   }
@@ -65,28 +59,35 @@ export class EntryLog {
   #giveUp(hi: number, lo: number): void {
     if (!this.table.evict(hi, lo)) return;
     this.forgotten++;
-    this.#note(this.table.goneHi, this.table.goneLo);
+    this.#note(this.table.goneHi, this.table.goneLo, 0, 0, 0);
   }
 
-  #note(hi: number, lo: number): void {
+  #note(hi: number, lo: number, a: number, b: number, isSet: number): void {
     this.dirty.add(hi >>> 22);
-    if (this.#length === this.#keys.length) this.#makeRoom();
-    this.#keys[this.#length++] = hi;
-    this.#keys[this.#length++] = lo;
+    if (this.#length === this.#log.length) this.#makeRoom();
+    const log = this.#log;
+    const at = this.#length;
+    log[at] = hi;
+    log[at + 1] = lo;
+    log[at + 2] = a;
+    log[at + 3] = b;
+    log[at + 4] = isSet;
+    this.#length = at + ENTRY_WORDS;
   }
 
-  /** Nobody takes what changes (an import, a test): each key needs to stand here only once. */
+  /** Nobody takes what changes (an import, a test): each key needs to stand here only once, with what it holds now. */
   #makeRoom(): void {
     const seen = new Set<bigint>();
-    const keys = this.#keys;
-    this.#keys = new Uint32Array(keys.length * 2);
+    const log = this.#log;
+    this.#log = new Uint32Array(log.length * 2);
     this.#length = 0;
-    for (let i = 0; i < keys.length; i += 2) {
-      const key = (BigInt(keys[i]) << 32n) | BigInt(keys[i + 1]);
+    for (let i = 0; i < log.length; i += ENTRY_WORDS) {
+      const key = (BigInt(log[i]) << 32n) | BigInt(log[i + 1]);
       if (seen.has(key)) continue;
       seen.add(key);
-      this.#keys[this.#length++] = keys[i];
-      this.#keys[this.#length++] = keys[i + 1];
+      const isSet = this.table.peek(log[i], log[i + 1]);
+      this.#log.set([log[i], log[i + 1], isSet ? this.table.a : 0, isSet ? this.table.b : 0, Number(isSet)], this.#length);
+      this.#length += ENTRY_WORDS;
     }
   }
 }

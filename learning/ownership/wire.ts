@@ -11,6 +11,9 @@ const MAGIC = 0x4e574f57;
 const VERSION = 1;
 const HEADER = 20;
 const ENTRY_WORDS = 5;
+const encoder = new TextEncoder();
+const NO_RULES = encoder.encode('[]');
+const IS_LITTLE_ENDIAN = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
 
 export interface Delta {
   readonly snapshot: boolean;
@@ -21,7 +24,7 @@ export interface Delta {
 }
 
 export function encodeDelta(delta: Delta): Uint8Array {
-  const rules = new TextEncoder().encode(JSON.stringify(delta.changes));
+  const rules = delta.changes.length === 0 ? NO_RULES : encoder.encode(JSON.stringify(delta.changes));
   const bytes = new Uint8Array(HEADER + delta.entries.byteLength + 4 + rules.length);
   const view = new DataView(bytes.buffer);
   view.setUint32(0, MAGIC, true);
@@ -29,7 +32,8 @@ export function encodeDelta(delta: Delta): Uint8Array {
   view.setUint8(5, delta.snapshot ? 1 : 0);
   bytes.set(delta.seed, 8);
   view.setUint32(16, delta.entries.length / ENTRY_WORDS, true);
-  for (let i = 0; i < delta.entries.length; i++) view.setUint32(HEADER + i * 4, delta.entries[i], true);
+  if (IS_LITTLE_ENDIAN) new Uint32Array(bytes.buffer, HEADER, delta.entries.length).set(delta.entries);
+  else for (let i = 0; i < delta.entries.length; i++) view.setUint32(HEADER + i * 4, delta.entries[i], true);
   view.setUint32(HEADER + delta.entries.byteLength, rules.length, true);
   bytes.set(rules, HEADER + delta.entries.byteLength + 4);
   return bytes;
