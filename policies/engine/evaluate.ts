@@ -7,7 +7,6 @@ import { Facts, RequestFacts } from './facts.js';
 import { Hit } from './hit.js';
 import { mutationOf, type RedactionOrder } from './mutate.js';
 import type { PlannedPhase, PlannedRule } from './plan.js';
-import { mayHold } from './presence.js';
 import { inRollout } from './rollout.js';
 import { NO, type Tools, UNSURE, YES } from './scope.js';
 import type { Counters } from './stats.js';
@@ -31,6 +30,8 @@ export interface Engine {
   readonly tools: Tools;
   readonly limits: ContentLimits;
   readonly counters: Counters;
+  /** Of the rule that is looked at: there is one at a time. */
+  readonly hit: Hit;
 }
 
 /** What is known of a request; the same for both of its phases. */
@@ -74,20 +75,16 @@ export function evaluate(
   context: EvaluationContext,
   mutates = true,
 ): Decision {
-  const { rules } = planned;
-  if (rules.length === 0) return PASS;
+  if (planned.rules.length === 0) return PASS;
   const facts = new Facts(phase, request, response, context, engine.tools, engine.limits);
-  const has = planned.asks ? facts.presence() : 0;
-  let hit: Hit | null = null;
+  const rules = planned.asks ? planned.fittingTo(facts.presence()) : planned.rules;
   let lifted: Lifted | null = null;
   let fired: Fired[] | null = null;
   const timeWeight = engine.counters.timeWeight();
   for (let index = 0; index < rules.length; index++) {
     const one = rules[index];
-    if (!mayHold(one.rule.asks, has)) continue;
-    hit ??= new Hit();
     if (one.exceptions.length > 0) lifted ??= new Lifted(engine, facts);
-    const result = run(engine, one, facts, hit, lifted, timeWeight);
+    const result = run(engine, one, facts, engine.hit, lifted, timeWeight);
     if (result === null) continue;
     fired ??= [];
     fired.push(result);

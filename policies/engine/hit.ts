@@ -24,7 +24,7 @@ export interface Span {
 const MAX_EVIDENCE = 10;
 const MAX_FOUND = 2000;
 
-/** Collects while one rule is evaluated; one instance is reused for all rules of a message. */
+/** Collects while one rule is evaluated; one instance is reused for all rules. */
 export class Hit {
   found: Found[] = [];
   spans: Span[] = [];

@@ -196,11 +196,16 @@ export function compilePath(pattern: string, scope: Scope): PathPattern {
   };
   const [first] = segments;
   const last = segments.at(-1);
-  /** The ends alone refuse most paths. */
-  const endsFit = (parts: readonly string[]): boolean =>
-    (first?.kind !== 'text' || parts[0] === first.text) && (last?.kind !== 'text' || parts.at(-1) === last.text);
+  const words = segments.flatMap((segment) => (segment.kind === 'text' ? [segment.text] : []));
+  /** The ends alone, and the words that must stand somewhere, refuse most paths. */
+  const mayFit = (parts: readonly string[]): boolean => {
+    if (first?.kind === 'text' && parts[0] !== first.text) return false;
+    if (last?.kind === 'text' && parts[parts.length - 1] !== last.text) return false;
+    for (const word of words) if (!parts.includes(word)) return false;
+    return true;
+  };
   return {
-    path: (parts) => endsFit(parts) && compare(parts, (segment, part) => (segmentTakes(segment, part) ? 'yes' : 'no')) === 'yes',
+    path: (parts) => mayFit(parts) && compare(parts, (segment, part) => (segmentTakes(segment, part) ? 'yes' : 'no')) === 'yes',
     template: (parts) =>
       compare(parts, (segment, part) => {
         if (segment.kind === 'any') return 'yes';

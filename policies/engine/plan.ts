@@ -2,6 +2,7 @@ import type { Phase } from '../../exchange/index.js';
 import type { Overflow, Plan, RouteFacts } from '../types.js';
 import type { CompiledRule } from './compile.js';
 import type { Facts } from './facts.js';
+import { mayHold } from './presence.js';
 import type { Predicate } from './values.js';
 
 /** Which rules of a plan are run. `inline`: those that can act on the traffic. `rest`: all others. */
@@ -15,10 +16,28 @@ export interface PlannedRule {
   readonly exceptions: readonly PlannedRule[];
 }
 
-export interface PlannedPhase {
-  readonly rules: readonly PlannedRule[];
+/** Combinations of what messages have that one phase remembers; more are a client's game with header names. */
+const MAX_COMBINATIONS = 64;
+
+export class PlannedPhase {
   /** Some rule asks for something that a message may lack. */
   readonly asks: boolean;
+  /** What a message has → the rules that it may fulfil. */
+  private readonly fitting = new Map<number, readonly PlannedRule[]>();
+
+  constructor(readonly rules: readonly PlannedRule[]) {
+    this.asks = rules.some(({ rule }) => rule.asks.length > 0);
+  }
+
+  /** The rules, in order, that a message may fulfil which has this (see `presence.ts`). */
+  fittingTo(has: number): readonly PlannedRule[] {
+    let rules = this.fitting.get(has);
+    if (rules === undefined) {
+      rules = this.rules.filter(({ rule }) => mayHold(rule.asks, has));
+      if (this.fitting.size < MAX_COMBINATIONS) this.fitting.set(has, rules);
+    }
+    return rules;
+  }
 }
 
 const STRICTNESS: Readonly<Record<Overflow, number>> = { pass: 0, 'inspect-prefix': 1, block: 2 };
@@ -36,10 +55,8 @@ export class RoutePlan implements Plan {
 
   constructor(rules: readonly CompiledRule[], route: RouteFacts) {
     const planned = planRules(rules, route);
-    const pick = (part: Part, phase: Phase): PlannedPhase => {
-      const chosen = planned.filter(({ rule }) => rule.phase === phase && (part === 'all' || (part === 'inline') === rule.inline));
-      return { rules: chosen, asks: chosen.some(({ rule }) => rule.asks.length > 0) };
-    };
+    const pick = (part: Part, phase: Phase): PlannedPhase =>
+      new PlannedPhase(planned.filter(({ rule }) => rule.phase === phase && (part === 'all' || (part === 'inline') === rule.inline)));
     const both = (part: Part): Record<Phase, PlannedPhase> => ({ request: pick(part, 'request'), response: pick(part, 'response') });
     this.phases = { inline: both('inline'), rest: both('rest'), all: both('all') };
     const inline = [...this.phases.inline.request.rules, ...this.phases.inline.response.rules].flatMap((one) => [

@@ -10,6 +10,7 @@ import type { Decision, EvaluationContext, PolicySet, RequestView, ResponseView,
 import { type CompiledPolicies, type CompiledRule, compileSteps, type ModeOverride } from './compile.js';
 import { type Engine, evaluate, PASS, requestFacts } from './evaluate.js';
 import { RequestFacts } from './facts.js';
+import { Hit } from './hit.js';
 import { KeyRing } from './keys.js';
 import { type Part, PlanCache, RoutePlan } from './plan.js';
 import { HeaderNames } from './presence.js';
@@ -132,7 +133,12 @@ function toolsOf(options: Required<CompileOptions>, previous: FullPolicySet | nu
 function setOf(compiled: CompiledPolicies, complete: Required<CompileOptions>, tools: Tools): FullPolicySet {
   const plans = new PlanCache(compiled.rules);
   const counters = new Counters(compiled.rules);
-  const engine: Engine = { tools, counters, limits: { maxBytes: complete.maxDecodedBytes, maxDepth: complete.maxDepth } };
+  const engine: Engine = {
+    tools,
+    counters,
+    limits: { maxBytes: complete.maxDecodedBytes, maxDepth: complete.maxDepth },
+    hit: new Hit(),
+  };
   const factsOf = (request: RequestView): RequestFacts => requestFacts(request, engine.limits);
   // The gateway hands the plan back with each request; one made by another set (before a reload) does not count.
   const own = new WeakSet<RoutePlan>();
