@@ -15,6 +15,7 @@ export * from './paths.js';
 export * from './principal.js';
 export * from './redact.js';
 export * from './redact-exchange.js';
+export * from './repeated.js';
 export * from './scan-mark.js';
 export * from './target.js';
 export * from './template.js';
