@@ -113,6 +113,18 @@ t.test('text of any charset', async (t) => {
 t.test('JSON is limited before it is built', async (t) => {
   t.same(x.parseJson('{"a":[1]}').value, { a: [1] });
   t.equal(x.parseJson('['.repeat(10_000) + ']'.repeat(10_000)).problem, 'too-deep');
+  const deep = (levels: number, open: string, close: string): string => `${open.repeat(levels)}1${close.repeat(levels)}`;
+  for (const [open, close] of [
+    ['[', ']'],
+    ['{"a":', '}'],
+    ['[{"a":', '}]'],
+  ] as const) {
+    const levels = open.startsWith('[{') ? 32 : 64;
+    t.equal(x.parseJson(deep(levels, open, close), { maxDepth: 64 }).problem, null, `${open} as deep as may be`);
+    t.equal(x.parseJson(deep(levels + 1, open, close), { maxDepth: 64 }).problem, 'too-deep', `${open} deeper`);
+  }
+  const wide = JSON.stringify(Array.from({ length: 500 }, () => ({ text: '[[[{{{' })));
+  t.equal(x.parseJson(wide, { maxDepth: 3 }).problem, null, 'brackets side by side and in texts nest nothing');
   t.equal(x.parseJson(`"${'['.repeat(500)}"`).problem, null);
   t.equal(x.parseJson('{"a":').problem, 'invalid');
   t.equal(x.parseJson('"aaaa"', { maxBytes: 3 }).problem, 'too-big');

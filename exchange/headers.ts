@@ -10,8 +10,15 @@ export function header(list: HeaderList, name: string): string | null {
     if (candidate.length !== length || (candidate.charCodeAt(0) | 32) !== first) continue;
     if (candidate === name || candidate.toLowerCase() === name) return list[index + 1];
   }
-  if (name !== name.toLowerCase()) return header(list, name.toLowerCase());
-  return null;
+  return isLower(name) ? null : header(list, name.toLowerCase());
+}
+
+function isLower(name: string): boolean {
+  for (let index = 0; index < name.length; index++) {
+    const code = name.charCodeAt(index);
+    if (code >= 65 && code <= 90) return false;
+  }
+  return true;
 }
 
 /** All values of a header in order, case-insensitive. */

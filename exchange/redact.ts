@@ -10,6 +10,7 @@ const SECRET_NAME =
 
 const MOST_REMEMBERED = 256;
 const LONGEST_REMEMBERED = 64;
+const MOST_NAMES = 2_000;
 
 /**
  * Turns values into evidence that proves nothing was invented and gives nothing away: shape and length survive, a keyed hash lets equal values be
@@ -17,6 +18,8 @@ const LONGEST_REMEMBERED = 64;
  */
 export class Redactor {
   private readonly hashed = new Map<string, string>();
+  /** What the well-known pattern says of names: records repeat theirs. */
+  private readonly secretNames = new Map<string, boolean>();
 
   /** @param isOwnSecret names of headers, query parameters and fields that are secret beside the well-known ones */
   constructor(
@@ -25,7 +28,15 @@ export class Redactor {
   ) {}
 
   private isSecretName(name: string): boolean {
-    return SECRET_NAME.test(name) || this.isOwnSecret(name);
+    let isSecret = this.secretNames.get(name);
+    if (isSecret === undefined) {
+      isSecret = SECRET_NAME.test(name);
+      if (name.length <= LONGEST_REMEMBERED) {
+        if (this.secretNames.size >= MOST_NAMES) this.secretNames.clear();
+        this.secretNames.set(name, isSecret);
+      }
+    }
+    return isSecret || this.isOwnSecret(name);
   }
 
   /** Keyed hash of a value, 16 hex digits. A rule that fires on every exchange mostly sees the same value: the last few are remembered. */
