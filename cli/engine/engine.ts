@@ -38,6 +38,9 @@ const TELL_EVERY = 8;
 /** Time that second looks take at a stretch: at least so much, and this share of what learning took before. */
 const ASSESS_SLICE_MS = 1;
 const ASSESS_SHARE = 0.25;
+/** Where more wait than this, they take a larger share: what waits for long outlives collections of the young generation, which costs as much as the look. */
+const MANY_WAIT = 200;
+const ASSESS_SHARE_OF_MANY = 0.5;
 const LEFT_OUT_EVERY_MS = 10_000;
 /** Requests of blocked clients kept as samples. */
 const BLOCKED_KEPT_PER_SECOND = 20;
@@ -270,7 +273,8 @@ export class Engine {
     this.isSliceDue = true;
     setImmediate(() => {
       this.isSliceDue = false;
-      const untilMs = performance.now() + Math.max(ASSESS_SLICE_MS, this.learnedForMs * ASSESS_SHARE);
+      const share = this.waiting.size > MANY_WAIT ? ASSESS_SHARE_OF_MANY : ASSESS_SHARE;
+      const untilMs = performance.now() + Math.max(ASSESS_SLICE_MS, this.learnedForMs * share);
       this.learnedForMs = 0;
       do this.assessNext();
       while (this.waiting.size > 0 && performance.now() < untilMs);
