@@ -274,6 +274,8 @@ t.test('plans: nothing is asked for that no acting rule needs', async (t) => {
     ownership: false,
   });
   t.equal(set.plan(route), set.plan({ ...route }), 'made once');
+  t.equal(set.plan(route), set.plan({ ...route, template: '/pay/{id}/items', tags: ['new'] }), 'one for all to which the same applies');
+  t.not(set.plan(route), set.plan({ ...route, template: null }), 'another where only the request can tell');
 });
 
 t.test('numbers of things in bodies are the same, counted from the bytes or from what they say', async (t) => {

@@ -1,4 +1,4 @@
-import type { Phase } from '../../exchange/index.js';
+import { LatestMap, type Phase } from '../../exchange/index.js';
 import type { Overflow, Plan, RouteFacts } from '../types.js';
 import type { CompiledRule } from './compile.js';
 import type { Facts } from './facts.js';
@@ -42,7 +42,7 @@ export class PlannedPhase {
 
 const STRICTNESS: Readonly<Record<Overflow, number>> = { pass: 0, 'inspect-prefix': 1, block: 2 };
 
-/** The rules that apply to one route. Made once a route and kept. */
+/** The rules that apply to a route, and to all others of which their matches say the same. */
 export class RoutePlan implements Plan {
   readonly request: boolean;
   readonly response: boolean;
@@ -109,21 +109,39 @@ function planRules(rules: readonly CompiledRule[], route: RouteFacts): PlannedRu
     }));
 }
 
-const MAX_PLANS = 10_000;
+/** Routes whose plan is remembered, at least half of them: more than a gateway has endpoints. */
+const MOST_ROUTES = 60_000;
+/** Different plans. Routes differ, and what applies to them hardly does. */
+const MAX_PLANS = 1_000;
 
-/** Plans by route. Hosts and methods come from clients, so the number is bounded. */
+/**
+ * Plans by route; routes to which the same applies share one. Hosts and methods come from clients, so both numbers are bounded, and the routes in use stay
+ * when there are too many: making a plan costs several times what running it does.
+ */
 export class PlanCache {
+  private readonly routes = new LatestMap<RoutePlan>(MOST_ROUTES);
+  /** By what the match of each rule says of the route. */
   private readonly plans = new Map<string, RoutePlan>();
 
   constructor(private readonly rules: readonly CompiledRule[]) {}
 
   get(route: RouteFacts): RoutePlan {
     const key = `${route.service}\0${route.host}\0${route.method}\0${route.template ?? '\0'}\0${route.tags.join(',')}`;
-    let plan = this.plans.get(key);
+    let plan = this.routes.get(key);
+    if (plan === undefined) {
+      plan = this.planOf(route);
+      this.routes.set(key, plan);
+    }
+    return plan;
+  }
+
+  private planOf(route: RouteFacts): RoutePlan {
+    const verdicts = this.rules.map(({ matches }) => matches.map((match) => match.route(route)[0]).join('')).join();
+    let plan = this.plans.get(verdicts);
     if (plan === undefined) {
       plan = new RoutePlan(this.rules, route);
       if (this.plans.size >= MAX_PLANS) this.plans.clear();
-      this.plans.set(key, plan);
+      this.plans.set(verdicts, plan);
     }
     return plan;
   }
