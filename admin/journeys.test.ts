@@ -205,6 +205,9 @@ t.test('issues: work through them', async (t) => {
     { requestIds: ['r1'] },
     { requestIds: ['r2'] },
   ]);
+  // Noticed in the same exchange; it stopped nobody.
+  const noticed = { incidentId: 'W-7K3M-9QXD-2F', kind: 'data.exposed', atMs: NOW + 5000 };
+  await world.store.commit({ batchIds: ['noticed'], nowMs: NOW, findings: [finding(0, noticed)] });
   t.match((await analyst('GET', '/incidents/w-7k3m-9qxd-2f')).json, {
     policy: 'object-access',
     rule: 'foreign-object',

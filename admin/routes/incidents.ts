@@ -18,7 +18,12 @@ export async function findIncident(context: Context, incidentId: string) {
   const exchange = sample === null ? null : decodeExchange(sample.content);
   const acts = (exchange?.outcome.acts ?? []).filter((one) => one.policy !== 'blocklist');
   const act = acts.find((one) => one.acted && STOPS.has(one.action)) ?? acts.find((one) => one.acted) ?? acts[0] ?? null;
-  const finding = page.items.find(({ source }) => source.kind === 'policy' && source.id === act?.policy) ?? page.items[0] ?? null;
+  const finding =
+    page.items.find(({ source }) => act !== null && source.kind === 'policy' && source.id === `${act.policy}/${act.rule}`) ??
+    // A detector that saw the same is told of instead of the policy, as what acted.
+    page.items.find(({ effect }) => effect === 'acted') ??
+    page.items[0] ??
+    null;
   const blockId = exchange?.outcome.blockId ?? null;
   const text =
     act !== null && (act.acted || blockId === null)
@@ -30,7 +35,7 @@ export async function findIncident(context: Context, incidentId: string) {
     incidentId,
     atMs: exchange?.startedAtMs ?? finding?.atMs ?? null,
     text,
-    policy: act?.policy ?? (finding?.source.kind === 'policy' ? finding.source.id : null),
+    policy: act?.policy ?? (finding?.source.kind === 'policy' ? finding.source.id.split('/', 1)[0] : null),
     rule: act?.rule ?? null,
     blockId,
     issueId: finding?.issueId ?? null,

@@ -293,7 +293,7 @@ export async function seed(store: Store): Promise<void> {
     ],
     findings: [
       finding(1),
-      finding(2, { incidentId: 'W-7K3M-9QXD-2F', severity: 'critical' }),
+      finding(2, { incidentId: 'W-7K3M-9QXD-2F', severity: 'critical', effect: 'acted' }),
       finding(3, { kind: 'data.exposed', severity: 'low', actor: null }),
     ],
     actors: [
