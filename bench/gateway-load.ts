@@ -1,9 +1,10 @@
 /** Load for gateway.bench.ts, from core 1, and the CPU time of who is loaded. */
 import { execFile, execFileSync, spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
-import { mkdtemp, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
 export interface LoadShape {
@@ -158,7 +159,50 @@ async function autocannon(port: number, shape: LoadShape, more: readonly string[
   return JSON.parse(stdout) as CannonReport;
 }
 
-/** p99 in ms under a steady rate, by autocannon on the load generator's core. */
+/** Sends at a steady rate, with its connections spread over the time between two requests of one; a program in C, so that its own pauses are not measured. */
+export const hasH2load = spawnSync('h2load', ['--version']).error === undefined;
+
+/** p99 in ms under a steady rate, from the load generator's core; by autocannon where h2load is not installed, whose own pauses are of milliseconds. */
 export async function p99At(rate: number, port: number, shape: LoadShape): Promise<number> {
-  return (await autocannon(port, shape, ['-R', String(rate), '-H', `authorization=${AUTHORIZATION}`])).latency.p99;
+  if (!hasH2load) return (await autocannon(port, shape, ['-R', String(rate), '-H', `authorization=${AUTHORIZATION}`])).latency.p99;
+  const folder = await mkdtemp(join(tmpdir(), 'weir-h2load-'));
+  const log = join(folder, 'requests.tsv');
+  try {
+    await promisify(execFile)('taskset', [
+      ...['-c', '1', 'h2load', '--h1', '--threads=1', `--clients=${shape.connections}`, `--requests=${rate * shape.seconds}`],
+      ...[`--rps=${rate / shape.connections}`, `--rate=${Math.max(1, Math.round(rate / 1000))}`, '--rate-period=1ms', `--log-file=${log}`],
+      ...['-H', 'accept: application/json', '-H', `authorization: ${AUTHORIZATION}`, `http://127.0.0.1:${port}${shape.path}`],
+    ]);
+    return p99Of(await readFile(log, 'utf8'));
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+/** What came in the first second still found connections being made. */
+const FIRST_MICROS = 1_000_000;
+
+/** Lines of h2load's log: start in µs, status, µs until the end of the answer. Throws when a request failed. */
+function p99Of(log: string): number {
+  const rows = log
+    .trim()
+    .split('\n')
+    .map((line) => line.split('\t').map(Number));
+  const failed = rows.filter(([, status]) => status !== 200).length;
+  if (failed > 0) throw new Error(`${failed} of ${rows.length} requests failed under a steady rate`);
+  const from = rows.reduce((first, [at]) => Math.min(first, at), Number.POSITIVE_INFINITY) + FIRST_MICROS;
+  const took = rows
+    .filter(([at]) => at >= from)
+    .map(([, , micros]) => micros)
+    .sort((one, other) => one - other);
+  return took[Math.floor(took.length * 0.99)] / 1000;
+}
+
+/** A weir whose engine is behind would take time from whoever is measured next: waits until it does nothing more, for half a minute at most. */
+export async function untilIdle(pid: number): Promise<void> {
+  for (let waited = 0; waited < 300; waited++) {
+    const before = cpuNs(pid).all;
+    await sleep(100);
+    if (cpuNs(pid).all - before < 5e6) return;
+  }
 }

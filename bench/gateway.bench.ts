@@ -16,7 +16,7 @@ import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type MemoryUse, memoryOf, startSink } from './gateway-limits.js';
-import { hasWrk, keepOnlyGateway, type LoadShape, load, p99At, type Round } from './gateway-load.js';
+import { hasH2load, hasWrk, keepOnlyGateway, type LoadShape, load, p99At, type Round, untilIdle } from './gateway-load.js';
 import { adminApi, type BenchPeer, PEERS, run, startNginx } from './gateway-peers.js';
 
 const { values } = parseArgs({
@@ -110,11 +110,19 @@ async function warmUp(peer: RunningPeer): Promise<void> {
   }
 }
 
+/** What an engine has yet to learn of a round is no load of the next peer. */
+async function settle(peer: RunningPeer): Promise<void> {
+  if (peer.isWholeWeir && peer.pid !== undefined) await untilIdle(peer.pid);
+}
+
 /** Each peer in turn, `rounds` times over. */
 async function interleaved(peers: readonly RunningPeer[], shape: LoadShape): Promise<Map<string, Round[]>> {
   const results = new Map<string, Round[]>();
   for (let round = 0; round < rounds; round++)
-    for (const peer of peers) results.set(peer.name, [...(results.get(peer.name) ?? []), await load(peer.port, peer.pid, shape)]);
+    for (const peer of peers) {
+      results.set(peer.name, [...(results.get(peer.name) ?? []), await load(peer.port, peer.pid, shape)]);
+      await settle(peer);
+    }
   return results;
 }
 
@@ -154,7 +162,10 @@ async function latency(peers: readonly RunningPeer[], maximum: number) {
   const rate = Math.round(maximum / 2);
   const found = new Map<string, number[]>();
   for (let round = 0; round < rounds; round++)
-    for (const peer of peers) found.set(peer.name, [...(found.get(peer.name) ?? []), await p99At(rate, peer.port, small)]);
+    for (const peer of peers) {
+      found.set(peer.name, [...(found.get(peer.name) ?? []), await p99At(rate, peer.port, small)]);
+      await settle(peer);
+    }
   const bare = median(found.get(BARE) ?? []);
   return [...found].map(([peer, list]) => ({ peer, rate, 'p99 ms': median(list), 'added ms': rounded(median(list) - bare, 2) }));
 }
@@ -202,6 +213,7 @@ try {
     }
     for (const peer of running) await warmUp(peer);
     for (const peer of running) if (peer.isWholeWeir && peer.pid !== undefined) keepOnlyGateway(peer.pid);
+    for (const peer of running) await settle(peer);
   }
   const named = (...names: string[]) => running.filter((peer) => names.some((name) => peer.name.startsWith(name)));
   let maximum = 0;
@@ -240,7 +252,9 @@ try {
 }
 if (parts.has('memory')) show(`memory above idle: 1 GiB transfers, ${IDLE_CONNECTIONS} connections`, await memory());
 
-console.log(`load by ${hasWrk ? 'wrk' : 'autocannon (wrk is not installed)'}, ${seconds} s × ${rounds} interleaved rounds, medians`);
+console.log(
+  `load by ${hasWrk ? 'wrk' : 'autocannon (wrk is not installed)'}, at a steady rate by ${hasH2load ? 'h2load' : 'autocannon (h2load is not installed)'}, ${seconds} s × ${rounds} interleaved rounds, medians`,
+);
 for (const problem of problems) console.log(`left out: ${problem}`);
 const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
 const name = `${values.name}-${new Date().toISOString().slice(0, 10)}-${commit}.json`;
@@ -252,6 +266,7 @@ const machine = {
   cores: cpus().length,
   loadBefore,
   loadGenerator: hasWrk ? 'wrk' : 'autocannon',
+  steadyLoadGenerator: hasH2load ? 'h2load' : 'autocannon',
 };
 writeFileSync(file, `${JSON.stringify({ commit, ...machine, seconds, rounds, problems, ...report }, null, 2)}\n`);
 console.log(`written to ${file}`);
