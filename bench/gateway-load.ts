@@ -9,6 +9,8 @@ import { promisify } from 'node:util';
 
 export interface LoadShape {
   readonly path: string;
+  /** Asks for so many different answers in turn, by `?n=`; for wrk only. */
+  readonly answers?: number;
   readonly connections: number;
   readonly seconds: number;
 }
@@ -79,13 +81,18 @@ function done(summary, latency, requests)
     summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.status + summary.errors.timeout))
 end`;
 
-let script: string | null = null;
-async function wrkReport(): Promise<string> {
-  if (script === null) {
-    script = join(await mkdtemp(join(tmpdir(), 'weir-wrk-')), 'report.lua');
-    await writeFile(script, WRK_SCRIPT);
+const scripts = new Map<string, string>();
+async function wrkScript({ path, answers }: LoadShape): Promise<string> {
+  const asks = `local n = 0
+request = function() n = (n + 1) % ${answers}; return wrk.format("GET", "${path}?n=" .. n) end`;
+  const text = answers === undefined ? WRK_SCRIPT : `${WRK_SCRIPT}\n${asks}`;
+  let file = scripts.get(text);
+  if (file === undefined) {
+    file = join(await mkdtemp(join(tmpdir(), 'weir-wrk-')), 'load.lua');
+    scripts.set(text, file);
+    await writeFile(file, text);
   }
-  return script;
+  return file;
 }
 
 /** Else autocannon makes the load: a Node program, which costs its core more, so figures of the two are not comparable. */
@@ -132,7 +139,7 @@ async function wrk(port: number, shape: LoadShape): Promise<LoadReport> {
     `-c${shape.connections}`,
     `-d${shape.seconds}s`,
     '-s',
-    await wrkReport(),
+    await wrkScript(shape),
     `http://127.0.0.1:${port}${shape.path}`,
   ]);
   const [requests, micros, p50, p99, errors] = /RESULT (.*)/.exec(stdout)![1].split(' ').map(Number);

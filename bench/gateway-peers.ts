@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 /** A forwarder under test: how to start it in front of `upstream` on `port`, pinned like all the others. */
 export interface BenchPeer {
@@ -43,7 +43,7 @@ const node =
     dir,
   ];
 
-/** nginx as the upstream and as a direct reference, one worker. Resolves when it runs; call the result to stop it. */
+/** nginx as the upstream and as a direct reference, one worker; `/varied.json?n=7` is the file `varied/7.json`. Resolves when it runs; call the result to stop it. */
 export async function startNginx(
   dir: string,
   port: number,
@@ -52,7 +52,10 @@ export async function startNginx(
 ): Promise<() => Promise<void>> {
   const root = join(dir, `nginx-${port}`);
   mkdirSync(root, { recursive: true });
-  for (const [name, content] of Object.entries(files)) writeFileSync(join(root, name), content);
+  for (const [name, content] of Object.entries(files)) {
+    mkdirSync(dirname(join(root, name)), { recursive: true });
+    writeFileSync(join(root, name), content);
+  }
   const config = join(root, 'nginx.conf');
   writeFileSync(
     config,
@@ -60,7 +63,7 @@ export async function startNginx(
 events { worker_connections 4096; }
 http { access_log off; server_tokens off; keepalive_requests 100000000; keepalive_timeout 600s; default_type application/json; types { }
   client_body_temp_path ${root}/b; proxy_temp_path ${root}/p; fastcgi_temp_path ${root}/f; uwsgi_temp_path ${root}/u; scgi_temp_path ${root}/s;
-  open_file_cache max=100; server { listen 127.0.0.1:${port} backlog=4096; root ${root}; } }`,
+  open_file_cache max=2000; server { listen 127.0.0.1:${port} backlog=4096; root ${root}; location = /varied.json { try_files /varied/$arg_n.json =404; } } }`,
   );
   return run(['taskset', '-c', String(core), 'nginx', '-c', config, '-p', root], port);
 }

@@ -2,12 +2,12 @@
  * What does the gateway cost? Every peer of gateway-peers.ts in front of one nginx with static JSON files: gateway on core 0, load, upstream and
  * weir's other threads on core 1, rounds interleaved so that other load on the machine hits all alike. Only ratios within one run mean anything.
  *
- * 1. throughput: req/s, p50, p99, CPU µs a request, ratios to the bare forwarders
+ * 1. throughput: req/s, p50, p99, CPU µs a request, ratios to the bare forwarders; of one answer, and of answers that differ
  * 2. 100 KB JSON: CPU of a response that is inspected
  * 3. p99 at half of weir's highest rate
  * 4. memory: 1 GiB down and up, 10,000 idle connections
  *
- * `npm run bench -- [--seconds 4] [--rounds 3] [--connections 64] [--bytes 2048] [--only text,…] [--parts throughput,large,latency,memory] [--profile]
+ * `npm run bench -- [--seconds 4] [--rounds 3] [--connections 64] [--bytes 2048] [--only text,…] [--parts throughput,varied,large,latency,memory] [--profile]
  * [--name gateway]`
  */
 import { execFileSync } from 'node:child_process';
@@ -26,7 +26,7 @@ const { values } = parseArgs({
     connections: { type: 'string', default: '64' },
     bytes: { type: 'string', default: '2048' },
     only: { type: 'string', default: '' },
-    parts: { type: 'string', default: 'throughput,large,latency,memory' },
+    parts: { type: 'string', default: 'throughput,varied,large,latency,memory' },
     profile: { type: 'boolean', default: false },
     name: { type: 'string', default: 'gateway' },
   },
@@ -35,6 +35,8 @@ const parts = new Set(values.parts.split(','));
 const seconds = Number(values.seconds);
 const rounds = Number(values.rounds);
 const small: LoadShape = { path: '/body.json', connections: Number(values.connections), seconds };
+/** The same size, but hardly ever the same answer twice: what weir remembers of bodies that come again is of no use here. */
+const varied: LoadShape = { ...small, path: '/varied.json', answers: 1000 };
 const large: LoadShape = { ...small, path: '/large.json', connections: 16 };
 const LARGE_BYTES = 100_000;
 const IDLE_CONNECTIONS = 10_000;
@@ -65,9 +67,9 @@ function median(numbers: readonly number[]): number {
 const rounded = (value: number, digits = 1): number => Math.round(value * 10 ** digits) / 10 ** digits;
 
 /** A JSON body of roughly the given size, with the fields an API would have. */
-function jsonBody(bytes: number): string {
+function jsonBody(bytes: number, first = 1): string {
   const items: object[] = [];
-  for (let id = 1, length = 0; length < bytes; id++) {
+  for (let id = first, length = 0; length < bytes; id++) {
     const item = {
       id,
       name: `item ${id}`,
@@ -199,14 +201,19 @@ const show = (title: string, rows: readonly object[]) => {
   console.table(rows);
   report[title] = rows;
 };
-const files = { 'body.json': jsonBody(Number(values.bytes)), 'large.json': jsonBody(LARGE_BYTES), 'index.html': '{}' };
+const files: Record<string, string> = {
+  'body.json': jsonBody(Number(values.bytes)),
+  'large.json': jsonBody(LARGE_BYTES),
+  'index.html': '{}',
+};
+for (let n = 0; n < varied.answers!; n++) files[`varied/${n}.json`] = jsonBody(Number(values.bytes), 10_000 + n * 100);
 const stopUpstream = await startNginx(dir, upstreamPort, 1, files);
 const running: RunningPeer[] = [];
 try {
   const chosen = PEERS.filter((peer) =>
     values.only === '' ? !peer.onlyWhenNamed : values.only.split(',').some((one) => peer.name.includes(one)),
   );
-  if (parts.has('throughput') || parts.has('large') || parts.has('latency')) {
+  if (['throughput', 'varied', 'large', 'latency'].some((part) => parts.has(part))) {
     for (const [index, peer] of chosen.entries()) {
       const started = await startPeer(peer, firstPort + index, upstreamPort);
       if (started !== null) running.push(started);
@@ -230,6 +237,8 @@ try {
     maximum = median((results.get(RELEASE) ?? results.get('weir trivial') ?? []).map((one) => one.requestsPerSecond));
     show(`throughput: ${values.bytes} bytes of JSON, ${values.connections} connections`, rowsOf(results));
   }
+  if (parts.has('varied') && hasWrk)
+    show(`throughput: the same, but ${varied.answers} different answers`, rowsOf(await interleaved(named(BARE, FLOOR, 'weir up'), varied)));
   if (parts.has('large'))
     show(
       '100 KB of JSON, inspected: CPU of a response',

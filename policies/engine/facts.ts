@@ -21,6 +21,7 @@ import { type GraphqlFacts, readGraphql } from '../body/graphql.js';
 import { inUnits } from '../classify/index.js';
 import type { DataMatch } from '../data-port.js';
 import type { EvaluationContext, RequestView, ResponseView } from '../types.js';
+import { classifiedUtf8 } from './classified.js';
 import { HAS_BODY, HAS_QUERY, HAS_TOKEN } from './presence.js';
 import type { ExchangeReading, MessageReading } from './reading.js';
 import type { Tools } from './scope.js';
@@ -323,7 +324,7 @@ export class Facts {
     const bytes = isAscii ? content.decoded().bytes : Buffer.from(content.text(), 'utf8');
     // Of other text the bytes that were read before may be in another charset: it is rare enough to be read again.
     const matches =
-      known !== null && isAscii ? known : this.tools.classifier.classifyUtf8(header(this.headers, 'content-type') ?? '', bytes);
+      known !== null && isAscii ? known : classifiedUtf8(this.tools.classifier, header(this.headers, 'content-type') ?? '', bytes);
     if (matches.length === 0) return EMPTY;
     const text = content.text();
     return inUnits(matches, bytes, isAscii).map((match) => ({

@@ -4,14 +4,13 @@ import {
   decodeBody,
   type Exchange,
   type HeaderList,
-  header,
   type Json,
   queryPairs,
-  Repeated,
   splitTarget,
 } from '../../exchange/index.js';
 import type { Classifier } from '../classify/index.js';
 import type { DataMatch } from '../data-port.js';
+import { classifiedBody } from './classified.js';
 
 /** The JSON of both bodies of an exchange, for whoever has parsed it already; undefined where a body is not whole, valid JSON. */
 export interface ParsedBodies {
@@ -45,23 +44,6 @@ export interface ExchangeReading {
 
 const NOTHING: readonly DataMatch[] = [];
 
-/** What each classifier found in bodies that came before. */
-const repeated = new WeakMap<object, Repeated<readonly DataMatch[]>>();
-
-function classified(classifier: Pick<Classifier, 'classifyBody'>, headers: HeaderList, bytes: Uint8Array): readonly DataMatch[] {
-  let before = repeated.get(classifier);
-  if (before === undefined) {
-    before = new Repeated();
-    repeated.set(classifier, before);
-  }
-  const type = header(headers, 'content-type') ?? '';
-  const known = before.get(bytes, type);
-  if (known !== undefined) return known;
-  const found = classifier.classifyBody(headers, bytes);
-  before.put(bytes, type, found);
-  return found;
-}
-
 /** Reads an exchange. `parsed`: where its JSON can be had without parsing it again. */
 export function readExchange(
   exchange: Exchange,
@@ -73,7 +55,7 @@ export function readExchange(
     const decoded = decodeBody(headers, body, MAX_READ_BYTES);
     return {
       decoded: decoded.bytes.length <= Math.max(MAX_KEPT_BYTES, body.bytes.length) ? decoded : null,
-      matches: decoded.bytes.length === 0 ? NOTHING : classified(classifier, headers, decoded.bytes),
+      matches: decoded.bytes.length === 0 ? NOTHING : classifiedBody(classifier, headers, decoded.bytes),
       isWhole: decoded.problem !== 'too-big',
       json,
     };
