@@ -1,121 +1,21 @@
-/** What one client may cost: connections that are idle, slow or abused, over HTTP/1.1, TLS, HTTP/2 and behind the PROXY protocol; TLS clients; trailers. */
-import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import http2 from 'node:http2';
-import net, { type AddressInfo } from 'node:net';
+import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { type TLSSocket, connect as tlsConnect } from 'node:tls';
-import t, { type Test } from 'tap';
-import type { Exchange } from '../exchange/index.js';
-import { createGateway, FAULTS, type FaultCode, type Gateway, type GatewayOptions, type GatewayPorts, trivialPorts } from './index.js';
+import t from 'tap';
+import { connect, counted, LOCAL, sayer, start, until, untilClosed, type Wire } from '../test/support/gateways.js';
+import { certifier, frame, listening, literals } from '../test/support/servers.js';
 
 const dir = mkdtempSync(join(tmpdir(), 'weir-connections-'));
 t.teardown(() => rmSync(dir, { recursive: true, force: true }));
 
-interface Pair {
-  readonly cert: string;
-  readonly key: string;
-}
-
-/** A key and a certificate, signed by `ca` or by itself. */
-function certificate(name: string, subject: string, ca: string | null, days = 2): Pair {
-  const [key, cert] = [join(dir, `${name}.key`), join(dir, `${name}.pem`)];
-  const openssl = (...args: string[]) => execFileSync('openssl', args, { stdio: 'pipe' });
-  openssl('ecparam', '-name', 'prime256v1', '-genkey', '-noout', '-out', key);
-  if (ca === null) openssl('req', '-x509', '-new', '-key', key, '-out', cert, '-days', String(days), '-subj', subject);
-  else {
-    openssl('req', '-new', '-key', key, '-out', `${cert}.csr`, '-subj', subject);
-    const signer = ['-CA', join(dir, `${ca}.pem`), '-CAkey', join(dir, `${ca}.key`), '-CAcreateserial'];
-    openssl('x509', '-req', '-in', `${cert}.csr`, ...signer, '-days', String(days), '-out', cert);
-  }
-  return { cert, key };
-}
-
+const certificate = certifier(dir);
 const own = certificate('own', '/CN=localhost', null);
-
-async function listening(t: Test, server: net.Server): Promise<string> {
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.teardown(() => {
-    if (server instanceof http.Server) server.closeAllConnections();
-    server.close();
-  });
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
-
-/** An upstream that answers every request with the same bytes, by path. */
-function sayer(answers: Readonly<Record<string, string>> = {}): net.Server {
-  return net.createServer((socket) => {
-    socket.on('error', () => undefined);
-    socket.on('data', (chunk) => {
-      const path = /^\S+ (\S+)/.exec(chunk.toString('latin1'))?.[1] ?? '';
-      socket.write(answers[path] ?? 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
-    });
-  });
-}
-
-interface Running {
-  readonly gateway: Gateway;
-  /** Of the listeners in order. */
-  readonly ports: readonly number[];
-  readonly exchanges: Exchange[];
-  readonly log: string[];
-}
-
-async function start(t: Test, options: GatewayOptions, ports: Partial<GatewayPorts> = {}): Promise<Running> {
-  const exchanges: Exchange[] = [];
-  const log: string[] = [];
-  const gateway = await createGateway(
-    options,
-    trivialPorts({
-      tee: { publish: (exchange) => exchanges.push(exchange) > 0 },
-      accessLog: { write: (line) => log.push(line), stats: () => ({ written: 0, dropped: 0 }) },
-      ...ports,
-    }),
-  );
-  const addresses = await gateway.listen();
-  t.teardown(() => gateway.close(20));
-  return { gateway, ports: addresses.map(({ port }) => port), exchanges, log };
-}
-
-const LOCAL = { host: '127.0.0.1', port: 0 } as const;
-
-async function until(condition: () => boolean): Promise<void> {
-  for (let tries = 0; !condition() && tries < 500; tries++) await wait(10);
-}
-
-type Wire = 'plain' | 'tls' | 'proxied';
-
-async function connect(wire: Wire, port: number, alpn = 'http/1.1'): Promise<net.Socket> {
-  const socket =
-    wire === 'tls'
-      ? tlsConnect({ host: '127.0.0.1', port, rejectUnauthorized: false, ALPNProtocols: [alpn] })
-      : net.connect(port, '127.0.0.1');
-  socket.on('error', () => undefined);
-  await once(socket, wire === 'tls' ? 'secureConnect' : 'connect');
-  if (wire === 'proxied') socket.write('PROXY TCP4 203.0.113.9 10.0.0.1 12345 80\r\n');
-  return socket;
-}
-
-/** Everything that comes back until the other side closes. */
-async function untilClosed(socket: net.Socket): Promise<string> {
-  let got = '';
-  socket.on('data', (chunk) => {
-    got += chunk.toString('latin1');
-  });
-  // A socket that ends in an error closes too: what it was is of no interest here.
-  if (!socket.closed) await new Promise((resolve) => socket.once('close', resolve));
-  return got;
-}
-
-const counted = (gateway: Gateway, log: readonly string[], code: FaultCode) => ({
-  counter: gateway.stats().faults[code],
-  logged: log.some((line) => line.includes(`"fault":"${code}"`) && line.includes(`"status":${FAULTS[code].status}`)),
-});
 
 t.test('slow and idle connections end, whatever they are carried by', async (t) => {
   const upstream = await listening(t, sayer());
@@ -201,21 +101,6 @@ t.test('a drain tells HTTP/2 clients to go, and waits for their requests only', 
   await closing;
   t.equal(gateway.health().state, 'closed', 'long before the deadline');
 });
-
-/** HTTP/2 frames written by hand. */
-function frame(type: number, flags: number, payload: Buffer, stream: number): Buffer {
-  const head = Buffer.alloc(9);
-  head.writeUIntBE(payload.length, 0, 3);
-  head.writeUInt8(type, 3);
-  head.writeUInt8(flags, 4);
-  head.writeUInt32BE(stream, 5);
-  return Buffer.concat([head, payload]);
-}
-
-function literals(fields: readonly (readonly [string, string])[]): Buffer {
-  const text = (one: string) => Buffer.concat([Buffer.from([one.length]), Buffer.from(one, 'latin1')]);
-  return Buffer.concat(fields.flatMap(([name, value]) => [Buffer.from([0]), text(name), text(value)]));
-}
 
 const GET = literals([
   [':method', 'GET'],
@@ -423,190 +308,4 @@ t.test('client certificates that are required', async (t) => {
   }
   t.equal(before, '200', 'a changed CA is taken up by itself');
   t.equal(await ask('alice', 'h2'), 'refused', 'and the old one counts no more');
-});
-
-t.test('CONNECT, WebSocket and methods over HTTP/2', async (t) => {
-  let reached = 0;
-  const server = http.createServer((_req, res) => {
-    reached++;
-    res.end('ok');
-  });
-  const h2c = http2.createServer((_req, res) => {
-    reached++;
-    res.end('ok');
-  });
-  const { gateway, ports, log } = await start(t, {
-    listeners: [{ ...LOCAL, tls: own }],
-    services: [
-      { name: 'api', upstreams: [await listening(t, server)] },
-      { name: 'h2c', hosts: ['h2c.example'], upstreams: [await listening(t, h2c)], http2: true, health: { unhealthyAfter: 1 } },
-    ],
-  });
-  const session = http2.connect(`https://127.0.0.1:${ports[0]}`, { rejectUnauthorized: false });
-  t.teardown(() => session.destroy());
-  await once(session, 'remoteSettings');
-  t.equal(session.remoteSettings.enableConnectProtocol, false, 'WebSocket over HTTP/2 (RFC 8441) is not offered');
-  const ask = async (headers: http2.OutgoingHttpHeaders) => {
-    const stream = session.request(headers);
-    let text = '';
-    let status: unknown;
-    stream.on('response', (head) => {
-      status = head[':status'];
-    });
-    stream.on('data', (chunk) => {
-      text += chunk;
-    });
-    stream.on('error', (error) => {
-      text += error.message;
-    });
-    await new Promise((resolve) => stream.once('close', resolve));
-    return { status, text };
-  };
-  t.match(
-    await ask({ ':method': 'CONNECT', ':protocol': 'websocket', ':scheme': 'https', ':path': '/ws', ':authority': 'a' }),
-    { status: undefined, text: /PROTOCOL_ERROR/ },
-    'whoever tries all the same is told so',
-  );
-  t.match(await ask({ ':method': 'CONNECT', ':authority': 'a:443' }), { status: 405, text: /^\{.*CONNECT_REFUSED/ });
-  t.match(await ask({ ':method': 'FOO', ':path': '/' }), { status: 400, text: /MESSAGE_MALFORMED/ });
-  t.match(await ask({ ':method': 'TRACE', ':path': '/' }), { status: 405, text: /TRACE_REFUSED/ });
-  for (const code of ['CONNECT_REFUSED', 'MESSAGE_MALFORMED', 'TRACE_REFUSED'] as const)
-    t.match(counted(gateway, log, code), { counter: 1, logged: true }, code);
-  const upgrade = await connect('tls', ports[0]);
-  upgrade.write('GET / HTTP/1.1\r\nHost: h2c.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: k\r\n\r\n');
-  t.match(await untilClosed(upgrade), /^HTTP\/1\.1 501 [\s\S]*UPGRADE_REFUSED/, 'an upstream over HTTP/2 has no upgrades either');
-  t.ok(
-    gateway.health().upstreams.every(({ up }) => up),
-    'which is not its fault',
-  );
-  t.equal(reached, 0);
-});
-
-const chunked = (trailers: string) => `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n${trailers}\r\n`;
-
-t.test('answers that HTTP/2 cannot carry as they are', async (t) => {
-  const upstream = await listening(
-    t,
-    sayer({
-      '/prototype': chunked('constructor: x\r\n__proto__: y\r\nX-Sum: 1\r\n'),
-      '/connection': chunked('Connection: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 7\r\nSet-Cookie: a=b\r\nX-Sum: 1\r\n'),
-      '/repeated': chunked('X-Sum: 1\r\nx-sum: 2\r\nETag: "a"\r\nETag: "b"\r\n'),
-      '/600': 'HTTP/1.1 600 Odd\r\nContent-Length: 2\r\nContent-Encoding: gzip\r\nSet-Cookie: a=b\r\n\r\nok',
-      '/204': 'HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n',
-      '/twice':
-        'HTTP/1.1 200 OK\r\nX-Content-Type-Options: nosniff\r\nX-Content-Type-Options: nosniff\r\nContent-Type: text/a\r\nContent-Type: text/b\r\nVary: a\r\nVary: b\r\nContent-Length: 2\r\n\r\nok',
-      '/cookies': 'HTTP/1.1 200 OK\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\nContent-Length: 2\r\n\r\nok',
-    }),
-  );
-  const { gateway, ports } = await start(t, {
-    listeners: [LOCAL, { ...LOCAL, tls: own }],
-    services: [{ name: 'api', upstreams: [upstream] }],
-  });
-  const session = http2.connect(`https://127.0.0.1:${ports[1]}`, { rejectUnauthorized: false });
-  t.teardown(() => session.destroy());
-  const ask = async (path: string) => {
-    const stream = session.request({ ':path': path });
-    let trailers: http2.IncomingHttpHeaders = {};
-    stream.on('trailers', (got) => {
-      trailers = got;
-    });
-    const [head] = (await once(stream, 'response')) as [http2.IncomingHttpHeaders];
-    let text = '';
-    for await (const chunk of stream) text += chunk;
-    return { head, text, trailers: Object.fromEntries(Object.entries(trailers)) };
-  };
-  t.same(
-    (await ask('/prototype')).trailers,
-    Object.fromEntries([
-      ['constructor', 'x'],
-      ['__proto__', 'y'],
-      ['x-sum', '1'],
-    ]),
-  );
-  t.same((await ask('/connection')).trailers, { 'x-sum': '1' }, 'connection-specific trailers do not end the process');
-  t.match((await ask('/repeated')).trailers, { 'x-sum': '1, 2', etag: '"a", "b"' });
-  const odd = await ask('/600');
-  t.match(odd, { head: { ':status': 502, 'content-encoding': undefined, 'set-cookie': undefined }, text: /UPSTREAM_PROTOCOL/ });
-  t.match(await ask('/204'), { head: { ':status': 204, 'content-length': undefined }, text: '' });
-  const twice = await ask('/twice');
-  t.match(twice, { head: { ':status': 200, 'x-content-type-options': 'nosniff', 'content-type': 'text/a', vary: 'a, b' }, text: 'ok' });
-  t.same((await ask('/cookies')).head['set-cookie'], ['a=1', 'b=2']);
-  const plain = async (path: string) => {
-    const socket = await connect('plain', ports[0]);
-    socket.write(`GET ${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`);
-    return untilClosed(socket);
-  };
-  t.match(await plain('/prototype'), /0\r\nconstructor: x\r\n__proto__: y\r\nx-sum: 1\r\n\r\n$/);
-  t.match(await plain('/connection'), /0\r\nx-sum: 1\r\n\r\n$/, 'nor do they reach a client over HTTP/1.1');
-  t.notMatch(await plain('/204'), /content-length/i);
-  t.match(await plain('/600'), /^HTTP\/1\.1 600 /, 'HTTP/1.1 has room for them');
-  t.equal(gateway.health().inflight, 0, 'nothing hangs');
-});
-
-t.test('trailers both ways, between HTTP/1.1 and HTTP/2', async (t) => {
-  const one = http.createServer((req, res) => {
-    res.setHeader('trailer', 'x-sum');
-    req.resume().on('end', () => {
-      res.write(JSON.stringify(req.trailers));
-      res.addTrailers({ 'x-sum': 'one' });
-      res.end();
-    });
-  });
-  const two = http2.createServer();
-  two.on('stream', (stream) => {
-    let trailers = {};
-    stream.on('trailers', (got) => {
-      trailers = { ...got };
-    });
-    stream.respond({ ':status': 200 }, { waitForTrailers: true });
-    stream.on('wantTrailers', () => stream.sendTrailers({ 'x-sum': 'two' }));
-    stream.resume().on('end', () => stream.end(JSON.stringify(trailers)));
-  });
-  const { ports, exchanges } = await start(t, {
-    listeners: [LOCAL, { ...LOCAL, tls: own }],
-    services: [
-      { name: 'one', hosts: ['one'], upstreams: [await listening(t, one)] },
-      { name: 'two', hosts: ['two'], upstreams: [await listening(t, two)], http2: true },
-    ],
-  });
-  const session = http2.connect(`https://127.0.0.1:${ports[1]}`, { rejectUnauthorized: false });
-  t.teardown(() => session.destroy());
-  const overOne = async (host: string) => {
-    const socket = await connect('plain', ports[0]);
-    socket.write(
-      `POST / HTTP/1.1\r\nHost: ${host}\r\nTE: trailers\r\nTrailer: x-a\r\nTransfer-Encoding: chunked\r\nConnection: TE, close\r\n\r\n3\r\nabc\r\n0\r\nx-a: 1\r\n\r\n`,
-    );
-    const answer = await untilClosed(socket);
-    return { body: /\{.*\}/.exec(answer)?.[0], sum: /x-sum: (\w+)\r\n\r\n$/.exec(answer)?.[1] };
-  };
-  const overTwo = async (host: string) => {
-    const stream = session.request({ ':path': '/', ':method': 'POST', ':authority': host, te: 'trailers' }, {
-      waitForTrailers: true,
-    } as http2.ClientSessionRequestOptions);
-    stream.on('wantTrailers', () => stream.sendTrailers({ 'x-a': '1' }));
-    let sum: unknown;
-    stream.on('trailers', (got) => {
-      sum = got['x-sum'];
-    });
-    stream.end('abc');
-    let body = '';
-    for await (const chunk of stream) body += chunk;
-    return { body, sum };
-  };
-  const sent = '{"x-a":"1"}';
-  t.same(await overOne('one'), { body: sent, sum: 'one' }, 'HTTP/1.1 to HTTP/1.1');
-  t.same(await overTwo('one'), { body: sent, sum: 'one' }, 'HTTP/2 to HTTP/1.1');
-  // undici's HTTP/2 client sends no trailers: those of a request end at the gateway (docs/gateway.md).
-  t.same(await overOne('two'), { body: '{}', sum: 'two' }, 'HTTP/1.1 to HTTP/2');
-  t.same(await overTwo('two'), { body: '{}', sum: 'two' }, 'HTTP/2 to HTTP/2');
-  t.same(
-    exchanges.map(({ request, response }) => [request.trailers.join('='), response?.trailers.join('=')]),
-    [
-      ['x-a=1', 'x-sum=one'],
-      ['x-a=1', 'x-sum=one'],
-      ['x-a=1', 'x-sum=two'],
-      ['x-a=1', 'x-sum=two'],
-    ],
-    'all are recorded',
-  );
 });

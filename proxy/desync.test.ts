@@ -7,7 +7,7 @@ import { createGateway, trivialPorts } from './index.js';
 
 /**
  * Messages that two servers could read differently, written from RFC 9112 and the known classes of request smuggling. Each must be refused and
- * not one byte of it may reach the upstream. `\r\n` is written out; text is latin1.
+ * not one byte of it may reach the upstream. One room: it is one table, beside that of messages which must pass. `\r\n` is written out; text is latin1.
  */
 const GET = 'GET / HTTP/1.1\r\nHost: a\r\n';
 const POST = 'POST / HTTP/1.1\r\nHost: a\r\n';

@@ -1,10 +1,11 @@
-/** The gateway over real sockets: answers of every shape, what goes wrong, services and upstreams, upgrades, drain, reload. */
+/** The gateway over real sockets: answers of every shape, what goes wrong, services and upstreams, upgrades, drain, reload. One room: cases of a few lines, all over one gateway and an upstream that misbehaves. */
 import { once } from 'node:events';
 import http from 'node:http';
-import net, { type AddressInfo } from 'node:net';
+import net from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import t from 'tap';
 import type { Exchange } from '../exchange/index.js';
+import { listening } from '../test/support/servers.js';
 import { faultOf, isRepeatable } from './errors.js';
 import { createGateway, type Gateway, type GatewayOptions, type GatewayPorts, type ServiceOptions, trivialPorts } from './index.js';
 
@@ -14,16 +15,6 @@ interface Running {
   readonly port: number;
   readonly exchanges: Exchange[];
   readonly log: string[];
-}
-
-async function listening(t: { teardown(end: () => unknown): void }, server: net.Server): Promise<string> {
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.teardown(() => {
-    if (server instanceof http.Server) server.closeAllConnections();
-    server.close();
-  });
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
 async function start(

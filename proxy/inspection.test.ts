@@ -1,12 +1,11 @@
-/** What rules and the blocklist do to requests and answers on their way: block, redact, hold back, in whatever form a body comes; and the plugin in an app. */
+/** What rules and the blocklist do to requests and answers on their way: block, redact, hold back, in whatever form a body comes. One room: all cases ask one upstream, through policies that do as requests tell them. */
 import { once } from 'node:events';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
-import Fastify from 'fastify';
 import t from 'tap';
-import { type Act, type Body, bodyText, type Exchange, emptyBody, TemplateMatcher } from '../exchange/index.js';
-import type { Decision, Plan, PolicySet } from '../policies/index.js';
+import { type Body, type Exchange, emptyBody, TemplateMatcher } from '../exchange/index.js';
+import { NEEDS_ALL, obedient } from '../test/support/policies.js';
 import { EventWindow } from './event-window.js';
 import {
   type BlockActorRequest,
@@ -14,83 +13,9 @@ import {
   type Gateway,
   type GatewayPorts,
   noPolicies,
-  routeGuard,
   type ServiceOptions,
   trivialPorts,
 } from './index.js';
-
-/** A decision as a policy set would return it. */
-function decide(action: Decision['action'], mode: string, more: Partial<Decision> = {}): Decision {
-  const act: Act = {
-    policy: 'test',
-    rule: action,
-    phase: 'request',
-    action: action === 'pass' ? 'alert' : action,
-    acted: mode === 'enforce',
-    severity: 'high',
-    confidence: 1,
-    message: 'A secret was seen.',
-    evidence: [],
-  };
-  return {
-    action: mode === 'enforce' ? action : 'pass',
-    wouldAction: action,
-    acts: [act],
-    tags: ['seen'],
-    mutation: null,
-    status: 403,
-    template: null,
-    retryAfterS: 0,
-    delayMs: 0,
-    blockActor: null,
-    ...more,
-  };
-}
-
-const NEEDS_ALL: Plan = {
-  request: true,
-  response: true,
-  requestBodyBytes: 1000,
-  responseBodyBytes: 1000,
-  requestOverflow: 'block',
-  responseOverflow: 'block',
-  ownership: false,
-};
-
-/** Acts on what it is told in headers and bodies, so that each test says what should happen in the request itself. */
-function obedient(plan: Partial<Plan>, mode?: string): PolicySet {
-  const nothing = noPolicies.onRequest({} as never, {} as never);
-  return {
-    ...noPolicies,
-    plan: () => ({ ...NEEDS_ALL, ...plan }),
-    onRequest: (request, context) => {
-      const text = request.body === null ? '' : bodyText(request.headers, request.body, 10_000);
-      const now = mode ?? context.mode;
-      if (request.target.includes('throw')) throw new Error('a rule failed');
-      if (request.target.includes('close-me')) return decide('close', now);
-      if (request.target.includes('throttle-me')) return decide('throttle', now, { status: 429, retryAfterS: 7 });
-      if (request.target.includes('tarpit-me')) return decide('tarpit', now, { delayMs: 60 });
-      if (request.target.includes('rewrite-me'))
-        return decide('redact', now, {
-          mutation: { setHeaders: [['x-set', 'by policy']], removeHeaders: ['x-drop'], body: Buffer.from('replaced') },
-        });
-      if (text.includes('attack'))
-        return decide('block', now, {
-          blockActor: { durationMs: 1000, escalate: false, reason: 'attack', policy: 'test', acted: now === 'enforce' },
-        });
-      return nothing;
-    },
-    onResponse: (_request, response, context) => {
-      const text = response.body === null ? '' : bodyText(response.headers, response.body, 10_000);
-      const now = mode ?? context.mode;
-      if (context.access('response')?.enforceable === true) return decide('block', now, { status: 404 });
-      if (text.includes('secret')) return decide('block', now);
-      if (text.includes('ssn')) return decide('redact', now, { mutation: { body: Buffer.from(text.replace(/\d{3}-\d\d-\d{4}/g, '•••')) } });
-      if (response.headers.includes('x-powered-by')) return decide('redact', now, { mutation: { removeHeaders: ['x-powered-by'] } });
-      return nothing;
-    },
-  };
-}
 
 interface Seen {
   readonly url: string;
@@ -454,68 +379,6 @@ t.test('ports that fail are counted and harm nobody', async (t) => {
   t.equal((await ask('/')).status, 200);
   t.match(gateway.stats(), { teeDrops: 1, portFailures: { tee: 1, match: 1, principal: 1, blocklist: 1, access: 1, rate: 1, score: 1 } });
   t.match(gateway.metrics(), /weir_gateway_port_failures_total\{port="tee"\} 1/);
-});
-
-t.test('the plugin protects the routes of an app', async (t) => {
-  const exchanges: Exchange[] = [];
-  let mode: 'enforce' | 'observe' = 'enforce';
-  const app = Fastify();
-  await app.register(routeGuard, {
-    service: 'orders',
-    mode: () => mode,
-    ports: {
-      policies: () => obedient({}),
-      tee: { publish: (exchange) => exchanges.push(exchange) > 0 },
-      blocklist: { version: 1, check: (ip) => (ip === '9.9.9.9' ? { id: 'b', reason: 'r' } : null) },
-    },
-    trustedProxies: ['127.0.0.1'],
-  });
-  app.post('/orders', async (request) => ({ made: request.body, by: request.weir?.clientIp }));
-  app.get('/profile', async () => ({ ssn: '123-45-6789' }));
-  app.get('/secret', async () => 'a secret');
-  app.get('/stream', async (_request, reply) => {
-    const { Readable } = await import('node:stream');
-    return reply.type('text/plain').send(Readable.from(['one ', 'two']));
-  });
-  app.get('/boom', async () => {
-    throw new Error('boom');
-  });
-  await app.listen({ port: 0, host: '127.0.0.1' });
-  t.teardown(() => app.close());
-  const url = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`;
-  const ask = async (path: string, init: RequestInit = {}) => {
-    const answer = await fetch(url + path, init);
-    return { status: answer.status, text: await answer.text(), headers: answer.headers };
-  };
-  const json = (body: unknown): RequestInit => ({
-    method: 'POST',
-    body: JSON.stringify(body),
-    headers: { 'content-type': 'application/json' },
-  });
-
-  t.same(JSON.parse((await ask('/orders', json({ item: 1 }))).text), { made: { item: 1 }, by: '127.0.0.1' });
-  t.match(exchanges[0], { service: 'orders', observer: { kind: 'plugin' }, request: { target: '/orders' }, response: { status: 200 } });
-  t.equal(Buffer.from(exchanges[0]?.request.body.bytes ?? []).toString(), '{"item":1}');
-  t.equal((await ask('/orders', json({ item: 'attack' }))).status, 403);
-  t.match(exchanges.at(-1)?.outcome, { action: 'blocked', phase: 'request' });
-  t.same(JSON.parse((await ask('/profile')).text), { ssn: '•••' }, 'redacted');
-  const secret = await ask('/secret');
-  t.match([secret.status, secret.headers.get('content-type')], [403, 'application/problem+json']);
-  t.equal((await ask('/stream')).text, 'one two');
-  t.equal((await ask('/boom')).status, 500, 'errors of the app stay its own');
-  t.equal((await ask('/nowhere')).status, 404);
-  t.equal((await ask('/profile', { headers: { 'x-forwarded-for': '9.9.9.9' } })).status, 403, 'blocked behind a trusted proxy');
-  t.equal(
-    (await ask('/profile', { headers: { 'x-forwarded-for': '8.8.8.8, 9.9.9.9' } })).status,
-    403,
-    'the rightmost untrusted address counts',
-  );
-  t.equal((await ask('/orders', json('x'.repeat(3000)))).status, 413);
-  mode = 'observe';
-  t.same(JSON.parse((await ask('/profile')).text), { ssn: '123-45-6789' });
-  t.match(exchanges.at(-1)?.outcome, { action: 'passed', acts: [{ action: 'redact' }] });
-  const injected = await app.inject({ method: 'POST', url: '/orders', payload: { a: 1 } });
-  t.equal(injected.statusCode, 200, 'inject works as ever');
 });
 
 t.test('an endpoint is found however its path is written', async (t) => {

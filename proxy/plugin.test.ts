@@ -1,5 +1,4 @@
 /** The plugin in apps as people write them: encapsulated routes, parsers of their own, every kind of answer, hooks before and after, HTTP/2. */
-import { execFileSync } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import http2 from 'node:http2';
@@ -10,41 +9,24 @@ import { Readable } from 'node:stream';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import Fastify, { type FastifyInstance } from 'fastify';
 import t, { type Test } from 'tap';
-import { bodyText, type Exchange } from '../exchange/index.js';
-import type { Decision, PolicySet } from '../policies/index.js';
-import { noPolicies, routeGuard } from './index.js';
+import type { Exchange } from '../exchange/index.js';
+import type { PolicySet } from '../policies/index.js';
+import { obedient } from '../test/support/policies.js';
+import { certifier } from '../test/support/servers.js';
+import { routeGuard } from './index.js';
 
-/** Blocks requests with `attack` in the body, answers with `secret`, and masks numbers of nine digits. `decided` is told of each decision. */
+/** {@link obedient} ones; `decided` is told of each decision. */
 function policies(decided: (phase: string) => void): PolicySet {
-  const pass = noPolicies.onRequest({} as never, {} as never);
-  const act = (action: Decision['action'], more: Partial<Decision> = {}): Decision => ({
-    ...pass,
-    action,
-    wouldAction: action,
-    status: 403,
-    ...more,
-  });
+  const told = obedient({});
   return {
-    ...noPolicies,
-    plan: () => ({
-      request: true,
-      response: true,
-      requestBodyBytes: 1000,
-      responseBodyBytes: 1000,
-      requestOverflow: 'block',
-      responseOverflow: 'block',
-      ownership: false,
-    }),
-    onRequest: (request) => {
+    ...told,
+    onRequest: (request, context) => {
       decided('request');
-      const text = request.body === null ? '' : bodyText(request.headers, request.body, 10_000);
-      return text.includes('attack') ? act('block') : pass;
+      return told.onRequest(request, context);
     },
-    onResponse: (_request, response) => {
+    onResponse: (request, response, context) => {
       decided('response');
-      const text = response.body === null ? '' : bodyText(response.headers, response.body, 10_000);
-      if (text.includes('secret')) return act('block');
-      return /\d{9}/.test(text) ? act('redact', { mutation: { body: Buffer.from(text.replace(/\d{9}/g, '•••')) } }) : pass;
+      return told.onResponse(request, response, context);
     },
   };
 }
@@ -82,6 +64,68 @@ function foreignStream(chunks: readonly string[]): NodeJS.ReadableStream {
   return outer as never;
 }
 
+t.test('the plugin protects the routes of an app', async (t) => {
+  const exchanges: Exchange[] = [];
+  let mode: 'enforce' | 'observe' = 'enforce';
+  const app = Fastify();
+  await app.register(routeGuard, {
+    service: 'orders',
+    mode: () => mode,
+    ports: {
+      policies: () => obedient({}),
+      tee: { publish: (exchange) => exchanges.push(exchange) > 0 },
+      blocklist: { version: 1, check: (ip) => (ip === '9.9.9.9' ? { id: 'b', reason: 'r' } : null) },
+    },
+    trustedProxies: ['127.0.0.1'],
+  });
+  app.post('/orders', async (request) => ({ made: request.body, by: request.weir?.clientIp }));
+  app.get('/profile', async () => ({ ssn: '123-45-6789' }));
+  app.get('/secret', async () => 'a secret');
+  app.get('/stream', async (_request, reply) => {
+    const { Readable } = await import('node:stream');
+    return reply.type('text/plain').send(Readable.from(['one ', 'two']));
+  });
+  app.get('/boom', async () => {
+    throw new Error('boom');
+  });
+  await app.listen({ port: 0, host: '127.0.0.1' });
+  t.teardown(() => app.close());
+  const url = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`;
+  const ask = async (path: string, init: RequestInit = {}) => {
+    const answer = await fetch(url + path, init);
+    return { status: answer.status, text: await answer.text(), headers: answer.headers };
+  };
+  const json = (body: unknown): RequestInit => ({
+    method: 'POST',
+    body: JSON.stringify(body),
+    headers: { 'content-type': 'application/json' },
+  });
+
+  t.same(JSON.parse((await ask('/orders', json({ item: 1 }))).text), { made: { item: 1 }, by: '127.0.0.1' });
+  t.match(exchanges[0], { service: 'orders', observer: { kind: 'plugin' }, request: { target: '/orders' }, response: { status: 200 } });
+  t.equal(Buffer.from(exchanges[0]?.request.body.bytes ?? []).toString(), '{"item":1}');
+  t.equal((await ask('/orders', json({ item: 'attack' }))).status, 403);
+  t.match(exchanges.at(-1)?.outcome, { action: 'blocked', phase: 'request' });
+  t.same(JSON.parse((await ask('/profile')).text), { ssn: '•••' }, 'redacted');
+  const secret = await ask('/secret');
+  t.match([secret.status, secret.headers.get('content-type')], [403, 'application/problem+json']);
+  t.equal((await ask('/stream')).text, 'one two');
+  t.equal((await ask('/boom')).status, 500, 'errors of the app stay its own');
+  t.equal((await ask('/nowhere')).status, 404);
+  t.equal((await ask('/profile', { headers: { 'x-forwarded-for': '9.9.9.9' } })).status, 403, 'blocked behind a trusted proxy');
+  t.equal(
+    (await ask('/profile', { headers: { 'x-forwarded-for': '8.8.8.8, 9.9.9.9' } })).status,
+    403,
+    'the rightmost untrusted address counts',
+  );
+  t.equal((await ask('/orders', json('x'.repeat(3000)))).status, 413);
+  mode = 'observe';
+  t.same(JSON.parse((await ask('/profile')).text), { ssn: '123-45-6789' });
+  t.match(exchanges.at(-1)?.outcome, { action: 'passed', acts: [{ action: 'redact' }] });
+  const injected = await app.inject({ method: 'POST', url: '/orders', payload: { a: 1 } });
+  t.equal(injected.statusCode, 200, 'inject works as ever');
+});
+
 t.test('every kind of answer is judged', async (t) => {
   const app = Fastify();
   const { decided, exchanges } = await guarded(app);
@@ -116,9 +160,9 @@ t.test('every kind of answer is judged', async (t) => {
     const status = kind === 'error' ? 500 : kind === 'response' ? 201 : 200;
     t.match(await ask(`${path}/harmless`), { status, text: /harmless/ }, `${kind}: arrives`);
     t.match(await ask(`${path}/a-secret`), { status: 403, text: /"BLOCKED"/ }, `${kind}: blocked`);
-    const masked = await ask(`${path}/123456789`);
+    const masked = await ask(`${path}/ssn-123-45-6789`);
     t.match(masked, { status, text: /•••/ }, `${kind}: masked`);
-    t.notMatch(masked.text, '123456789');
+    t.notMatch(masked.text, '123-45-6789');
   }
   t.equal((await ask('/response/x')).headers.get('x-kind'), 'response', 'headers of a Response too');
   t.match([(await ask('/nothing')).status, (await ask('/empty-response')).status, (await ask('/late')).status], [204, 202, 403]);
@@ -207,7 +251,7 @@ t.test('scopes, and hooks of the app before and after', async (t) => {
       child.setErrorHandler((error, _request, reply) => reply.code(418).send(`a secret: ${(error as Error).message}`));
       child.setNotFoundHandler((_request, reply) => reply.code(404).send('no secret here'));
       child.get('/data', async () => 'plain');
-      child.get('/number', async () => ({ n: '123456789' }));
+      child.get('/number', async () => ({ ssn: '123-45-6789' }));
       child.get('/boom', async () => {
         throw new Error('boom');
       });
@@ -225,7 +269,7 @@ t.test('scopes, and hooks of the app before and after', async (t) => {
   t.same(await ask('/child/data'), { status: 200, text: 'PLAIN' });
   t.same(order, ['before', 'after 127.0.0.1']);
   t.match(await ask('/child/data', {}), { status: 401, text: /no key/ });
-  t.match(await ask('/child/number'), { status: 200, text: '{"n":"•••"}' });
+  t.match(await ask('/child/number'), { status: 200, text: '{"ssn":"•••"}' });
   for (const path of ['/child/boom', '/child/nowhere', '/child/deep']) t.match(await ask(path), { status: 403, text: /BLOCKED/ }, path);
   t.equal(exchanges.length, 6, 'each is recorded');
   t.equal(exchanges[1].response?.status, 401);
@@ -243,28 +287,12 @@ t.test('scopes, and hooks of the app before and after', async (t) => {
 t.test('an app over HTTP/2', async (t) => {
   const dir = mkdtempSync(join(tmpdir(), 'weir-plugin-'));
   t.teardown(() => rmSync(dir, { recursive: true, force: true }));
-  const [key, cert] = [join(dir, 'key.pem'), join(dir, 'cert.pem')];
-  const made = [
-    'req',
-    '-x509',
-    '-newkey',
-    'ec',
-    '-pkeyopt',
-    'ec_paramgen_curve:prime256v1',
-    '-nodes',
-    '-keyout',
-    key,
-    '-out',
-    cert,
-    '-subj',
-    '/CN=a',
-  ];
-  execFileSync('openssl', made, { stdio: 'pipe' });
+  const { key, cert } = certifier(dir)('app', '/CN=a', null);
   const app = Fastify({ http2: true, https: { allowHTTP1: true, key: readFileSync(key), cert: readFileSync(cert) } });
   const { decided, exchanges } = await guarded(app as never);
   app.post('/echo', async (request) => request.body);
   app.get('/secret', async () => 'a secret');
-  app.get('/web', async () => new Blob(['123456789']).stream());
+  app.get('/web', async () => new Blob(['ssn 123-45-6789']).stream());
   await app.listen({ port: 0, host: '127.0.0.1' });
   t.teardown(() => app.close());
   const session = http2.connect(`https://127.0.0.1:${(app.server.address() as AddressInfo).port}`, { rejectUnauthorized: false });
@@ -282,6 +310,6 @@ t.test('an app over HTTP/2', async (t) => {
   t.same(decided, ['request', 'response']);
   t.equal((await ask('/echo', '{"a":"attack"}')).status, 403);
   t.equal((await ask('/secret')).status, 403);
-  t.same(await ask('/web'), { status: 200, text: '•••' });
+  t.same(await ask('/web'), { status: 200, text: 'ssn •••' });
   t.match(exchanges[0].request, { httpVersion: '2', target: '/echo', scheme: 'https' });
 });

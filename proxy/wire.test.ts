@@ -1,17 +1,16 @@
-/** The gateway on the wire: forged addresses, PROXY protocol, TLS in both directions, HTTP/2. */
-import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import http2 from 'node:http2';
 import https from 'node:https';
-import net, { type AddressInfo } from 'node:net';
+import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { connect as tlsConnect } from 'node:tls';
 import t from 'tap';
 import { CidrSet, type Exchange } from '../exchange/index.js';
+import { certifier, frame, listening, literals } from '../test/support/servers.js';
 import { clientBehind } from './client-address.js';
 import { createGateway, type Gateway, type GatewayOptions, type GatewayPorts, trivialPorts } from './index.js';
 import { readProxyHeader } from './proxy-protocol.js';
@@ -19,44 +18,7 @@ import { readProxyHeader } from './proxy-protocol.js';
 const dir = mkdtempSync(join(tmpdir(), 'weir-wire-'));
 t.teardown(() => rmSync(dir, { recursive: true, force: true }));
 
-/** Makes a key and a certificate signed by `ca` (or by itself) with the openssl that Node's own tests use too. */
-function certificate(name: string, subject: string, ca: string | null): { cert: string; key: string } {
-  const key = join(dir, `${name}.key`);
-  const cert = join(dir, `${name}.pem`);
-  const openssl = (...args: string[]) => execFileSync('openssl', args, { stdio: 'pipe' });
-  openssl('ecparam', '-name', 'prime256v1', '-genkey', '-noout', '-out', key);
-  if (ca === null)
-    openssl(
-      'req',
-      '-x509',
-      '-new',
-      '-key',
-      key,
-      '-out',
-      cert,
-      '-days',
-      '2',
-      '-subj',
-      subject,
-      '-addext',
-      'subjectAltName=DNS:localhost,IP:127.0.0.1',
-    );
-  else {
-    openssl('req', '-new', '-key', key, '-out', `${cert}.csr`, '-subj', subject);
-    openssl('x509', '-req', '-in', `${cert}.csr`, '-CA', `${ca}.pem`, '-CAkey', `${ca}.key`, '-CAcreateserial', '-days', '2', '-out', cert);
-  }
-  return { cert, key };
-}
-
-async function listening(t: { teardown(end: () => unknown): void }, server: net.Server, scheme = 'http'): Promise<string> {
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.teardown(() => {
-    if (server instanceof http.Server) server.closeAllConnections();
-    server.close();
-  });
-  return `${scheme}://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
+const certificate = certifier(dir);
 
 async function start(
   t: { teardown(end: () => unknown): void },
@@ -304,7 +266,7 @@ t.test('TLS: HTTP/2 by ALPN, certificate reload, client certificates', async (t)
   const ca = certificate('ca', '/CN=Test CA', null);
   const server = certificate('server', '/CN=localhost', null);
   const next = certificate('next', '/CN=next.localhost', null);
-  const alice = certificate('alice', '/O=Example/CN=alice', join(dir, 'ca'));
+  const alice = certificate('alice', '/O=Example/CN=alice', 'ca');
   const upstream = await listening(t, mirror());
   const principals: (string | undefined)[] = [];
   const { port, gateway, exchanges } = await start(
@@ -421,22 +383,6 @@ t.test('TLS: HTTP/2 by ALPN, certificate reload, client certificates', async (t)
   t.throws(() => gateway.reloadTls(), { code: 'GATEWAY_TLS_INVALID' });
   t.equal(await subject(), 'next.localhost', 'a pair that does not match changes nothing');
 });
-
-/** HTTP/2 frames written by hand: a client library would refuse to send what is tried here. */
-function frame(type: number, flags: number, payload: Buffer, stream = 1): Buffer {
-  const head = Buffer.alloc(9);
-  head.writeUIntBE(payload.length, 0, 3);
-  head.writeUInt8(type, 3);
-  head.writeUInt8(flags, 4);
-  head.writeUInt32BE(stream, 5);
-  return Buffer.concat([head, payload]);
-}
-
-/** A header block of literals that are neither indexed nor compressed (RFC 7541 §6.2.2); names and values shorter than 127 bytes. */
-function literals(fields: readonly (readonly [string, string])[]): Buffer {
-  const text = (one: string) => Buffer.concat([Buffer.from([one.length]), Buffer.from(one, 'latin1')]);
-  return Buffer.concat(fields.flatMap(([name, value]) => [Buffer.from([0]), text(name), text(value)]));
-}
 
 const H2: readonly (readonly [string, string])[] = [
   [':method', 'POST'],
@@ -573,7 +519,7 @@ t.test('what HTTP/2 may not carry into HTTP/1.1', async (t) => {
 t.test('upstreams over TLS, h2 and h2c; gRPC with trailers', async (t) => {
   const own = certificate('own', '/CN=localhost', null);
   const ca = certificate('upca', '/CN=Up CA', null);
-  const client = certificate('client', '/CN=weir', join(dir, 'upca'));
+  const client = certificate('client', '/CN=weir', 'upca');
   const { readFileSync } = await import('node:fs');
   const key = readFileSync(own.key);
   const cert = readFileSync(own.cert);

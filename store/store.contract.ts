@@ -1,4 +1,4 @@
-/** What every engine of the store must do. Times are small numbers on purpose: the store has no clock of its own. */
+/** What every engine of the store must do, one case for each promise; one room, because it is one contract. Times are small numbers on purpose: the store has no clock of its own. */
 import type { Test } from 'tap';
 import type { Finding } from '../exchange/index.js';
 import type { EndpointWrite, IssueStatus, Page, Sample } from './index.js';

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import t from 'tap';
 import { bodyOf, emptyBody, headersOf, newId, PrincipalReader } from '../../exchange/index.js';
+import { exchangeOf } from '../../test/support/exchange.js';
 import { AMBIGUOUS, operationIn, readDocument } from '../graphql.js';
 import { OwnershipModel, OwnershipView } from './index.js';
 import { readRequest } from './references.js';
@@ -43,29 +44,15 @@ function api() {
     nowMs += 1000;
     const [path] = request.target.split('?');
     const judgement = model.judge({
-      exchange: {
+      exchange: exchangeOf({
         id: newId(nowMs),
         requestId: String(nowMs),
-        kind: 'http',
-        observer: { kind: 'gateway', id: 'g' },
         service: 's',
-        client: { ip: '198.51.100.7', port: 1 },
-        server: { ip: '127.0.0.1', port: 1 },
         startedAtMs: nowMs,
-        durationMs: 3,
-        upstreamMs: 2,
-        request: { ...request, scheme: 'http', host: 'api', httpVersion: '1.1', trailers: [] },
-        response: {
-          status: 200,
-          httpVersion: '1.1',
-          headers: headersOf({ 'content-type': 'application/json' }),
-          body: bodyOf(Buffer.from(JSON.stringify(shown))),
-          trailers: [],
-        },
+        request: request,
+        response: { headers: headersOf({ 'content-type': 'application/json' }), body: bodyOf(Buffer.from(JSON.stringify(shown))) },
         principal,
-        outcome: { action: 'passed', mode: 'enforce', phase: null, acts: [] },
-        tags: [],
-      },
+      }),
       endpoint: { id: path, service: 's', method: request.method, template: path },
       pathParameters: [],
       dataHits: [],

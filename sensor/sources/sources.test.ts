@@ -1,4 +1,4 @@
-/** Every source of packets against the same contract, and what is particular to each. */
+/** Every source of packets against the same contract, and what is particular to each. One room: a source is a line in the table of the contract, and shares its servers and captures. */
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
