@@ -182,7 +182,7 @@ t.test('two gateways, one engine, one admin', async (t) => {
   await t.test('kill -9 of the engine under load: nothing is lost, nothing counted twice', async (t) => {
     for (let round = 0; round < KILLS; round++) {
       const beforeKillMs = 150 + Math.random() * 1_000;
-      const loads = running.gateways.map((gateway) => startLoad(gateway.url, PATHS));
+      const loads = running.gateways.map((gateway) => startLoad(t, gateway.url, PATHS));
       await delay(beforeKillMs);
       await running.killEngine();
       const [group] = (await redis.run('XINFO', 'GROUPS', '{weir}:traffic')) as unknown[][];
@@ -205,7 +205,7 @@ t.test('two gateways, one engine, one admin', async (t) => {
   });
 
   await t.test('an engine that stands still under load: traffic and blocks go on, and it learns all of it afterwards', async (t) => {
-    const loads = running.gateways.map((gateway) => startLoad(gateway.url, PATHS));
+    const loads = running.gateways.map((gateway) => startLoad(t, gateway.url, PATHS));
     await delay(200);
     running.freezeEngine(true);
     await delay(800);
@@ -225,7 +225,7 @@ t.test('two gateways, one engine, one admin', async (t) => {
     await running.killEngine();
     const used = Number(/used_memory:(\d+)/.exec(String(await redis.run('INFO', 'memory')))?.[1]);
     await redis.run('CONFIG', 'SET', 'maxmemory', String(used + 2 * 1024 * 1024));
-    const loads = running.gateways.map((gateway) => startLoad(gateway.url, ['/api/login'], BIG));
+    const loads = running.gateways.map((gateway) => startLoad(t, gateway.url, ['/api/login'], BIG));
     await eventually('more than the buffers hold', () => loads.every((load) => load.answered + load.failures.length > 600), 60_000);
     for (const load of loads) await load.stop();
     t.same(
@@ -253,7 +253,7 @@ t.test('two gateways, one engine, one admin', async (t) => {
       for (const [index, gateway] of running.gateways.entries())
         t.equal(await running.status(gateway, ATTACKER), 403, `the block holds on gateway ${index + 1}: ${when}`);
     };
-    const loads = [startLoad(running.gateways[0].url, PATHS), startLoad(running.gateways[1].url, PATHS)];
+    const loads = [startLoad(t, running.gateways[0].url, PATHS), startLoad(t, running.gateways[1].url, PATHS)];
     await delay(300);
     redis.freeze();
     await delay(1000);
@@ -268,8 +268,8 @@ t.test('two gateways, one engine, one admin', async (t) => {
     await delay(300);
     await holds(t, 'Redis is gone');
     loads.push(
-      startLoad(running.gateways[1].url, PATHS),
-      ...running.gateways.map((gateway) => startLoad(gateway.url, ['/api/login'], BIG)),
+      startLoad(t, running.gateways[1].url, PATHS),
+      ...running.gateways.map((gateway) => startLoad(t, gateway.url, ['/api/login'], BIG)),
     );
     await running.block('203.0.113.77');
     await eventually(
@@ -335,7 +335,7 @@ t.test('engine and admin on PostgreSQL', async (t) => {
   const postgres = await startPostgres();
   t.teardown(() => postgres.stop());
   const running = await Weir.start(t, await redisFor(t), ['--postgres', postgres.database()]);
-  const loads = running.gateways.map((gateway) => startLoad(gateway.url, PATHS));
+  const loads = running.gateways.map((gateway) => startLoad(t, gateway.url, PATHS));
   await delay(500);
   await running.killEngine();
   await running.startEngine();

@@ -108,6 +108,22 @@ async function visit(t: Test, name: string, role: 'viewer' | 'analyst', link: st
   t.equal(blocked.code, role === 'viewer' ? 'ADMIN_FORBIDDEN' : undefined, `${role}: the server on blocks`);
 }
 
+t.test('by a link, while "nobody" is still on its way as the answer to who is there', async (t) => {
+  const { id } = await call<{ id: string }>(admin, 'POST', '/users', { name: 'late', role: 'viewer' });
+  const link = await call<{ path: string }>(admin, 'POST', `/users/${id}/sign-in-link`);
+  const page = await newPage(t, browser);
+  await page.route('**/api/v1/session', async (route) => {
+    const nobody = await route.fetch();
+    await page.getByRole('heading', { name: 'Overview', level: 1 }).waitFor();
+    await route.fulfill({ response: nobody });
+  });
+  const answered = page.waitForResponse('**/api/v1/session');
+  await page.goto(`${weir.admin}${link.path}`);
+  t.equal((await answered).status(), 401);
+  await open(page, 'Inventory');
+  t.equal(await page.getByRole('button', { name: 'Account of late' }).isVisible(), true, 'still signed in');
+});
+
 t.test('single sign-on: a role by the group, no way in without one, out when the group is gone', async (t) => {
   const { groups } = await provider;
   const page = await newPage(t, browser);

@@ -51,7 +51,7 @@ t.test('fifty reloads of configuration and policies under load: no request fails
   writeFileSync(path.join(policies, 'changing.yaml'), policy(0));
   writeFileSync(file, configuration(upstream));
   const gateway = await startRole(t, 'gateway', ['--config', file, '--policies', policies, '--data', temporaryFolder(t)]);
-  const load = startLoad(gateway.ready.gateway, ['/api/products', '/api/products/1', '/health']);
+  const load = startLoad(t, gateway.ready.gateway, ['/api/products', '/api/products/1', '/health']);
   const seen = async () => (await fetch(`${gateway.ready.gateway}/health`)).headers.get('x-configuration');
   const reloads = () => gateway.errors().match(/was read again/g)?.length ?? 0;
   for (let index = 1; index <= RELOADS; index++) {
@@ -82,7 +82,7 @@ t.test('SIGTERM: readiness fails first, requests in progress finish', async (t) 
   const { status } = gateway.ready;
   t.same([await statusOf(`${status}/healthz`), await statusOf(`${status}/readyz`), await statusOf(`${status}/else`)], [200, 200, 404]);
   t.match(await (await fetch(`${status}/metrics`)).text(), /# TYPE weir_gateway_requests_total counter/);
-  const load = startLoad(gateway.ready.gateway, ['/api/products', '/health']);
+  const load = startLoad(t, gateway.ready.gateway, ['/api/products', '/health']);
   await eventually('load', () => load.answered > 10);
   const exit = gateway.stop('SIGTERM');
   await eventually('readiness to fail', async () => (await statusOf(`${status}/readyz`)) === 503);

@@ -33,8 +33,10 @@ export class ApiError extends Error {
 const TIMEOUT_MS = 30_000;
 
 let csrf: string | null = null;
+let sessions = 0;
 /** The session's value for X-CSRF-Token; every write carries it. */
 export function rememberCsrf(value: string | null): void {
+  if (value !== csrf) sessions++;
   csrf = value;
 }
 
@@ -76,10 +78,12 @@ api.use(writes);
 
 /** The data of an answer. @throws ApiError for any other */
 export async function answer<T>(call: Promise<{ readonly data?: T; readonly error?: unknown; readonly response: Response }>): Promise<T> {
+  const askedIn = sessions;
   const { data, error, response } = await call;
   if (response.ok) return data as T;
   const problem = error !== null && typeof error === 'object' && 'code' in error ? (error as Schemas['Problem']) : null;
-  if (response.status === 401 && problem?.code !== 'ADMIN_SIGN_IN_FAILED') onSignedOut();
+  // What was asked before somebody signed in may be refused after it: that says nothing of this session.
+  if (response.status === 401 && problem?.code !== 'ADMIN_SIGN_IN_FAILED' && askedIn === sessions) onSignedOut();
   throw new ApiError(
     problem ?? {
       status: response.status,

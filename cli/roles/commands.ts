@@ -35,6 +35,8 @@ export async function up(flags: RoleFlags, given: Config, version: string, outpu
   try {
     const running = await runUp(config, data, version, log);
     const [gateway] = running.gateways;
+    const stopWatching = demo === null ? watchOf(flags, running.reload, log) : () => undefined;
+    const ended = untilSignal();
     if (flags.json)
       output.write(
         `${JSON.stringify({ ready: true, gateway, gateways: running.gateways, admin: running.admin, signIn: running.signIn, mode: config.mode, data: data.path, ...(running.problem === null ? {} : { problem: running.problem }) })}\n`,
@@ -51,8 +53,7 @@ export async function up(flags: RoleFlags, given: Config, version: string, outpu
       output.write(`  mode     ${MODE_SENTENCE[config.mode]}\n  data     ${data.path}\n\n  Ctrl-C stops it.\n\n`);
     }
     demo?.play(gateway);
-    const stopWatching = demo === null ? watchOf(flags, running.reload, log) : () => undefined;
-    await untilSignal();
+    await ended;
     stopWatching();
     if (!flags.json) output.write('\n  draining …\n');
     await running.close();
@@ -94,14 +95,15 @@ export async function gateway(flags: RoleFlags, config: Config, version: string,
       log,
     });
     const gateways = running.gateway.addresses.map((address) => address.url);
+    const stopWatching = watchOf(flags, (next) => running.reload(next), log);
+    const ended = untilSignal();
     tell(
       flags,
       output,
       { gateway: gateways[0], ...(running.statusUrl === null ? {} : { status: running.statusUrl }) },
       `weir gateway listens on ${gateways.join(', ')}${redis === undefined ? '; without --redis it enforces its policies and blocklist, and records nothing' : ''}`,
     );
-    const stopWatching = watchOf(flags, (next) => running.reload(next), log);
-    await untilSignal();
+    await ended;
     stopWatching();
     watch?.close();
     await running.close();
@@ -127,9 +129,10 @@ export async function engine(flags: RoleFlags, config: Config, version: string, 
       log: logTo(output),
     });
     data.publish({ gateways: [], admin: null });
-    tell(flags, output, {}, 'weir engine learns');
     const stopWatching = watchOf(flags, (next) => running.reload(next), logTo(output));
-    await untilSignal();
+    const ended = untilSignal();
+    tell(flags, output, {}, 'weir engine learns');
+    await ended;
     stopWatching();
     await running.close();
     await shared.close();
@@ -151,13 +154,14 @@ export async function admin(flags: RoleFlags, config: Config, version: string, o
       log: logTo(output),
     });
     data.publish({ gateways: [], admin: running.url });
+    const ended = untilSignal();
     tell(
       flags,
       output,
       { admin: running.url, ...(running.signIn === null ? {} : { signIn: running.signIn }) },
       `weir admin listens on ${running.url}${running.signIn === null ? '' : `\n  sign in  ${running.signIn}  (works once)`}`,
     );
-    await untilSignal();
+    await ended;
     await running.close();
     await shared.close();
   });
@@ -192,13 +196,14 @@ export async function sensor(
       publisher: redisPublisher(streamOf(config, redis)),
       log: logTo(output),
     });
+    const ended = untilSignal();
     tell(
       flags,
       output,
       {},
       `weir sensor listens to ${config.sensor.sources.map((source) => ('interface' in source ? source.interface : source.kind)).join(', ')}`,
     );
-    await untilSignal();
+    await ended;
     await running.close();
     await shared.close();
   });
@@ -214,6 +219,7 @@ async function withData(config: Config, role: string, run: (data: DataDir) => Pr
   }
 }
 
+/** That a role is ready. It must hear signals by then: who waits for this may send one at once. */
 function tell(flags: RoleFlags, output: Output, ready: Readonly<Record<string, string>>, sentence: string): void {
   output.write(flags.json ? `${JSON.stringify({ ready: true, ...ready })}\n` : `${sentence}\n`);
 }

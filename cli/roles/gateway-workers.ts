@@ -37,8 +37,9 @@ export async function runGatewayWorkers(flags: RoleFlags, config: Config, output
   });
   // Each worker reads the configuration again; the file is watched by them, the signal comes here.
   process.on('SIGHUP', () => workers.signal('SIGHUP'));
+  const ended = untilSignal();
   if (!flags.json) output.write(`weir gateway runs ${count} workers\n`);
-  await untilSignal();
+  await ended;
   await workers.close(readinessMs + drainMs + CLOSING_MS);
   data.release();
   return 0;

@@ -6,7 +6,7 @@ import type { Test } from 'tap';
 import { eventually, type RunningWeir } from './processes.js';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-export const PATIENCE_MS = 12_000;
+export const PATIENCE_MS = 30_000;
 
 /** One browser for a file of tests; it ends with the file. */
 export async function startBrowser(t: Test): Promise<Browser> {
@@ -55,7 +55,11 @@ export async function signedIn(
 ): Promise<Page> {
   const page = await newPage(t, browser, options);
   await page.goto(weir.signIn);
-  await page.getByRole('heading', { name: 'Overview', level: 1 }).waitFor();
+  try {
+    await page.getByRole('heading', { name: 'Overview', level: 1 }).waitFor();
+  } catch (error) {
+    throw new Error(`no overview at ${page.url()}: ${await page.locator('body').innerText()}`, { cause: error });
+  }
   return page;
 }
 

@@ -1,5 +1,6 @@
 /** A steady load for tests that take something away meanwhile: it notes every answer that was not the expected one. */
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Test } from 'tap';
 import { Pool } from 'undici';
 
 export interface LoadOptions {
@@ -21,8 +22,8 @@ export interface Load {
   stop(): Promise<void>;
 }
 
-/** Starts to ask `base` for `paths` in turn. */
-export function startLoad(base: string, paths: readonly string[], options: LoadOptions = {}): Load {
+/** Starts to ask `base` for `paths` in turn, until the test's end at the latest. */
+export function startLoad(t: Test, base: string, paths: readonly string[], options: LoadOptions = {}): Load {
   const { clients = 6, restMs = 8, method = 'GET', body, headers } = options;
   const pool = new Pool(base, { connections: clients, headersTimeout: 10_000, bodyTimeout: 10_000 });
   const failures: string[] = [];
@@ -43,15 +44,17 @@ export function startLoad(base: string, paths: readonly string[], options: LoadO
     }
   };
   const running = Array.from({ length: clients }, client);
+  const stop = async (): Promise<void> => {
+    stopping = true;
+    await Promise.all(running);
+    if (!pool.closed) await pool.close();
+  };
+  t.teardown(stop);
   return {
     get answered() {
       return answered;
     },
     failures,
-    async stop() {
-      stopping = true;
-      await Promise.all(running);
-      if (!pool.closed) await pool.close();
-    },
+    stop,
   };
 }
