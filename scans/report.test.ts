@@ -198,6 +198,7 @@ t.test('JSON and the table', (t) => {
     requests: 42,
     endpoints: 3,
     tests: { vulnerable: 3, safe: 1, skipped: 1, errors: 1 },
+    errors: [{ test: 'bad-one', method: 'POST', path: '/orders/{id}', explanation: /^It says/ }],
   });
   t.strictSame(
     report.findings.map(({ key, severity }) => [key, severity]),
@@ -216,6 +217,7 @@ t.test('JSON and the table', (t) => {
   });
   const table = writeReport(OUTCOME, 'table', TARGET).split('\n');
   t.match(table[0], /^CRITICAL API1:2023 {3}POST \/orders\/\{id\}$/);
+  t.match(table.at(-3), /^error: bad-one on POST \/orders\/\{id\}: It says/);
   t.match(table.at(-2), /^3 endpoints, 6 tests, 42 requests: 3 vulnerable, 1 safe, 1 skipped, 1 errors \(not complete\)$/);
   t.end();
 });

@@ -78,6 +78,9 @@ const countsOf = ({ results }: ScanOutcome) => {
   return { vulnerable: count('vulnerable'), safe: count('safe'), skipped: count('skipped'), errors: count('error') };
 };
 
+/** Tests that could not be made, for want of an answer or by a fault: they say nothing of their endpoint. */
+const failedOf = ({ results }: ScanOutcome) => results.filter((one) => one.verdict === 'error');
+
 const json = (outcome: ScanOutcome, found: readonly TestResult[], target: string) => ({
   target,
   complete: outcome.complete,
@@ -85,6 +88,12 @@ const json = (outcome: ScanOutcome, found: readonly TestResult[], target: string
   endpoints: outcome.samples,
   tests: countsOf(outcome),
   problems: outcome.problems,
+  errors: failedOf(outcome).map((one) => ({
+    test: one.test.id,
+    method: one.sample.request.method,
+    path: one.sample.template,
+    explanation: one.explanation,
+  })),
   findings: found.map((one) => ({
     key: findingKey(one),
     test: one.test.id,
@@ -100,6 +109,8 @@ const json = (outcome: ScanOutcome, found: readonly TestResult[], target: string
   })),
 });
 
+const errorLine = (one: TestResult) => `error: ${one.test.id} on ${placeOf(one)}: ${one.explanation}`;
+
 function table(outcome: ScanOutcome, found: readonly TestResult[]): string {
   const { vulnerable, safe, skipped, errors } = countsOf(outcome);
   const lines = found.map(
@@ -109,6 +120,7 @@ function table(outcome: ScanOutcome, found: readonly TestResult[]): string {
   return [
     ...lines,
     ...outcome.problems.map((problem) => `note: ${problem}`),
+    ...failedOf(outcome).map(errorLine),
     `${outcome.samples} endpoints, ${outcome.results.length} tests, ${outcome.requests} requests: ${vulnerable} vulnerable, ${safe} safe, ${skipped} skipped, ${errors} errors${outcome.complete ? '' : ' (not complete)'}`,
     '',
   ]
@@ -195,8 +207,8 @@ function html(outcome: ScanOutcome, found: readonly TestResult[], target: string
           `<h4>${escapeXml(pair.note)}</h4><pre>${escapeXml(JSON.stringify(pair.request, null, 2))}\n\n${escapeXml(JSON.stringify(pair.response, null, 2))}</pre>`,
       )
       .join('')}</details>`;
-  const problems =
-    outcome.problems.length === 0 ? '' : `<h2>Notes</h2><ul>${outcome.problems.map((one) => `<li>${escapeXml(one)}</li>`).join('')}</ul>`;
+  const notes = [...outcome.problems, ...failedOf(outcome).map(errorLine)];
+  const problems = notes.length === 0 ? '' : `<h2>Notes</h2><ul>${notes.map((one) => `<li>${escapeXml(one)}</li>`).join('')}</ul>`;
   const counts = [...SEVERITIES]
     .reverse()
     .map((severity) => `${found.filter((one) => one.severity === severity).length} ${severity}`)
