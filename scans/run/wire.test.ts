@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import t, { type Test } from 'tap';
 import { guardFor, type Resolve } from './guard.js';
@@ -104,6 +104,30 @@ t.test('429 with Retry-After: every request waits, and the one is sent again', a
   const wire = wireTo(t, url);
   t.equal((await wire.send(get(url))).status, 200);
   t.ok(atMs[1]! - atMs[0]! >= 950, 'not sooner than asked');
+});
+
+t.test('a connection that is given up as idle just when it is used again: the request is sent on another one', async (t) => {
+  let connections = 0;
+  let seen = 0;
+  const server = createTcpServer((socket) => {
+    const number = ++connections;
+    socket.on('error', () => undefined);
+    socket.on('data', () => {
+      seen++;
+      if (number === 1 && seen === 2) socket.destroy();
+      else socket.write('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok');
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => server.close());
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+  const wire = wireTo(t, url);
+  for (let round = 0; round < 2; round++) {
+    t.equal((await wire.send({ ...get(url), method: 'POST', body: 'x' })).body, 'ok');
+    // The connection is free for the next request a turn after the answer has ended.
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  t.same([connections, seen, wire.sent], [2, 3, 3]);
 });
 
 t.test('a name keeps the address that it had first, and never leads to a metadata service', async (t) => {

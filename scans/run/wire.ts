@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { request as send } from 'undici';
+import { errors, request as send } from 'undici';
 import { bodyOf, decodeBody, SCAN_MARK_HEADER } from '../../exchange/index.js';
 import { ScanError } from '../errors.js';
 import { deadline } from './deadline.js';
@@ -52,7 +52,7 @@ export function createWire(options: WireOptions): Wire {
     if (atMs - nowMs > 1) await pause(atMs - nowMs);
   };
 
-  const once = async (one: ScanRequest): Promise<ScanResponse> => {
+  const attempt = async (one: ScanRequest): Promise<ScanResponse> => {
     guard.check(one.url);
     if (sent >= options.maxRequests) throw new ScanError('SCAN_BUDGET', `the budget of ${options.maxRequests} requests is spent`);
     await turn();
@@ -65,6 +65,12 @@ export function createWire(options: WireOptions): Wire {
       limit.clear();
     }
   };
+
+  const once = (one: ScanRequest): Promise<ScanResponse> =>
+    attempt(one).catch((cause: unknown) => {
+      if (!isIdleClose(cause)) throw cause;
+      return attempt(one);
+    });
 
   const exchange = async (one: ScanRequest, until: AbortSignal): Promise<ScanResponse> => {
     const startedMs = performance.now();
@@ -144,3 +150,12 @@ export function createWire(options: WireOptions): Wire {
     },
   };
 }
+
+/**
+ * Whether a connection that had served before was closed when a request was put on it: the target gave it up as idle in that moment and has seen nothing of the
+ * request. Browsers send it again, whatever its method (RFC 9112, section 9.3.1 asks to be sure of the latter).
+ */
+const isIdleClose = (cause: unknown): boolean =>
+  cause instanceof errors.SocketError
+    ? (cause.socket?.bytesRead ?? 0) > 0
+    : cause instanceof Error && 'code' in cause && (cause.code === 'ECONNRESET' || cause.code === 'EPIPE');
