@@ -273,7 +273,9 @@ const pathsOf = (tls: { readonly cert: string; readonly key: string }, folder: s
 /** A service for a bare upstream URL, for every host and path. */
 export function serviceFor(text: string, where: string, name = 'api'): ServiceConfig {
   const parsed = service.safeParse({ name, upstreams: [text] });
-  if (!parsed.success) throw invalid(`${where}: "${text}" is not an upstream URL such as http://127.0.0.1:9000`);
+  // What stands before an `@` may be a password.
+  const shown = text.includes('@') ? '' : `"${text}": `;
+  if (!parsed.success) throw invalid(`${where}: ${shown}${parsed.error.issues[0].message}`);
   return parsed.data;
 }
 

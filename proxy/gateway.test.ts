@@ -490,6 +490,28 @@ t.test('several services and upstreams: routing, balance, health, retries, rewri
   t.equal(await ask('any.example', '/x'), '200 a /x', 'a wrong configuration changes nothing');
 });
 
+t.test('what an upstream URL may hold: it is shown', async (t) => {
+  const table: readonly (readonly [url: string, error: RegExp | null])[] = [
+    ['http://127.0.0.1:9', null],
+    ['https://[::1]:9/base/', null],
+    ['http://a/b@c', null],
+    ['http://ann:pa55@127.0.0.1:9', /name or password/],
+    ['http://ann@127.0.0.1:9', /name or password/],
+    ['http://:pa55@127.0.0.1:9', /name or password/],
+    ['http://127.0.0.1:9/?key=pa55', /no query/],
+    ['http://127.0.0.1:9/#pa55', /no query/],
+    ['ann:pa55@127.0.0.1:9', /expected a URL/],
+  ];
+  for (const [url, error] of table) {
+    const made = await createGateway({ services: [{ name: 'api', upstreams: [url] }] }, trivialPorts()).then(
+      (gateway) => gateway.close(),
+      (thrown: Error) => thrown,
+    );
+    t.match(made?.message ?? '', error ?? /^$/, url);
+    t.notMatch(made?.message ?? '', /pa55/, 'and the error does not show it either');
+  }
+});
+
 t.test('what may be sent again', async (t) => {
   const table: readonly (readonly [code: string, syscall: string | undefined, get: boolean, post: boolean])[] = [
     ['ECONNREFUSED', 'connect', true, true],

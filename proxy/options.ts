@@ -14,6 +14,19 @@ const headerChanges = z.strictObject({
   add: z.record(headerName, headerValue).default({}).describe('Headers to add beside what is there.'),
   remove: z.array(z.string()).default([]).describe('Headers to take out.'),
 });
+/** An upstream's URL is shown in logs, metrics and the UI, and only its scheme, host, port and path are used: what else it may hold has no place in it. */
+const upstreamUrl = z.url({ protocol: /^https?$/, error: 'expected a URL such as http://127.0.0.1:9000' }).superRefine((text, context) => {
+  if (!URL.canParse(text)) return;
+  const { username, password, search, hash } = new URL(text);
+  if (username !== '' || password !== '')
+    context.addIssue({
+      code: 'custom',
+      message:
+        'an upstream URL with a name or password is not taken: it would be shown and not sent; set requestHeaders: {set: {authorization: …}} instead',
+    });
+  if (search !== '' || hash !== '')
+    context.addIssue({ code: 'custom', message: 'an upstream URL has no query and no fragment: they would not be sent' });
+});
 const pem = z.string().min(1).describe('Path of a PEM file, or the PEM text itself.');
 
 export const serviceSchema = z.strictObject({
@@ -30,10 +43,7 @@ export const serviceSchema = z.strictObject({
     .startsWith('/')
     .default('/')
     .describe('It gets the requests whose path is this prefix or below it; the longest prefix wins.'),
-  upstreams: z
-    .array(z.url({ protocol: /^https?$/, error: 'expected a URL such as http://127.0.0.1:9000' }))
-    .min(1)
-    .describe('Base URLs of the instances behind it.'),
+  upstreams: z.array(upstreamUrl).min(1).describe('Base URLs of the instances behind it: scheme, host, port and path, no credentials.'),
   mode: z
     .union([mode, z.strictObject({ request: mode, response: mode })])
     .default('observe')

@@ -288,7 +288,17 @@ t.test('bad input: one line that says what to do, exit code 2, nothing damaged',
       /admin\.tls: .*c\.pem cannot be read/,
     ],
     ['no such config', ['--config', path.join(folder, 'none.yaml')], /no config file/],
-    ['unknown upstream', ['--upstream', 'nonsense'], /--upstream: "nonsense" is not an upstream URL/],
+    ['unknown upstream', ['--upstream', 'nonsense'], /--upstream: "nonsense": expected a URL such as/],
+    [
+      'password of an upstream',
+      ['--upstream', 'http://ann:pw-ann@127.0.0.1:1'],
+      /^(?!.*pw-ann).*--upstream: .*name or password.*authorization/,
+    ],
+    [
+      'password of an upstream in a file',
+      ['--config', file('u.yaml', 'services:\n  - name: a\n    upstreams: ["http://ann:pw-ann@127.0.0.1:1"]\n')],
+      /^(?!.*pw-ann).*u\.yaml:3:\d+ .*name or password/,
+    ],
     ['unknown flag', ['--upstraem', 'http://127.0.0.1:1'], /unknown option '--upstraem'[\s\S]*--upstream/],
     ['bad mode', ['--mode', 'sideways'], /Expected enforce, observe, mirror/],
     [
