@@ -28,6 +28,8 @@ export interface AnswerOwner {
   tooLong(): void;
   /** The client does not read. */
   stalled(): void;
+  /** A trailer field does not go on. */
+  trailerDropped(): void;
   /** A streamed answer must not go on: only closing the connection is left. */
   cut(): void;
 }
@@ -108,7 +110,7 @@ export class AnswerFlow {
     if (this.stage === 'events') this.sendEvents(this.events!.end());
     if (this.stage === 'dropped') return false;
     if (this.stage === 'stream' || this.stage === 'events') {
-      if (trailers.length > 0) res.addTrailers(trailersByName(trailers));
+      if (trailers.length > 0) res.addTrailers(trailersByName(trailers, owner));
       res.end();
       return true;
     }
@@ -117,7 +119,7 @@ export class AnswerFlow {
     const sent = head.replacement ?? body;
     if (trailers.length > 0) {
       this.writeHead(-1);
-      res.addTrailers(trailersByName(trailers));
+      res.addTrailers(trailersByName(trailers, owner));
     } else this.writeHead(head.hasBody ? sent.length : head.contentLength);
     endTogether(res, sent.length === 0 || !head.hasBody ? undefined : sent);
     return true;

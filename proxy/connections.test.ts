@@ -10,6 +10,7 @@ import { type TLSSocket, connect as tlsConnect } from 'node:tls';
 import t from 'tap';
 import { connect, counted, LOCAL, sayer, start, until, untilClosed, type Wire } from '../test/support/gateways.js';
 import { certifier, frame, listening, literals } from '../test/support/servers.js';
+import { frameOf } from './websocket-reader.js';
 
 const dir = mkdtempSync(join(tmpdir(), 'weir-connections-'));
 t.teardown(() => rmSync(dir, { recursive: true, force: true }));
@@ -170,8 +171,75 @@ t.test('HTTP/2 that is abused', async (t) => {
   };
   await until(() => refused() === 20 && reached === 10);
   t.same([refused(), reached], [20, 10], 'streams beyond the limit are refused one by one, the others go on');
+  held.pop()!.end();
+  await until(() => gateway.health().inflight === 9);
+  socket.write(frame(HEADERS, 5, GET, 61));
+  await until(() => reached === 11);
+  t.match(counted(gateway, log, 'HTTP2_STREAM_REFUSED'), { counter: 20, logged: true }, 'and the next that comes shows how many they were');
   socket.destroy();
+
+  const odd = await open();
+  const upperCase = literals([
+    [':method', 'GET'],
+    [':scheme', 'https'],
+    [':authority', 'a'],
+    [':path', '/'],
+    ['X-Upper', 'y'],
+  ]);
+  for (const [id, fields] of [
+    [15, GET],
+    [17, GET],
+    [19, upperCase],
+    [21, GET],
+  ] as const)
+    odd.write(frame(HEADERS, 5, fields, id));
+  await until(() => reached === 14);
+  t.equal(gateway.stats().faults.HTTP2_STREAM_REFUSED, 21, 'so does one that Node takes for malformed, wherever a client begins to count');
+  odd.destroy();
   for (const res of held) res.destroy();
+});
+
+t.test('upgraded connections over which nothing comes', async (t) => {
+  const server = http.createServer();
+  server.on('upgrade', (req, socket) => {
+    socket.on('error', () => undefined);
+    socket.write(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${req.headers.upgrade}\r\n\r\n`);
+    if (!req.url?.startsWith('/chatty')) return;
+    // The client of this one only listens.
+    const chat = setInterval(() => socket.write(frameOf(1, Buffer.from('hi'), null)), 50);
+    socket.on('close', () => clearInterval(chat));
+  });
+  const { gateway, ports, log } = await start(t, {
+    listeners: [LOCAL, { ...LOCAL, tls: own }, { ...LOCAL, proxyProtocol: true }],
+    services: [{ name: 'api', upstreams: [await listening(t, server)], timeouts: { upgradedIdleMs: 400 } }],
+    trustedProxies: ['127.0.0.1'],
+  });
+  const goingAway = Buffer.from([0x88, 2, 0x03, 0xe9]).toString('latin1');
+  const opens = async (index: number, path: string, protocol: string) => {
+    const socket = await connect((['plain', 'tls', 'proxied'] as const)[index], ports[index]);
+    socket.write(`GET ${path}?key=1 HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: ${protocol}\r\nSec-WebSocket-Key: k\r\n\r\n`);
+    return socket;
+  };
+  const chatty = await opens(0, '/chatty', 'websocket');
+  let heard = '';
+  chatty.on('data', (chunk) => {
+    heard += chunk.toString('latin1');
+  });
+  for (const index of [0, 1, 2]) {
+    const [webSocket, other] = await Promise.all(
+      ['websocket', 'chat'].map(async (protocol) => untilClosed(await opens(index, '/quiet', protocol))),
+    );
+    t.equal(webSocket.split('\r\n\r\n')[1], goingAway, 'a WebSocket client is told that the gateway goes away');
+    t.match(other, /^HTTP\/1\.1 101 [\s\S]*\r\n\r\n$/, 'where the protocol is unknown the connection closes');
+  }
+  t.match(counted(gateway, log, 'UPGRADE_IDLE'), { counter: 6, logged: true });
+  t.match(
+    log.filter((line) => line.includes('UPGRADE_IDLE')).map((line) => JSON.parse(line).target),
+    Array(6).fill('/quiet?key='),
+  );
+  t.equal(gateway.health().inflight, 1, 'nothing is left of them');
+  t.notOk(heard.includes(goingAway), 'one that speaks goes on, also where one side only listens');
+  chatty.destroy();
 });
 
 t.test('a client that does not read its answer', async (t) => {

@@ -3,9 +3,10 @@ import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { CidrSet, canonicalIp, type HttpVersion, type Mode, type Peer, pathReadings } from '../exchange/index.js';
-import { accessLine, withoutSecrets } from './access-log.js';
+import { type AccessLine, accessLine, withoutSecrets } from './access-log.js';
 import { faultRefusal, pageFor } from './block-page.js';
 import { clientBehind } from './client-address.js';
+import { ClientConnections } from './client-connections.js';
 import { ClientConnection, connectionOf, knownConnection } from './connection.js';
 import { Counters } from './counters.js';
 import { FAULTS, type FaultCode } from './errors.js';
@@ -38,6 +39,7 @@ export class GatewayCore {
   draining = false;
   /** Real peers of connections that came with a PROXY header, by the address and port of the socket. */
   readonly proxied = new Map<string, Peer>();
+  readonly clients = new ClientConnections();
   private readonly repeats = new Repeats();
   private readonly sweep: NodeJS.Timeout;
 
@@ -141,28 +143,27 @@ export class GatewayCore {
       return;
     }
 
-    if (target === '*' || (req.method === 'OPTIONS' && head.maxForwards !== '' && !head.spendForward())) {
-      this.answerAsterisk(res);
-      return;
-    }
-    if (req.method === 'TRACE') {
-      this.refuse('TRACE_REFUSED', req, res, connection.peer, head.requestId);
-      return;
-    }
-    const scheme = connection.secure || (connection.trusted && head.forwardedProto === 'https') ? 'https' : 'http';
-    const name = authority(head.host, scheme);
-    const service = this.serviceFor(name.hostname, target);
-    if (service === null || service === 'ambiguous') {
-      this.refuse(service === null ? 'NO_SERVICE' : 'MESSAGE_AMBIGUOUS', req, res, connection.peer, head.requestId);
-      return;
-    }
-
     let client = connection.peer;
     let hops: readonly string[] = NO_HOPS;
     if (connection.trusted && (head.forwardedFor !== '' || head.forwarded !== '')) {
       const chain = clientBehind(connection.peer.ip, head.forwardedFor, head.forwarded, this.trusted);
       hops = chain.hops;
       if (chain.ip !== client.ip) client = { ip: chain.ip, port: 0 };
+    }
+    if (target === '*' || (req.method === 'OPTIONS' && head.maxForwards !== '' && !head.spendForward())) {
+      this.answerOptions(req, res, client, head, target);
+      return;
+    }
+    if (req.method === 'TRACE') {
+      this.refuse('TRACE_REFUSED', req, res, client, head.requestId);
+      return;
+    }
+    const scheme = connection.secure || (connection.trusted && head.forwardedProto === 'https') ? 'https' : 'http';
+    const name = authority(head.host, scheme);
+    const service = this.serviceFor(name.hostname, target);
+    if (service === null || service === 'ambiguous') {
+      this.refuse(service === null ? 'NO_SERVICE' : 'MESSAGE_AMBIGUOUS', req, res, client, head.requestId);
+      return;
     }
     const block = this.blockOf(connection, client, service);
     const repeat = block === null || (block.action ?? 'block') !== 'block' ? null : this.repeats.of(client.ip, block.id, nowMs);
@@ -245,47 +246,72 @@ export class GatewayCore {
     if (connection !== undefined && req.httpVersionMajor < 2) connection.refused = true;
     res.writeHead(page.status, headers);
     res.end(page.body);
-    this.logFault(code, client, req.method ?? '-', req.headers.host ?? '', req.url ?? '');
+    this.logFault(code, client, req.method ?? '-', req.headers.host ?? '', req.url ?? '', requestId);
   }
 
   /** A client misuses HTTP/2: its connection goes. */
   flooded(connection: ClientConnection): void {
     this.counters.faults.HTTP2_FLOOD++;
-    this.logFault('HTTP2_FLOOD', connection.peer, '-', '', '');
+    this.logFault('HTTP2_FLOOD', connection.peer);
     connection.endSession?.();
   }
 
-  /** `OPTIONS *` asks the server it reaches (RFC 9110 §9.3.7), and so does one with no hops left; that is this one, and no service is meant. */
-  private answerAsterisk(res: ServerResponse): void {
-    res.writeHead(200, ['allow', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS', 'content-length', '0']);
+  /**
+   * `OPTIONS *` asks the server it reaches (RFC 9110 §9.3.7), and so does one with no hops left; that is this one, and no service is meant: no policy or block
+   * of a service holds, and there is nothing to record. It is logged and counted.
+   */
+  private answerOptions(req: IncomingMessage, res: ServerResponse, client: Peer, head: RequestHead, target: string): void {
+    this.counters.ownAnswers++;
+    const answer = ['allow', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS', 'content-length', '0'];
+    // Nobody looks at the pace of a body that nobody reads.
+    if (req.httpVersionMajor < 2 && (this.draining || head.chunked || head.contentLength > 0)) answer.push('connection', 'close');
+    res.writeHead(200, answer);
     res.end();
+    this.logOwn(client, {
+      requestId: head.requestId,
+      traceparent: head.traceparent,
+      method: req.method ?? '-',
+      host: head.host,
+      target,
+      version: req.httpVersion,
+      status: 200,
+      outcome: 'passed',
+      fault: null,
+    });
   }
 
   /** Logs what never became a passage. */
-  logFault(code: FaultCode, client: Peer, method: string, host: string, target: string): void {
+  logFault(code: FaultCode, client: Peer, method = '-', host = '', target = '', requestId = ''): void {
+    this.logOwn(client, {
+      requestId,
+      traceparent: '',
+      method,
+      host,
+      target: withoutSecrets(target.slice(0, 2048)),
+      version: '',
+      status: FAULTS[code].status,
+      outcome: 'failed',
+      fault: code,
+    });
+  }
+
+  /** Logs what the gateway answered itself, for no service. */
+  private logOwn(client: Peer, line: OwnLine): void {
     this.ports.accessLog?.write(
       accessLine({
         atMs: this.ports.nowMs(),
         exchangeId: '',
-        requestId: '',
-        traceparent: '',
         client: client.ip,
         service: '',
-        method,
-        host,
-        target: withoutSecrets(target.slice(0, 2048)),
-        version: '',
-        status: FAULTS[code].status,
         requestBytes: 0,
         responseBytes: 0,
         durationMs: 0,
         upstreamMs: null,
         upstream: '',
-        outcome: 'failed',
         incident: undefined,
-        fault: code,
         principal: null,
         rules: '',
+        ...line,
       }),
     );
   }
@@ -302,7 +328,10 @@ export class GatewayCore {
   }
 }
 
+type OwnLine = Pick<AccessLine, 'requestId' | 'traceparent' | 'method' | 'host' | 'target' | 'version' | 'status' | 'outcome' | 'fault'>;
+
 const NO_HOPS: readonly string[] = [];
+
 /** Of a header list as HTTP/2 counts it (RFC 9113 §6.5.2). */
 function bytesOf(raw: readonly string[]): number {
   let bytes = 0;

@@ -13,6 +13,9 @@ export class ServiceCounters {
   upgrades = 0;
   webSocketMessages = 0;
   retries = 0;
+  /** Trailer fields that came and did not go on. */
+  requestTrailersDropped = 0;
+  answerTrailersDropped = 0;
   requestBytes = 0;
   responseBytes = 0;
 
@@ -43,6 +46,8 @@ export class Counters {
   blocklistRepeats = 0;
   blocklistWouldAct = 0;
   teeDrops = 0;
+  /** OPTIONS that the gateway answered itself. */
+  ownAnswers = 0;
   overflows = 0;
   tarpitsFull = 0;
   reloads = 0;

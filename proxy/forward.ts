@@ -55,6 +55,8 @@ export class Forward implements Dispatcher.DispatchHandler, WireHandler, AnswerO
   private payload: Uint8Array | null = null;
   private mutation: Mutation | null = null;
   private uploading = false;
+  /** Trailer fields that went on to the upstream. */
+  private trailersSent = 0;
 
   private upstream: Upstream | null = null;
   private abort: ((error?: Error) => void) | null = null;
@@ -210,7 +212,7 @@ export class Forward implements Dispatcher.DispatchHandler, WireHandler, AnswerO
     const body = this.onwardBody(upstream);
     const headers = this.onwardHeaders(upstream);
     // The names that were announced may go on only with the fields.
-    if (this.head.trailer !== '' && body !== null && 'trailers' in body)
+    if (this.head.trailer !== '' && body !== null && 'trailers' in body && upstream.wire !== null)
       headers.push(...announcement(this.head.trailer, service.requestHeaders));
     dispatch(
       upstream,
@@ -232,11 +234,16 @@ export class Forward implements Dispatcher.DispatchHandler, WireHandler, AnswerO
     const whole = this.mutation?.body ?? this.payload;
     if (body === null) return whole;
     // Trailers speak of the message that the client sent: one that a policy changed has none.
-    const trailers = () => (this.mutation === null ? onwardTrailers(body.trailers(), service.requestHeaders) : NO_TRAILERS);
+    const trailers = () => {
+      const sent = this.mutation === null ? onwardTrailers(body.trailers(), service.requestHeaders) : NO_TRAILERS;
+      this.trailersSent = sent.length / 2;
+      return sent;
+    };
     if (whole === null) {
       this.uploading = true;
       const stream = body.upload();
-      return head.contentLength >= 0 ? stream : { stream, trailers };
+      // Over HTTP/2 trailers may follow a body of told length; over HTTP/1.1 they follow chunks only.
+      return head.contentLength >= 0 && (!this.http2 || head.trailer === '') ? stream : { stream, trailers };
     }
     if (this.mutation !== null || !body.hasTrailers || upstream.wire === null) return whole;
     return { stream: Readable.from([whole], { objectMode: false }), trailers };
@@ -367,6 +374,12 @@ export class Forward implements Dispatcher.DispatchHandler, WireHandler, AnswerO
       onLost: () => {
         core.counters.faults.MESSAGE_MALFORMED++;
       },
+      idleMs: service.config.timeouts.upgradedIdleMs,
+      onIdle: () => {
+        const { client, host, method, requestId, target } = this.passage;
+        core.counters.faults.UPGRADE_IDLE++;
+        core.logFault('UPGRADE_IDLE', client, method, host, target, requestId);
+      },
       client: req.socket,
       upstream: upstreamSocket,
       answer: head,
@@ -448,6 +461,10 @@ export class Forward implements Dispatcher.DispatchHandler, WireHandler, AnswerO
     return body?.complete === true || (head.contentLength >= 0 && head.contentLength - (body?.bytes ?? 0) <= DRAIN_BYTES);
   }
 
+  trailerDropped(): void {
+    this.core.counters.service(this.service.name).answerTrailersDropped++;
+  }
+
   get stallMs(): number {
     return this.core.limits.answerStallMs;
   }
@@ -489,7 +506,10 @@ export class Forward implements Dispatcher.DispatchHandler, WireHandler, AnswerO
     const status = sent === 0 && passage.failure !== null ? FAULTS[passage.failure].status : sent;
     const responseBytes = flow?.bytes ?? 0;
     const requestBytes = body?.bytes ?? 0;
-    core.counters.service(service.name).answered(status, durationMs, requestBytes, responseBytes);
+    const counters = core.counters.service(service.name);
+    counters.answered(status, durationMs, requestBytes, responseBytes);
+    if (passage.requestTrailers.length > 0 && this.upstream !== null && passage.failure === null)
+      counters.requestTrailersDropped += passage.requestTrailers.length / 2 - this.trailersSent;
     core.ports.accessLog?.write(
       passageLine(passage, {
         status,

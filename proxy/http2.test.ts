@@ -129,6 +129,11 @@ t.test('answers that HTTP/2 cannot carry as they are', async (t) => {
   t.notMatch(await plain('/204'), /content-length/i);
   t.match(await plain('/600'), /^HTTP\/1\.1 600 /, 'HTTP/1.1 has room for them');
   t.equal(gateway.health().inflight, 0, 'nothing hangs');
+  t.match(
+    gateway.metrics(),
+    /weir_gateway_trailers_dropped_total\{service="api",direction="response"\} 8\n/,
+    'four fields of two answers, counted',
+  );
 });
 
 t.test('trailers both ways, between HTTP/1.1 and HTTP/2', async (t) => {
@@ -140,8 +145,10 @@ t.test('trailers both ways, between HTTP/1.1 and HTTP/2', async (t) => {
       res.end();
     });
   });
+  const announced: unknown[] = [];
   const two = http2.createServer();
-  two.on('stream', (stream) => {
+  two.on('stream', (stream, head) => {
+    announced.push(head.trailer);
     let trailers = {};
     stream.on('trailers', (got) => {
       trailers = { ...got };
@@ -150,7 +157,7 @@ t.test('trailers both ways, between HTTP/1.1 and HTTP/2', async (t) => {
     stream.on('wantTrailers', () => stream.sendTrailers({ 'x-sum': 'two' }));
     stream.resume().on('end', () => stream.end(JSON.stringify(trailers)));
   });
-  const { ports, exchanges } = await start(t, {
+  const { gateway, ports, exchanges } = await start(t, {
     listeners: [LOCAL, { ...LOCAL, tls: own }],
     services: [
       { name: 'one', hosts: ['one'], upstreams: [await listening(t, one)] },
@@ -167,8 +174,8 @@ t.test('trailers both ways, between HTTP/1.1 and HTTP/2', async (t) => {
     const answer = await untilClosed(socket);
     return { body: /\{.*\}/.exec(answer)?.[0], sum: /x-sum: (\w+)\r\n\r\n$/.exec(answer)?.[1] };
   };
-  const overTwo = async (host: string) => {
-    const stream = session.request({ ':path': '/', ':method': 'POST', ':authority': host, te: 'trailers' }, {
+  const overTwo = async (host: string, sent = 'abc', head: http2.OutgoingHttpHeaders = {}) => {
+    const stream = session.request({ ':path': '/', ':method': 'POST', ':authority': host, te: 'trailers', ...head }, {
       waitForTrailers: true,
     } as http2.ClientSessionRequestOptions);
     stream.on('wantTrailers', () => stream.sendTrailers({ 'x-a': '1' }));
@@ -176,7 +183,7 @@ t.test('trailers both ways, between HTTP/1.1 and HTTP/2', async (t) => {
     stream.on('trailers', (got) => {
       sum = got['x-sum'];
     });
-    stream.end('abc');
+    stream.end(sent);
     let body = '';
     for await (const chunk of stream) body += chunk;
     return { body, sum };
@@ -197,4 +204,17 @@ t.test('trailers both ways, between HTTP/1.1 and HTTP/2', async (t) => {
     ],
     'all are recorded',
   );
+  t.same(announced, [undefined, undefined], 'what does not come is not announced');
+  const dropped = () =>
+    gateway
+      .metrics()
+      .split('\n')
+      .filter((line) => /^weir_gateway_trailers_dropped_total.* [1-9]/.test(line));
+  t.same(dropped(), ['weir_gateway_trailers_dropped_total{service="two",direction="request"} 2'], 'and those that end here are counted');
+  const large = 'x'.repeat(100_000);
+  const length = { 'content-length': large.length };
+  t.same(await overTwo('one', large, { ...length, trailer: 'x-a' }), { body: sent, sum: 'one' }, 'behind a large body of told length');
+  t.equal(dropped().length, 1);
+  t.same(await overTwo('one', large, length), { body: '{}', sum: 'one' }, 'not where they come as a surprise');
+  t.same(dropped()[0], 'weir_gateway_trailers_dropped_total{service="one",direction="request"} 1');
 });

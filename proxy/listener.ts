@@ -6,7 +6,7 @@ import net from 'node:net';
 import { dirname } from 'node:path';
 import { createSecureContext, type TLSSocket } from 'node:tls';
 import Fastify from 'fastify';
-import { actorAddress, canonicalIp } from '../exchange/index.js';
+import { canonicalIp } from '../exchange/index.js';
 import { knownConnection } from './connection.js';
 import type { GatewayCore } from './core.js';
 import { FAULTS, type FaultCode, gatewayErrors } from './errors.js';
@@ -72,26 +72,15 @@ export function createListener(config: ListenerConfig, core: GatewayCore): Liste
   // Node drops headers beyond its own limit without a word, which would hide part of a message: the gateway counts them itself.
   server.maxHeadersCount = 0;
 
-  const perClient = new Map<string, number>();
   const onSocket = (socket: net.Socket) => {
     sockets.add(socket);
     core.counters.connections++;
     core.counters.connectionsOpen++;
-    const ip = canonicalIp(socket.remoteAddress ?? '') ?? '';
-    const client = ip === '' ? '' : actorAddress(ip);
-    const limit = core.limits.connectionsPerClient;
-    const counted = limit > 0 && !core.trusted.has(ip);
-    const open = (perClient.get(client) ?? 0) + 1;
-    if (counted) perClient.set(client, open);
     socket.once('close', () => {
       sockets.delete(socket);
       core.counters.connectionsOpen--;
-      if (!counted) return;
-      const left = (perClient.get(client) ?? 1) - 1;
-      if (left === 0) perClient.delete(client);
-      else perClient.set(client, left);
     });
-    if (counted && open > limit) reject(core, socket, 'CLIENT_CONNECTIONS', config.tls === undefined);
+    admit(core, socket, canonicalIp(socket.remoteAddress ?? '') ?? '', config);
   };
 
   server.on('connect', (req: http.IncomingMessage, socket: unknown) => {
@@ -114,7 +103,9 @@ export function createListener(config: ListenerConfig, core: GatewayCore): Liste
     else core.upgrade(req, socket, head);
   });
 
-  const front = config.proxyProtocol ? net.createServer({ noDelay: true }, (socket) => acceptProxied(core, socket, server)) : server;
+  const front = config.proxyProtocol
+    ? net.createServer({ noDelay: true }, (socket) => acceptProxied(core, socket, server, config))
+    : server;
   front.on('connection', onSocket);
   // A server that never listens itself never looks for slow headers and idle connections.
   if (front !== server) front.on('listening', () => server.emit('listening'));
@@ -261,11 +252,20 @@ function onClientError(core: GatewayCore, config: ListenerConfig, error: NodeJS.
   reject(core, socket, code, true);
 }
 
+/** Counts a connection for its client; false: it is one too many, and was refused. A trusted proxy has connections of many clients. */
+function admit(core: GatewayCore, socket: net.Socket, ip: string, config: ListenerConfig): boolean {
+  const limit = core.limits.connectionsPerClient;
+  if (limit === 0 || core.trusted.has(ip) || core.clients.admit(socket, ip, limit)) return true;
+  reject(core, socket, 'CLIENT_CONNECTIONS', config.tls === undefined);
+  return false;
+}
+
 /** Says no on a raw socket and closes it. `plain` false: the client expects TLS and could not read it. */
 function reject(core: GatewayCore, socket: net.Socket, code: FaultCode, plain: boolean): void {
-  core.connection(socket).refused = true;
+  const connection = core.connection(socket);
+  connection.refused = true;
   core.counters.faults[code]++;
-  core.logFault(code, { ip: canonicalIp(socket.remoteAddress ?? '') ?? '', port: socket.remotePort ?? 0 }, '-', '', '');
+  core.logFault(code, connection.peer);
   if (!plain || !socket.writable) {
     socket.destroy();
     return;
@@ -280,7 +280,7 @@ function reject(core: GatewayCore, socket: net.Socket, code: FaultCode, plain: b
 }
 
 /** Reads the PROXY header of a trusted peer, then hands the connection to the HTTP server; a header from anyone else is refused. */
-function acceptProxied(core: GatewayCore, socket: net.Socket, server: net.Server): void {
+function acceptProxied(core: GatewayCore, socket: net.Socket, server: net.Server, config: ListenerConfig): void {
   const peerIp = canonicalIp(socket.remoteAddress ?? '') ?? '';
   const key = `${socket.remoteAddress}:${socket.remotePort}`;
   if (!core.trusted.has(peerIp)) {
@@ -305,6 +305,7 @@ function acceptProxied(core: GatewayCore, socket: net.Socket, server: net.Server
     if (read.peer !== null) {
       core.proxied.set(key, read.peer);
       socket.once('close', () => core.proxied.delete(key));
+      if (!admit(core, socket, read.peer.ip, config)) return;
     }
     socket.pause();
     const rest = gathered.subarray(read.bytes);

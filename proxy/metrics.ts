@@ -56,6 +56,16 @@ export function countersText({ counters, ports, services }: Counted): string {
   family('weir_gateway_retries_total', 'counter', 'Requests tried again on an upstream.');
   for (const [service, one] of counters.services) line('weir_gateway_retries_total', { service }, one.retries);
 
+  family(
+    'weir_gateway_trailers_dropped_total',
+    'counter',
+    'Trailer fields that did not go on: not allowed behind a body, or no way for them.',
+  );
+  for (const [service, one] of counters.services) {
+    line('weir_gateway_trailers_dropped_total', { service, direction: 'request' }, one.requestTrailersDropped);
+    line('weir_gateway_trailers_dropped_total', { service, direction: 'response' }, one.answerTrailersDropped);
+  }
+
   family('weir_gateway_faults_total', 'counter', 'Requests, connections and upstreams that failed, by code.');
   for (const [code, count] of Object.entries(counters.faults)) line('weir_gateway_faults_total', { code }, count);
   family('weir_gateway_decisions_total', 'counter', 'Decisions of policies, by action, and whether they acted.');
@@ -101,6 +111,7 @@ function single(counters: Counters, family: Family, line: Line): void {
       counters.blocklistRepeats,
     ],
     ['weir_gateway_blocklist_would_act_total', 'counter', 'Requests the blocklist would have stopped.', counters.blocklistWouldAct],
+    ['weir_gateway_own_answers_total', 'counter', 'OPTIONS that the gateway answered itself: `*`, or no hops left.', counters.ownAnswers],
     ['weir_gateway_tee_drops_total', 'counter', 'Exchanges that were not recorded because the stream was full.', counters.teeDrops],
     ['weir_gateway_body_overflows_total', 'counter', 'Bodies larger than a blocking rule inspects.', counters.overflows],
     ['weir_gateway_tarpits_full_total', 'counter', 'Tarpits that were skipped because too many were waiting.', counters.tarpitsFull],

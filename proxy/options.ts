@@ -66,6 +66,9 @@ export const serviceSchema = z.strictObject({
       headersMs: milliseconds.default(60_000).describe('Until the upstream sends its response headers.'),
       bodyMs: milliseconds.default(300_000).describe('Between two chunks of the response body.'),
       idleMs: milliseconds.default(4_000).describe('How long an unused upstream connection is kept; keep it below the upstream’s own.'),
+      upgradedIdleMs: milliseconds
+        .default(3_600_000)
+        .describe('How long nothing may come over an upgraded connection (WebSocket and others) in either direction before it is closed.'),
     })
     .prefault({}),
   rewrite: z

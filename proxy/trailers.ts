@@ -14,14 +14,17 @@ export function trailerList(raw: string[] | Buffer[] | Record<string, string> | 
 
 /**
  * The trailer fields of an answer that its client may get, as an object, which HTTP/1.1 and HTTP/2 responses both take; repeated names become one
- * list (RFC 9110 §5.3). Node throws where nobody can catch it when HTTP/2 trailers hold a connection-specific field.
+ * list (RFC 9110 §5.3). `owner` is told of each of the others. Node throws where nobody can catch it when HTTP/2 trailers hold a connection-specific field.
  */
-export function trailersByName(list: readonly string[]): Record<string, string> {
+export function trailersByName(list: readonly string[], owner: { trailerDropped(): void }): Record<string, string> {
   // Without a prototype: an upstream may name a trailer `constructor`.
   const out: Record<string, string> = Object.create(null) as Record<string, string>;
   for (let index = 0; index < list.length; index += 2) {
     const name = list[index].toLowerCase();
-    if (!mayTrailAnswer(name) || !isFieldText([name, list[index + 1]])) continue;
+    if (!mayTrailAnswer(name) || !isFieldText([name, list[index + 1]])) {
+      owner.trailerDropped();
+      continue;
+    }
     out[name] = name in out ? `${out[name]}, ${list[index + 1]}` : list[index + 1];
   }
   return out;

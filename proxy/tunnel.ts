@@ -1,25 +1,34 @@
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { header } from '../exchange/index.js';
 import { streamed } from './collect.js';
 import type { AnswerHead } from './response-head.js';
-import { closeFrame, type WebSocketLink, WebSocketWay } from './websocket.js';
+import { closeFrame, GOING_AWAY, POLICY_VIOLATION, type WebSocketLink, WebSocketWay } from './websocket.js';
+
+/** How long a client that is told that the connection ends may take to hear it. */
+const FAREWELL_MS = 2_000;
 
 /** The two sides of an upgraded connection and what opened it. */
 export interface TunnelEnds extends Omit<WebSocketLink, 'extensions'> {
-  readonly client: Duplex;
+  readonly client: Socket;
   readonly upstream: Duplex;
   readonly answer: AnswerHead;
+  /** How long nothing may come over it, in either direction. */
+  readonly idleMs: number;
+  /** Called once, when it ends because of that. */
+  readonly onIdle: () => void;
   /** What the client sent right behind its request. */
   readonly head: Buffer;
   /** Called once, when it is over. */
   readonly done: () => void;
 }
 
-/** An upgraded connection: bytes both ways with back-pressure until either side ends. WebSocket messages are looked at on their way. */
+/** An upgraded connection: bytes both ways with back-pressure until either side ends or nothing comes for too long. WebSocket messages are looked at on their way. */
 export class Tunnel {
-  private readonly client: Duplex;
+  private readonly client: Socket;
   private readonly upstream: Duplex;
   private readonly done: () => void;
+  private readonly isWebSocket: boolean;
   private open = true;
 
   /** Writes the 101 and starts. */
@@ -32,7 +41,8 @@ export class Tunnel {
     const headers = answer.onward(answer.contentLength);
     for (let index = 0; index < headers.length; index += 2) text += `${headers[index]}: ${headers[index + 1]}\r\n`;
     client.write(`${text}x-request-id: ${passage.requestId}\r\n\r\n`, 'latin1');
-    if ((header(answer.headers, 'upgrade') ?? '').toLowerCase() === 'websocket' && !passage.silent) this.watch(ends);
+    this.isWebSocket = (header(answer.headers, 'upgrade') ?? '').toLowerCase() === 'websocket';
+    if (this.isWebSocket && !passage.silent) this.watch(ends);
     else {
       if (head.length > 0) upstream.write(head);
       client.pipe(upstream);
@@ -43,6 +53,12 @@ export class Tunnel {
     client.on('finish', () => this.destroy());
     client.on('close', () => this.destroy());
     upstream.on('close', () => this.destroy());
+    // What comes from the upstream is written to the client: its socket sees both directions.
+    // Node's own listener would destroy it without a word.
+    client.removeAllListeners('timeout').setTimeout(ends.idleMs, () => {
+      ends.onIdle();
+      this.say(GOING_AWAY);
+    });
   }
 
   private watch(ends: TunnelEnds): void {
@@ -53,7 +69,7 @@ export class Tunnel {
         const { bytes, stopped } = way.push(chunk);
         streamed(chunk.length);
         if (bytes.length > 0 && !to.write(bytes)) from.pause();
-        if (stopped) this.refuse();
+        if (stopped) this.say(POLICY_VIOLATION);
       };
       from.on('data', onward);
       from.on('end', () => to.end());
@@ -65,12 +81,17 @@ export class Tunnel {
     if (ends.head.length > 0) fromClient(ends.head);
   }
 
-  /** A policy stops a message: both sides are told, and that is the end. */
-  private refuse(): void {
+  /** Both sides are told, where the protocol has a word for it, and that is the end. */
+  private say(status: number): void {
+    if (!this.isWebSocket) {
+      this.destroy();
+      return;
+    }
     this.client.removeAllListeners('data');
     this.upstream.removeAllListeners('data');
-    this.upstream.write(closeFrame('server'));
-    this.client.end(closeFrame('client'));
+    this.upstream.write(closeFrame('server', status));
+    this.client.end(closeFrame('client', status));
+    this.client.removeAllListeners('timeout').setTimeout(FAREWELL_MS, () => this.destroy());
   }
 
   destroy(): void {

@@ -6,8 +6,9 @@ import { frameOf, type MessageSink, type SocketMessage, WebSocketReader } from '
 
 const TEXT: HeaderList = ['content-type', 'text/plain; charset=utf-8'];
 const BINARY: HeaderList = ['content-type', 'application/octet-stream'];
-/** RFC 6455 §7.4.1: the message violates a policy. */
-const POLICY_VIOLATION = Buffer.from([0x03, 0xf0]);
+/** Status codes of a close frame (RFC 6455 §7.4.1): the gateway ends the connection; a message violates a policy. */
+export const GOING_AWAY = 1001;
+export const POLICY_VIOLATION = 1008;
 
 /** What the messages of one connection share. */
 export interface WebSocketLink {
@@ -139,9 +140,9 @@ export class WebSocketWay implements MessageSink {
   }
 }
 
-/** Close frame for a connection that a policy ends. */
-export function closeFrame(to: 'client' | 'server'): Buffer {
-  return frameOf(8, POLICY_VIOLATION, to === 'server' ? randomFillSync(Buffer.alloc(4)) : null);
+/** Close frame for a connection that the gateway ends. */
+export function closeFrame(to: 'client' | 'server', status: number): Buffer {
+  return frameOf(8, Buffer.from([status >> 8, status & 0xff]), to === 'server' ? randomFillSync(Buffer.alloc(4)) : null);
 }
 
 /** Undefined: the message must not go on; null: it goes on as it is. */

@@ -262,6 +262,84 @@ t.test('too many connections from one client', async (t) => {
   t.equal(gateway.stats().faults.CLIENT_CONNECTIONS, 1);
 });
 
+t.test('too many connections from one client behind PROXY headers', async (t) => {
+  const own = certificate('proxied', '/CN=localhost', null);
+  const upstream = await listening(t, mirror());
+  const log: string[] = [];
+  const { gateway, port } = await start(
+    t,
+    {
+      listeners: [
+        { host: '127.0.0.1', port: 0, proxyProtocol: true },
+        { host: '127.0.0.1', port: 0, proxyProtocol: true, tls: own },
+      ],
+      services: [{ name: 'api', upstreams: [upstream] }],
+      trustedProxies: ['127.0.0.1', '10.9.0.0/16'],
+      limits: { connectionsPerClient: 2 },
+    },
+    { accessLog: { write: (line) => log.push(line), stats: () => ({ written: 0, dropped: 0 }) } },
+  );
+  const request = 'GET /p HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n';
+  const from = (ip: string) => `PROXY ${ip.includes(':') ? 'TCP6' : 'TCP4'} ${ip} ${ip.includes(':') ? '::1' : '10.0.0.1'} 12345 80\r\n`;
+  const hold = async (header: string) => {
+    const socket = net.connect(port, '127.0.0.1');
+    socket.on('error', () => undefined);
+    socket.write(`${header}GET /hold HTTP/1.1\r\nHost: a\r\n\r\n`);
+    await once(socket, 'data');
+    return socket;
+  };
+  const held = await Promise.all([from('203.0.113.9'), from('203.0.113.9'), from('2001:db8::1'), from('2001:db8::2')].map(hold));
+  const table: readonly (readonly [what: string, header: string, answer: RegExp])[] = [
+    ['a third of one address', from('203.0.113.9'), /^HTTP\/1\.1 503 [\s\S]*CLIENT_CONNECTIONS/],
+    ['a third of one /64', from('2001:db8::3'), /^HTTP\/1\.1 503 [\s\S]*CLIENT_CONNECTIONS/],
+    ['another address', from('203.0.113.10'), /^HTTP\/1\.1 200/],
+    ['the proxy itself', 'PROXY UNKNOWN\r\n', /^HTTP\/1\.1 200/],
+    ['a proxy before the proxy', from('10.9.0.1'), /^HTTP\/1\.1 200/],
+  ];
+  for (const [what, header, answer] of table) t.match(await raw(port, header + request), answer, what);
+  t.equal(await raw(gateway.addresses[1].port, from('203.0.113.9')), '', 'over TLS nothing can be said; all listeners count together');
+  t.equal(gateway.stats().faults.CLIENT_CONNECTIONS, 3);
+  t.same(
+    log.filter((line) => line.includes('CLIENT_CONNECTIONS')).map((line) => JSON.parse(line).client),
+    ['203.0.113.9', '2001:db8::3', '203.0.113.9'],
+  );
+  for (const socket of held) socket.destroy();
+  await wait(50);
+  t.match(await raw(port, from('203.0.113.9') + request), /^HTTP\/1\.1 200/);
+});
+
+t.test('what the gateway answers itself is logged and counted, for the client that asks', async (t) => {
+  const upstream = await listening(t, mirror());
+  const log: string[] = [];
+  const { gateway, port, exchanges } = await start(
+    t,
+    {
+      listeners: [{ host: '127.0.0.1', port: 0 }],
+      services: [{ name: 'api', hosts: ['a'], upstreams: [upstream] }],
+      trustedProxies: ['127.0.0.1'],
+    },
+    { accessLog: { write: (line) => log.push(line), stats: () => ({ written: 0, dropped: 0 }) } },
+  );
+  const head = 'Host: a\r\nX-Request-Id: abcd-1234\r\nX-Forwarded-For: 203.0.113.9\r\n';
+  const line = { request: 'abcd-1234', client: '203.0.113.9', service: '', host: 'a', version: '1.1', status: 200, outcome: 'passed' };
+  const table: readonly (readonly [bytes: string, logged: Record<string, unknown>])[] = [
+    [`OPTIONS * HTTP/1.1\r\n${head}\r\n`, { ...line, method: 'OPTIONS', target: '*' }],
+    [`OPTIONS /x?key=secret HTTP/1.1\r\n${head}Max-Forwards: 0\r\n\r\n`, { ...line, method: 'OPTIONS', target: '/x?key=' }],
+    [`TRACE / HTTP/1.1\r\n${head}\r\n`, { request: 'abcd-1234', client: '203.0.113.9', fault: 'TRACE_REFUSED', status: 405 }],
+    [`GET / HTTP/1.1\r\n${head.replace('Host: a', 'Host: b')}\r\n`, { client: '203.0.113.9', fault: 'NO_SERVICE', host: 'b' }],
+  ];
+  for (const [bytes, logged] of table) {
+    log.length = 0;
+    await raw(port, bytes.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n'));
+    t.equal(log.length, 1);
+    t.match(JSON.parse(log[0]), logged, bytes.split('\r\n')[0]);
+  }
+  t.match(gateway.metrics(), /weir_gateway_own_answers_total 2\n/);
+  const slow = await raw(port, 'OPTIONS * HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n');
+  t.match(slow, /^HTTP\/1\.1 200 [\s\S]*connection: close/i, 'a body that nobody reads costs the connection');
+  t.same(exchanges, [], 'no service was meant: there is nothing to learn');
+});
+
 t.test('TLS: HTTP/2 by ALPN, certificate reload, client certificates', async (t) => {
   const ca = certificate('ca', '/CN=Test CA', null);
   const server = certificate('server', '/CN=localhost', null);
