@@ -30,6 +30,8 @@ export class ClientConnection {
   current: Forward | null = null;
   /** Ends an HTTP/2 connection as a whole; its requests hold sockets that end themselves only. */
   endSession: (() => void) | null = null;
+  /** Requests that wait for the answer of one before them (HTTP/1.1). Node tells only the first that its client went away. */
+  private queue: Set<Forward> | null = null;
   /** Requests in progress, and, over HTTP/2, when the last one came or ended (monotonic ms); 0: none came. */
   inflight = 0;
   activeMs = 0;
@@ -55,6 +57,22 @@ export class ClientConnection {
       this.windowRequests = 0;
     }
     return ++this.windowRequests > limit;
+  }
+
+  /** `forward` begins while others are in progress (HTTP/1.1): it is told when the client goes. */
+  enqueue(forward: Forward): void {
+    if (this.queue === null) {
+      const queue = new Set<Forward>();
+      this.queue = queue;
+      this.socket.once('close', () => {
+        for (const one of queue) one.clientGone();
+      });
+    }
+    this.queue.add(forward);
+  }
+
+  dequeue(forward: Forward): void {
+    this.queue?.delete(forward);
   }
 
   /** Counts a stream that the client reset; true once, when there were more than `limit` within this second. */

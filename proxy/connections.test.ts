@@ -278,6 +278,83 @@ t.test('a client that does not read its answer', async (t) => {
   session.destroy();
 });
 
+t.test('a client that does not read answers that were written at once', async (t) => {
+  const server = http.createServer((_req, res) => res.end(Buffer.alloc(60_000)));
+  const upstream = await listening(t, server);
+  const { gateway, ports, log } = await start(t, {
+    listeners: [LOCAL, { ...LOCAL, tls: own }],
+    services: [{ name: 'api', upstreams: [upstream] }],
+    limits: { answerStallMs: 300, keepAliveMs: 60_000 },
+  });
+  const idle = await connect('plain', ports[0]);
+  let heard = 0;
+  idle.on('data', (chunk) => {
+    heard += chunk.length;
+  });
+  const ask = 'GET /?key=1 HTTP/1.1\r\nHost: a\r\n\r\n';
+  idle.write(ask);
+  for (const [index, wire] of (['plain', 'tls'] as const).entries()) {
+    const socket = await connect(wire, ports[index]);
+    socket.pause();
+    // More than the buffers of both kernels hold.
+    socket.write(ask.repeat(120));
+    await until(() => gateway.stats().faults.CLIENT_STALLED === index + 1);
+    t.equal(gateway.stats().faults.CLIENT_STALLED, index + 1, wire);
+    socket.destroy();
+  }
+  t.match(counted(gateway, log, 'CLIENT_STALLED'), { logged: true });
+  t.equal(JSON.parse(log.find((line) => line.includes('CLIENT_STALLED'))!).target, '/?key=');
+  const session = http2.connect(`https://127.0.0.1:${ports[1]}`, { rejectUnauthorized: false, settings: { initialWindowSize: 0 } });
+  await once(session, 'remoteSettings');
+  const streams = Array.from({ length: 3 }, () => session.request({ ':path': '/' }));
+  await Promise.all(streams.map((stream) => new Promise((resolve) => stream.on('error', () => undefined).once('close', resolve))));
+  t.equal(gateway.stats().faults.CLIENT_STALLED, 5, 'HTTP/2, stream by stream');
+  session.destroy();
+  t.ok(heard > 60_000);
+  idle.write(ask);
+  await until(() => heard > 120_000);
+  t.ok(heard > 120_000, 'a client that has read all is only idle');
+  idle.destroy();
+});
+
+t.test('requests one behind the other, before the first is answered', async (t) => {
+  const held = new Set<http.ServerResponse>();
+  const server = http.createServer((req, res) => {
+    if (req.url !== '/held') {
+      res.end('ok');
+      return;
+    }
+    held.add(res);
+    res.on('close', () => held.delete(res));
+  });
+  const upstream = await listening(t, server);
+  const { gateway, ports, log, exchanges } = await start(t, {
+    listeners: [LOCAL],
+    services: [{ name: 'api', upstreams: [upstream] }],
+    limits: { streamsPerConnection: 10 },
+  });
+  const ask = (path: string) => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`;
+  const socket = await connect('plain', ports[0]);
+  socket.write(`${ask('/').repeat(9)}GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`);
+  t.equal((await untilClosed(socket)).split('HTTP/1.1 200 OK').length, 11, 'as many as there may be are answered');
+
+  const leaver = await connect('plain', ports[0]);
+  leaver.write(ask('/held').repeat(5));
+  await until(() => held.size === 5);
+  exchanges.length = 0;
+  leaver.destroy();
+  await until(() => held.size === 0 && gateway.health().inflight === 0);
+  t.same([held.size, gateway.health().inflight], [0, 0], 'a client that goes takes all of them along');
+  t.same(new Set(exchanges.map((one) => one.failure)), new Set(['CLIENT_ABORT']));
+
+  const flood = await connect('plain', ports[0]);
+  flood.write(ask('/held').repeat(5_000));
+  t.equal(await untilClosed(flood), '');
+  await until(() => held.size === 0 && gateway.health().inflight === 0);
+  t.same([held.size, gateway.health().inflight], [0, 0], 'who asks for more than may be loses the connection');
+  t.match(counted(gateway, log, 'PIPELINE_TOO_DEEP'), { counter: 1, logged: true });
+});
+
 t.test('requests that wait for a connection to a hung upstream are not left waiting', async (t) => {
   const upstream = await listening(
     t,

@@ -32,6 +32,8 @@ export class GatewayCore {
   readonly uploads = new LiveList<RequestBody>();
   /** Requests and upgraded connections in progress, for the drain. */
   readonly running = new LiveList<Forward>();
+  /** Those whose answer is written and did not leave yet. */
+  readonly leaving = new LiveList<Forward>();
   readonly via: string;
   router: ServiceRouter;
   limits: Limits;
@@ -52,7 +54,7 @@ export class GatewayCore {
     const random = Buffer.alloc(4);
     randomFillSync(random);
     this.via = `weir-${random.toString('hex')}`;
-    this.sweep = setInterval(() => this.checkUploads(), 1000);
+    this.sweep = setInterval(() => this.checkPaces(), 1000);
     this.sweep.unref();
   }
 
@@ -118,6 +120,11 @@ export class GatewayCore {
       return;
     }
     if (connection.endSession !== null) connection.activeMs = performance.now();
+    // Over HTTP/2 the session sees to it.
+    else if (connection.inflight >= limits.streamsPerConnection) {
+      this.cut('PIPELINE_TOO_DEEP', connection);
+      return;
+    }
     const nowMs = ports.nowMs();
     if (limits.requestsPerConnectionPerSecond > 0 && connection.tooFast(limits.requestsPerConnectionPerSecond, nowMs)) {
       this.refuse('CONNECTION_RATE', req, res, connection.peer, '', 1);
@@ -249,6 +256,14 @@ export class GatewayCore {
     this.logFault(code, client, req.method ?? '-', req.headers.host ?? '', req.url ?? '', requestId);
   }
 
+  /** Ends an HTTP/1.1 connection with all that is asked over it. */
+  private cut(code: FaultCode, connection: ClientConnection): void {
+    connection.refused = true;
+    this.counters.faults[code]++;
+    this.logFault(code, connection.peer);
+    connection.socket.destroy();
+  }
+
   /** A client misuses HTTP/2: its connection goes. */
   flooded(connection: ClientConnection): void {
     this.counters.faults.HTTP2_FLOOD++;
@@ -316,9 +331,10 @@ export class GatewayCore {
     );
   }
 
-  private checkUploads(): void {
+  private checkPaces(): void {
     const nowMs = performance.now();
     for (const body of this.uploads.all()) if (!body.complete) body.checkPace(nowMs);
+    for (const forward of this.leaving.all()) forward.checkLeaving();
   }
 
   /** Closes upstream connections; `now` does not wait for exchanges in progress. */

@@ -17,6 +17,7 @@ export const FAULTS = {
   BODY_SLOW: { status: 408, title: 'The request body arrives too slowly' },
   CLIENT_STALLED: { status: 408, title: 'The client does not read its answer' },
   CONNECTION_RATE: { status: 429, title: 'Too many requests on one connection' },
+  PIPELINE_TOO_DEEP: { status: 429, title: 'Too many requests on one connection before the first was answered' },
   CLIENT_CONNECTIONS: { status: 503, title: 'Too many connections from one client' },
   HTTP2_FLOOD: { status: 429, title: 'The HTTP/2 connection was misused' },
   HTTP2_STREAM_REFUSED: { status: 400, title: 'HTTP/2 streams were refused: more at once than allowed, or malformed' },

@@ -67,6 +67,11 @@ export class Forward implements Dispatcher.DispatchHandler, WireHandler, AnswerO
   /** Something of weir's own was answered: what the upstream says from here on is not heard. */
   private answered = false;
   private ended = false;
+  /** Nothing more can be said to the client. */
+  private closed = false;
+  /** Its answer is written and did not leave yet; looked after once it stays. */
+  private isLeaving = false;
+  private isWatched = false;
   listedAt = -1;
 
   constructor(
@@ -99,7 +104,7 @@ export class Forward implements Dispatcher.DispatchHandler, WireHandler, AnswerO
     core.running.add(this);
     service.entered();
     this.connection.current = this;
-    this.connection.inflight++;
+    if (++this.connection.inflight > 1 && !this.http2) this.connection.enqueue(this);
     res.on('close', () => this.clientGone());
 
     const stop = passage.stopped(block);
@@ -198,8 +203,34 @@ export class Forward implements Dispatcher.DispatchHandler, WireHandler, AnswerO
   }
 
   stalled(): void {
-    if (this.ended) this.res.destroy();
-    else this.fail('CLIENT_STALLED');
+    if (!this.ended) {
+      this.fail('CLIENT_STALLED');
+      return;
+    }
+    if (!this.isLeaving) return;
+    const { client, host, method, requestId, target } = this.passage;
+    this.core.counters.faults.CLIENT_STALLED++;
+    this.core.logFault('CLIENT_STALLED', client, method, host, target, requestId);
+    this.left();
+    this.res.destroy();
+  }
+
+  /** Called now and then while its answer waits for the client: the time that it may stand still begins. */
+  checkLeaving(): void {
+    const { res } = this;
+    if (this.connection.socket.destroyed) this.left();
+    // Without a socket it waits for the answers before it, which are looked after themselves.
+    if (this.isWatched || !this.isLeaving || !res.socket) return;
+    this.isWatched = true;
+    res.on('timeout', () => this.stalled());
+    // Before Node sets the time that an idle connection has.
+    res.prependOnceListener('finish', () => res.setTimeout(0));
+    res.setTimeout(this.stallMs);
+  }
+
+  private left(): void {
+    this.isLeaving = false;
+    this.core.leaving.delete(this);
   }
 
   private send(): void {
@@ -388,8 +419,10 @@ export class Forward implements Dispatcher.DispatchHandler, WireHandler, AnswerO
     });
   }
 
-  /** The client closed its side. */
-  private clientGone(): void {
+  /** The answer has left, or the client has. */
+  clientGone(): void {
+    this.closed = true;
+    if (this.isLeaving) this.left();
     if (this.ended || this.tunnel !== null) return;
     this.core.counters.faults.CLIENT_ABORT++;
     this.endWith('CLIENT_ABORT');
@@ -531,6 +564,11 @@ export class Forward implements Dispatcher.DispatchHandler, WireHandler, AnswerO
     const { connection } = this;
     if (connection.current === this) connection.current = null;
     connection.inflight--;
+    connection.dequeue(this);
+    if (!this.closed && this.tunnel === null) {
+      this.isLeaving = true;
+      core.leaving.add(this);
+    }
     if (this.http2) connection.activeMs = performance.now();
     this.service.left();
   }

@@ -148,7 +148,9 @@ export const limitsSchema = z.strictObject({
     .min(1)
     .max(1_000_000)
     .default(128)
-    .describe('Requests at once on one HTTP/2 connection; clients are told, and streams beyond are refused (REFUSED_STREAM).'),
+    .describe(
+      'Requests at once on one connection. HTTP/2 clients are told, and streams beyond are refused (REFUSED_STREAM); an HTTP/1.1 client that sends more before it is answered loses its connection.',
+    ),
   resetsPerConnectionPerSecond: z
     .number()
     .int()
