@@ -61,6 +61,33 @@ t.test('slow and idle connections end, whatever they are carried by', async (t) 
   t.equal(gateway.stats().faults.HEADERS_SLOW, 4, 'HTTP/2: never asks for anything');
 });
 
+t.test('limits that change while the gateway runs hold for connections that come', async (t) => {
+  const upstream = await listening(t, sayer());
+  const options = { listeners: [LOCAL, { ...LOCAL, tls: own }], services: [{ name: 'api', upstreams: [upstream] }] };
+  const { gateway, ports } = await start(t, options);
+  const says = async (index: number, bytes: string) => {
+    const socket = await connect((['plain', 'tls'] as const)[index], ports[index]);
+    socket.write(bytes);
+    return untilClosed(socket);
+  };
+  const large = `GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX: ${'x'.repeat(10_000)}\r\n\r\n`;
+  const streams = async () => {
+    const session = http2.connect(`https://127.0.0.1:${ports[1]}`, { rejectUnauthorized: false });
+    const [{ maxConcurrentStreams }] = (await once(session, 'remoteSettings')) as [http2.Settings];
+    session.destroy();
+    return maxConcurrentStreams;
+  };
+  for (const index of [0, 1]) t.match(await says(index, large), /^HTTP\/1\.1 200 /);
+  t.equal(await streams(), 128);
+  gateway.apply({ ...options, limits: { headerBytes: 4_096, headersMs: 300, keepAliveMs: 300, streamsPerConnection: 7 } });
+  for (const index of [0, 1]) {
+    t.match(await says(index, large), /^HTTP\/1\.1 431 [\s\S]*HEADERS_TOO_LARGE/);
+    t.match(await says(index, 'GET / HTTP/1.1\r\nHost: a\r\nX-Slow: '), /^HTTP\/1\.1 408 [\s\S]*HEADERS_SLOW/);
+    t.match(await says(index, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'), /^HTTP\/1\.1 200 [\s\S]*ok$/, 'idle');
+  }
+  t.equal(await streams(), 7);
+});
+
 t.test('many idle HTTP/2 connections; a request in progress keeps its own', async (t) => {
   const server = http.createServer((_req, res) => setTimeout(() => res.end('late'), 1_500));
   const upstream = await listening(t, server);
@@ -240,6 +267,31 @@ t.test('upgraded connections over which nothing comes', async (t) => {
   t.equal(gateway.health().inflight, 1, 'nothing is left of them');
   t.notOk(heard.includes(goingAway), 'one that speaks goes on, also where one side only listens');
   chatty.destroy();
+});
+
+t.test('an upgrade that is refused ends the connection, also of a client that keeps its side open', async (t) => {
+  const server = http.createServer();
+  server.on('upgrade', (_req, socket) => socket.end('HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\nno'));
+  const { gateway, ports } = await start(t, {
+    listeners: [LOCAL],
+    services: [{ name: 'api', hosts: ['a'], upstreams: [await listening(t, server)] }],
+  });
+  for (const [host, status] of [
+    ['a', 401],
+    ['b', 404],
+  ] as const) {
+    const socket = net.connect({ host: '127.0.0.1', port: ports[0], allowHalfOpen: true });
+    let got = '';
+    socket.on('data', (chunk) => {
+      got += chunk;
+    });
+    socket.write(`GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`);
+    await once(socket, 'end');
+    t.match(got, new RegExp(`^HTTP/1\\.1 ${status} [\\s\\S]*(?:no|NO_SERVICE.*\\})$`));
+    await until(() => gateway.stats().connectionsOpen === 0);
+    t.equal(gateway.stats().connectionsOpen, 0, `${status}`);
+    socket.destroy();
+  }
 });
 
 t.test('a client that does not read its answer', async (t) => {

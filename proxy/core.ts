@@ -1,7 +1,6 @@
 import { randomFillSync } from 'node:crypto';
 import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
 import { CidrSet, canonicalIp, type HttpVersion, type Mode, type Peer, pathReadings } from '../exchange/index.js';
 import { type AccessLine, accessLine, withoutSecrets } from './access-log.js';
 import { faultRefusal, pageFor } from './block-page.js';
@@ -204,12 +203,13 @@ export class GatewayCore {
   }
 
   /** An upgrade request: the same way as any other, with a response on the raw socket until the upstream agrees. */
-  upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void {
+  upgrade(req: IncomingMessage, socket: Socket, head: Buffer): void {
     socket.on('error', () => socket.destroy());
     const res = new ServerResponse(req);
     res.shouldKeepAlive = false;
-    res.assignSocket(socket as Socket);
-    res.once('finish', () => socket.end());
+    res.assignSocket(socket);
+    // The client may keep its side open for ever.
+    res.once('finish', () => socket.destroySoon());
     this.enterSafely(req, res, head);
   }
 

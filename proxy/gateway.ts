@@ -108,7 +108,10 @@ export async function createGateway(options: GatewayOptions, ports: GatewayPorts
     get addresses() {
       return addresses;
     },
-    apply: (next) => core.apply(gatewaySchema.parse(next)),
+    apply: (next) => {
+      core.apply(gatewaySchema.parse(next));
+      for (const listener of listeners) listener.applyLimits();
+    },
     setMode: (service, mode) => core.setMode(service, mode),
     stats: () => core.counters,
     metrics: () => gatewayMetrics(core),

@@ -21,6 +21,8 @@ export interface Listener {
   listen(): Promise<{ readonly host: string; readonly port: number; readonly tls: boolean }>;
   /** Reads certificate and key again. Throws, and keeps the old ones, when they cannot be used. */
   reloadTls(): void;
+  /** Takes up what `GatewayCore.limits` says by now, for connections that come; how long a TLS handshake may take stays. */
+  applyLimits(): void;
   /** Stops accepting and closes idle connections; resolves when the last connection has ended. */
   close(): Promise<void>;
   /** Cuts every connection. */
@@ -140,6 +142,12 @@ export function createListener(config: ListenerConfig, core: GatewayCore): Liste
       return { host: config.host, port: address.port, tls: config.tls !== undefined };
     },
     reloadTls: reload,
+    applyLimits: () => {
+      const { headerBytes, headersMs, keepAliveMs, streamsPerConnection } = core.limits;
+      Object.assign(server, { maxHeaderSize: headerBytes, headersTimeout: headersMs, keepAliveTimeout: keepAliveMs });
+      if ('updateSettings' in server)
+        (server as unknown as http2.Http2SecureServer).updateSettings({ maxConcurrentStreams: streamsPerConnection });
+    },
     close: async () => {
       watcher?.close();
       sessions?.close();

@@ -231,6 +231,16 @@ export class Passage implements RequestView, EvaluationContext, AccessQuestion {
     return this.ask('blocklist', null, () => this.ports.blocklist.check(this.client.ip, null, this.service));
   }
 
+  /** Changes with every change of the blocklist. */
+  get blocklistVersion(): number {
+    return this.ports.blocklist.version;
+  }
+
+  /** What the blocklist says of the client, known as it is by now. */
+  blockOfClient(): BlockVerdict | null {
+    return this.ask('blocklist', null, () => this.ports.blocklist.check(this.client.ip, this.principal?.key ?? null, this.service));
+  }
+
   /** The part of it that a route of an app may see. */
   asRequest(): { exchangeId: string; requestId: string; clientIp: string; principalKey: string | null } {
     return { exchangeId: this.exchangeId, requestId: this.requestId, clientIp: this.client.ip, principalKey: this.principal?.key ?? null };

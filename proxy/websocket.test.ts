@@ -8,7 +8,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { type Act, bodyText, type Exchange } from '../exchange/index.js';
 import type { Decision, PolicySet } from '../policies/index.js';
-import { createGateway, noPolicies, type ServiceOptions, trivialPorts } from './index.js';
+import { type BlockVerdict, createGateway, type GatewayPorts, noPolicies, type ServiceOptions, trivialPorts } from './index.js';
 import { frameOf, type SocketMessage, WebSocketReader } from './websocket-reader.js';
 
 const MASK = Buffer.from([1, 2, 3, 4]);
@@ -181,7 +181,12 @@ function obedient(bodyBytes: number, overflow: 'pass' | 'block' | 'inspect-prefi
 }
 
 /** A WebSocket echo behind a gateway, and a client that speaks raw frames. */
-async function talk(t: { teardown(end: () => unknown): void }, service: Partial<ServiceOptions>, policies: PolicySet) {
+async function talk(
+  t: { teardown(end: () => unknown): void },
+  service: Partial<ServiceOptions>,
+  policies: PolicySet,
+  ports: Partial<GatewayPorts> = {},
+) {
   const offered: (string | undefined)[] = [];
   const server = http.createServer();
   server.on('upgrade', (req: http.IncomingMessage, socket: Duplex) => {
@@ -206,7 +211,7 @@ async function talk(t: { teardown(end: () => unknown): void }, service: Partial<
       listeners: [{ host: '127.0.0.1', port: 0 }],
       services: [{ name: 'api', upstreams: [`http://127.0.0.1:${(server.address() as AddressInfo).port}`], ...service }],
     },
-    trivialPorts({ policies: () => policies, tee: { publish: (exchange) => exchanges.push(exchange) > 0 } }),
+    trivialPorts({ policies: () => policies, tee: { publish: (exchange) => exchanges.push(exchange) > 0 }, ...ports }),
   );
   const [{ port }] = await gateway.listen();
   const socket = net.connect(port, '127.0.0.1');
@@ -303,6 +308,40 @@ t.test('enforced rules stop and change messages', async (t) => {
   const blocked = exchanges.find((one) => one.outcome.action === 'blocked');
   t.match(blocked, { kind: 'websocket', outcome: { phase: 'request', incidentId: /.+/ } });
   t.equal(bodyText([], blocked!.request.body, 100), 'an attack', 'and the record shows it');
+});
+
+t.test('a client that is blocked while its connection is open', async (t) => {
+  const table = [
+    { name: 'enforce', mode: 'enforce', ends: true },
+    { name: 'enforce, where no rule looks at messages', mode: 'enforce', bodyBytes: 0, ends: true },
+    { name: 'observe', mode: 'observe', ends: false },
+    { name: 'mirror', mode: 'mirror', ends: false },
+    { name: 'throttled: a message is no request', mode: 'enforce', action: 'throttle', ends: false },
+  ] as const;
+  for (const { name, mode, ends, ...rest } of table) {
+    const action = 'action' in rest ? rest.action : 'block';
+    const limit = { capacity: 1, refillPerMs: 0.001 };
+    const blocklist = { version: 1, check: (): BlockVerdict | null => null };
+    const { say, heard, until, exchanges, isClosed, gateway } = await talk(
+      t,
+      { mode: mode === 'mirror' ? 'observe' : mode },
+      obedient('bodyBytes' in rest ? rest.bodyBytes : 1000),
+      { blocklist },
+    );
+    if (mode === 'mirror') gateway.setMode('api', 'mirror');
+    say('hello');
+    await until(() => heard.length === 1);
+    Object.assign(blocklist, { version: 2, check: () => ({ id: 'b1', action, limit }) });
+    say('more');
+    await until(() => isClosed() || heard.length === 2);
+    t.same(heard[1], ends ? 'closed 1008' : 'echo more', name);
+    if (ends)
+      t.match(exchanges.at(-1), {
+        kind: 'websocket',
+        outcome: { action: 'blocked', blockId: 'b1' },
+        tags: ['websocket:text', 'from:client'],
+      });
+  }
 });
 
 t.test('what is no message cannot be looked at: enforced rules let none of it through', async (t) => {

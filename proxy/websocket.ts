@@ -37,6 +37,8 @@ export class WebSocketWay implements MessageSink {
   private held: Buffer[] = [];
   private out: Buffer[] = [];
   private stopped = false;
+  /** "Not blocked" as of this version of the blocklist. */
+  private clearVersion = -1;
 
   constructor(link: WebSocketLink, sender: 'client' | 'server') {
     this.link = link;
@@ -72,8 +74,25 @@ export class WebSocketWay implements MessageSink {
   part(bytes: Buffer): void {
     if (this.stopped) return;
     this.passage ??= this.begin(bytes);
+    if (this.isBlocked(this.passage)) return;
     if (this.holdBytes > 0) this.held.push(bytes);
     else this.out.push(bytes);
+  }
+
+  /** A client may be blocked while its connection is open: it ends with the next message, whoever sends that. */
+  private isBlocked(passage: Passage): boolean {
+    const version = passage.blocklistVersion;
+    if (version === this.clearVersion) return false;
+    const verdict = passage.blockOfClient();
+    if (verdict === null) this.clearVersion = version;
+    else if (passage.stopped(verdict) !== null) {
+      this.stopped = true;
+      this.held = [];
+      this.passage = null;
+      this.link.onMessage();
+      passage.finish(null);
+    }
+    return this.stopped;
   }
 
   private begin(frame: Buffer): Passage {
