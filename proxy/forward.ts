@@ -9,7 +9,7 @@ import { AnswerFlow, type AnswerOwner, GATHER_BYTES } from './answer-flow.js';
 import { faultRefusal, pageFor, type Refusal, titleOf } from './block-page.js';
 import type { ClientConnection } from './connection.js';
 import type { GatewayCore } from './core.js';
-import { dispatch, type OnwardRequest } from './dispatch.js';
+import { dispatch, hasNoBodyOverHttp2, type OnwardRequest } from './dispatch.js';
 import { FAULTS, type FaultCode, faultOf, isRepeatable } from './errors.js';
 import { passInterim } from './interim.js';
 import { newTraceparent, onwardHeaders } from './onward.js';
@@ -241,6 +241,11 @@ export class Forward implements Dispatcher.DispatchHandler, WireHandler, AnswerO
     upstream.inflight++;
     upstream.requests++;
     const body = this.onwardBody(upstream);
+    const isEmpty = body === null || (body instanceof Uint8Array && body.byteLength === 0);
+    if (upstream.wire === null && !isEmpty && hasNoBodyOverHttp2(passage.method)) {
+      this.fail('BODY_REFUSED');
+      return;
+    }
     const headers = this.onwardHeaders(upstream);
     // The names that were announced may go on only with the fields.
     if (this.head.trailer !== '' && body !== null && 'trailers' in body && upstream.wire !== null)

@@ -218,3 +218,51 @@ t.test('trailers both ways, between HTTP/1.1 and HTTP/2', async (t) => {
   t.same(await overTwo('one', large, length), { body: '{}', sum: 'one' }, 'not where they come as a surprise');
   t.same(dropped()[0], 'weir_gateway_trailers_dropped_total{service="one",direction="request"} 1');
 });
+
+t.test('bodies on their way to an upstream over HTTP/2', async (t) => {
+  const server = http2.createServer((req, res) => {
+    let bytes = 0;
+    req.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+    });
+    req.on('end', () => res.end(`got ${bytes}`));
+  });
+  const { gateway, ports, log } = await start(t, {
+    listeners: [LOCAL],
+    services: [{ name: 'api', upstreams: [await listening(t, server)], http2: true, health: { unhealthyAfter: 1 } }],
+  });
+  const ask = async (method: string, framed: string) => {
+    const socket = await connect('plain', ports[0]);
+    socket.write(`${method} / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n${framed}`);
+    return untilClosed(socket);
+  };
+  const large = 'x'.repeat(100_000);
+  const bodies: readonly (readonly [name: string, bytes: number, framed: string])[] = [
+    ['nothing in chunks', 0, 'Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n'],
+    ['of told length', 3, 'Content-Length: 3\r\n\r\nabc'],
+    ['in chunks', 3, 'Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n'],
+    ['large', large.length, `Content-Length: ${large.length}\r\n\r\n${large}`],
+    ['large, in chunks', large.length, `Transfer-Encoding: chunked\r\n\r\n${large.length.toString(16)}\r\n${large}\r\n0\r\n\r\n`],
+  ];
+  let refused = 0;
+  for (const method of ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'PROPFIND']) {
+    for (const [name, bytes, framed] of bodies) {
+      const answer = await ask(method, framed);
+      const carried = bytes === 0 || (method !== 'GET' && method !== 'HEAD');
+      if (carried)
+        t.match(
+          answer,
+          method === 'HEAD' ? /^HTTP\/1\.1 200 / : new RegExp(`^HTTP/1\\.1 200 [\\s\\S]*got ${bytes}\\b`),
+          `${method} ${name}`,
+        );
+      else {
+        refused++;
+        t.match(answer, /^HTTP\/1\.1 501 /, `${method} ${name}: undici has no way to send it`);
+      }
+    }
+    t.match(await ask('GET', '\r\n'), /got 0\b/, `${method}: the next request is answered`);
+  }
+  t.match(counted(gateway, log, 'BODY_REFUSED'), { counter: refused, logged: true });
+  t.equal(gateway.health().inflight, 0);
+  t.ok(gateway.health().upstreams[0].up, 'no client takes the upstream out');
+});
