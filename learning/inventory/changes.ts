@@ -8,9 +8,11 @@ import {
   findingOf,
   type Location,
 } from '../../exchange/index.js';
+import type { Wanderer } from './catch-all.js';
 import type { EndpointState, ParameterPlace } from './endpoint.js';
 import type { Scanning } from './scanning.js';
 import { countDistinct } from './sketch.js';
+import type { Stranger } from './strangers.js';
 
 /** The findings of the inventory: one function a kind. Each says what was, what is, and the numbers. */
 
@@ -134,17 +136,46 @@ export function driftFinding(exchange: Exchange, state: EndpointState, location:
   });
 }
 
+/** `what`: paths or operations, with why they are none of the service's own. */
 export function scanningFinding(exchange: Exchange, kind: 'abuse.scanner' | 'abuse.learner', what: string, scanning: Scanning): Finding {
-  const seconds = Math.max(1, Math.round((exchange.startedAtMs - scanning.sinceMs) / 1000));
+  return clientFinding(exchange, kind, scanning, `asked for about ${scanning.names} different ${what}`);
+}
+
+/** A client that makes up parameters, headers, cookies or body fields. */
+export function strangerFinding(exchange: Exchange, stranger: Stranger): Finding {
+  return clientFinding(
+    exchange,
+    'abuse.learner',
+    stranger,
+    `sent about ${stranger.names} different ${stranger.what} that nobody else sends`,
+  );
+}
+
+/** A client that asks a service for paths which it answers whatever they are. */
+export function wandererFinding(exchange: Exchange, wanderer: Wanderer): Finding {
+  const { status, body } = exchange.response!;
+  const answer = `${wanderer.samePercent} % of them got the same answer (${status}, ${body.totalLength} bytes)`;
+  const what = `asked for about ${wanderer.names} different paths that nobody else asks for`;
+  return clientFinding(exchange, 'abuse.learner', wanderer, what, `; ${answer}`);
+}
+
+function clientFinding(
+  exchange: Exchange,
+  kind: 'abuse.scanner' | 'abuse.learner',
+  { requests, names, sinceMs, earlier }: Scanning,
+  did: string,
+  andThen = '',
+): Finding {
+  const seconds = Math.max(1, Math.round((exchange.startedAtMs - sinceMs) / 1000));
   return findingOf({
     kind,
     source: source('scanning'),
     exchange,
     endpoint: null,
     subject: exchange.client.ip,
-    confidence: Math.min(0.95, 0.6 + scanning.names / 1000),
-    explanation: `${exchange.client.ip} sent ${scanning.misses} requests with ${what} under about ${scanning.names} different names in ${seconds} s.`,
-    also: scanning.earlier,
+    confidence: Math.min(0.95, 0.6 + names / 1000),
+    explanation: `${exchange.client.ip} ${did}, in ${requests} requests within ${seconds} s${andThen}.`,
+    also: earlier,
   });
 }
 

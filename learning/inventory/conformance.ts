@@ -91,6 +91,7 @@ function withoutLists(schema: MiniSchema): MiniSchema {
   return {
     t: schema.t,
     ...(schema.p === undefined ? {} : { p: Object.fromEntries(Object.entries(schema.p).map(([name, one]) => [name, withoutLists(one)])) }),
+    ...(schema.x === undefined ? {} : { x: schema.x }),
     ...(schema.i === undefined ? {} : { i: withoutLists(schema.i) }),
   };
 }

@@ -52,7 +52,7 @@ export interface EndpointState {
   deprecated: boolean;
   readonly counts: Counts;
   readonly parameters: Map<string, Parameter>;
-  /** Parameters that were not kept because there were too many. */
+  /** Parameters that were not kept, or not any longer, because there were too many. */
   droppedParameters: number;
   readonly requestTypes: Map<string, Sight>;
   request: BodySchema | null;
@@ -151,7 +151,10 @@ function parameterKey(place: ParameterPlace, name: string): string {
   return key;
 }
 
-/** The parameter's record; null when the endpoint has too many already. */
+/**
+ * The parameter's record. When the endpoint has too many, the oldest that was sent only once gives way: a flood of made-up names must not keep out what
+ * comes after it. Null when there is none of those.
+ */
 export function parameterOf(
   state: EndpointState,
   place: ParameterPlace,
@@ -165,14 +168,19 @@ export function parameterOf(
     known.lastSeenMs = nowMs;
     return { parameter: known, fresh: false };
   }
-  if (state.parameters.size >= MAX_PARAMETERS || name.length > 200) {
+  if (name.length > 200 || state.parameters.size >= MAX_PARAMETERS) {
     state.droppedParameters++;
-    return null;
+    if (name.length > 200 || !forgetOne(state.parameters)) return null;
   }
   const parameter: Parameter = { in: place, name, values: newValueFacts(), count: 1, firstSeenMs: nowMs, lastSeenMs: nowMs };
   state.parameters.set(key, parameter);
   state.revision++;
   return { parameter, fresh: true };
+}
+
+function forgetOne(parameters: Map<string, Parameter>): boolean {
+  for (const [key, one] of parameters) if (one.count === 1 && one.in !== 'path') return parameters.delete(key);
+  return false;
 }
 
 /** Adds all that `from` knows to `to`: a later decision found that they are one endpoint. Path parameters follow the new template. */

@@ -14,6 +14,7 @@ export {
 export type { EndpointState, Parameter, ParameterPlace, Sight } from './endpoint.js';
 export type { InventoryCode } from './errors.js';
 export { Inventory } from './inventory.js';
+export { foldPath } from './map-keys.js';
 export { compileSchema, firstMismatch, type MiniSchema, type Mismatch } from './mini-schema.js';
 export { scalarSchema, toJsonSchema } from './schema.js';
 export type { TemplateEdits } from './template-edits.js';

@@ -4,10 +4,11 @@ import { type OperationFacts, operationOf, splitOperation } from '../operations.
 import { cleanSegments, segmentKey } from '../templating/index.js';
 import { answerKeys, bodiesOf, type ExchangeBodies } from './bodies.js';
 import { Catalogue } from './catalogue.js';
-import { dayOf, newEndpointFinding, scanningFinding, silenceFinding, silentFor } from './changes.js';
+import { CatchAllWatch } from './catch-all.js';
+import { dayOf, newEndpointFinding, scanningFinding, silenceFinding, silentFor, wandererFinding } from './changes.js';
 import { Checkpoints } from './checkpoint.js';
 import { rulesOfDocument, rulesOfTraffic, type ServiceRules } from './conformance.js';
-import type { EndpointState } from './endpoint.js';
+import { type EndpointState, MAX_SIGHTS } from './endpoint.js';
 import { ChangeJudge } from './judge.js';
 import { learnExchange } from './learn.js';
 import { endpointWrite, tagsOf } from './row.js';
@@ -53,6 +54,7 @@ export class Inventory {
   /** Revision and time of the row of an endpoint that was last handed out. */
   private readonly written = new WeakMap<EndpointState, { readonly revision: number; readonly atMs: number }>();
   private readonly scanners: ScanningWatch;
+  private readonly catchAll: CatchAllWatch;
   private readonly judge: ChangeJudge;
   private exchanges = 0;
   private unmatched = 0;
@@ -71,6 +73,7 @@ export class Inventory {
     this.checkpoints = new Checkpoints(this.catalogue);
     this.edits = new TemplateEdits(this.catalogue);
     this.scanners = new ScanningWatch(this.options.scanningAt);
+    this.catchAll = new CatchAllWatch(this.options.scanningAt);
     this.judge = new ChangeJudge(
       this.options.scanningAt,
       (finding) => this.findings.push(finding),
@@ -99,11 +102,17 @@ export class Inventory {
     const { news, learned } = learnExchange(state, exchange, query, dataHits, placed.parameters, bodies, this.options);
     if (!learned) this.sampledOut++;
     for (const problem of bodies.problems) this.unreadable.set(problem, (this.unreadable.get(problem) ?? 0) + 1);
+    // What the endpoint has no room for is not stored either: names in paths may be anything.
     for (const { location, type, count } of dataHits)
-      pending.sighting(id, service.name, location.phase, location.in, location.path, type, exchange.startedAtMs, count);
+      if (state.data.size < MAX_SIGHTS || state.data.has(`${location.phase}|${location.in}|${location.path}|${type}`))
+        pending.sighting(id, service.name, location.phase, location.in, location.path, type, exchange.startedAtMs, count);
     catalogue.touch(id);
-    if (good || news.anonymous)
-      this.judge.judge(service, state, exchange, news, { good, bodies, warm: this.warm(service, exchange.startedAtMs) });
+    if (good || news.anonymous) {
+      const warm = this.warm(service, exchange.startedAtMs);
+      const wanderer = good ? this.catchAll.see(service, state, exchange, path, warm) : null;
+      if (wanderer !== null) this.findings.push(wandererFinding(exchange, wanderer));
+      this.judge.judge(service, state, exchange, news, { good, bodies, warm });
+    }
     if (service.templates.due && service.templates.resolve()) catalogue.rehome(service);
     return { exchange, endpoint: catalogue.successor(service, state).ref, pathParameters: placed.parameters, dataHits };
   }
@@ -121,7 +130,7 @@ export class Inventory {
     if (known !== undefined) return known;
     if (!good) return null;
     if (operation !== null && !this.mayName(service, placed.key)) {
-      const scanning = this.scanners.miss(exchange, `#${operation}`);
+      const scanning = this.scanners.miss(exchange, [`#${operation}`], 'operation');
       if (scanning !== null) this.findings.push(scanningFinding(exchange, 'abuse.learner', 'operations that nobody else names', scanning));
       return this.endpoint(service, exchange, method, placed, null, path, good);
     }
@@ -155,7 +164,7 @@ export class Inventory {
     dataHits: readonly DataHit[],
   ): Observation {
     this.unmatched++;
-    const scanning = this.scanners.miss(exchange, path);
+    const scanning = this.scanners.miss(exchange, [path], good ? 'answered' : 'missing');
     if (scanning !== null) {
       const [kind, what] = good
         ? (['abuse.learner', 'paths that are answered whatever they are'] as const)

@@ -1,14 +1,14 @@
 import type { Exchange, Finding } from '../../exchange/index.js';
 import type { EndpointChange } from '../../store/index.js';
 import type { ExchangeBodies } from './bodies.js';
-import { dayOf, deprecatedFinding, newDataFinding, newParameterFinding, scanningFinding, weakAuthFinding } from './changes.js';
+import { dayOf, deprecatedFinding, newDataFinding, newParameterFinding, strangerFinding, weakAuthFinding } from './changes.js';
 import { announcesEnd } from './credentials.js';
 import { documentFindings } from './documented.js';
 import type { EndpointState } from './endpoint.js';
 import type { News } from './learn.js';
-import { ScanningWatch } from './scanning.js';
 import type { ServiceState } from './service.js';
 import { countDistinct } from './sketch.js';
+import { Strangers } from './strangers.js';
 
 const SETTLED_CALLS = 50;
 const PARAMETER_FINDINGS_AN_HOUR = 3;
@@ -26,7 +26,7 @@ export interface Circumstances {
 /** Decides what is worth saying about what an exchange brought. Says each thing once, or once a day. */
 export class ChangeJudge {
   private readonly parameterFindings = new Map<string, { hour: number; count: number }>();
-  private readonly strangers: ScanningWatch;
+  private readonly strangers: Strangers;
 
   /** `say` takes findings, `note` lines for the history of an endpoint. */
   constructor(
@@ -34,7 +34,7 @@ export class ChangeJudge {
     private readonly say: (finding: Finding) => void,
     private readonly note: (change: Omit<EndpointChange, 'id'>) => void,
   ) {
-    this.strangers = new ScanningWatch(scanningAt);
+    this.strangers = new Strangers(scanningAt);
   }
 
   /** What one learned exchange says that was not so before. `warm`: the service is known well enough for changes to be findings. */
@@ -48,15 +48,9 @@ export class ChangeJudge {
     if (news.anonymous && status >= 200 && status < 300 && method !== 'OPTIONS' && method !== 'HEAD') this.judgeAnonymous(state, exchange);
     if (!good) return;
     if (state.raised.has('zombie')) this.awake(state, nowMs);
-    if (counts.requests > SETTLED_CALLS && (news.overflow.length > 0 || news.parameters.length > 0)) {
-      for (const name of [
-        ...news.overflow,
-        ...news.parameters.filter((one) => one.in === 'query' || one.in === 'body').map((one) => one.name),
-      ]) {
-        const scanning = this.strangers.miss(exchange, name);
-        if (scanning !== null)
-          this.say(scanningFinding(exchange, 'abuse.learner', 'parameters, headers or cookies that nobody else sends', scanning));
-      }
+    if (news.strange.length > 0) {
+      const stranger = this.strangers.see(state, exchange, news.strange, counts.requests > SETTLED_CALLS);
+      if (stranger !== null) this.say(strangerFinding(exchange, stranger));
     }
     for (const { in: place, name } of news.parameters) {
       if (counts.requests <= SETTLED_CALLS) continue;

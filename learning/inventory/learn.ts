@@ -19,9 +19,24 @@ import { count, learnText } from './values.js';
 export interface News {
   readonly parameters: { readonly in: ParameterPlace; readonly name: string }[];
   readonly data: DataHit[];
-  /** Names that found no room: the endpoint has more parameters than any client needs. */
-  readonly overflow: string[];
+  /** Names that nobody sent before, and those that found no room; some of them. */
+  readonly strange: Strange[];
   readonly anonymous: boolean;
+}
+
+/** A name that a client chose; `key`: one in a map of a body. */
+export interface Strange {
+  readonly in: 'query' | 'header' | 'cookie' | 'body' | 'key';
+  readonly name: string;
+}
+
+/** Of one request, of a sort: what many requests bring counts, not what one of them holds. */
+const STRANGE_AT_ONCE = 4;
+
+function estrange(news: News, place: Strange['in'], name: string): void {
+  let held = 0;
+  for (const one of news.strange) if (one.in === place) held++;
+  if (held < STRANGE_AT_ONCE) news.strange.push({ in: place, name });
 }
 
 export interface LearnRules {
@@ -76,7 +91,7 @@ export function learnExchange(
   if (count(counts.statuses, status)) state.revision++;
   const credentials = credentialsOf(exchange, query);
   const anonymous = credentials.length === 0;
-  const news: News = { parameters: [], data: [], overflow: [], anonymous };
+  const news: News = { parameters: [], data: [], strange: [], anonymous };
   if (exchange.principal !== null) addDistinct(state.principals, exchange.principal.key);
   addDistinct(state.addresses, exchange.client.ip);
   record(state.latencyMs, exchange.durationMs);
@@ -142,11 +157,10 @@ function learnPairs(
 ): void {
   for (const [name, value] of pairs) {
     const found = parameterOf(state, place, name, nowMs);
-    if (found === null) news.overflow.push(name);
-    else {
-      if (learnText(found.parameter.values, value)) state.revision++;
-      if (found.fresh) news.parameters.push({ in: place, name });
-    }
+    if (found === null || found.fresh) estrange(news, place, name);
+    if (found === null) continue;
+    if (learnText(found.parameter.values, value)) state.revision++;
+    if (found.fresh) news.parameters.push({ in: place, name });
   }
 }
 
@@ -156,19 +170,15 @@ function learnHeaders(state: EndpointState, exchange: Exchange, nowMs: number, n
   for (let index = 0; index < headers.length; index += 2) {
     const name = headers[index].toLowerCase();
     if (COMMON_HEADERS.has(name) || name.startsWith('sec-')) continue;
-    if (++names > HEADER_NAMES) {
-      news.overflow.push(name);
-      continue;
-    }
-    const found = parameterOf(state, 'header', name, nowMs);
-    if (found === null) news.overflow.push(name);
-    else learnText(found.parameter.values, headers[index + 1]);
+    const found = ++names > HEADER_NAMES ? null : parameterOf(state, 'header', name, nowMs);
+    if (found === null || found.fresh) estrange(news, 'header', name);
+    if (found !== null) learnText(found.parameter.values, headers[index + 1]);
   }
   let taken = 0;
   for (const [name, value] of cookies(headers)) {
     const found = ++taken > COOKIE_NAMES ? null : parameterOf(state, 'cookie', name, nowMs);
-    if (found === null) news.overflow.push(name);
-    else learnText(found.parameter.values, value);
+    if (found === null || found.fresh) estrange(news, 'cookie', name);
+    if (found !== null) learnText(found.parameter.values, value);
   }
 }
 
@@ -195,9 +205,15 @@ function learnRequestBody(
   if (value === undefined) return;
   state.requestLearned++;
   state.request ??= newBodySchema(nowMs);
-  learnBody(state.request, value, nowMs, (path) => {
-    state.revision++;
-    if (news.parameters.length < 20) news.parameters.push({ in: 'body', name: path });
+  learnBody(state.request, value, nowMs, {
+    fresh(path) {
+      state.revision++;
+      estrange(news, 'body', path);
+      if (news.parameters.length < 20) news.parameters.push({ in: 'body', name: path });
+    },
+    keyed(path, name) {
+      estrange(news, 'key', `${path} ${name}`);
+    },
   });
 }
 
@@ -227,8 +243,10 @@ function learnResponse(
   if (value === undefined) return true;
   response.learned++;
   response.schema ??= newBodySchema(nowMs);
-  learnBody(response.schema, value, nowMs, () => {
-    state.revision++;
+  learnBody(response.schema, value, nowMs, {
+    fresh() {
+      state.revision++;
+    },
   });
   return true;
 }

@@ -10,7 +10,7 @@ export interface MiniSchema {
   readonly p?: Readonly<Record<string, MiniSchema>>;
   /** Required members. */
   readonly r?: readonly string[];
-  /** True when members that are not listed are allowed. */
+  /** Are members that are not listed allowed? Left out: unless somebody is strict. */
   readonly x?: boolean;
   readonly e?: readonly (string | number | boolean | null)[];
   readonly i?: MiniSchema;
@@ -65,7 +65,7 @@ export function compileSchema(schema: Json | undefined, depth = 0): MiniSchema {
     t,
     ...(p === undefined ? {} : { p }),
     ...(Array.isArray(schema.required) ? { r: schema.required.map(String) } : {}),
-    ...(schema.additionalProperties === false ? { x: false } : {}),
+    ...(schema.additionalProperties === false ? { x: false } : typeof schema.additionalProperties === 'object' ? { x: true } : {}),
     ...(Array.isArray(schema.enum)
       ? { e: schema.enum.filter((one): one is string | number | boolean | null => typeof one !== 'object' || one === null) }
       : {}),
@@ -102,7 +102,7 @@ export function firstMismatch(schema: MiniSchema, value: Json, path: string, str
   for (const name in value) {
     const member = Object.hasOwn(schema.p, name) ? schema.p[name] : undefined;
     if (member === undefined) {
-      if (strict || schema.x === false) return { path: at(name), code: 'unknown-member', text: 'is not known' };
+      if (schema.x === false || (strict && schema.x !== true)) return { path: at(name), code: 'unknown-member', text: 'is not known' };
       continue;
     }
     const found = firstMismatch(member, value[name], at(name), strict);

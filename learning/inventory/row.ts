@@ -1,7 +1,7 @@
 import type { EndpointWrite, FactSeen, ParameterFacts } from '../../store/index.js';
 import type { EndpointState, Parameter, Sight } from './endpoint.js';
 import { announcedRisk } from './risk.js';
-import { type SchemaNode, toJsonSchema } from './schema.js';
+import { MAP_KEY, type SchemaNode, toJsonSchema } from './schema.js';
 import { countDistinct, quantile } from './sketch.js';
 import { dominantFormat, enumOf, looksLikeId } from './values.js';
 
@@ -138,7 +138,7 @@ function bodyParameters(state: EndpointState): ParameterFacts[] {
   const found: ParameterFacts[] = [];
   const walk = (node: SchemaNode, path: string, parentObjects: number): void => {
     if (found.length >= 200) return;
-    if (path !== '' && (node.values !== null || (node.members === null && node.items === null))) {
+    if (path !== '' && (node.values !== null || (node.members === null && node.items === null && node.map === null))) {
       const name = path.slice(path.lastIndexOf('.') + 1).replace(/\[\*\]$/, '');
       const list = node.values === null ? null : enumOf(node.values);
       const format = node.values === null ? null : dominantFormat(node.values);
@@ -161,6 +161,7 @@ function bodyParameters(state: EndpointState): ParameterFacts[] {
       });
     }
     for (const [name, member] of node.members ?? []) walk(member, path === '' ? name : `${path}.${name}`, node.objects);
+    if (node.map !== null) walk(node.map, path === '' ? MAP_KEY : `${path}.${MAP_KEY}`, Number.POSITIVE_INFINITY);
     if (node.items !== null) walk(node.items, `${path}[*]`, 0);
   };
   if (state.request !== null) walk(state.request.root, '', 0);
@@ -176,6 +177,7 @@ function fieldsOf(node: SchemaNode | null, path: string): string[] {
   if (node === null) return [];
   const fields: string[] = [];
   for (const [name, member] of node.members ?? []) fields.push(name, ...fieldsOf(member, `${path}.${name}`));
+  if (node.map !== null) fields.push(...fieldsOf(node.map, path));
   if (node.items !== null) fields.push(...fieldsOf(node.items, path));
   return fields.slice(0, 400);
 }

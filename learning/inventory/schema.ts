@@ -1,4 +1,5 @@
 import type { Json } from '../../exchange/index.js';
+import { isValueName } from './map-keys.js';
 import { dominantFormat, enumOf, learnValue, mergeValues, newValueFacts, type Scalar, type ValueFacts } from './values.js';
 
 /**
@@ -13,7 +14,7 @@ export interface SchemaNode {
   members: Map<string, SchemaNode> | null;
   items: SchemaNode | null;
   values: ValueFacts | null;
-  /** Set when the member names are values themselves (ids, dates) or too many: all members are one. */
+  /** Members whose names are values themselves (ids, dates, slugs), or that are too many: they are one. Others stand in `members` beside it. */
   map: SchemaNode | null;
   firstSeenMs: number;
   lastSeenMs: number;
@@ -31,6 +32,12 @@ const DEEPEST = 16;
 const MEMBERS = 120;
 const NODES = 600;
 const ITEMS_LOOKED_AT = 6;
+/** Members that come and go, from which their names may be values: by their spelling, or because they are all alike. */
+const PASSING = 12;
+const PASSING_ALIKE = 16;
+const NUMBERS = 3;
+/** What stands for the name of a member in a path when the name is a value. */
+export const MAP_KEY = '{key}';
 
 const newNode = (nowMs: number): SchemaNode => ({
   seen: 0,
@@ -45,15 +52,20 @@ const newNode = (nowMs: number): SchemaNode => ({
 });
 export const newBodySchema = (nowMs: number): BodySchema => ({ root: newNode(nowMs), nodes: 1, skipped: 0 });
 
-/** Reports what is new: dotted path of a member, type or format, never a value. */
-export type OnNew = (path: string) => void;
-
-/** Learns one body. */
-export function learnBody(schema: BodySchema, value: Json, nowMs: number, onNew: OnNew | null): void {
-  learn(schema, schema.root, value, nowMs, '', 0, onNew);
+/** Hears what a body brought. Paths are dotted, arrays `[*]`, names that are values `{key}`. */
+export interface Hearing {
+  /** A member that was not seen before. */
+  fresh?(path: string): void;
+  /** A plain value whose name is taken for a value, too: any client may make up as many of these as it likes. `path`: of what holds it. */
+  keyed?(path: string, name: string): void;
 }
 
-function learn(schema: BodySchema, node: SchemaNode, value: Json, nowMs: number, path: string, depth: number, onNew: OnNew | null): void {
+/** Learns one body. */
+export function learnBody(schema: BodySchema, value: Json, nowMs: number, hearing: Hearing): void {
+  learn(schema, schema.root, value, nowMs, '', 0, hearing);
+}
+
+function learn(schema: BodySchema, node: SchemaNode, value: Json, nowMs: number, path: string, depth: number, hearing: Hearing): void {
   node.seen++;
   node.lastSeenMs = nowMs;
   if (typeof value !== 'object' || value === null) {
@@ -71,7 +83,7 @@ function learn(schema: BodySchema, node: SchemaNode, value: Json, nowMs: number,
     if (items === null) return;
     node.items = items;
     const looked = Math.min(value.length, ITEMS_LOOKED_AT);
-    for (let index = 0; index < looked; index++) learn(schema, items, value[index], nowMs, `${path}[*]`, depth + 1, onNew);
+    for (let index = 0; index < looked; index++) learn(schema, items, value[index], nowMs, `${path}[*]`, depth + 1, hearing);
     if (value.length > looked) schema.skipped += value.length - looked;
     return;
   }
@@ -82,27 +94,37 @@ function learn(schema: BodySchema, node: SchemaNode, value: Json, nowMs: number,
       schema.skipped++;
       break;
     }
-    if (node.map !== null) {
-      learn(schema, node.map, value[name], nowMs, `${path}.*`, depth + 1, onNew);
-      continue;
-    }
-    node.members ??= new Map();
-    let member = node.members.get(name);
-    const inner = path === '' ? name : `${path}.${name}`;
-    if (member === undefined) {
-      if (node.members.size >= MEMBERS || (node.members.size >= 12 && namesAreValues(node.members))) {
-        collapse(schema, node, nowMs);
-        learn(schema, node.map!, value[name], nowMs, `${path}.*`, depth + 1, onNew);
-        continue;
-      }
-      const made = name.length > 128 ? null : grow(schema, nowMs);
-      if (made === null) continue;
-      member = made;
-      node.members.set(name, member);
-      onNew?.(inner);
-    }
-    learn(schema, member, value[name], nowMs, inner, depth + 1, onNew);
+    const known = node.members?.get(name);
+    const member = known ?? newMember(schema, node, name, nowMs);
+    if (member === null) continue;
+    const isKeyed = known === undefined && member === node.map;
+    const inner = join(path, isKeyed ? MAP_KEY : name);
+    if (isKeyed) {
+      if (typeof value[name] !== 'object') hearing.keyed?.(path, name);
+    } else if (known === undefined) hearing.fresh?.(inner);
+    learn(schema, member, value[name], nowMs, inner, depth + 1, hearing);
   }
+}
+
+const join = (path: string, name: string): string => (path === '' ? name : `${path}.${name}`);
+
+/** Where a member goes that has no place yet: one of its own, or that of all whose names are values; null when there is no room. */
+function newMember(schema: BodySchema, node: SchemaNode, name: string, nowMs: number): SchemaNode | null {
+  if (node.map === null) {
+    node.members ??= new Map();
+    if (isValueName(name)) {
+      node.map = grow(schema, nowMs);
+      return node.map;
+    }
+    const passing = /^\d+$/.test(name) ? numbers(node.members) : namesThatAreValues(node, node.members);
+    if (passing === null) {
+      const made = name.length > 128 ? null : grow(schema, nowMs);
+      if (made !== null) node.members.set(name, made);
+      return made;
+    }
+    collapse(schema, node, node.members, passing, nowMs);
+  }
+  return node.map;
 }
 
 function grow(schema: BodySchema, nowMs: number): SchemaNode | null {
@@ -114,17 +136,47 @@ function grow(schema: BodySchema, nowMs: number): SchemaNode | null {
   return newNode(nowMs);
 }
 
-/** Member names such as ids and dates: most hold a digit and appear in few of the objects. */
-function namesAreValues(members: ReadonlyMap<string, SchemaNode>): boolean {
-  let digits = 0;
-  for (const name of members.keys()) if (/\d/.test(name) && /^[\w.:@-]+$/.test(name)) digits++;
-  return digits >= members.size * 0.8;
+/** The members whose names are values, by their spelling, by how alike they are, or because there are too many; null while there are none. */
+function namesThatAreValues(node: SchemaNode, members: ReadonlyMap<string, SchemaNode>): string[] | null {
+  if (members.size < PASSING) return null;
+  const isSteady = ({ seen }: SchemaNode): boolean => seen > 1 && seen * 5 >= node.objects;
+  const passing: string[] = [];
+  for (const [name, member] of members) if (!isSteady(member)) passing.push(name);
+  if (passing.length >= PASSING && share(passing, (name) => /\d/.test(name) && /^[\w.:@-]+$/.test(name)) >= 0.8) return passing;
+  // Properties of one object mean different things; entries of a map have the same members again and again.
+  const all = [...members.keys()];
+  const candidates = node.objects > 1 ? passing : all;
+  if (candidates.length >= PASSING_ALIKE && areAlike(candidates.map((name) => members.get(name)!))) return candidates;
+  if (members.size < MEMBERS) return null;
+  return passing.length * 2 >= members.size ? passing : all;
 }
 
-function collapse(schema: BodySchema, node: SchemaNode, nowMs: number): void {
+/** Names that are nothing but digits, once there are several; null before. */
+function numbers(members: ReadonlyMap<string, SchemaNode>): string[] | null {
+  const all = [...members.keys()].filter((name) => /^\d+$/.test(name));
+  return all.length >= NUMBERS ? all : null;
+}
+
+const share = <T>(list: readonly T[], is: (one: T) => boolean): number => list.filter(is).length / list.length;
+
+/** Objects of which nearly all have the same members. */
+function areAlike(nodes: readonly SchemaNode[]): boolean {
+  const shapes = new Map<string, number>();
+  for (const { members } of nodes) {
+    if (members === null || members.size === 0) continue;
+    const shape = [...members.keys()].sort().join();
+    shapes.set(shape, (shapes.get(shape) ?? 0) + 1);
+  }
+  return Math.max(0, ...shapes.values()) >= nodes.length * 0.8;
+}
+
+function collapse(schema: BodySchema, node: SchemaNode, members: Map<string, SchemaNode>, names: readonly string[], nowMs: number): void {
   const all = newNode(nowMs);
-  for (const member of node.members!.values()) mergeNodes(all, member);
-  node.members = null;
+  for (const name of names) {
+    mergeNodes(all, members.get(name)!);
+    members.delete(name);
+  }
+  if (members.size === 0) node.members = null;
   node.map = all;
   schema.nodes = sizeOf(schema.root);
 }
@@ -162,17 +214,14 @@ function mergeNodes(to: SchemaNode, from: SchemaNode): void {
     mergeNodes(to.map, from.map);
   }
   for (const [name, member] of from.members ?? []) {
-    if (to.map !== null) mergeNodes(to.map, member);
-    else {
+    let known = to.members?.get(name) ?? to.map;
+    if (known === null) {
       to.members ??= new Map();
-      let known = to.members.get(name);
-      if (known === undefined) {
-        if (to.members.size >= MEMBERS) continue;
-        known = newNode(member.firstSeenMs);
-        to.members.set(name, known);
-      }
-      mergeNodes(known, member);
+      if (to.members.size >= MEMBERS) continue;
+      known = newNode(member.firstSeenMs);
+      to.members.set(name, known);
     }
+    mergeNodes(known, member);
   }
 }
 
