@@ -165,6 +165,12 @@ export class Details {
           visit(generation.hi(index), generation.lo(index), generation.words, generation.from(index), generation.lengthOf(index));
   }
 
+  /** These numbers are no longer those of the resources that they were: objects of them are of none. */
+  forget(resources: ReadonlySet<number>): void {
+    for (const { resource, count } of [this.#old, this.#young])
+      for (let index = 0; index < count; index++) if (resources.has(resource[index])) resource[index] = 0;
+  }
+
   /** A new place in the young half, with what the old half knew. */
   #recall(hi: number, lo: number, resource: number): number {
     if (this.#young.isFull) {

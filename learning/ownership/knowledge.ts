@@ -40,12 +40,16 @@ export type Relation =
 export const PERSON_KIND = 0;
 export const GROUP_BITS = 0xffffff;
 const MAX_RESOURCES = 20_000;
+/** Names of things are short; longer ones are made to fill memory. */
+const LONGEST_NAME = 200;
+/** Share of the resources that gives way at once when there are too many: what is known under their numbers is looked through each time. */
+const GIVEN_UP = 1 / 8;
 
 /** A resource of a service: its rule, and what the keys of its objects begin with. */
 export interface Resource {
   readonly service: string;
   readonly name: string;
-  /** From 1 on; 0 when there are too many resources to number. */
+  /** From 1 on; 0 for names that are too long to be kept. Numbers of resources that were forgotten are given again. */
   readonly number: number;
   readonly rule: KnownRule | undefined;
 }
@@ -53,6 +57,8 @@ export interface Resource {
 interface HashedResource extends Resource {
   rule: KnownRule | undefined;
   version: number;
+  /** How many resources had been new when it was asked for last. */
+  usedAt: number;
   readonly inService: HashPrefix;
   readonly prefix: HashPrefix;
 }
@@ -70,7 +76,13 @@ export class Knowledge {
   person = 0;
   flags = 0;
   readonly #resources = new Map<string, Map<string, HashedResource>>();
-  #numbered = 0;
+  #held = 0;
+  #made = 0;
+  #free: number[] = [];
+  /** Resources that were forgotten because there were too many. */
+  forgottenResources = 0;
+  /** Called with the numbers of resources that were forgotten, before they are given again: what is kept under them is about others. */
+  onForgotten: ((numbers: ReadonlySet<number>) => void) | null = null;
 
   constructor(readonly hash: KeyedHash) {}
 
@@ -84,31 +96,59 @@ export class Knowledge {
 
   /** The resource of that name, with the rule it has now. */
   resource(service: string, name: string): Resource {
-    let resources = this.#resources.get(service);
+    const resources = this.#resources.get(service);
     let resource = resources?.get(name);
     if (resource === undefined) {
-      const isKept = this.#numbered < MAX_RESOURCES;
-      resource = {
-        service,
-        name,
-        number: isKept ? ++this.#numbered : 0,
-        rule: this.sheet.resource(service, name),
-        version: this.sheet.version,
-        inService: this.hash.prefix(SPACE.object, `${service}\u001f`),
-        prefix: this.hash.prefix(SPACE.object, `${service}\u001f${name}\u001f`),
-      };
-      if (isKept) {
-        if (resources === undefined) {
-          resources = new Map();
-          this.#resources.set(service, resources);
-        }
-        resources.set(name, resource);
-      }
+      resource = this.#newResource(service, name);
+      if (resource.number === 0) return resource;
+      if (this.#resources.get(service) === undefined) this.#resources.set(service, new Map());
+      this.#resources.get(service)!.set(name, resource);
     } else if (resource.version !== this.sheet.version) {
       resource.rule = this.sheet.resource(service, name);
       resource.version = this.sheet.version;
     }
+    resource.usedAt = this.#made;
     return resource;
+  }
+
+  #newResource(service: string, name: string): HashedResource {
+    let number = 0;
+    if (name.length <= LONGEST_NAME) {
+      if (this.#held >= MAX_RESOURCES) this.#giveUp();
+      number = this.#free.pop() ?? this.#held + 1;
+      this.#held++;
+      this.#made++;
+    }
+    return {
+      service,
+      name,
+      number,
+      usedAt: this.#made,
+      rule: this.sheet.resource(service, name),
+      version: this.sheet.version,
+      inService: this.hash.prefix(SPACE.object, `${service}\u001f`),
+      prefix: this.hash.prefix(SPACE.object, `${service}\u001f${name}\u001f`),
+    };
+  }
+
+  /** Forgets the resources that were not asked for longest; those with a rule after all others. */
+  #giveUp(): void {
+    const all = [...this.#resources.values()].flatMap((of) => [...of.values()]);
+    const worth = (one: HashedResource): number => (this.sheet.resource(one.service, one.name) === undefined ? 0 : 1);
+    all.sort((a, b) => worth(a) - worth(b) || a.usedAt - b.usedAt);
+    const gone = all.slice(0, Math.ceil(MAX_RESOURCES * GIVEN_UP));
+    for (const { service, name, number } of gone) {
+      this.#resources.get(service)?.delete(name);
+      this.#free.push(number);
+    }
+    this.#held -= gone.length;
+    this.forgottenResources += gone.length;
+    this.onForgotten?.(new Set(gone.map(({ number }) => number)));
+  }
+
+  /** Resources that are held. */
+  get resources(): number {
+    return this.#held;
   }
 
   /** Leaves the key of an object in `hash.hi` and `hash.lo`. Values that are unique by shape need no resource. */

@@ -12,6 +12,7 @@ import { Knowledge, PERSON } from './knowledge.js';
 import { Learning } from './learn.js';
 import { Lists } from './lists.js';
 import { Objects } from './objects.js';
+import { pathStats } from './paths.js';
 import { People } from './people.js';
 import type { Person } from './person.js';
 import { Places } from './places.js';
@@ -50,6 +51,12 @@ export interface OwnershipStats {
   readonly contexts: number;
   /** Places that were forgotten because there were too many. */
   readonly forgottenContexts: number;
+  /** Sorts of objects that are held, and those that were forgotten because there were too many. */
+  readonly resources: number;
+  readonly forgottenResources: number;
+  /** Paths of fields that have a number, and how often one was passed over because there were too many. Of the whole process. */
+  readonly fieldPaths: number;
+  readonly forgottenFieldPaths: number;
   readonly objectsInDetail: number;
   readonly joins: number;
   readonly routes: number;
@@ -106,6 +113,10 @@ export class OwnershipModel {
       change: (change) => this.#change(change),
       touched: (piece) => this.#dirty.pieces.add(piece),
     });
+    this.known.onForgotten = (numbers) => {
+      this.#objects.details.forget(numbers);
+      this.#places.forgetResources(numbers);
+    };
     const roles = new Roles(this.people);
     this.#identify = new Identify(this.people, new SignIns(settings.secret), roles);
     this.#learning = new Learning(
@@ -211,6 +222,10 @@ export class OwnershipModel {
       forgottenEntries: this.#entries.forgotten,
       contexts: this.#places.size,
       forgottenContexts: this.#places.forgotten,
+      resources: this.known.resources,
+      forgottenResources: this.known.forgottenResources,
+      fieldPaths: pathStats().numbered,
+      forgottenFieldPaths: pathStats().refused,
       objectsInDetail: this.#objects.details.size,
       joins: this.people.joins,
       routes: this.known.sheet.routes.size,

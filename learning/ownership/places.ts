@@ -96,7 +96,7 @@ export class Places {
       if (context.service !== service || context.route !== before) continue;
       this.#contexts.delete(key);
       this.#slots.get(service)?.get(before)?.delete(context.slot);
-      this.#ofResource.get(scoped(service, context.resource))?.delete(context);
+      this.#leaveResource(context);
       const target = this.make(service, after, context.slot, context.resource, context.mutates);
       for (const sample of context.samples) addSamples(target, [sample]);
       target.uses += context.uses;
@@ -125,6 +125,12 @@ export class Places {
   noteId(value: number, resource: Resource): void {
     this.#shown.note(value, resource.number);
     this.#shownNames[resource.number] ??= resource.name;
+  }
+
+  /** These numbers are no longer those of the resources that they were. */
+  forgetResources(numbers: ReadonlySet<number>): void {
+    this.#shown.forget(numbers);
+    for (const number of numbers) delete this.#shownNames[number];
   }
 
   /** The place of a reference; null where values are no references, as far as is known. */
@@ -185,7 +191,7 @@ export class Places {
     this.forgotten++;
     const { key, service, route, slot } = least;
     this.#contexts.delete(key);
-    this.#ofResource.get(scoped(service, least.resource))?.delete(least);
+    this.#leaveResource(least);
     const routes = this.#slots.get(service);
     const slots = routes?.get(route);
     slots?.delete(slot);
@@ -212,6 +218,17 @@ export class Places {
     members.add(context);
   }
 
+  /** A resource without a place is looked up by nobody: nothing is kept of it. */
+  #leaveResource(context: Context): void {
+    const name = scoped(context.service, context.resource);
+    const members = this.#ofResource.get(name);
+    members?.delete(context);
+    if (members === undefined || members.size > 0) return;
+    this.#ofResource.delete(name);
+    this.#typedAt.delete(name);
+    if (this.#known.sheet.resources.has(name)) this.#ports.change({ resource: name, rule: null });
+  }
+
   /** Looks anew at a place whose number of uses has grown. */
   reviewIfDue(context: Context): void {
     if (context.uses < context.nextCheck) return;
@@ -235,7 +252,7 @@ export class Places {
       if (weight > most) [best, most] = [resource, weight];
     }
     if (total < 3 || most < total * 0.6 || best === context.resource) return;
-    this.#ofResource.get(scoped(context.service, context.resource))?.delete(context);
+    this.#leaveResource(context);
     context.resource = best;
     this.#joinResource(context);
   }

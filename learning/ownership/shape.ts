@@ -3,6 +3,8 @@
  */
 
 const MAX_FOLDED = 4096;
+/** Longer names are worked out each time: only those that are made to fill memory are. */
+const LONGEST_KEPT = 200;
 const folded = new Map<string, string>();
 
 /** One spelling for `order_ids`, `orderIds`, `order-ids`, `Order`: lower case, letters and digits only, singular. */
@@ -16,6 +18,7 @@ export function foldName(name: string): string {
     else if (/(?:ss|x|ch|sh)es$/.test(plain)) single = plain.slice(0, -2);
     else if (plain.endsWith('s') && !/(?:ss|us|is)$/.test(plain)) single = plain.slice(0, -1);
   }
+  if (name.length > LONGEST_KEPT) return single;
   if (folded.size >= MAX_FOLDED) folded.clear();
   folded.set(name, single);
   return single;
@@ -29,6 +32,7 @@ export function referentOf(name: string): string {
   let referent = referents.get(name);
   if (referent === undefined) {
     referent = findReferent(name);
+    if (name.length > LONGEST_KEPT) return referent;
     if (referents.size >= MAX_FOLDED) referents.clear();
     referents.set(name, referent);
   }

@@ -35,6 +35,16 @@ class Half {
     }
   }
 
+  /** Takes these resources from every id. */
+  forget(resources: ReadonlySet<number>): void {
+    const held = this.#resources;
+    for (let from = 0; from < held.length; from += MOST) {
+      let to = from;
+      for (let i = from; i < from + MOST; i++) if (held[i] !== 0 && !resources.has(held[i])) held[to++] = held[i];
+      held.fill(0, to, from + MOST);
+    }
+  }
+
   clear(): void {
     this.count = 0;
     this.#keys.fill(0);
@@ -82,6 +92,12 @@ export class Shown {
       for (let i = at; i < at + MOST && half.at(i) !== 0; i++) if (!out.includes(half.at(i))) out.push(half.at(i));
     }
     return out;
+  }
+
+  /** These numbers are no longer those of the resources that they were. */
+  forget(resources: ReadonlySet<number>): void {
+    this.#young.forget(resources);
+    this.#old.forget(resources);
   }
 
   #turn(): void {

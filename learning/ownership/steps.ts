@@ -10,11 +10,12 @@ const ID_KEYS = ['id', '_id', 'uuid', 'guid', 'uid', 'ID', 'Id', '@id'];
 const SECOND_ID_KEYS = ['slug', 'key', 'code', 'number', 'ref', 'reference', 'handle'];
 /** Rank of a key whose values are no ids. */
 export const NO_ID_RANK = 98;
-const UNASKED = -2;
+const NO_NUMBER = -1;
 const MEMBER_NAME = /^(?:_?id|uuid|uid|.*[a-z](?:_id|Id|-id)|user|member|username|email|login|handle)$/;
 const ID_SUFFIX = /^(?:id|uuid|guid|key|ref|no|number|code|)$/;
-/** Together with those below them; beyond, everything is forgotten and worked out again. */
+/** Together with those below them, long names counting for several; beyond, everything is forgotten and worked out again. */
 const MAX_STEPS = 40_000;
+const weightOf = (spelling: string): number => 1 + (spelling.length >>> 6);
 
 /** One spelling of a key. */
 export class Key {
@@ -55,8 +56,8 @@ export class Step {
   next: Step | null = null;
   readonly #children = new Map<string, Step>();
   #members: Map<string, number> | null = null;
-  #path = UNASKED;
-  #listPath = UNASKED;
+  #path = NO_NUMBER;
+  #listPath = NO_NUMBER;
 
   constructor(
     readonly key: Key,
@@ -64,15 +65,15 @@ export class Step {
     private readonly at: string,
   ) {}
 
-  /** Number of the path of a scalar here; -1 when there are too many paths. */
+  /** Number of the path of a scalar here; -1 when there are too many paths: asked again each time. */
   get path(): number {
-    if (this.#path === UNASKED) this.#path = pathNumber(this.at === '' ? this.key.folded : this.at);
+    if (this.#path < 0) this.#path = pathNumber(this.at === '' ? this.key.folded : this.at);
     return this.#path;
   }
 
   /** The same for the scalars of a list. */
   get listPath(): number {
-    if (this.#listPath === UNASKED) this.#listPath = pathNumber(`${this.at}[]`);
+    if (this.#listPath < 0) this.#listPath = pathNumber(`${this.at}[]`);
     return this.#listPath;
   }
 
@@ -84,7 +85,7 @@ export class Step {
       const at = key.isEnvelope && depth > 0 ? this.at : this.at === '' ? key.folded : `${this.at}.${key.folded}`;
       step = new Step(key, spelling, at);
       this.#children.set(spelling, step);
-      made++;
+      made += weightOf(at);
     }
     return step;
   }
@@ -103,9 +104,11 @@ export class Step {
     this.#members ??= new Map();
     let path = this.#members.get(spelling);
     if (path === undefined) {
-      path = MEMBER_NAME.test(spelling) ? pathNumber(`${this.at}[].${foldName(spelling)}`) : -1;
+      const isMember = MEMBER_NAME.test(spelling);
+      path = isMember ? pathNumber(`${this.at}[].${foldName(spelling)}`) : -1;
+      if (isMember && path < 0) return path;
       this.#members.set(spelling, path);
-      made++;
+      made += weightOf(spelling);
     }
     return path;
   }
@@ -120,7 +123,7 @@ export function keyOf(spelling: string): Key {
   if (key === undefined) {
     key = new Key(spelling);
     keys.set(spelling, key);
-    made++;
+    made += weightOf(spelling);
   }
   return key;
 }
