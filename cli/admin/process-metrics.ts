@@ -18,8 +18,8 @@ const GAUGES = new Set([
   'seenTwiceLastMinute',
   'inventory.endpoints',
 ]);
-/** What a learner holds is a gauge, but for what it had to let go. */
-const HELD = /^(?:ownership|detectors)\.(?!forgotten|failures|joins)/;
+/** What a learner holds is a gauge, but for what it had to let go or pass over. */
+const HELD = /^(?:ownership|detectors)\.(?!forgotten|failures|joins|unjudged)/;
 
 const isGauge = (name: string): boolean => GAUGES.has(name) || HELD.test(name);
 

@@ -67,6 +67,7 @@ export async function runGateway(parts: GatewayParts): Promise<RunningGateway> {
       ...gatewayCounters(gateway, parts.publisher, accessLog),
       throttleSyncFailures: opened.throttle.syncFailures,
       verdictsHeldBack: opened.ownership.heldBack,
+      bodiesNotJudged: opened.ownership.bodiesNotJudged,
       ...parts.counters?.(),
     },
     services: serviceStatuses(gateway, config, maps),

@@ -1,8 +1,9 @@
+import { gzipSync } from 'node:zlib';
 import t from 'tap';
-import type { Observation } from '../../exchange/index.js';
+import { type Body, bodyOf, type Observation } from '../../exchange/index.js';
 import { bearer, exchange } from '../../test/support/inventory.js';
 import { KeyedHash } from './hash.js';
-import { OwnershipModel } from './index.js';
+import { type AccessRequest, OwnershipModel, OwnershipView } from './index.js';
 import { Knowledge } from './knowledge.js';
 import { pathNumber, pathStats } from './paths.js';
 import { Shown } from './shown.js';
@@ -72,4 +73,45 @@ t.test('answers full of made-up names take bounded room, and what comes after th
     }
   const { verdict } = see('GET', '/letters/{id}', '7', 'u5', { id: 7, userId: 'u1', text: 'x' });
   t.match(verdict, { relation: 'foreign' });
+});
+
+t.test('what a body holds beyond what is read of it is not judged, and that is counted', async (t) => {
+  const order = { id: 7, items: 'x'.repeat(300_000) };
+  const whole = Buffer.from(JSON.stringify(order));
+  const json = { ...bearer('ann'), 'content-type': 'application/json' };
+  const table: readonly [what: string, headers: Record<string, string>, body: Body, counted: number][] = [
+    ['a small body', json, bodyOf(Buffer.from('{"id":7}')), 0],
+    ['of which only the beginning was captured', json, bodyOf(whole.subarray(0, 65_536), whole.length), 1],
+    ['longer than what is read', json, bodyOf(whole), 1],
+    ['longer once it is inflated', { ...json, 'content-encoding': 'gzip' }, bodyOf(gzipSync(whole)), 1],
+    ['a form that was cut', { ...json, 'content-type': 'application/x-www-form-urlencoded' }, bodyOf(Buffer.from('id=7&a='), 70_000), 1],
+    ['a picture that was cut', { ...json, 'content-type': 'image/png' }, bodyOf(Buffer.from('\x89PNG'), 70_000), 0],
+  ];
+  for (const [what, headers, body, counted] of table) {
+    const model = new OwnershipModel({ secret: 'bounds', seed: SEED });
+    const made = exchange({ method: 'POST', target: '/orders', headers });
+    const request = { ...made.request, body };
+    const response = { ...made.response!, headers: ['Content-Type', headers['content-type']], body };
+    model.judge({
+      exchange: { ...made, request, response },
+      endpoint: { id: 'e', service: 'shop', method: 'POST', template: '/orders' },
+      pathParameters: [],
+      dataHits: [],
+    });
+    const { unjudgedRequestBodies, unjudgedAnswers } = model.stats();
+    t.equal(unjudgedRequestBodies, counted, `${what}: by the engine`);
+    t.equal(unjudgedAnswers, body.missing.length > 0 && headers['content-type'] === 'application/json' ? 1 : 0, `${what}: as an answer`);
+    const view = new OwnershipView();
+    const asked: AccessRequest = {
+      ...request,
+      service: 'shop',
+      template: '/orders',
+      path: '/orders',
+      parameters: [],
+      principalKey: made.principal!.key,
+    };
+    view.judgeRequest(asked);
+    view.judgeResponse(asked, { status: 200, headers: [], body: null });
+    t.equal(view.bodiesNotJudged, counted, `${what}: by a gateway, once a request`);
+  }
 });

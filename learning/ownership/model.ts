@@ -1,6 +1,7 @@
-import { type AccessVerdict, bodyText, type Finding, type Observation } from '../../exchange/index.js';
+import { type AccessVerdict, type Finding, isJsonType, isTruncated, mediaType, type Observation } from '../../exchange/index.js';
 import { accessFinding, alertOf, castsSuspicion } from './alerts.js';
 import { readAnswer } from './answer.js';
+import { objectText } from './body-text.js';
 import { Dirty, loadSegment, MAX_PIECES, type SavedEntry } from './checkpoint.js';
 import { REGIME, type RegimeSettings } from './contexts.js';
 import { EntryLog } from './entries.js';
@@ -59,6 +60,9 @@ export interface OwnershipStats {
   readonly forgottenFieldPaths: number;
   readonly objectsInDetail: number;
   readonly joins: number;
+  /** Bodies of known callers that were too long for all that they name to be looked at: requests, and JSON answers of which only the beginning was captured. */
+  readonly unjudgedRequestBodies: number;
+  readonly unjudgedAnswers: number;
   readonly routes: number;
   readonly provenSlots: number;
 }
@@ -68,7 +72,6 @@ export interface Judgement {
   readonly finding: Finding | null;
 }
 
-const MAX_BODY = 262_144;
 /** Two different objects with little between them make a suspect; some twenty ordinary requests an ordinary caller again. */
 const SUSPICION = { from: 1.8, until: 0.3, kept: 0.9, remembered: 8 };
 
@@ -83,6 +86,8 @@ export class OwnershipModel {
   readonly #settings: OwnershipSettings;
   /** Exchanges of known callers, since this process began or since the state it continues was young. */
   #calls = 0;
+  #unjudgedRequestBodies = 0;
+  #unjudgedAnswers = 0;
   readonly #places: Places;
   readonly #identify: Identify;
   readonly #learning: Learning;
@@ -228,6 +233,8 @@ export class OwnershipModel {
       forgottenFieldPaths: pathStats().refused,
       objectsInDetail: this.#objects.details.size,
       joins: this.people.joins,
+      unjudgedRequestBodies: this.#unjudgedRequestBodies,
+      unjudgedAnswers: this.#unjudgedAnswers,
       routes: this.known.sheet.routes.size,
       provenSlots: this.#places.provenSlots,
     };
@@ -243,24 +250,27 @@ export class OwnershipModel {
   #read(observation: Observation, answer?: () => unknown): Reading {
     const { exchange, endpoint } = observation;
     const { request, response } = exchange;
-    const bodyless = request.body.bytes.length === 0;
+    const sent = request.body.bytes.length === 0 ? null : objectText(request.headers, request.body);
+    const isKnownCaller = exchange.principal !== null;
+    if (sent?.isCut === true && isKnownCaller) this.#unjudgedRequestBodies++;
     const reading = readRequest(
       {
         method: request.method,
         template: endpoint.template,
         target: request.target,
         headers: request.headers,
-        bodyText: bodyless ? null : bodyText(request.headers, request.body, MAX_BODY),
+        bodyText: sent?.text ?? null,
       },
       exchange.principal?.carrier ?? '',
     );
     const status = response?.status ?? 0;
     const readable = response !== null && status >= 200 && status < 300 && response.body.bytes.length > 0;
+    if (readable && isKnownCaller && isTruncated(response.body) && isJsonType(mediaType(response.headers))) this.#unjudgedAnswers++;
     const objects = !readable
       ? []
       : answer !== undefined
         ? readAnswer(answer(), reading.collection, reading.container, reading)
-        : answerObjects(bodyText(response.headers, response.body, MAX_BODY), reading);
+        : answerObjects(objectText(response.headers, response.body).text, reading);
     this.#learning.hash(objects);
     if (exchange.principal !== null) this.#calls++;
     const person = exchange.principal === null ? null : this.#identify.personOf(exchange.principal, exchange.startedAtMs, exchange.service);

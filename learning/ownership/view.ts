@@ -1,5 +1,6 @@
-import { type AccessVerdict, type Body, bodyText, type HeaderList } from '../../exchange/index.js';
+import type { AccessVerdict, Body, HeaderList } from '../../exchange/index.js';
 import { readAnswer } from './answer.js';
+import { objectText } from './body-text.js';
 import { KeyedHash } from './hash.js';
 import { type Caller, JUDGE, type JudgedAnswer, type JudgeSettings, judge } from './judge.js';
 import { Knowledge, SPACE } from './knowledge.js';
@@ -44,7 +45,6 @@ export interface AccessAnswer {
   readonly body: Body | null;
 }
 
-const MAX_BODY = 262_144;
 /** Objects with recent writes that the gateway remembers until the engine has told it what they meant. */
 const MAX_RECENT = 4096;
 /** Values of one write that may have been shared, or shared with. */
@@ -74,6 +74,8 @@ export class OwnershipView {
   readonly #unlearned = new Unlearned();
   /** Verdicts that would have blocked, but rested on knowledge that the engine was about to change. */
   heldBack = 0;
+  /** Requests whose body was too long for all that it names to be looked at. */
+  bodiesNotJudged = 0;
 
   constructor(settings: Partial<JudgeSettings> = {}) {
     this.#settings = { ...JUDGE, ...settings };
@@ -105,7 +107,7 @@ export class OwnershipView {
 
   #judge(request: AccessRequest, answer: AccessAnswer | null): AccessVerdict | null {
     if (request.principalKey === null) return null;
-    request.memo ??= { reading: readOf(request), passing: null };
+    request.memo ??= { reading: this.#read(request), passing: null };
     const { reading } = request.memo;
     const known = this.#known;
     if (!known.sheet.knows(request.service, reading)) {
@@ -129,6 +131,13 @@ export class OwnershipView {
     if (verdict === null || !isHeldBack) return verdict;
     if (isStale) this.heldBack++;
     return { ...verdict, enforceable: false };
+  }
+
+  #read({ method, template, target, headers, body, carrier }: AccessRequest): RouteReading {
+    const read = body === null || body.bytes.length === 0 ? null : objectText(headers, body);
+    if (read?.isCut === true) this.bodiesNotJudged++;
+    const facts: RequestFacts = { method, template, target, headers, bodyText: read?.text ?? null };
+    return readRequest(facts, carrier ?? '');
   }
 
   /** What may hand objects or a name to the caller (lists, `/me`, sign-ins), and what may hand an object to others (writes). */
@@ -194,12 +203,6 @@ export class OwnershipView {
   }
 }
 
-function readOf({ method, template, target, headers, body, carrier }: AccessRequest): RouteReading {
-  const text = body === null || body.bytes.length === 0 ? null : bodyText(headers, body, MAX_BODY);
-  const facts: RequestFacts = { method, template, target, headers, bodyText: text };
-  return readRequest(facts, carrier ?? '');
-}
-
 /** An answer whose body is read only where a rule of its route has a use for it: on the gateway that is most of what judging costs. */
 class LazyAnswer implements JudgedAnswer {
   readonly status: number;
@@ -216,7 +219,7 @@ class LazyAnswer implements JudgedAnswer {
   }
 
   get objects(): JudgedAnswer['objects'] {
-    this.read ??= answerObjects(bodyText(this.headers, this.body, MAX_BODY), this.reading);
+    this.read ??= answerObjects(objectText(this.headers, this.body).text, this.reading);
     return this.read;
   }
 }

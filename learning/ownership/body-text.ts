@@ -1,0 +1,25 @@
+import { type Body, decodeBody, type HeaderList, isJsonType, mediaType, textOf } from '../../exchange/index.js';
+
+/** So much of a body is read, after its content coding is undone. */
+const MAX_BODY = 262_144;
+const FORMS = new Set(['application/x-www-form-urlencoded', 'application/graphql']);
+
+/** Text of a body that may name objects. */
+export interface ObjectText {
+  readonly text: string;
+  /** It may name objects that were not looked at: it is longer than what was captured, or than what is read. Of JSON then nothing is. */
+  readonly isCut: boolean;
+}
+
+export function objectText(headers: HeaderList, body: Body): ObjectText {
+  const { bytes, problem } = decodeBody(headers, body, MAX_BODY);
+  const text = textOf(headers, bytes);
+  return { text, isCut: (problem === 'truncated' || problem === 'too-big') && mayName(headers, text) };
+}
+
+/** Objects are looked for in JSON, forms and GraphQL: an upload of a picture names none. */
+function mayName(headers: HeaderList, text: string): boolean {
+  const type = mediaType(headers);
+  const first = text.charCodeAt(0);
+  return isJsonType(type) || FORMS.has(type) || first === 0x7b || first === 0x5b;
+}
