@@ -28,12 +28,21 @@ export const callOrder: Detector<State> = {
     state.steps.delete(from);
     state.steps.set(to, times + (state.steps.get(to) ?? 0));
   },
-  observe(state, { exchange, endpoint, before, actor }, settings) {
+  observe(state, { exchange, endpoint, before, actor, nameOf }, settings) {
     const done = new Set(before);
     let skipped: [string, number] | null = null;
     if (state.uses >= settings.uses && before.length >= settings.before && countDistinct(state.callers) >= settings.callers) {
-      for (const [step, times] of state.steps) if (times >= state.uses * settings.share && !done.has(step)) skipped = [step, times];
+      let most = 0;
+      for (const [step, times] of state.steps) {
+        if (step === endpoint.id || times < state.uses * settings.share || done.has(step)) continue;
+        // Of steps that are as usual, one that does something is missed rather than one that shows something.
+        const weight = times + (nameOf(step)?.startsWith('GET ') === true ? 0 : 0.5);
+        if (weight <= most) continue;
+        most = weight;
+        skipped = [step, times];
+      }
     }
+    const callers = skipped === null ? 0 : countDistinct(state.callers);
     state.uses++;
     addDistinct(state.callers, actor);
     for (const step of done) {
@@ -48,7 +57,7 @@ export const callOrder: Detector<State> = {
       endpoint,
       subject: skipped[0],
       confidence: 0.55,
-      explanation: `done without an earlier step that came first in ${skipped[1]} of ${state.uses - 1} cases by ${countDistinct(state.callers)} callers`,
+      explanation: `done without ${nameOf(skipped[0]) ?? 'an earlier step'}, which came before it in ${skipped[1]} of ${state.uses - 1} cases by ${callers} callers`,
     });
   },
 };

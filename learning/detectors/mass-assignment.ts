@@ -25,11 +25,11 @@ export const massAssignment: Detector<State> = {
     const sent = objectOf(bodyText(exchange.request.headers, exchange.request.body, 65_536));
     if (sent === null || exchange.response === null) return null;
     const unseen = Object.keys(sent).filter((name) => !state.fields.has(name));
-    const mature = state.writes >= settings.writes && countDistinct(state.people) >= settings.people;
+    const people = state.writes >= settings.writes && unseen.length > 0 ? countDistinct(state.people) : 0;
     state.writes++;
     addDistinct(state.people, actor);
     for (const name of unseen) if (state.fields.size < settings.maxFields) state.fields.add(name);
-    if (!mature || unseen.length === 0) return null;
+    if (people === 0 || people < settings.people) return null;
     const got = objectOf(bodyText(exchange.response.headers, exchange.response.body, 65_536));
     const inner =
       got === null
@@ -51,7 +51,7 @@ export const massAssignment: Detector<State> = {
       endpoint,
       subject: taken,
       confidence: 0.75,
-      explanation: `set the field ${taken}, which none of ${state.writes - 1} earlier writes by ${countDistinct(state.people)} callers set, and the answer shows the value`,
+      explanation: `set the field ${taken}, which none of ${state.writes - 1} earlier writes by ${people} callers set, and the answer shows the value`,
       evidence: [{ location: { phase: 'request', in: 'body', path: taken }, excerpt: taken }],
     });
   },

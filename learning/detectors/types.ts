@@ -7,6 +7,8 @@ export interface Watched extends Observation {
   readonly actor: string;
   /** Ids of the endpoints that this actor used with success just before, oldest first, at most 12. */
   readonly before: readonly string[];
+  /** Method and template of an endpoint; null when nothing came from it since this process began. */
+  nameOf(endpointId: string): string | null;
 }
 
 /** Whose behaviour a detector remembers. */

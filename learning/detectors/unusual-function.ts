@@ -54,7 +54,7 @@ export const unusualFunction: Detector<State, Shared> = {
       exchange,
       endpoint,
       confidence: 0.75,
-      explanation: `none of ${countDistinct(people)} callers with these claims had used this operation before; its ${others} earlier uses were by ${state.roles.size - 1} other role${state.roles.size === 2 ? '' : 's'}`,
+      explanation: `none of ${countDistinct(people)} callers with ${role.slice(0, 80)} had used this operation before; its ${others} earlier uses were by ${state.roles.size - 1} other role${state.roles.size === 2 ? '' : 's'}`,
     });
   },
 };

@@ -22,6 +22,7 @@ interface Running {
 
 const MAX_SUBJECTS = 50_000;
 const TRAIL = 12;
+const MAX_ENDPOINTS = 25_000;
 
 /**
  * Runs detectors. Keeps what they remember of at most 50,000 actors, endpoints, actors at endpoints and addresses each, forgetting the least recently
@@ -36,6 +37,11 @@ export class DetectorWatch {
   /** Number of the detector and subject, to be kept. */
   readonly #due = new Map<string, { readonly detector: number; readonly subject: Remembered }>();
   readonly #gone = new Set<string>();
+  readonly #endpoints = new Map<string, EndpointRef>();
+  readonly #nameOf = (id: string): string | null => {
+    const known = this.#endpoints.get(id);
+    return known === undefined ? null : `${known.method} ${known.template}`;
+  };
   forgotten = 0;
   /** Detectors that threw; the exchange is not lost for the others. */
   failures = 0;
@@ -100,7 +106,7 @@ export class DetectorWatch {
     const ofActor = subjects.actor.of(actor);
     ofActor.trail ??= [];
     const { trail } = ofActor;
-    const watched: Watched = { exchange, endpoint, pathParameters, dataHits, access, actor, before: trail };
+    const watched: Watched = { exchange, endpoint, pathParameters, dataHits, access, actor, before: trail, nameOf: this.#nameOf };
     const found: Finding[] = [];
     for (const one of this.#running) {
       try {
@@ -112,6 +118,7 @@ export class DetectorWatch {
       }
     }
     if (succeeded(watched)) {
+      if (this.#endpoints.size < MAX_ENDPOINTS || this.#endpoints.has(endpoint.id)) this.#endpoints.set(endpoint.id, endpoint);
       trail.push(endpoint.id);
       if (trail.length > TRAIL) trail.shift();
     }
@@ -120,6 +127,7 @@ export class DetectorWatch {
 
   /** An endpoint goes on under another template: what is remembered of it goes with it. */
   rename(from: EndpointRef, to: EndpointRef): void {
+    if (this.#endpoints.delete(from.id)) this.#endpoints.set(to.id, to);
     for (const { trail } of this.#subjects.actor.all()) {
       if (trail === null) continue;
       for (let at = 0; at < trail.length; at++) if (trail[at] === from.id) trail[at] = to.id;

@@ -1,7 +1,9 @@
 import t from 'tap';
 import type { AccessVerdict } from '../../exchange/index.js';
-import { alertOf, castsSuspicion } from './alerts.js';
+import { bearer, exchange } from '../../test/support/inventory.js';
+import { type AccessFacts, accessFinding, alertOf, castsSuspicion } from './alerts.js';
 import { KeyedHash } from './hash.js';
+import { OwnershipModel } from './index.js';
 import { NAMELESS_CONFIDENCE } from './judge.js';
 import { Knowledge, PERSON } from './knowledge.js';
 import { People } from './people.js';
@@ -180,4 +182,65 @@ t.test('a person saved before there was suspicion has none', async (t) => {
   const { suspicion, suspectedOf, ...older } = JSON.parse(savePerson(newPerson(1, 'p_1', 5)));
   t.same([suspicion, suspectedOf], [0, []]);
   t.match(loadPerson(JSON.stringify(older)), { suspicion: 0, suspectedOf: [], keys: ['p_1'], firstSeenMs: 5 });
+});
+
+t.test('an access is called what it is', async (t) => {
+  const endpoint = { id: 'e', service: 's', method: 'GET', template: '/x' };
+  const seen = { exchange: exchange({ target: '/x' }), endpoint, pathParameters: [], dataHits: [] };
+  const plain = { mutates: false, isBelowOwn: false, isGuess: false };
+  const inPath = { phase: 'request', in: 'path', path: '1' } as const;
+  const inBody = { phase: 'request', in: 'body', path: 'id' } as const;
+  const table: readonly [verdict: Partial<AccessVerdict>, facts: Partial<AccessFacts>, kind: string][] = [
+    [{ relation: 'foreign' }, {}, 'bola.foreign-object'],
+    [{ relation: 'foreign' }, { isBelowOwn: true }, 'bola.nested-mismatch'],
+    [{ relation: 'foreign' }, { isBelowOwn: true, mutates: true }, 'bola.foreign-write'],
+    [{ relation: 'foreign', location: inBody }, {}, 'bola.swapped-id'],
+    [{ relation: 'foreign', location: inBody, form: 'wrapped' }, { mutates: true }, 'bola.polluted-id'],
+    [{ relation: 'enumeration' }, { isGuess: true, mutates: true }, 'bola.enumeration'],
+    [{ relation: 'enumeration' }, {}, 'bola.unlisted-id'],
+    [{ relation: 'unknown' }, {}, 'bola.unlisted-id'],
+    [{ relation: 'unknown' }, { mutates: true }, 'bola.foreign-write'],
+  ];
+  for (const [verdict, facts, kind] of table) {
+    const whole = {
+      relation: 'foreign',
+      confidence: 0.8,
+      enforceable: false,
+      location: inPath,
+      resource: 'note',
+      explanation: 'x',
+      ...verdict,
+    };
+    t.equal(accessFinding(seen, whole as AccessVerdict, { ...plain, ...facts }).kind, kind, JSON.stringify({ ...verdict, ...facts }));
+  }
+});
+
+t.test('what is told of an access has the numbers', async (t) => {
+  const model = new OwnershipModel({ secret: 'alerts', seed: Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8) });
+  const notes = (user: number, note: number): ReturnType<OwnershipModel['judge']> =>
+    open(`/users/${id(user)}/notes/${note}`, user, note % 40);
+  const id = (user: number): string => `usr-${1000 + user}`;
+  const open = (target: string, user: number, owner: number, status = 200): ReturnType<OwnershipModel['judge']> => {
+    const [, , first, , second] = target.split('/');
+    const template = target === '/me' ? '/me' : '/users/{userId}/notes/{id}';
+    const answer = target === '/me' ? { id: id(user), email: `${user}@x.test` } : { id: Number(second), userId: id(owner), text: 'x' };
+    return model.judge({
+      exchange: exchange({ target, status, headers: bearer(`person-${user}`), answer: status === 200 ? answer : { error: 'no' } }),
+      endpoint: { id: template, service: 'shop', method: 'GET', template },
+      pathParameters: target === '/me' ? [] : [first, second],
+      dataHits: [],
+    });
+  };
+  for (let user = 0; user < 40; user++) open('/me', user, user);
+  for (let round = 1; round < 9; round++) for (let user = 0; user < 40; user++) notes(user, round * 40 + user);
+  t.match(notes(3, 5 * 40 + 9).finding, {
+    kind: 'bola.nested-mismatch',
+    explanation: /^This note belongs to somebody else; of \d+ accesses by \d+ callers here hardly any goes to what is of somebody else$/,
+  });
+  t.match(open(`/users/${id(9)}/notes/${6 * 40 + 9}`, 4, 9).finding, { kind: 'bola.foreign-object' });
+  const guesses = Array.from({ length: 6 }, (_, n) => open(`/users/${id(5)}/notes/${900_000 + n * 77}`, 5, 5, 404).finding);
+  t.match(guesses[5], {
+    kind: 'bola.enumeration',
+    explanation: /^This caller just tried about [3-6] ids that do not exist or were never handed to anybody, this note among them$/,
+  });
 });

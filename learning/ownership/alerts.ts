@@ -1,4 +1,4 @@
-import { type AccessVerdict, type Finding, findingOf, type Observation } from '../../exchange/index.js';
+import { type AccessVerdict, type Finding, findingOf, type KindId, type Observation } from '../../exchange/index.js';
 import { PERSON } from './knowledge.js';
 import type { Scatter } from './person.js';
 import type { Reading, Signs } from './reading.js';
@@ -23,6 +23,7 @@ export function alertOf(
 ): AccessVerdict | null {
   if (person === null || verdict === null || verdict.relation === 'privileged') return null;
   if (verdict.relation === 'own') return null;
+  if (verdict.relation === 'enumeration') return ofGuess(verdict, person.misses);
   if (verdict.relation === 'unknown' && signs.scatter !== null) return ofNameless(verdict, signs.scatter);
   if (verdict.relation === 'unknown' && signs.strange?.sort === 'unknown')
     return ofUnknown(verdict, signs.strange, (person.flags & PERSON.identified) === 0 ? MANY.nameless : MANY.named);
@@ -41,6 +42,17 @@ export function castsSuspicion({ form }: AccessVerdict, { scatter }: Signs): boo
   return scatter === null || form !== undefined;
 }
 
+const atMost = (count: number): string => (count === 0 ? 'none' : `at most ${count}`);
+
+/** The caller is guessing: `misses` are its misses in a row, less what successes between them took back. */
+function ofGuess(verdict: AccessVerdict, misses: number): AccessVerdict {
+  const tried = Math.max(2, Math.round(misses));
+  return {
+    ...verdict,
+    explanation: `this caller just tried about ${tried} ids that do not exist or were never handed to anybody, this ${verdict.resource} among them`,
+  };
+}
+
 /** Nobody knows whose the object is; but hardly anybody names as many such objects here. */
 function ofUnknown(verdict: AccessVerdict, { named, usual, people }: NonNullable<Signs['strange']>, many: number): AccessVerdict {
   if (named < usual + many) return verdict;
@@ -48,7 +60,7 @@ function ofUnknown(verdict: AccessVerdict, { named, usual, people }: NonNullable
     ...verdict,
     relation: 'enumeration',
     confidence: 0.55,
-    explanation: `this caller named ${named} ${verdict.resource} ids here that were never handed to anybody; nineteen of twenty of ${people} people name at most ${usual}`,
+    explanation: `this caller named ${named} ${verdict.resource} ${named === 1 ? 'id here that was' : 'ids here that were'} never handed to anybody; of ${people} people nineteen in twenty name ${atMost(usual)}`,
   };
 }
 
@@ -58,7 +70,7 @@ function ofForeign(verdict: AccessVerdict, { named, usual, people }: NonNullable
   return {
     ...verdict,
     confidence: 0.55,
-    explanation: `this caller reached ${named} ${verdict.resource} objects of others here; nineteen of twenty of ${people} people reach at most ${usual}`,
+    explanation: `this caller reached ${named} ${verdict.resource} ${named === 1 ? 'object' : 'objects'} of others here; of ${people} people nineteen in twenty reach ${atMost(usual)}`,
   };
 }
 
@@ -77,16 +89,18 @@ function ofNameless(verdict: AccessVerdict, { owners, top, isUsual }: Scatter): 
   };
 }
 
+/** What of an access says what to call it. */
+export interface AccessFacts {
+  readonly mutates: boolean;
+  /** The path leads to the object through one of the caller's own. */
+  readonly isBelowOwn: boolean;
+  /** The caller goes through ids. */
+  readonly isGuess: boolean;
+}
+
 /** A verdict as a finding. */
-export function accessFinding({ exchange, endpoint }: Observation, mutates: boolean, verdict: AccessVerdict): Finding {
-  const kind =
-    verdict.form !== undefined
-      ? 'bola.polluted-id'
-      : mutates
-        ? 'bola.foreign-write'
-        : verdict.location.in === 'path'
-          ? 'bola.foreign-object'
-          : 'bola.swapped-id';
+export function accessFinding({ exchange, endpoint }: Observation, verdict: AccessVerdict, facts: AccessFacts): Finding {
+  const kind = kindOf(verdict, facts);
   return findingOf({
     kind,
     source: { kind: 'detector', id: 'foreign-object' },
@@ -94,8 +108,20 @@ export function accessFinding({ exchange, endpoint }: Observation, mutates: bool
     endpoint,
     explanation: verdict.explanation,
     confidence: verdict.confidence,
-    subject: verdict.resource,
+    // Ids that are gone through are one matter, whatever they are ids of; the detector of enumeration tells of it as well.
+    ...(kind === 'bola.enumeration' ? {} : { subject: verdict.resource }),
     evidence: [{ location: verdict.location, excerpt: verdict.resource }],
     effect: exchange.outcome.action === 'blocked' ? 'acted' : verdict.enforceable ? 'would-act' : 'none',
   });
+}
+
+function kindOf({ form, relation, location }: AccessVerdict, { mutates, isBelowOwn, isGuess }: AccessFacts): KindId {
+  if (form !== undefined) return 'bola.polluted-id';
+  if (isGuess) return 'bola.enumeration';
+  // Nobody said that it is somebody else's.
+  if (relation === 'enumeration') return 'bola.unlisted-id';
+  if (mutates) return 'bola.foreign-write';
+  if (relation === 'unknown') return 'bola.unlisted-id';
+  if (location.in !== 'path') return 'bola.swapped-id';
+  return isBelowOwn ? 'bola.nested-mismatch' : 'bola.foreign-object';
 }

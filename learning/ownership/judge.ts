@@ -192,15 +192,18 @@ function ofClass(relation: AccessClass, rule: SlotRule, location: Location, call
   return verdict(public_, stance.is === 'open' ? 0 : stance.confidence, enforceable, location, rule.resource, sentence(relation, rule));
 }
 
+/** Why an access of a class counts, and what of its kind hardly anybody does. */
+const SENTENCES: Readonly<Record<AccessClass, readonly [is: string, such: string]>> = {
+  granted: ['belongs to somebody else who shared it with the caller', 'to what was only shared'],
+  listed: ['belongs to somebody else and was only listed for the caller', 'to what was only listed'],
+  group: ["belongs to another member of the caller's group", 'to what is of another member'],
+  unlisted: ['was only ever listed for others', 'to what was never listed for the caller'],
+  foreign: ['belongs to somebody else', 'to what is of somebody else'],
+};
+
 function sentence(relation: AccessClass, rule: SlotRule): string {
-  const why = {
-    granted: 'was shared with the caller',
-    listed: 'was listed for the caller',
-    group: "belongs to another member of the caller's group",
-    unlisted: 'was only ever listed for others',
-    foreign: 'belongs to somebody else',
-  }[relation];
-  return `this ${rule.resource} ${why}, and ${Math.round(rule.principals)} principals in ${rule.accesses} accesses hardly ever reach such an object here`;
+  const [is, such] = SENTENCES[relation];
+  return `this ${rule.resource} ${is}; of ${rule.accesses} accesses by ${Math.round(rule.principals)} callers here hardly any goes ${such}`;
 }
 
 /** Repeated or wrapped ids at a place where they never are, with an object that is not clearly the caller's. */

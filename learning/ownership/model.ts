@@ -8,7 +8,7 @@ import { EntryLog } from './entries.js';
 import { OwnershipError } from './errors.js';
 import { KeyedHash } from './hash.js';
 import { Identify } from './identify.js';
-import { type Caller, JUDGE, type JudgedAnswer, type JudgeSettings, judge } from './judge.js';
+import { type Caller, JUDGE, type JudgedAnswer, type JudgeSettings, judge, relationAt } from './judge.js';
 import { Knowledge, PERSON } from './knowledge.js';
 import { Learning } from './learn.js';
 import { Lists } from './lists.js';
@@ -145,7 +145,13 @@ export class OwnershipModel {
     const isFinding = alert !== null && alert.confidence >= this.#settings.alertConfidence;
     if (read.person !== null)
       this.#suspect(this.people.get(read.person.id) ?? read.person, read, isFinding && castsSuspicion(alert, read.signs));
-    return { verdict: alert ?? verdict, finding: isFinding ? accessFinding(read.observation, read.reading.mutates, alert) : null };
+    if (!isFinding) return { verdict: alert ?? verdict, finding: null };
+    const facts = {
+      mutates: read.reading.mutates,
+      isBelowOwn: this.#isBelowOwn(read, alert),
+      isGuess: verdict?.relation === 'enumeration',
+    };
+    return { verdict: alert, finding: accessFinding(read.observation, alert, facts) };
   }
 
   /** Learns from an exchange without a judgement (imports, warm-up). */
@@ -275,6 +281,20 @@ export class OwnershipModel {
     if (exchange.principal !== null) this.#calls++;
     const person = exchange.principal === null ? null : this.#identify.personOf(exchange.principal, exchange.startedAtMs, exchange.service);
     return { observation, service: exchange.service, reading, objects, status, person, signs: { scatter: null, strange: null } };
+  }
+
+  /** Does the path name something of the caller's own before what the verdict is about? */
+  #isBelowOwn({ service, reading, person }: Reading, { location }: AccessVerdict): boolean {
+    if (person === null || location.in !== 'path') return false;
+    for (const reference of reading.references) {
+      if (reference.place !== 'path') continue;
+      if (reference.name === location.path) return false;
+      const rule = this.known.sheet.slot(service, reading, reference.slot);
+      if (rule === undefined) continue;
+      const resource = this.known.resource(service, rule.resource);
+      if (relationAt(this.known, person.id, reference, resource, reading, null) === 'own') return true;
+    }
+    return false;
   }
 
   /** Whoever was alerted of is let do less: a place where nothing is proven yet is no place to go on at. */
