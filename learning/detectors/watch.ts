@@ -118,7 +118,7 @@ export class DetectorWatch {
       }
     }
     if (succeeded(watched)) {
-      if (this.#endpoints.size < MAX_ENDPOINTS || this.#endpoints.has(endpoint.id)) this.#endpoints.set(endpoint.id, endpoint);
+      if (!this.#endpoints.has(endpoint.id) && this.#endpoints.size < MAX_ENDPOINTS) this.#endpoints.set(endpoint.id, endpoint);
       trail.push(endpoint.id);
       if (trail.length > TRAIL) trail.shift();
     }

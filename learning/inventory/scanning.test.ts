@@ -198,6 +198,14 @@ const ORDINARY: readonly [what: string, traffic: Sketch[]][] = [
       body: { texts: Object.fromEntries(Array.from({ length: 110 }, (_, i) => [`page.${word(i).replace(/\d/g, '')}.title`, `text ${n}`])) },
     })),
   ],
+  [
+    'everybody behind two balancers that weir does not know',
+    many(6_000, (n) => ({
+      ip: `10.0.0.${(n % 5) % 2}`,
+      target: `/search?q=a&${word(n >> 2)}=1`,
+      headers: { cookie: `mp_${word(n >> 3)}=1`, ...bearer(`u${n >> 3}`) },
+    })),
+  ],
   ['a client whose release brings six parameters', many(500, (n) => ({ ip: CLIENT, target: `/search?q=a&new${n % 6}=1` }))],
 ];
 

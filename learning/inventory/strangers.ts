@@ -10,6 +10,8 @@ const OPEN_FROM = 3;
 const OPEN_TIMES = 10;
 /** Requests of an endpoint in which everything is new. */
 const BEGINNING = 20;
+/** Whoever brings less than so many times what another client brings is one of several of the same sort: two balancers in front of everybody. */
+const STANDS_OUT = 4;
 const MOST_PLACES = 20_000;
 const ENOUGH_FRESH = 20;
 
@@ -34,8 +36,8 @@ export interface Stranger extends Scanning {
  */
 export class Strangers {
   private readonly suspects: ScanningWatch;
-  /** Endpoint and sort of name → clients that brought some (hashes), at most one more than it takes. */
-  private readonly places = new Map<string, number[]>();
+  /** Endpoint and sort of name → clients that brought some (hashes), and how many; at most one more than it takes. */
+  private readonly places = new Map<string, Map<number, number>>();
 
   constructor(private readonly threshold: number) {
     this.suspects = new ScanningWatch(threshold);
@@ -45,38 +47,50 @@ export class Strangers {
   see(state: EndpointState, exchange: Exchange, strange: readonly Strange[], isSettled: boolean): Stranger | null {
     let found: Stranger | null = null;
     for (const sort of new Set(strange.map((one) => one.in))) {
-      const others = this.others(state, exchange, sort);
+      const names = strange.filter((one) => one.in === sort).map((one) => one.name);
+      const { others, standsOut } = this.brought(state, exchange, sort, names.length);
       if (!isSettled || countDistinct(state.addresses) < 2) continue;
       const isOpen = others >= OPEN_FROM;
       // A map has as many keys as there are things: where several clients fill one, a large one is a large order.
       if (isOpen && sort === 'key') continue;
-      const names = strange.filter((one) => one.in === sort).map((one) => one.name);
       const scanning = this.suspects.miss(
         exchange,
         names,
         sort,
         this.threshold * (isOpen ? OPEN_TIMES : 1),
-        (suspect) => suspect.names * 2 < suspect.sights || !areMadeUp(state, sort, suspect.sinceMs),
+        (suspect) => !standsOut || suspect.names * 2 < suspect.sights || !areMadeUp(state, sort, suspect.sinceMs),
       );
       if (scanning !== null) found = { ...scanning, what: CALLED[sort] };
     }
     return found;
   }
 
-  /** Clients besides this one that brought such names here. */
-  private others({ ref, counts }: EndpointState, { client }: Exchange, sort: Strange['in']): number {
+  /** Notes what this client brings; how many others brought some, and whether it brings far more than each of them. */
+  private brought(
+    { ref, counts }: EndpointState,
+    { client }: Exchange,
+    sort: Strange['in'],
+    names: number,
+  ): { others: number; standsOut: boolean } {
+    if (counts.requests <= BEGINNING && sort !== 'key') return { others: 0, standsOut: true };
     const place = `${ref.id} ${sort}`;
     let clients = this.places.get(place);
-    const own = hash32(client.ip);
-    if (counts.requests > BEGINNING || sort === 'key') {
-      if (clients === undefined) {
-        clients = [];
-        if (this.places.size >= MOST_PLACES) this.places.delete(this.places.keys().next().value!);
-        this.places.set(place, clients);
-      }
-      if (clients.length <= OPEN_FROM && !clients.includes(own)) clients.push(own);
+    if (clients === undefined) {
+      clients = new Map();
+      if (this.places.size >= MOST_PLACES) this.places.delete(this.places.keys().next().value!);
+      this.places.set(place, clients);
     }
-    return clients === undefined ? 0 : clients.length - (clients.includes(own) ? 1 : 0);
+    const own = hash32(client.ip);
+    const before = clients.get(own);
+    if (before !== undefined || clients.size <= OPEN_FROM) clients.set(own, (before ?? 0) + names);
+    let others = 0;
+    let most = 0;
+    for (const [one, brought] of clients) {
+      if (one === own) continue;
+      others++;
+      if (brought > most) most = brought;
+    }
+    return { others, standsOut: before === undefined || before >= most * STANDS_OUT };
   }
 }
 
