@@ -48,6 +48,12 @@ const issue: Issue = {
   ],
 };
 
+/** Of no data type, at a place in an answer. */
+const evidenceAt = (path: string): Issue['evidence'][number] => ({
+  ...issue.evidence[0],
+  evidence: [{ location: { phase: 'response', in: 'body', path }, excerpt: '' }],
+});
+
 t.test('every kind of finding gives a draft that the policy compiler takes', async (t) => {
   for (const kind of Object.keys(KINDS)) {
     for (const over of [{}, { template: '', method: '', endpointId: null }, { source: 'policy:forbidden-data/ssn', evidence: [] }]) {
@@ -64,6 +70,7 @@ t.test('a draft is as narrow as the evidence', async (t) => {
   const cases: readonly [Partial<Issue>, RegExp][] = [
     [{ kind: 'bola.foreign-object' }, /path: \/users\/\{userId\}\/orders\/\{id\}[\s\S]*access:/],
     [{ kind: 'data.exposed' }, /phase: response[\s\S]*types:\s*- us_ssn[\s\S]*redact:/],
+    [{ kind: 'data.exposed', evidence: [evidenceAt('items.{key}.note')] }, /path: \$\.items\.\*\.note[\s\S]*redact:/],
     [{ kind: 'attack.sql' }, /attack:\s*score: 5/],
     [{ kind: 'auth.missing' }, /principal: absent[\s\S]*status: 401/],
     [{ kind: 'abuse.scraping' }, /throttle:/],

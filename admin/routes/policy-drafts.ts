@@ -77,7 +77,8 @@ function patchRules(issue: Issue): { readonly rules: readonly Rule[]; readonly e
       ...new Set(
         evidenceOf(issue)
           .filter((one) => one.location.in === 'body')
-          .map((one) => one.location.path),
+          // A name that is a value stands for all of them.
+          .map((one) => one.location.path.replaceAll('{key}', '*')),
       ),
     ];
     const reported = types.length > 0 ? { data: { types } } : { any: fields.map((path) => ({ body: { path: `$.${path}` } })) };
