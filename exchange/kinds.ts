@@ -63,11 +63,11 @@ export const KINDS = {
     remediation: AUTHORIZE_OBJECT,
   },
   'bola.polluted-id': {
-    title: 'An id was repeated or wrapped to slip past a check',
+    title: 'An id was repeated, wrapped or hidden to slip past a check',
     severity: 'high',
     owasp: 'API1:2023',
     cwe: 'CWE-235',
-    remediation: 'Refuse repeated parameters and unexpected types for ids before authorization is checked.',
+    remediation: 'Refuse repeated parameters, unexpected types for ids and bodies of unexpected length before authorization is checked.',
   },
   'bfla.unusual-function': {
     title: 'A role used an operation that it never uses',

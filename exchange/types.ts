@@ -273,8 +273,8 @@ export interface AccessVerdict {
   /** Where the object reference stood. */
   readonly location: Location;
   readonly resource: string;
-  /** The id was written in a way that requests to this place never use: given more than once, or inside another structure. */
-  readonly form?: 'repeated' | 'wrapped';
+  /** The request was written in a way that requests to this place never are: its id given more than once, or inside another structure, or its body longer than what is read. */
+  readonly form?: 'repeated' | 'wrapped' | 'long';
   /** One sentence with the numbers. */
   readonly explanation: string;
 }

@@ -20,6 +20,6 @@ export function objectText(headers: HeaderList, body: Body): ObjectText {
 /** Objects are looked for in JSON, forms and GraphQL: an upload of a picture names none. */
 function mayName(headers: HeaderList, text: string): boolean {
   const type = mediaType(headers);
-  const first = text.charCodeAt(0);
-  return isJsonType(type) || FORMS.has(type) || first === 0x7b || first === 0x5b;
+  // Whatever it is called, a server may read it as JSON; nothing but blanks may go on as anything.
+  return isJsonType(type) || FORMS.has(type) || /^\s*(?:[{[]|$)/.test(text);
 }

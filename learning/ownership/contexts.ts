@@ -32,6 +32,8 @@ export interface Context {
   uses: number;
   nextCheck: number;
   repeated: number;
+  /** Who sent a body to its route that was too long to be read whole. */
+  readonly longBy: Set<number>;
   readonly wrappings: Map<string, number>;
   readonly votes: Map<string, number>;
   readonly people: Set<number>;
@@ -60,6 +62,7 @@ export function newContext(key: string, service: string, route: string, slot: st
     uses: 0,
     nextCheck: 4,
     repeated: 0,
+    longBy: new Set(),
     wrappings: new Map(),
     votes: new Map(),
     people: new Set(),
@@ -293,6 +296,7 @@ export function saveContext(context: Context, pathOf: (id: number) => string) {
     votes: [...context.votes],
     people: [...context.people].slice(-500),
     staff: [...context.staff],
+    longBy: [...context.longBy],
     paths,
   };
 }
@@ -313,5 +317,6 @@ export function loadContext(saved: ReturnType<typeof saveContext>, pathId: (path
     votes: new Map(saved.votes),
     people: new Set(saved.people),
     staff: new Set(saved.staff),
+    longBy: new Set(saved.longBy ?? []),
   };
 }

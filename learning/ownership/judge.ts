@@ -27,6 +27,11 @@ export const JUDGE: JudgeSettings = { blockConfidence: 0.7, suspectConfidence: 0
 /** Of an access to somebody's object by a caller of whom nothing says who it is, at a private place. */
 export const NAMELESS_CONFIDENCE = 0.3;
 
+/** Share up to which hardly anybody writes requests to a place that way. */
+const RARE = 0.02;
+/** From so many people on, what none of them ever did is not begun by an honest caller. */
+const UNHEARD_OF = 20;
+
 /** A judged reference: the inside of a verdict, also what detectors look at. */
 export interface Judged {
   readonly reference: Reference | null;
@@ -69,6 +74,7 @@ export function judge(
       keep(ofRelation(relation, rule, reference, caller, settings));
       keep(ofForm(relation, rule, reference, caller));
     }
+    if (reading.isCut) keep(ofLength(slots, caller));
     const list = slots[reading.answerSlot];
     if (answer !== null && list !== undefined && answer.status < 300)
       keep(ofAnswer(known, service, reading, list, caller, answer, settings));
@@ -210,7 +216,7 @@ function sentence(relation: AccessClass, rule: SlotRule): string {
 function ofForm(relation: Relation, rule: SlotRule, reference: Reference, caller: Caller): AccessVerdict | null {
   if (relation === 'own' || relation === 'granted' || relation === 'listed' || rule.accesses < 12 || rule.principals < 4) return null;
   const wrapped = reference.wrapping !== '' && !rule.wrappings.includes(reference.wrapping);
-  const repeated = reference.repeated && rule.repeats <= 0.02;
+  const repeated = reference.repeated && rule.repeats <= RARE;
   if (!wrapped && !repeated) return null;
   const how = wrapped ? 'wrapped in another structure' : 'given twice with different values';
   const found = verdict(
@@ -222,6 +228,26 @@ function ofForm(relation: Relation, rule: SlotRule, reference: Reference, caller
     `the ${rule.resource} id is ${how}, which none of ${rule.accesses} earlier requests did, and it is not known to be the caller's`,
   );
   return { ...found, form: wrapped ? 'wrapped' : 'repeated' };
+}
+
+/** A body that is too long to be read whole, where bodies name objects of which people only reach their own and hardly anybody sends such ones. */
+function ofLength(slots: RouteRule['slots'], caller: Caller): AccessVerdict | null {
+  for (const slot in slots) {
+    const rule = slots[slot];
+    if (!slot.startsWith('body:') || rule.stances.foreign.is !== 'deny' || !rule.stances.foreign.proven) continue;
+    if ((rule.longBodies ?? 1) > RARE || rule.accesses < 12) continue;
+    const isUnheardOf = rule.longBodies === 0 && rule.principals >= UNHEARD_OF && (caller.flags & PERSON.established) !== 0;
+    const found = verdict(
+      'foreign',
+      0.6,
+      isUnheardOf || (caller.flags & PERSON.suspect) !== 0,
+      { phase: 'request', in: 'body', path: slot.slice('body:'.length) },
+      rule.resource,
+      `the body is longer than what is read of it, so that nobody knows which ${rule.resource} it names; hardly any of ${rule.accesses} requests by ${Math.round(rule.principals)} callers here is`,
+    );
+    return { ...found, form: 'long' };
+  }
+  return null;
 }
 
 /** Objects of others in the answer of a route on which people only get their own. */

@@ -120,6 +120,8 @@ export class Learning {
 
   #learnAccesses(read: Reading, person: Person, denied: boolean): void {
     const mutates = read.reading.mutates;
+    // Those who were refused count, too: several of them are a custom that nobody had seen yet.
+    if (read.reading.isCut) this.places.noteLongBody(read.service, read.reading, person.id);
     let wasGiven = false;
     for (const reference of firstOf(read.reading.references)) {
       const relation = this.#learnAccess(read, reference, person, mutates, denied);

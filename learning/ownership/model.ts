@@ -266,6 +266,7 @@ export class OwnershipModel {
         target: request.target,
         headers: request.headers,
         bodyText: sent?.text ?? null,
+        isBodyCut: sent?.isCut === true,
       },
       exchange.principal?.carrier ?? '',
     );

@@ -312,6 +312,54 @@ t.test('what a place has not proven blocks only a caller who was just alerted of
     t.equal(judge(known, 's', twice, { person: 1, flags }, null, JUDGE)?.enforceable ?? false, blocks, what);
 });
 
+t.test('a body too long to be read whole, where bodies name what is private', async (t) => {
+  const { established, suspect, privileged } = PERSON;
+  const known = new Knowledge(new KeyedHash(Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8)));
+  const request = { method: 'POST', template: '/transfer', target: '/transfer', headers: ['content-type', 'application/json'] };
+  const long = readRequest({ ...request, bodyText: `{"x":"${'x'.repeat(100)}`, isBodyCut: true }, '');
+  const short = readRequest({ ...request, bodyText: '{"x":"y"}', isBodyCut: false }, '');
+  const stance: Stance = { is: 'deny', confidence: 0.9, proven: true };
+  type Case = readonly [
+    what: string,
+    slot: string,
+    stance: Stance,
+    longBodies: number | undefined,
+    people: number,
+    flags: number,
+    blocks: boolean | null,
+  ];
+  const cases: readonly Case[] = [
+    ['never seen of twenty people', 'body:from', stance, 0, 20, established, true],
+    ['never seen of few', 'body:from', stance, 0, 19, established, false],
+    ['never seen of few, by a suspect', 'body:from', stance, 0, 19, established | suspect, true],
+    ['by somebody who owns nothing', 'body:from', stance, 0, 20, 0, false],
+    ['by staff', 'body:from', stance, 0, 20, privileged, false],
+    ['of one in a hundred people', 'body:from', stance, 0.01, 20, established, false],
+    ['of one in ten people', 'body:from', stance, 0.1, 20, established, null],
+    ['of whom nobody knows, as learned by a version before', 'body:from', stance, undefined, 20, established, null],
+    ['where nothing is proven', 'body:from', { ...stance, proven: false }, 0, 20, established, null],
+    ['where objects of others are reached', 'body:from', { ...stance, is: 'allow' }, 0, 20, established, null],
+    ['where ids stand in the query', 'query:from', stance, 0, 20, established, null],
+    ['where hardly anybody was', 'body:from', stance, 0, 3, established, null],
+  ];
+  for (const [what, slot, is, longBodies, people, flags, blocks] of cases) {
+    const stances = { granted: is, listed: is, group: is, unlisted: is, foreign: is };
+    const rule = {
+      resource: 'account',
+      stances,
+      principals: people,
+      accesses: people * 3,
+      wrappings: [''],
+      repeats: 0,
+      ...(longBodies === undefined ? {} : { longBodies }),
+    };
+    known.sheet.apply({ route: 's\u001fPOST /transfer', rule: { slots: { [slot]: rule } } });
+    const verdict = judge(known, 's', long, { person: 1, flags }, null, JUDGE);
+    t.equal(verdict?.form === 'long' ? verdict.enforceable : flags === privileged ? false : null, blocks, what);
+    t.equal(judge(known, 's', short, { person: 1, flags }, null, JUDGE)?.form, undefined, `${what}: a short one`);
+  }
+});
+
 t.test('an operation that the client makes up is no way around what is known of the path, nor the other way round', async (t) => {
   const known = new Knowledge(new KeyedHash(Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8)));
   known.sheet.apply({ resource: 's\u001forder', rule: { fields: [{ path: 'userid', role: 'owner', kind: 2 }] } });

@@ -33,6 +33,8 @@ const PRIVATE_BY_CUSTOM: Stance = { is: 'grey', confidence: 0.55, proven: false 
 const PLAIN_NAME = /^(?:|from|to|src|source|target|dest|destination|parent|subject|item|of|in|debtor|creditor)$/;
 /** From so many people on a place speaks for itself. */
 const ENOUGH_PEOPLE = 6;
+/** People who send long bodies that are told apart at a place. */
+const MAX_LONG = 50;
 
 /** What places tell the model: a rule that changed, a piece that must be saved again. */
 export interface PlacePorts {
@@ -243,6 +245,17 @@ export class Places {
       if (other !== context && (isRetyped || (other.rule?.principals ?? 0) < ENOUGH_PEOPLE)) this.refresh(other, tallies);
   }
 
+  /** The body of a request was too long to be read whole: what it names at these places nobody knows. */
+  noteLongBody(service: string, { route, fieldRoute }: RouteReading, person: number): void {
+    for (const name of route === fieldRoute ? [route] : [route, fieldRoute])
+      for (const context of this.#slots.get(service)?.get(name)?.values() ?? []) {
+        if (!isInBody(context.slot) || context.longBy.has(person) || context.longBy.size >= MAX_LONG) continue;
+        context.longBy.add(person);
+        this.refresh(context);
+        this.#ports.touched(`place|${context.key}`);
+      }
+  }
+
   #vote(context: Context): void {
     let best = '';
     let most = 0;
@@ -309,6 +322,7 @@ export class Places {
       accesses: Math.round(tally.accesses),
       wrappings: [...context.wrappings].filter(([, times]) => times >= 2).map(([wrapping]) => wrapping),
       repeats: context.uses === 0 ? 0 : Math.round((context.repeated / context.uses) * 1000) / 1000,
+      ...(isInBody(context.slot) ? { longBodies: longShareOf(context) } : {}),
     };
     if (JSON.stringify(rule) === JSON.stringify(context.rule)) return;
     context.rule = rule;
@@ -372,9 +386,15 @@ export class Places {
   };
 }
 
+const isInBody = (slot: string): boolean => slot.startsWith('body:');
+
+/** One or two who do what nobody else does are no custom. */
+const longShareOf = ({ longBy, people }: Context): number =>
+  longBy.size <= 2 ? 0 : Math.round((longBy.size / Math.max(longBy.size, people.size)) * 1000) / 1000;
+
 /** An id in a body is often only mentioned, one elsewhere is opened; what a GraphQL field is given, its operation's own place has mostly counted already. */
 function kindOfPlace({ slot }: Context): 'field' | 'body' | 'open' {
-  return slot.startsWith(FIELD_SLOT) ? 'field' : slot.startsWith('body:') ? 'body' : 'open';
+  return slot.startsWith(FIELD_SLOT) ? 'field' : isInBody(slot) ? 'body' : 'open';
 }
 
 /** Only those who see everything come here: ordinary people hardly ever do. */

@@ -29,6 +29,8 @@ export interface RequestFacts {
   readonly headers: HeaderList;
   /** Decoded text of the body; null when it was not captured. */
   readonly bodyText: string | null;
+  /** The body may name more than is in that text. */
+  readonly isBodyCut?: boolean;
 }
 
 export interface RouteReading {
@@ -42,7 +44,7 @@ export interface RouteReading {
   readonly aliases: ReadonlyMap<string, string> | null;
   /** Several calls in one array, answered by an array that is no list. */
   readonly isBatch: boolean;
-  /** It named more than was looked at. */
+  /** It names more than was looked at, or may. */
   readonly isCut: boolean;
   /** Folded name of what the route is about: its last static segment before the end. */
   readonly collection: string;
@@ -201,7 +203,7 @@ export function readRequest(request: RequestFacts, carrier: string): RouteReadin
     fieldRoute: calls.any ? remembered(routes, 'POST', `POST ${route}`) : plain,
     aliases: calls.aliases,
     isBatch: calls.isBatch,
-    isCut: calls.isCut,
+    isCut: calls.isCut || request.isBodyCut === true,
     collection,
     references: marked,
     answerSlot: answerSlotOf(references),

@@ -28,6 +28,8 @@ export interface SlotRule {
   readonly wrappings: readonly string[];
   /** Share of requests that repeat the parameter with other values. */
   readonly repeats: number;
+  /** Share of the people here who sent bodies too long to be read whole; 0 also for one or two. Only of places in bodies. */
+  readonly longBodies?: number;
 }
 
 export interface RouteRule {

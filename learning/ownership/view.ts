@@ -136,7 +136,7 @@ export class OwnershipView {
   #read({ method, template, target, headers, body, carrier }: AccessRequest): RouteReading {
     const read = body === null || body.bytes.length === 0 ? null : objectText(headers, body);
     if (read?.isCut === true) this.bodiesNotJudged++;
-    const facts: RequestFacts = { method, template, target, headers, bodyText: read?.text ?? null };
+    const facts: RequestFacts = { method, template, target, headers, bodyText: read?.text ?? null, isBodyCut: read?.isCut === true };
     return readRequest(facts, carrier ?? '');
   }
 
