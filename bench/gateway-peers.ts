@@ -119,20 +119,23 @@ async function release(place: BenchPlace): Promise<void> {
   throw new Error('the blocklist of the bench was not taken');
 }
 
+const answers = (port: number): Promise<boolean> =>
+  fetch(`http://127.0.0.1:${port}/`, { signal: AbortSignal.timeout(500) }).then(
+    (answer) => answer.arrayBuffer().then(() => true),
+    () => false,
+  );
+
 /** Starts a command and waits until its port answers. */
 export async function run(
   command: readonly string[],
   port: number,
   env: Readonly<Record<string, string>> = {},
 ): Promise<(() => Promise<void>) & { pid?: number }> {
+  if (await answers(port)) throw new Error(`port ${port} is taken by another program: ${command.join(' ')} cannot be measured`);
   const child = spawn(command[0], command.slice(1), { stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, ...env } });
   const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   for (let attempt = 0; ; attempt++) {
-    const up = await fetch(`http://127.0.0.1:${port}/`, { signal: AbortSignal.timeout(500) }).then(
-      (answer) => answer.arrayBuffer().then(() => true),
-      () => false,
-    );
-    if (up) break;
+    if (await answers(port)) break;
     if (attempt > START_ATTEMPTS || child.exitCode !== null) throw new Error(`${command.join(' ')} did not start on port ${port}`);
     await new Promise((resolve) => setTimeout(resolve, START_PAUSE_MS));
   }
