@@ -16,40 +16,18 @@ export interface Grouping<M extends Member> {
 
 const VERBS_AT_MOST = 24;
 const NUMBERED_FROM = 4;
+const FORMATS_FROM = 3;
+const WORDS_AT_MOST = 12;
+const WORD = /^[A-Z]?[a-z]+(?:[-_.]?[A-Z]?[a-z]+)*$/;
 const VERB_TAIL = /^(.+):([A-Za-z][A-Za-z]*)$/;
-const EXTENSION = /^(.+)\.([A-Za-z][A-Za-z0-9]{1,4})$/;
-const FORMATS = new Set([
-  'json',
-  'xml',
-  'html',
-  'htm',
-  'csv',
-  'yaml',
-  'yml',
-  'pdf',
-  'txt',
-  'php',
-  'aspx',
-  'jsp',
-  'do',
-  'png',
-  'jpg',
-  'svg',
-  'rss',
-  'atom',
-  'ics',
-  'js',
-  'xlsx',
-  'docx',
-  'pptx',
-  'jpeg',
-  'webp',
-  'md',
-  'zip',
-  'mp4',
-  'mp3',
-  'gif',
-]);
+const EXTENSION = /^(.+)\.([A-Za-z][A-Za-z0-9]{1,7})$/;
+/** Formats that answers come in, of documents, data, maps and media. */
+const FORMATS = new Set(
+  (
+    'json xml html htm xhtml csv tsv yaml yml pdf txt php aspx jsp do png jpg jpeg svg gif webp rss atom ics js jsonp jsonld ndjson jsonl ' +
+    'xls xlsx doc docx ppt pptx odt ods rtf md zip gz mp4 mp3 wav geojson topojson kml kmz gml gmlz shp shpz gpx wkt mvt pbf parquet avro proto vcf'
+  ).split(' '),
+);
 
 /** Splits the values of one parameter by the text that surrounds the varying part. Every member lands in exactly one group. */
 export function splitByPattern<M extends Member>(members: readonly M[]): Grouping<M>[] {
@@ -80,6 +58,14 @@ function bySurroundings<M extends Member>(members: readonly M[]): Grouping<M>[] 
   }
   const words = members.filter((member) => !member.text.startsWith('<'));
   if (words.length > 0 && words.length < members.length) {
+    const named = wordsInFormats(words);
+    if (named.size > 0) {
+      const rest = members.filter((member) => !named.has(stemOf(member)));
+      return [
+        ...bySurroundings(rest),
+        ...[...named].map((stem) => ({ pattern: `${stem}.{}`, members: members.filter((member) => stemOf(member) === stem) })),
+      ];
+    }
     // What has a word in front is another thing than the bare values beside it.
     const own = bySurroundings(words);
     if (own.every(({ pattern }) => !pattern.startsWith('{}')))
@@ -113,6 +99,14 @@ function bySurroundings<M extends Member>(members: readonly M[]): Grouping<M>[] 
     put(groups, tail !== null && FORMATS.has(tail.toLowerCase()) ? `{}.${tail}` : '{}', member);
   }
   return [...groups].map(([pattern, list]) => ({ pattern, members: list }));
+}
+
+const stemOf = ({ text }: Member): string => EXTENSION.exec(text)?.[1] ?? text;
+
+/** Words beside values that come in three formats and more, as values seldom do: `near.json`, `near.csv`, `near.kml` beside `42.json` are a place of their own. */
+function wordsInFormats(words: readonly Member[]): ReadonlySet<string> {
+  const stems = [...formatStems(words.map(({ text }) => text))].filter(([stem, list]) => list.length >= FORMATS_FROM && WORD.test(stem));
+  return new Set(stems.length <= WORDS_AT_MOST ? stems.map(([stem]) => stem) : []);
 }
 
 /**

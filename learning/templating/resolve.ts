@@ -271,15 +271,18 @@ function addPattern(
 ): void {
   const used = [...names];
   let text = '';
-  pattern.split('{}').forEach((literal, index) => {
+  const literals = pattern.split('{}');
+  literals.forEach((literal, index) => {
     if (index > 0) {
-      const name = parameterName(parentText, used);
+      // Only formats vary behind a last dot.
+      const isFormat = index === literals.length - 1 && literal === '' && literals[index - 1].endsWith('.');
+      const name = isFormat ? numbered('format', used) : parameterName(parentText, used);
       used.push(name);
       text += `{${name}}`;
     }
     text += literal;
   });
-  node.patterns.push({ literals: pattern.split('{}'), node: make(text, used) });
+  node.patterns.push({ literals, node: make(text, used) });
 }
 
 /** `users` gives `userId`; a name that is taken gets a number, so the names of one template differ. */
@@ -290,6 +293,10 @@ export function parameterName(parentText: string, used: readonly string[]): stri
     const last = words[words.length - 1].replace(/^[A-Z]+/, (upper) => upper.toLowerCase());
     base = `${singular(last)}Id`;
   }
+  return numbered(base, used);
+}
+
+function numbered(base: string, used: readonly string[]): string {
   let name = base;
   for (let number = 2; used.includes(name); number++) name = `${base}${number}`;
   return name;

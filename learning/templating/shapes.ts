@@ -99,7 +99,7 @@ const BARE: Readonly<Record<Shape, SegmentKey>> = {
   escaped: bare('escaped'),
   binary: bare('binary'),
 };
-const TAIL = /^(.+?)(\.[A-Za-z][A-Za-z0-9]{1,4}|:[A-Za-z][A-Za-z]*)$/;
+const TAIL = /^(.+?)(\.[A-Za-z][A-Za-z0-9]{1,7}|:[A-Za-z][A-Za-z]*)$/;
 const QUOTED = /^('|%27).+\1$/;
 const CALL = /^([A-Za-z_][\w.]*)\((.+)\)$/;
 const NAMED_KEYS = /^[A-Za-z_]\w*=(?:'[^']*'|[^',=]+)(?:,[A-Za-z_]\w*=(?:'[^']*'|[^',=]+))*$/;

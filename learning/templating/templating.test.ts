@@ -80,6 +80,12 @@ t.test('values of one parameter are split by what surrounds them', async (t) => 
     [['usr_1', 'usr_2', 'usr_37', 'usr_4'], ['{}']],
     [['INV-2024-001', 'INV-2024-002', 'INV-2024-003', 'INV-2024-004'], ['{}']],
     [['a.json', 'a.xml', 'b.csv'], ['{}.{}']],
+    [
+      ['<int>.json', '<int>.geojson', 'near.json', 'near.kml', 'near.shpz', 'nearest.csv'],
+      ['near.{}', '{}.{}'],
+    ],
+    // Two formats, or letters and digits at random: values as well.
+    [['<int>.json', 'ada.json', 'ada.xml', 'x7Qz9k.json', 'x7Qz9k.csv', 'x7Qz9k.kml'], ['{}.{}']],
     [['urn:isbn:1', 'urn:doc:x'], ['{}']],
   ];
   for (const [texts, patterns] of table)
@@ -111,6 +117,17 @@ t.test('templates of small APIs', async (t) => {
         ['POST', '/users', ['id']],
       ]),
       templates: ['GET /users/me', 'GET /users/{userId}', 'GET /users/{userId}/orders', 'POST /users'],
+    },
+    {
+      name: 'maps in several formats, by id, by word and of all',
+      calls: ['json', 'geojson', 'kml', 'csv'].flatMap((format) =>
+        numbers(9, (n) => `/sites/${n * 41}.${format}`).flatMap((path): [string, string, string[]][] => [
+          ['GET', path, ['site', 'geometry']],
+          ['GET', `/sites/near.${format}`, ['sites', 'point']],
+          ['GET', `/addresses.${format}`, ['addresses']],
+        ]),
+      ),
+      templates: ['GET /addresses.{format}', 'GET /sites/near.{format}', 'GET /sites/{siteId}.{format}'],
     },
     {
       name: 'people by name beside actions',
