@@ -39,6 +39,32 @@ export function crowdOf(literals: readonly Literal[], keys: readonly ReadonlySet
   return crowd.size >= LEAST_WORDS && crowd.size >= literals.length * LEAST_SHARE ? crowd : none;
 }
 
+/** Fewest words, and least share of them, that must have been deleted. */
+const LEAST_DELETED = 6;
+const DELETED_SHARE = 0.25;
+const ITEM_METHODS = new Set(['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE']);
+
+/**
+ * Many words of which one after the other is deleted are things of one collection: functions and settings are not. Returns the indices of those words that were
+ * changed or deleted themselves, and of those that are answered like these; empty when there is no such collection.
+ */
+export function collectionOf(literals: readonly Literal[], keys: readonly ReadonlySet<string>[]): Set<number> {
+  const methods = literals.map(({ nodes }) => new Set(nodes.flatMap((node) => [...(node.terms?.keys() ?? [])])));
+  const deleted = methods.filter((own) => own.has('DELETE')).length;
+  if (literals.length < LEAST_WORDS || deleted < Math.max(LEAST_DELETED, literals.length * DELETED_SHARE)) return new Set();
+  const isItem = (index: number): boolean => methods[index].has('DELETE') || methods[index].has('PUT') || methods[index].has('PATCH');
+  const answers = new Set(literals.flatMap((_, index) => (isItem(index) ? [...keys[index]] : [])));
+  const found = new Set<number>();
+  literals.forEach(({ text }, index) => {
+    // What only leads further was not read itself, and `.settings` is no name of a thing.
+    if (methods[index].size === 0 || isReserved(text) || isVerb(text) || !/^[\p{L}\p{N}]/u.test(text)) return;
+    if (![...methods[index]].every((method) => ITEM_METHODS.has(method))) return;
+    const own = keys[index];
+    if (isItem(index) || (own.size >= LEAST_KEYS && [...own].every((key) => answers.has(key)))) found.add(index);
+  });
+  return found;
+}
+
 function byGroup(own: ReadonlySet<string>): Map<string, Set<string>> {
   const groups = new Map<string, Set<string>>();
   for (const key of own) {

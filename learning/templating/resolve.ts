@@ -1,4 +1,4 @@
-import { crowdOf } from './crowd.js';
+import { collectionOf, crowdOf } from './crowd.js';
 import { groupRows, isPlural, type Literal, type PlaceContext, placeLiterals, placeRows } from './features.js';
 import { logOdds, sigmoid, type TemplateModel } from './model.js';
 import { formatStems, type Member, splitByPattern } from './partials.js';
@@ -363,14 +363,16 @@ export function judge(literals: readonly Literal[], shaped: readonly TrieNode[],
     return shaped.length > 0 && SIGILS.includes(literal.text[0]) ? 'a handle alone beside ids' : null;
   });
   const parameter = literals.map((_, index) => guards[index] === null && probabilities[index] > 0.5);
-  for (const index of crowdOf(
-    literals,
-    rows.profiles.map((profile) => profile.keys),
-  )) {
-    if (parameter[index] || guards[index] !== null) continue;
-    parameter[index] = true;
-    guards[index] = 'answers like the words beside it';
-  }
+  const keys = rows.profiles.map((profile) => profile.keys);
+  for (const [found, guard] of [
+    [crowdOf(literals, keys), 'answers like the words beside it'],
+    [collectionOf(literals, keys), 'one of many words that are deleted one by one'],
+  ] as const)
+    for (const index of found) {
+      if (parameter[index] || guards[index] !== null) continue;
+      parameter[index] = true;
+      guards[index] = guard;
+    }
   codeSet(literals, guards, parameter);
   coherence(literals, shaped, probabilities, guards, parameter);
   return literals.map((literal, index) => ({

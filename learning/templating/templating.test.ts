@@ -106,8 +106,13 @@ const people =
     ' ',
   );
 
+const settings = 'mail ldap theme billing limits alerts backup proxy search locale audit webhooks quotas storage'.split(' ');
+
+type Call = [method: string, path: string, keys?: string[]];
+const times = (count: number, call: Call): Call[] => Array.from({ length: count }, () => call);
+
 t.test('templates of small APIs', async (t) => {
-  const table: { name: string; calls: [string, string, string[]?][]; templates: string[] }[] = [
+  const table: { name: string; calls: Call[]; templates: string[] }[] = [
     {
       name: 'ids and static siblings',
       calls: numbers(12, (n) => `/users/${n * 37}`).flatMap((path): [string, string, string[]][] => [
@@ -128,6 +133,30 @@ t.test('templates of small APIs', async (t) => {
         ]),
       ),
       templates: ['GET /addresses.{format}', 'GET /sites/near.{format}', 'GET /sites/{siteId}.{format}'],
+    },
+    {
+      name: 'members by name who are read, changed and deleted, some of them all day; answers say little',
+      calls: people.flatMap((name, index): Call[] => [
+        ...times(index % 4 === 0 ? 30 : 2, ['GET', `/member/${name}`, ['id', 'total', 'nick']]),
+        index % 2 === 0 ? ['DELETE', `/member/${name}`] : ['PUT', `/member/${name}`, ['id', 'total', 'nick']],
+        ['GET', '/member/login', ['token']],
+        ['POST', '/member/createMany', ['count']],
+      ]),
+      templates: [
+        'DELETE /member/{memberId}',
+        'GET /member/login',
+        'GET /member/{memberId}',
+        'POST /member/createMany',
+        'PUT /member/{memberId}',
+      ],
+    },
+    {
+      name: 'settings that are read and changed, and never deleted',
+      calls: settings.flatMap((name): Call[] => [
+        ...times(6, ['GET', `/settings/${name}`, [`${name}Host`, `${name}Port`, `${name}Mode`]]),
+        ...times(3, ['PUT', `/settings/${name}`, [`${name}Host`]]),
+      ]),
+      templates: settings.flatMap((name) => [`GET /settings/${name}`, `PUT /settings/${name}`]).sort(),
     },
     {
       name: 'people by name beside actions',
