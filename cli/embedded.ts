@@ -13,6 +13,7 @@ import { openSharedMaps, type ProcessStatus, type SharedMaps, STATUS_TTL_MS } fr
 import { packageVersion } from './version.js';
 import { openPorts } from './wiring/gateway-ports.js';
 import { openPolicyBook } from './wiring/policies.js';
+import { teeCounters } from './wiring/tee-counters.js';
 
 export type { Block } from '../attackers/index.js';
 export type { Exchange, Finding, Mode, Outcome } from '../exchange/index.js';
@@ -197,8 +198,7 @@ function heartbeat(app: FastifyInstance, service: string, maps: SharedMaps, beat
           addresses: addressesOf(app),
           counters: {
             ...Object.fromEntries(counted),
-            teePublished: stream.published,
-            teeDropped: stream.dropped,
+            ...teeCounters(stream),
             streamLagMs: stream.lagMs,
             ...beating.threads?.counters(),
           },

@@ -71,6 +71,8 @@ export interface SourceView {
   readonly name: string;
   readonly state: string;
   readonly problem: string | null;
+  /** What is odd though it works; absent or null when nothing is. */
+  readonly remark?: string | null;
   readonly packetsPerSecond: number;
   readonly counters: Readonly<Record<string, number>>;
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { decodeBatch, decodeExchange, encodeExchange, encodeInto, recordLength } from './codec.js';
+import { decodeBatch, decodeExchange, decodeHead, encodeExchange, encodeInto, recordLength } from './codec.js';
 import type { Body, Exchange, HeaderList } from './types.js';
 
 const line = (maxLength: number) =>
@@ -83,6 +83,14 @@ t.test('decode(encode(x)) is x', async (t) => {
     fc.property(exchange, (one) => {
       const bytes = encodeExchange(one);
       t.same(plain(decodeExchange(bytes)), plain(one));
+      const { service, client, request, principal, outcome } = one;
+      t.same(decodeHead(Buffer.concat([Buffer.alloc(3), bytes]), 3), {
+        service,
+        client: { ip: client.ip },
+        request: { method: request.method, target: request.target },
+        principal,
+        outcome: { acts: outcome.acts },
+      });
     }),
     { numRuns: 200 },
   );
@@ -114,13 +122,19 @@ t.test('damaged bytes give a clear error and never anything else', async (t) => 
   const newer = Uint8Array.from(bytes);
   newer[4] = 9;
   t.throws(() => decodeExchange(newer), { code: 'CODEC_VERSION', message: /version 9/ });
+  t.throws(() => decodeHead(newer), { code: 'CODEC_VERSION' });
+  t.throws(() => decodeHead(bytes.map((byte) => (byte === 10 ? 11 : byte))), { code: 'CODEC_MALFORMED' });
   t.equal(recordLength(new Uint8Array(3), 0), 0);
   fc.assert(
-    fc.property(fc.uint8Array({ maxLength: 300 }), (noise) => {
-      try {
-        decodeBatch(noise);
-      } catch (error) {
-        t.match((error as { code: string }).code, /^CODEC_/);
+    fc.property(fc.uint8Array({ maxLength: 300 }), fc.integer({ min: 0, max: bytes.length - 1 }), (noise, at) => {
+      const damaged = Uint8Array.from(bytes);
+      damaged.set(noise.subarray(0, damaged.length - at), at);
+      for (const read of [() => decodeBatch(noise), () => decodeHead(noise), () => decodeExchange(damaged), () => decodeHead(damaged)]) {
+        try {
+          read();
+        } catch (error) {
+          t.match((error as { code: string }).code, /^CODEC_/);
+        }
       }
     }),
     { numRuns: 300 },

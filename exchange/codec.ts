@@ -25,6 +25,8 @@ import type { Act, Body, Exchange, Gap, HttpVersion, Observer, Outcome, Principa
 
 export const CODEC_VERSION = 1;
 const FIXED = 84;
+/** Place of the request's target among the strings. */
+const TARGET = 8;
 const OBSERVERS: readonly Observer['kind'][] = ['gateway', 'sensor', 'import', 'scan', 'plugin'];
 const VERSIONS: readonly HttpVersion[] = ['1.1', '1.0', '2'];
 const ACTIONS: readonly Outcome['action'][] = ['passed', 'blocked', 'redacted', 'throttled', 'tarpitted', 'challenged', 'closed', 'failed'];
@@ -192,10 +194,44 @@ export function recordLength(bytes: Uint8Array, offset: number): number {
   return length >= FIXED && offset + length <= bytes.length ? length : 0;
 }
 
-/**
- * Reads the record at `offset`. Bodies are views of `bytes`: copy them if the buffer is reused. Throws WeirError CODEC_MALFORMED or CODEC_VERSION.
- */
-export function decodeExchange(bytes: Uint8Array, offset = 0): Exchange {
+/** What tells an exchange from others at a glance. */
+export interface ExchangeHead {
+  readonly service: string;
+  readonly client: Pick<Exchange['client'], 'ip'>;
+  readonly request: Pick<Exchange['request'], 'method' | 'target'>;
+  readonly principal: Principal | null;
+  readonly outcome: Pick<Outcome, 'acts' | 'incidentId'>;
+}
+
+/** As `decodeExchange`, but headers and bodies stay unread: for who only has to choose among records. */
+export function decodeHead(bytes: Uint8Array, offset = 0): ExchangeHead {
+  const buffer = readable(bytes, offset);
+  const start = offset + FIXED;
+  const rich = start + buffer.readUInt32LE(offset + 52);
+  let end = start;
+  for (let found = 0; found < TARGET; end++) {
+    if (end >= rich) throw malformed(offset, 'it has another number of strings than it says');
+    if (buffer[end] === 10) found++;
+  }
+  while (end < rich && buffer[end] !== 10) end++;
+  const pieces = buffer.toString((buffer[offset + 5] & 4) === 0 ? 'latin1' : 'utf8', start, end).split('\n');
+  const richBytes = buffer.readUInt32LE(offset + 56);
+  const {
+    acts = [],
+    incidentId,
+    principal = null,
+  } = richBytes === 0 ? {} : readRich(buffer.toString('utf8', rich, rich + richBytes), offset);
+  return {
+    service: pieces[3],
+    client: { ip: pieces[4] },
+    request: { method: pieces[6], target: pieces[TARGET] },
+    principal,
+    outcome: { acts, ...(incidentId === undefined ? {} : { incidentId }) },
+  };
+}
+
+/** @throws WeirError CODEC_MALFORMED or CODEC_VERSION */
+function readable(bytes: Uint8Array, offset: number): Buffer {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const length = recordLength(bytes, offset);
   if (length === 0) throw malformed(offset, 'it is cut short');
@@ -208,13 +244,22 @@ export function decodeExchange(bytes: Uint8Array, offset = 0): Exchange {
       },
     );
   }
+  const parts = [52, 56, 60, 72].reduce((sum, place) => sum + buffer.readUInt32LE(offset + place), FIXED);
+  if (parts > length) throw malformed(offset, 'its parts are longer than it is');
+  return buffer;
+}
+
+/**
+ * Reads the record at `offset`. Bodies are views of `bytes`: copy them if the buffer is reused. Throws WeirError CODEC_MALFORMED or CODEC_VERSION.
+ */
+export function decodeExchange(bytes: Uint8Array, offset = 0): Exchange {
+  const buffer = readable(bytes, offset);
   const flags = buffer[offset + 5];
   const counts = [18, 20, 22, 24].map((place) => buffer.readUInt16LE(offset + place));
   const textBytes = buffer.readUInt32LE(offset + 52);
   const richBytes = buffer.readUInt32LE(offset + 56);
   const requestBytes = buffer.readUInt32LE(offset + 60);
   const responseBytes = buffer.readUInt32LE(offset + 72);
-  if (FIXED + textBytes + richBytes + requestBytes + responseBytes > length) throw malformed(offset, 'its parts are longer than it is');
   let at = offset + FIXED;
   const pieces = buffer.toString((flags & 4) === 0 ? 'latin1' : 'utf8', at, at + textBytes).split('\n');
   at += textBytes;

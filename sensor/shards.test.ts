@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import type { Worker } from 'node:worker_threads';
+import { gzipSync } from 'node:zlib';
 import t from 'tap';
 import { type Exchange, packageRoot } from '../exchange/index.js';
 import { balance } from './counters.js';
@@ -57,12 +58,17 @@ function framed(packets: readonly Timed[]): Timed[] {
 const talks = Array.from({ length: 30 }, (_, index) => (index % 3 === 0 ? talk(index, 5_000) : talk(index, 5_000).close()));
 const goldens = join(packageRoot(), 'sensor', 'goldens');
 const MIXED = pcapFile(framed(inOrder(talks)), 1);
+/** Inflates to so much that one thread is still busy when the damage is found. */
+const LARGE = gzipSync(pcapFile(inOrder(Array.from({ length: 40 }, (_, index) => talk(index, 100_000))), 101));
 
 /** What happened does not depend on how many threads looked at it. */
 const CAPTURES: Readonly<Record<string, Buffer>> = {
   'VLAN, fragments, tunnels, fragments in tunnels, duplicates': MIXED,
   'cut off inside a record': MIXED.subarray(0, MIXED.length - 700),
   'corrupt in the middle': Buffer.concat([MIXED.subarray(0, 40_000), Buffer.alloc(64, 0xff)]),
+  gzip: gzipSync(MIXED),
+  'gzip, cut off': LARGE.subarray(0, LARGE.length >> 1),
+  'gzip, corrupt': Buffer.from(LARGE).fill(0xff, LARGE.length * 0.75, LARGE.length * 0.75 + 64),
   'with losses': pcapFile(
     inOrder(talks).filter((_, index) => index % 13 !== 5),
     101,

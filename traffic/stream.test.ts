@@ -255,6 +255,36 @@ t.test('a stream that fills takes what is rare, and of what is common the first 
   t.ok(spare.subjects <= 50_000, 'a million paths and addresses do not fill the memory');
 });
 
+t.test('records are chosen like exchanges, and only when there is something to choose', async (t) => {
+  const flood = Array.from({ length: 300 }, (_, n) => ({
+    ...exchange(n, 700),
+    // A rare endpoint of a rare actor, now and then, as the stream gets full.
+    ...(n % 20 === 19 ? { client: { ip: `203.0.113.${n}`, port: 1 } } : {}),
+    request: { ...exchange(n).request, target: n % 20 === 19 ? `/rare/${'x'.repeat(n / 20)}` : `/common/${n}` },
+  }));
+  const stream = () => memoryPublisher(null, { limitBytes: 128 * 1024, bufferBytes: 1024, now: () => 5_000 });
+  const one = stream();
+  const taken = flood.map((each) => one.publish(each));
+  const other = stream();
+  const records = flood.map((each) => encodeExchange(each));
+  t.same(
+    records.map((record) => other.publishRecords(record) === 1),
+    taken,
+    'the same of them',
+  );
+  const whole = stream();
+  t.equal(whole.publishRecords(Buffer.concat(records)), taken.filter(Boolean).length, 'one behind the other too');
+  for (const { published, dropped, droppedBy } of [one, other, whole].map((each) => each.stats())) {
+    t.same([published + dropped, droppedBy], [300, one.stats().droppedBy], 'each is taken or counted');
+    t.ok((droppedBy.common ?? 0) > 50, 'what is common goes first');
+  }
+  const rare = taken.filter((_, n) => n % 20 === 19);
+  t.same(rare, Array(15).fill(true), 'and all that is rare is taken');
+  const unreadable = Uint8Array.from(records[0]);
+  unreadable[4] = 9;
+  t.equal(other.publishRecords(unreadable), 1, 'what cannot be read is counted by who reads it');
+});
+
 t.test('memory: bounded, and drops have reasons', async (t) => {
   const publisher = memoryPublisher(null, { limitBytes: 4096, bufferBytes: 1024, now: () => 5000 });
   t.notOk(publisher.publish(exchange(0, 2000)), 'over a quarter of the limit');

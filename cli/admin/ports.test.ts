@@ -3,6 +3,7 @@ import { newCounters } from '../../sensor/index.js';
 import { createSharedState } from '../../traffic/index.js';
 import { loadConfig } from '../config.js';
 import { openSharedMaps, type SharedMaps } from '../shared-maps.js';
+import { teeCounters } from '../wiring/tee-counters.js';
 import { importPort } from './import-port.js';
 import { sourcesPort } from './sources-port.js';
 import { templatesPort } from './templates-port.js';
@@ -131,4 +132,24 @@ t.test('a process that lost exchanges is degraded for five minutes; the number s
   ] as const)
     t.equal(seen(afterS, dropped), expected, `${afterS} s later, ${dropped} dropped`);
   t.equal(port.list()[0]?.requestsPerSecond, 10);
+});
+
+t.test('what a sensor lost is shown by the name of its counter, wherever it was lost', async (t) => {
+  const maps = await openSharedMaps(createSharedState({ dir: null }));
+  const stream = {
+    published: 9,
+    dropped: 5,
+    droppedBy: { common: 4, full: 1 },
+    consumed: 9,
+    redelivered: 0,
+    backlog: 0,
+    lagMs: 0,
+    filled: 1,
+  };
+  const lost = { overloaded: 3, droppedByKernel: 2, flowsEvicted: 6, evictedBytes: 70 };
+  const counters = { ...newCounters(), ...lost, ...teeCounters(stream) };
+  await maps.status.set('s', { role: 'sensor', version: '1', startedAtMs: 0, atMs: 1, addresses: [], counters });
+  t.match(sourcesOf(maps, () => 1).list(), [
+    { dropped: 10, droppedBy: { ...lost, teeDropped: 5, 'teeDropped.common': 4, 'teeDropped.full': 1 } },
+  ]);
 });

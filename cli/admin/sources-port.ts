@@ -107,12 +107,12 @@ async function listening(maps: SharedMaps, revision: string): Promise<void> {
 }
 
 const droppedOf = ({ counters }: ProcessStatus): number =>
-  (counters.teeDropped ?? 0) + (counters.droppedByKernel ?? 0) + (counters['stream.dropped'] ?? 0);
+  (counters.teeDropped ?? 0) + (counters.droppedByKernel ?? 0) + (counters.overloaded ?? 0) + (counters['stream.dropped'] ?? 0);
 
 function sourceView(id: string, status: ProcessStatus, { perSecond, droppedAtMs }: Before, nowMs: number): SourceView {
   const droppedBy = Object.fromEntries(
     Object.entries(status.counters).filter(
-      ([name, value]) => value > 0 && /drop|Drop|malformed|skipped|evicted|failedExchanges/.test(name),
+      ([name, value]) => value > 0 && /[dD]rop|malformed|skipped|[eE]victed|overloaded|failedExchanges/.test(name),
     ),
   );
   const dropped = droppedOf(status);

@@ -24,6 +24,7 @@ interface SensorRow {
       readonly name: string;
       readonly state: string;
       readonly problem: string | null;
+      readonly remark?: string | null;
       readonly packetsPerSecond: number;
     }[];
   };
@@ -171,11 +172,21 @@ function heard(row: SensorRow | null): string {
   if (row === null) return 'The sensor does not report yet; see: weir doctor\n';
   const { counters } = row;
   const lines = row.detail.sources.map(
-    ({ kind, name, state, problem, packetsPerSecond }) =>
-      `${kind} ${name}: ${problem ?? (state === 'running' ? `${Math.round(packetsPerSecond)} packets/s` : state)}\n`,
+    ({ kind, name, state, problem, remark, packetsPerSecond }) =>
+      `${kind} ${name}: ${problem ?? (state === 'running' ? `${Math.round(packetsPerSecond)} packets/s` : state)}${remark == null ? '' : `; ${remark}`}\n`,
   );
   const encrypted = Math.round((counters.encryptedShare ?? 0) * 100);
-  return `${lines.join('')}${Math.round(counters.exchangesPerSecond ?? 0)} exchanges/s, ${counters.droppedByKernel ?? 0} dropped${encrypted > 0 ? `; ${encrypted} % TLS, invisible` : ''}\n`;
+  return `${lines.join('')}${Math.round(counters.exchangesPerSecond ?? 0)} exchanges/s, ${lost(counters)}${encrypted > 0 ? `; ${encrypted} % TLS, invisible` : ''}\n`;
+}
+
+/** Packets that the kernel or a thread of the sensor had no room for, and exchanges that the stream had none for. */
+function lost({ droppedByKernel = 0, overloaded = 0, teeDropped = 0 }: SensorRow['counters']): string {
+  const packets = droppedByKernel + overloaded;
+  const parts = [
+    ...(packets > 0 ? [`${packets} packets dropped`] : []),
+    ...(teeDropped > 0 ? [`${teeDropped} exchanges dropped on the way to the engine`] : []),
+  ];
+  return parts.join(', ') || '0 dropped';
 }
 
 function sourcesOf(flags: ListenFlags): Place[] {

@@ -6,6 +6,7 @@ import type { RecordPublisher } from '../../traffic/index.js';
 import type { Config } from '../config.js';
 import { scanMarks } from '../scan-keys.js';
 import { type ProcessStatus, type SharedMaps, type SourceView, STATUS_TTL_MS } from '../shared-maps.js';
+import { teeCounters } from '../wiring/tee-counters.js';
 
 /** The kernel hands packets on in blocks, a second late at most: what passed before the switch is still to come. */
 const DRAIN_MS = 1_500;
@@ -91,7 +92,6 @@ export async function runSensor(run: SensorRun): Promise<{ close(): Promise<void
 
   const status = (): ProcessStatus => {
     const now = sensor?.status();
-    const stream = publisher.stats();
     return {
       role: 'sensor',
       version: run.version,
@@ -110,8 +110,7 @@ export async function runSensor(run: SensorRun): Promise<{ close(): Promise<void
               bufferedBytes: now.bufferedBytes,
               droppedByKernel: now.droppedByKernel,
             }),
-        teePublished: stream.published,
-        teeDropped: stream.dropped,
+        ...teeCounters(publisher.stats()),
       },
       sources: (now?.sources ?? []).map(
         (source): SourceView => ({
@@ -119,6 +118,7 @@ export async function runSensor(run: SensorRun): Promise<{ close(): Promise<void
           name: source.name,
           state: source.state,
           problem: source.problem === null ? null : `${source.problem.message}. ${source.problem.hint}`,
+          remark: source.remark,
           packetsPerSecond: source.packetsPerSecond,
           counters: {
             packets: source.packets,

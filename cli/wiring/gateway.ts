@@ -11,6 +11,7 @@ import { type ProcessStatus, type SharedMaps, STATUS_TTL_MS } from '../shared-ma
 import { openPorts } from './gateway-ports.js';
 import type { PolicyBook } from './policies.js';
 import { type StatusServer, startStatusServer } from './status-server.js';
+import { teeCounters } from './tee-counters.js';
 
 export interface GatewayParts {
   readonly id: string;
@@ -167,9 +168,7 @@ function gatewayCounters(gateway: Gateway, publisher: TrafficPublisher, accessLo
   const counters: Record<string, number> = {};
   for (const [name, value] of Object.entries(gateway.stats())) if (typeof value === 'number') counters[name] = value;
   const stream = publisher.stats();
-  counters.teePublished = stream.published;
-  counters.teeDropped = stream.dropped;
-  for (const [reason, value] of Object.entries(stream.droppedBy)) counters[`teeDropped.${reason}`] = value;
+  Object.assign(counters, teeCounters(stream));
   counters.streamBacklog = stream.backlog;
   counters.streamLagMs = stream.lagMs;
   const log = accessLog?.stats();

@@ -60,17 +60,17 @@ class Publisher implements MemoryPublisher {
     if (port !== null) this.attach(port);
   }
 
-  publish(exchange: Exchange): boolean {
+  publish(exchange: Exchange | Uint8Array): boolean {
     if (this.isWanted(exchange)) return this.accept(exchange);
     this.counters.drop(this.linked ? 'common' : 'disconnected');
     return false;
   }
 
-  private isWanted(exchange: Exchange): boolean {
+  private isWanted(exchange: Exchange | Uint8Array): boolean {
     try {
       return this.spare.takes(exchange, this.outbox.filled, this.now());
     } catch {
-      // What cannot be read is counted where it cannot be encoded.
+      // What cannot be read is counted where it cannot be encoded, or decoded.
       return true;
     }
   }
@@ -94,7 +94,7 @@ class Publisher implements MemoryPublisher {
         this.counters.drop('encode');
         break;
       }
-      if (this.accept(records.subarray(at, at + length))) taken++;
+      if (this.publish(records.subarray(at, at + length))) taken++;
     }
     return taken;
   }

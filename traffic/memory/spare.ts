@@ -1,4 +1,4 @@
-import { actorAddress, type Exchange } from '../../exchange/index.js';
+import { actorAddress, decodeHead, type ExchangeHead } from '../../exchange/index.js';
 
 /** From this share of the room on, what is common is dropped, so that there is some left for what is rare. */
 const CHOOSE_FROM = 0.75;
@@ -25,9 +25,11 @@ export class Spare {
     return this.#seen.size;
   }
 
-  /** `filled`: share of the room in use. False: drop it. */
-  takes({ client, outcome, principal, request, service }: Exchange, filled: number, nowMs: number): boolean {
-    if (filled < CHOOSE_FROM || outcome.acts.length > 0 || outcome.incidentId !== undefined) return true;
+  /** `filled`: share of the room in use. A record is read only when there is something to choose. False: drop it. @throws when it cannot be read */
+  takes(exchange: ExchangeHead | Uint8Array, filled: number, nowMs: number): boolean {
+    if (filled < CHOOSE_FROM) return true;
+    const { client, outcome, principal, request, service } = exchange instanceof Uint8Array ? decodeHead(exchange) : exchange;
+    if (outcome.acts.length > 0 || outcome.incidentId !== undefined) return true;
     if (nowMs - this.#secondMs >= SECOND_MS || nowMs < this.#secondMs) {
       this.#secondMs = nowMs;
       this.#seen.clear();

@@ -164,6 +164,7 @@ interface Place {
   readonly name: string;
   readonly state: string;
   readonly problem: string | null;
+  readonly remark?: string | null;
   readonly packetsPerSecond: number;
 }
 
@@ -171,24 +172,38 @@ interface Place {
 function Heard({ source }: { readonly source: Schemas['Source'] }) {
   const places = (source.detail.sources ?? []) as readonly Place[];
   if (source.kind !== 'sensor' || places.length === 0) return null;
-  const { exchangesPerSecond = 0, droppedByKernel = 0, encryptedShare = 0 } = source.counters;
+  const { exchangesPerSecond = 0, encryptedShare = 0 } = source.counters;
   const tls = encryptedShare > 0 ? `; ${Math.round(encryptedShare * 100)} % TLS, invisible` : '';
   return (
     <ul className="plain-list small" aria-label="What it hears">
-      {places.map(({ kind, name, state, problem, packetsPerSecond }) => (
+      {places.map(({ kind, name, state, problem, remark, packetsPerSecond }) => (
         <li key={`${kind} ${name}`}>
           <span className="mono">
             {kind} {name}
           </span>
-          <span>{problem ?? (state === 'running' ? `${Math.round(packetsPerSecond)} packets/s` : state)}</span>
+          <span>
+            {problem ?? (state === 'running' ? `${Math.round(packetsPerSecond)} packets/s` : state)}
+            {remark == null ? '' : `; ${remark}`}
+          </span>
         </li>
       ))}
       <li>
         <span>Together</span>
         <span>
-          {Math.round(exchangesPerSecond)} exchanges/s, {count(droppedByKernel)} dropped{tls}
+          {Math.round(exchangesPerSecond)} exchanges/s, {lost(source.counters)}
+          {tls}
         </span>
       </li>
     </ul>
   );
+}
+
+/** Packets that the kernel or a thread of the sensor had no room for, and exchanges that the stream had none for. */
+function lost({ droppedByKernel = 0, overloaded = 0, teeDropped = 0 }: Schemas['Source']['counters']): string {
+  const packets = droppedByKernel + overloaded;
+  const parts = [
+    ...(packets > 0 ? [`${count(packets)} packets dropped`] : []),
+    ...(teeDropped > 0 ? [`${count(teeDropped)} exchanges dropped on the way to the engine`] : []),
+  ];
+  return parts.join(', ') || '0 dropped';
 }
