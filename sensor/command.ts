@@ -57,13 +57,17 @@ export async function runPcapCommand(file: string, options: PcapCommandOptions, 
         `${summary.packets} packets, ${format.count} pairs, ${summary.counters.gapBytes} bytes missing, ${summary.counters.encryptedFlows} encrypted connections\n`,
       );
     if (summary.problem === null) return 0;
-    output.stderr.write(`weir pcap: ${summary.problem.message}\n`);
+    output.stderr.write(inWords(summary.problem));
     return 1;
   } catch (error) {
     if (!(error instanceof WeirError)) throw error;
-    output.stderr.write(`weir pcap: ${error.message}. ${error.hint ?? ''}\n`);
+    output.stderr.write(inWords(error));
     return 2;
   }
+}
+
+function inWords({ message, hint }: WeirError): string {
+  return `weir pcap: ${message}. ${hint ?? ''}\n`;
 }
 
 /** What is printed of a pair: `-` stands for what is unknown. */

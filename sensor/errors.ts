@@ -24,7 +24,7 @@ export const SENSOR_ERRORS = {
   },
   SENSOR_NO_INTERFACE: { status: 404, hint: 'List what there is with: tcpdump -D' },
   SENSOR_BAD_FILTER: { status: 422, hint: 'The filter is a pcap-filter(7) expression, for example: tcp port 8080' },
-  SENSOR_PORT_IN_USE: { status: 409, hint: 'Another process listens there. Stop it or choose another port for the source.' },
+  SENSOR_PORT_IN_USE: { status: 409, hint: 'Stop that process, or choose another port for the source.' },
   SENSOR_DRIVER_ENDED: { status: 503, hint: 'It is started again after a pause; see the message for its own words.' },
   SENSOR_BAD_OPTIONS: { status: 422, hint: 'See docs/mirroring.md for the options of each source.' },
 } as const;

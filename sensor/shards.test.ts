@@ -58,8 +58,8 @@ function framed(packets: readonly Timed[]): Timed[] {
 const talks = Array.from({ length: 30 }, (_, index) => (index % 3 === 0 ? talk(index, 5_000) : talk(index, 5_000).close()));
 const goldens = join(packageRoot(), 'sensor', 'goldens');
 const MIXED = pcapFile(framed(inOrder(talks)), 1);
-/** Inflates to so much that one thread is still busy when the damage is found. */
-const LARGE = gzipSync(pcapFile(inOrder(Array.from({ length: 40 }, (_, index) => talk(index, 100_000))), 101));
+/** Inflates in several pieces. */
+const LARGE = gzipSync(pcapFile(inOrder(Array.from({ length: 12 }, (_, index) => talk(index, 60_000))), 101));
 
 /** What happened does not depend on how many threads looked at it. */
 const CAPTURES: Readonly<Record<string, Buffer>> = {

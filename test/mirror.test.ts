@@ -13,7 +13,7 @@ interface Source {
   readonly kind: string;
   readonly problem: string | null;
   readonly counters: Readonly<Record<string, number>>;
-  readonly detail: { readonly sources: readonly { readonly kind: string; readonly state: string }[] };
+  readonly detail: { readonly sources: readonly { readonly kind: string; readonly state: string; readonly remark: string | null }[] };
 }
 
 async function source(t: Test, running: RunningWeir, kind: string): Promise<Source | undefined> {
@@ -72,6 +72,17 @@ t.test('switching to mirror and back under load loses no request and counts none
     deaf.stderr,
     /^weir: live no-such-if0: there is no interface no-such-if0\. .+ Nothing was switched: the gateways go on recording\.\n$/,
   );
+  for (const [words, said] of [
+    [['mirror', '--vxlan', 'abc'], /^weir: --vxlan takes a UDP port, 1 to 65535, not "abc"\.\n$/],
+    [['mirror', '--geneve', '70000'], /^weir: --geneve takes a UDP port/],
+    [['mirror', '--listen', ' ,'], /^weir: --listen names no interface\. /],
+    [['mirror', '--vxlan', '4789', '--filter', 'tcp'], /^weir: --filter is for --listen/],
+    [['observe', '--listen', 'lo'], /^weir: Only mirror listens: /],
+  ] as const) {
+    const refused = await weir(t, ['mode', ...words, '--data', running.data]);
+    t.match(refused.stderr, said);
+    t.equal(refused.code, 2, words.join(' '));
+  }
   t.match((await weir(t, ['mode', '--data', running.data])).stdout, /observe/);
   const told = await weir(t, listen);
   t.equal(told.code, 0, told.stderr);
@@ -149,11 +160,16 @@ t.test('a sensor behind a gateway: each exchange once, and a warning; network id
     .client('GET /invoices/7 HTTP/1.1\r\nHost: x\r\nX-Probe: 1\r\n\r\n')
     .server('HTTP/1.1 204 No Content\r\n\r\n')
     .close();
+  socket.send(Buffer.from('garbage'), port, '127.0.0.1');
   for (const { bytes } of talk.packets) socket.send(vxlan(4_201, ethernet(0x0800, bytes)), port, '127.0.0.1');
   await eventually('the service of the network id', async () => {
     const { stdout } = await weir(t, ['inventory', '--json', '--data', running.data]);
     return (JSON.parse(stdout) as { service: string; template: string }[]).some(({ service }) => service === 'billing');
   });
+  const garbage = new RegExp(`^1 datagrams on udp:127\\.0\\.0\\.1:${port} are no VXLAN; the last: 7 bytes from 127\\.0\\.0\\.1$`);
+  await eventually('what else comes there, said in words', async () =>
+    (await source(t, running, 'sensor'))?.detail.sources.some(({ remark }) => garbage.test(remark ?? '')),
+  );
   await eventually('who was heard, on the list that others act on', async () =>
     /^10\.0\.0\.1(?:\/32)?$/m.test((await weir(t, ['block', 'export', 'plain', '--data', running.data])).stdout),
   );

@@ -11,6 +11,7 @@ interface ImportAnswer {
   readonly problems: readonly string[];
 }
 
+const CAPTURE = 'application/vnd.tcpdump.pcap';
 const CHUNK_BYTES = 16 * 1024 * 1024;
 /** Captures above this size go in parts of about this size. */
 const PART_BYTES = 32 * 1024 * 1024;
@@ -65,10 +66,16 @@ export function registerImport(program: Command, context: CommandContext): void 
     if (flags.json) output.write(`${JSON.stringify(total)}\n`);
     else
       output.write(
-        `${output.isTty ? '\n' : ''}${total.exchanges} exchanges imported${total.refused === 0 ? '' : `, ${total.refused} refused`}\n${total.problems.map((problem) => `  ${problem}\n`).join('')}`,
+        `${output.isTty ? '\n' : ''}${total.exchanges} exchanges imported${shortfall(mediaType, total.refused)}\n${total.problems.map((problem) => `  ${problem}\n`).join('')}`,
       );
     if (total.refused > 0) context.exitCode = 1;
   };
+}
+
+/** Rows that are no exchange are refused one by one; a capture is read up to what is wrong with it. */
+function shortfall(mediaType: string, problems: number): string {
+  if (problems === 0) return '';
+  return mediaType === CAPTURE ? '; not all of the capture could be read:' : `, ${problems} refused`;
 }
 
 function existing(file: string): string {
@@ -79,7 +86,7 @@ function existing(file: string): string {
 function mediaTypeOf(file: string): string {
   if (/\.(nd)?jsonl?(\.gz)?$/.test(file) && !/\.json$/.test(file)) return 'application/x-ndjson';
   if (/\.(har|json)$/.test(file)) return 'application/har+json';
-  return 'application/vnd.tcpdump.pcap';
+  return CAPTURE;
 }
 
 interface Piece {
@@ -92,7 +99,7 @@ interface Piece {
 /** What is sent at once: large captures by connections, NDJSON by lines, everything else whole. */
 async function* piecesOf(file: string, mediaType: string): AsyncGenerator<Piece> {
   const size = file === '-' ? 0 : statSync(existing(file)).size * (file.endsWith('.gz') ? 4 : 1);
-  if (mediaType === 'application/vnd.tcpdump.pcap' && size > PART_BYTES) {
+  if (mediaType === CAPTURE && size > PART_BYTES) {
     const { captureParts, openCapture } = await import('../../sensor/index.js');
     const parts = await captureParts(file, () => openCapture(file), Math.ceil(size / PART_BYTES));
     if (parts !== null) {

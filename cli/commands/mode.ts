@@ -60,11 +60,16 @@ export function registerMode(program: Command, context: CommandContext): void {
       .addArgument(new Argument('[mode]').choices([...MODES])),
   )
     .option('--service <name>', 'only this service')
-    .option('--listen <interfaces>', 'with mirror: interfaces to listen on, comma separated', (text) => text.split(','))
+    .option('--listen <interfaces>', 'with mirror: interfaces to listen on, comma separated', listed)
     .option('--filter <bpf>', 'with --listen: capture filter, e.g. "tcp port 9000"')
     .option('--vxlan <port>', 'with mirror: receive a VXLAN mirror on this UDP port')
     .option('--geneve <port>', 'with mirror: receive a Geneve mirror on this UDP port')
     .action(async (mode: string | undefined, flags: ModeFlags) => {
+      const given = sourcesOf(flags);
+      if (mode !== 'mirror' && (given.length > 0 || flags.filter !== undefined))
+        throw new WeirError('MODE_OPTIONS', 'Only mirror listens: --listen, --filter, --vxlan and --geneve belong to weir mode mirror.');
+      if (flags.filter !== undefined && flags.listen === undefined)
+        throw new WeirError('MODE_OPTIONS', '--filter is for --listen: name the interfaces whose packets it chooses from.');
       const admin = adminOf(flags);
       const services = (await admin.all<ServiceRow>('/services')).filter(
         (row) => flags.service === undefined || row.name === flags.service,
@@ -75,8 +80,8 @@ export function registerMode(program: Command, context: CommandContext): void {
           flags.service === undefined ? 'No service is known yet.' : `There is no service "${flags.service}".`,
           { hint: 'weir mode lists them.' },
         );
-      const isAsked = mode === 'mirror' && sourcesOf(flags).length === 0 && process.stdin.isTTY && output.isTty && !flags.json;
-      const sources = sourcesOf(isAsked ? await asked() : flags);
+      const isAsked = mode === 'mirror' && given.length === 0 && process.stdin.isTTY && output.isTty && !flags.json;
+      const sources = isAsked ? sourcesOf(await asked()) : given;
       if (mode !== undefined) {
         // One of the two always records: the sensor listens before the gateways stop, and goes on until they have begun. What both tell counts once.
         if (mode === 'mirror' && sources.length > 0) {
@@ -196,7 +201,21 @@ function sourcesOf(flags: ListenFlags): Place[] {
       interface: name,
       ...(flags.filter === undefined ? {} : { filter: flags.filter }),
     })),
-    ...(flags.vxlan === undefined ? [] : [{ kind: 'vxlan', port: Number(flags.vxlan) }]),
-    ...(flags.geneve === undefined ? [] : [{ kind: 'geneve', port: Number(flags.geneve) }]),
+    ...(flags.vxlan === undefined ? [] : [{ kind: 'vxlan', port: portOf('--vxlan', flags.vxlan) }]),
+    ...(flags.geneve === undefined ? [] : [{ kind: 'geneve', port: portOf('--geneve', flags.geneve) }]),
   ];
+}
+
+function listed(text: string): string[] {
+  const names = text.split(/[\s,]+/).filter((name) => name !== '');
+  if (names.length === 0)
+    throw new WeirError('MODE_OPTIONS', '--listen names no interface.', { hint: 'List what there is with: tcpdump -D' });
+  return names;
+}
+
+function portOf(flag: string, text: string): number {
+  const port = Number(text);
+  if (!/^\d+$/.test(text) || port < 1 || port > 65_535)
+    throw new WeirError('MODE_OPTIONS', `${flag} takes a UDP port, 1 to 65535, not "${text}".`);
+  return port;
 }
