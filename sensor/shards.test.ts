@@ -68,7 +68,7 @@ const CAPTURES: Readonly<Record<string, Buffer>> = {
   'corrupt in the middle': Buffer.concat([MIXED.subarray(0, 40_000), Buffer.alloc(64, 0xff)]),
   gzip: gzipSync(MIXED),
   'gzip, cut off': LARGE.subarray(0, LARGE.length >> 1),
-  'gzip, corrupt': Buffer.from(LARGE).fill(0xff, LARGE.length * 0.75, LARGE.length * 0.75 + 64),
+  'gzip, corrupt': Buffer.from(LARGE).fill(0xff, LARGE.length >> 1, (LARGE.length >> 1) + 64),
   'with losses': pcapFile(
     inOrder(talks).filter((_, index) => index % 13 !== 5),
     101,

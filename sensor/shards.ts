@@ -248,6 +248,8 @@ export class Shards {
   readonly #outlet: ShardOutlet;
   readonly #ahead: Ahead;
   #sweptMs = 0;
+  /** Time of the latest packet, or of the clock. */
+  #nowMs = 0;
   #waiting: (() => void)[] = [];
   #flushing = false;
   #failure: WeirError | null = null;
@@ -315,6 +317,7 @@ export class Shards {
   packet(packet: Packet): void {
     const segment = this.#decoder.decode(packet);
     if (segment === null) return;
+    if (segment.tsMs > this.#nowMs) this.#nowMs = segment.tsMs;
     if (segment.tsMs - this.#sweptMs >= SWEEP_MS) this.#time(segment.tsMs);
     const hash = hashOf(segment, this.#keyByVni);
     const place = (hash >>> 0) - this.#ownBelow;
@@ -356,6 +359,7 @@ export class Shards {
   tick(nowMs: number): void {
     this.#failure = null;
     for (const shard of this.#shards) if (!shard.isRunning) shard.restart();
+    if (nowMs > this.#nowMs) this.#nowMs = nowMs;
     if (nowMs - this.#sweptMs >= SWEEP_MS) this.#time(nowMs);
     for (const shard of this.#shards) {
       shard.send();
@@ -365,6 +369,8 @@ export class Shards {
 
   /** Hands over everything that is open, and ends the workers. @throws the failure of a worker */
   async end(): Promise<void> {
+    // What is open ends with the last packet of all, whosever it was.
+    this.#time(this.#nowMs);
     this.#own.end();
     for (const shard of this.#shards) {
       shard.send();
