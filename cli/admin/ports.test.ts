@@ -1,6 +1,6 @@
 import t from 'tap';
 import { newCounters } from '../../sensor/index.js';
-import { createSharedState } from '../../traffic/index.js';
+import { createSharedState, memoryPublisher } from '../../traffic/index.js';
 import { loadConfig } from '../config.js';
 import { openSharedMaps, type SharedMaps } from '../shared-maps.js';
 import { teeCounters } from '../wiring/tee-counters.js';
@@ -40,6 +40,18 @@ t.test('an import reads all; cancelled, it stops soon, keeps what it read and sa
   const part = await read('shop', 'application/x-ndjson', rows, leaving.signal);
   t.ok(part.exchanges < whole.exchanges, `${part.exchanges} exchanges`);
   t.same(part.problems, [`cancelled after ${part.exchanges} exchanges`]);
+});
+
+t.test('an import goes on behind an exchange that the stream can never take, and says which one', async (t) => {
+  const publisher = memoryPublisher(null, { limitBytes: 1_000_000 });
+  const row = (target: string, size: number) =>
+    JSON.stringify({ method: 'POST', host: 'shop.test', path: target, status: 200, requestBody: 'x'.repeat(size) });
+  const rows = Buffer.from([row('/small', 10), row('/large', 300_000), row('/next', 10)].join('\n'));
+  const read = importPort(loadConfig({}, {}, '/nowhere'), 'secret', publisher);
+  const done = await read('shop', 'application/x-ndjson', rows, AbortSignal.timeout(5_000));
+  t.same([done.exchanges, done.refused], [2, 1]);
+  t.match(done.problems, [/^POST \/large: its bodies are larger than what the stream takes/]);
+  t.match(publisher.stats(), { published: 2, dropped: 1, droppedBy: { 'too-large': 1 } }, 'tried once');
 });
 
 const sourcesOf = (maps: SharedMaps, now: () => number) =>
