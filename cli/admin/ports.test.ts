@@ -43,10 +43,10 @@ t.test('an import reads all; cancelled, it stops soon, keeps what it read and sa
 });
 
 t.test('an import goes on behind an exchange that the stream can never take, and says which one', async (t) => {
-  const publisher = memoryPublisher(null, { limitBytes: 1_000_000 });
+  const publisher = memoryPublisher(null, { limitBytes: 4_000_000 });
   const row = (target: string, size: number) =>
     JSON.stringify({ method: 'POST', host: 'shop.test', path: target, status: 200, requestBody: 'x'.repeat(size) });
-  const rows = Buffer.from([row('/small', 10), row('/large', 300_000), row('/next', 10)].join('\n'));
+  const rows = Buffer.from([row('/small', 10), row('/large', 1_200_000), row('/next', 10)].join('\n'));
   const read = importPort(loadConfig({}, {}, '/nowhere'), 'secret', publisher);
   const done = await read('shop', 'application/x-ndjson', rows, AbortSignal.timeout(5_000));
   t.same([done.exchanges, done.refused], [2, 1]);
