@@ -65,7 +65,7 @@ export function scoreActor(findings: readonly ScoredFinding[], nowMs: number): A
     const sum = points.sort((a, b) => b - a).reduce((soFar, one, index) => soFar + one / (index + 1), 0) * diversity;
     total += sum;
     const ageMin = Math.max(0, Math.round((nowMs - lastMs) / 60_000));
-    const text = `${points.length} × ${kind}, ${succeeded} got through, last ${ageMin === 0 ? 'just now' : `${ageMin} min ago`}: ${sum.toFixed(1)} points`;
+    const text = `${points.length} × ${kind}, ${succeeded === 0 ? 'none' : succeeded} got through, last ${ageMin === 0 ? 'just now' : `${ageMin} min ago`}`;
     reasons.push({ kind, findings: points.length, points: Math.round(sum * 10) / 10, text });
   }
   reasons.sort((a, b) => b.points - a.points || (a.kind < b.kind ? -1 : 1));

@@ -109,6 +109,11 @@ export class AdminClient {
     const text = await answer.text();
     const value: unknown = text === '' ? null : parse(text);
     if (answer.ok) return value as T;
+    if (answer.status === 401)
+      throw new WeirError('ADMIN_TOKEN_REFUSED', `The admin API at ${this.base} does not know this token.`, {
+        status: 401,
+        hint: 'It may have ended or been removed: make another in the UI under Settings, Tokens.',
+      });
     const problem = (value ?? {}) as Problem;
     throw new WeirError(problem.code ?? 'ADMIN_REFUSED', problem.detail ?? problem.title ?? `The admin API answered ${answer.status}.`, {
       status: answer.status,

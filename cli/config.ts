@@ -261,14 +261,20 @@ function fromFile(file: string): Config {
     ...value,
     data: path.resolve(folder, value.data),
     admin: value.admin.tls === undefined ? value.admin : { ...value.admin, tls: pathsOf(value.admin.tls, folder) },
+    listeners: value.listeners.map((one) => (one.tls === undefined ? one : { ...one, tls: pathsOf(one.tls, folder) })),
+    services: value.services.map((one) => ({ ...one, tls: pathsOf(one.tls, folder) })),
     ...(value.policies === undefined ? {} : { policies: path.resolve(folder, value.policies) }),
   };
 }
 
-const pathsOf = (tls: { readonly cert: string; readonly key: string }, folder: string) => ({
-  cert: path.resolve(folder, tls.cert),
-  key: path.resolve(folder, tls.key),
-});
+/** Paths of certificates and keys are those beside the config file, whatever folder weir is started in; PEM text stays as it is. */
+function pathsOf<Tls extends object>(tls: Tls, folder: string): Tls {
+  const isPath = (name: string, value: unknown): value is string =>
+    ['cert', 'key', 'ca', 'clientCa'].includes(name) && typeof value === 'string' && !value.includes('-----BEGIN');
+  return Object.fromEntries(
+    Object.entries(tls).map(([name, value]) => [name, isPath(name, value) ? path.resolve(folder, value) : value]),
+  ) as Tls;
+}
 
 /** A service for a bare upstream URL, for every host and path. */
 export function serviceFor(text: string, where: string, name = 'api'): ServiceConfig {

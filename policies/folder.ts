@@ -189,7 +189,9 @@ export async function readPolicyFolder(folder: string): Promise<{ sources: Polic
   try {
     names = (await readdir(folder, { recursive: true })).filter((name) => /\.ya?ml$/.test(name)).sort();
   } catch (error) {
-    wrong(folder, 'POLICY_FILE', `the folder cannot be read: ${(error as Error).message}`);
+    const { code, message } = error as NodeJS.ErrnoException;
+    const why = { ENOENT: 'there is no such folder', ENOTDIR: 'this is a file; give the folder that holds it' }[code ?? ''];
+    wrong(folder, 'POLICY_FILE', why ?? `the folder cannot be read: ${message}`);
   }
   if (names.length > MAX_FILES) wrong(folder, 'POLICY_LIMIT', `the folder holds ${names.length} policy files`, `at most ${MAX_FILES}`);
   for (const name of names.slice(0, MAX_FILES)) {

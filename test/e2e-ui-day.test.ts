@@ -74,6 +74,8 @@ t.test('the overview: each number leads to its list, and a service is switched t
 });
 
 t.test('the inventory shows what it knows of an endpoint, finds it by a field, and exports a description', async (t) => {
+  // Narrower windows leave the sparkline to the path.
+  await page.setViewportSize({ width: 1440, height: 900 });
   await open(page, 'Inventory');
   const row = page.getByRole('row').filter({ hasText: '/api/profile' });
   await row.getByText('+4').waitFor();
@@ -101,6 +103,7 @@ t.test('the inventory shows what it knows of an endpoint, finds it by a field, a
   ]);
   t.equal(await row.locator('[title*="answers hold"]').count(), 1, 'why it has this risk');
   t.ok((await row.locator('svg').count()) > 0, 'a sparkline');
+  await page.setViewportSize({ width: 1280, height: 900 });
   await page.getByRole('textbox', { name: 'Field name' }).fill('apiKey');
   await page.getByText(/^1 row/).waitFor();
   t.match(page.url(), /field=apiKey/);
@@ -441,8 +444,10 @@ t.test('a scan: what, as whom, with which tests, how hard, and when, with its ne
 
 t.test('a policy is enforced for a share of the traffic; the history shows what a version changed', async (t) => {
   await open(page, 'Policies');
+  await page.setViewportSize({ width: 1440, height: 900 });
   for (const head of ['Policy', 'Mode', 'Severity', 'Origin', 'Hits', 'Acted', 'Would act', 'Mean time', 'Changed'])
     await page.getByRole('columnheader', { name: head, exact: true }).waitFor();
+  await page.setViewportSize({ width: 1280, height: 900 });
   await page.getByRole('button', { name: 'Hits' }).click();
   await page.waitForURL(/sort=-hits/);
   const most = page.getByRole('table', { name: 'Policies' }).getByRole('row').nth(1);

@@ -136,6 +136,8 @@ t.test('3. a policy in a folder: reloaded on change, broken ones are reported an
   const check = await weir(t, ['policies', 'check', folder]);
   t.equal(check.code, 1);
   t.match(check.stdout, /no-products\.yaml:8:\d+ .*blok/, 'file, line and column');
+  t.match((await weir(t, ['policies', 'check', file])).stdout, /this is a file; give the folder that holds it/);
+  t.match((await weir(t, ['policies', 'check', `${folder}/nowhere`])).stdout, /nowhere:1:1 there is no such folder/);
   await eventually('the mistake in the log', () => /no-products\.yaml:8:\d+/.test(running.errors()));
   t.equal((await fetch(`${running.gateway}/api/products/1`)).status, 403, 'the last good text stays in force');
   const ssn = await fetch(`${running.gateway}/api/profile`, { headers: { authorization: await signIn(running.gateway, 'bob') } });

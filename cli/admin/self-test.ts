@@ -71,7 +71,10 @@ export function selfTests(store: Store, maps: SharedMaps): Pick<SourcesPort, 'st
         headers: { 'x-request-id': id, ...(host === '' ? {} : { host }) },
         signal: AbortSignal.timeout(STEP_TIMEOUT_MS),
       });
-      return `answered ${answer.status}`;
+      // The gateway's own answer for an upstream that is away: weir works, and what it stands in front of does not.
+      const isAway = answer.status >= 502 && answer.headers.get('content-type') === 'application/problem+json';
+      const problem = isAway ? ((await answer.json()) as { readonly title?: string }).title : undefined;
+      return `answered ${answer.status}${problem === undefined ? '' : `: ${problem}. See the upstreams of the service in weir mode`}`;
     });
     await step(2, async () => {
       const deadlineMs = Date.now() + STEP_TIMEOUT_MS;

@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { CommandContext } from '../main.js';
 import { ago, table } from '../output.js';
 import { type Progress, untilLearned } from '../until-learned.js';
@@ -98,8 +98,8 @@ export function registerLists(program: Command, context: CommandContext): void {
     ),
   );
   list('issues', 'what is wrong, one row a cause')
-    .option('--severity <severity>', 'info, low, medium, high or critical')
-    .option('--status <status>', 'open, accepted, fixed or reopened')
+    .addOption(new Option('--severity <severity>', 'only these').choices(['info', 'low', 'medium', 'high', 'critical']))
+    .addOption(new Option('--status <status>', 'only these').choices(['open', 'accepted', 'fixed', 'reopened']))
     .action((flags: ListFlags) =>
       show<IssueRow>(flags, '/issues', { severity: flags.severity, status: flags.status }, (rows) =>
         table(

@@ -3,7 +3,7 @@ import type { CommandContext } from '../main.js';
 import { table } from '../output.js';
 import { type AdminFlags, adminOf, withAdminOptions } from './options.js';
 import { registerReplay } from './policies-replay.js';
-import { compileFolder, problemLine } from './policy-folder.js';
+import { compileFolder, problemLine, shownFile } from './policy-folder.js';
 
 interface JsonFlag {
   readonly json?: boolean;
@@ -25,7 +25,8 @@ export function registerPolicies(program: Command, context: CommandContext): voi
       const compiled = await compileFolder(dir, flags.config);
       context.exitCode = compiled.problems.length === 0 ? 0 : 1;
       if (flags.json) output.write(`${JSON.stringify({ policies: compiled.set?.policies ?? [], problems: compiled.problems })}\n`);
-      else if (compiled.problems.length === 0) output.write(`${compiled.files} files are fine\n`);
+      else if (compiled.problems.length === 0)
+        output.write(compiled.files === 1 ? '1 file is fine\n' : `${compiled.files} files are fine\n`);
       else for (const problem of compiled.problems) output.write(`${problemLine(problem)}\n`);
     });
   policies
@@ -48,8 +49,11 @@ export function registerPolicies(program: Command, context: CommandContext): voi
       if (flags.json) output.write(`${JSON.stringify(results)}\n`);
       else {
         for (const result of failed)
-          output.write(`${result.file}:${result.line}:${result.column} ${result.policy}, ${result.case}: ${result.failures.join(' ')}\n`);
-        output.write(`${results.length - failed.length} cases passed, ${failed.length} failed\n`);
+          output.write(
+            `${shownFile(result.file)}:${result.line}:${result.column} ${result.policy}, ${result.case}: ${result.failures.join(' ')}\n`,
+          );
+        const passed = results.length - failed.length;
+        output.write(`${passed} ${passed === 1 ? 'case' : 'cases'} passed, ${failed.length} failed\n`);
       }
     });
   registerReplay(policies, context);

@@ -28,7 +28,13 @@ export async function compileFolder(dir: string | undefined, config?: string): P
   }
 }
 
+/** As the person would write it: from here, where it lies below. */
+export function shownFile(file: string): string {
+  const below = path.relative(process.cwd(), file);
+  return below === '' || below.startsWith('..') || path.isAbsolute(below) ? file : below;
+}
+
 /** `file:line:column what is wrong; expected …; did you mean …?` */
 export function problemLine({ file, line, column, message, expected, nearest }: PolicyProblem): string {
-  return `${file}:${line}:${column} ${message}${expected === undefined ? '' : `; expected ${expected}`}${nearest === undefined ? '' : `; did you mean "${nearest}"?`}`;
+  return `${shownFile(file)}:${line}:${column} ${message}${expected === undefined ? '' : `; expected ${expected}`}${nearest === undefined ? '' : `; did you mean "${nearest}"?`}`;
 }

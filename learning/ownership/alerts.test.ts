@@ -235,7 +235,8 @@ t.test('what is told of an access has the numbers', async (t) => {
   for (let round = 1; round < 9; round++) for (let user = 0; user < 40; user++) notes(user, round * 40 + user);
   t.match(notes(3, 5 * 40 + 9).finding, {
     kind: 'bola.nested-mismatch',
-    explanation: /^This note belongs to somebody else; of \d+ accesses by \d+ callers here hardly any goes to what is of somebody else$/,
+    explanation:
+      /^This note belongs to somebody else; of \d+ accesses by \d+ callers on this endpoint, hardly any open what somebody else owns$/,
   });
   t.match(open(`/users/${id(9)}/notes/${6 * 40 + 9}`, 4, 9).finding, { kind: 'bola.foreign-object' });
   const guesses = Array.from({ length: 6 }, (_, n) => open(`/users/${id(5)}/notes/${900_000 + n * 77}`, 5, 5, 404).finding);

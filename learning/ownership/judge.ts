@@ -200,16 +200,16 @@ function ofClass(relation: AccessClass, rule: SlotRule, location: Location, call
 
 /** Why an access of a class counts, and what of its kind hardly anybody does. */
 const SENTENCES: Readonly<Record<AccessClass, readonly [is: string, such: string]>> = {
-  granted: ['belongs to somebody else who shared it with the caller', 'to what was only shared'],
-  listed: ['belongs to somebody else and was only listed for the caller', 'to what was only listed'],
-  group: ["belongs to another member of the caller's group", 'to what is of another member'],
-  unlisted: ['was only ever listed for others', 'to what was never listed for the caller'],
-  foreign: ['belongs to somebody else', 'to what is of somebody else'],
+  granted: ['belongs to somebody else who shared it with the caller', 'open what was only shared'],
+  listed: ['belongs to somebody else and was only listed for the caller', 'open what was only listed'],
+  group: ["belongs to another member of the caller's group", 'open what another member owns'],
+  unlisted: ['was only ever listed for others', 'open what was never listed for the caller'],
+  foreign: ['belongs to somebody else', 'open what somebody else owns'],
 };
 
 function sentence(relation: AccessClass, rule: SlotRule): string {
   const [is, such] = SENTENCES[relation];
-  return `this ${rule.resource} ${is}; of ${rule.accesses} accesses by ${Math.round(rule.principals)} callers here hardly any goes ${such}`;
+  return `this ${rule.resource} ${is}; of ${rule.accesses} accesses by ${Math.round(rule.principals)} callers on this endpoint, hardly any ${such}`;
 }
 
 /** Repeated or wrapped ids at a place where they never are, with an object that is not clearly the caller's. */

@@ -20,7 +20,7 @@ export function compileAccess(source: NonNullable<Condition['access']>): Check {
     if (enforceable !== undefined && verdict.enforceable !== enforceable) return NO;
     hit.add({ in: verdict.location.in, path: verdict.location.path, value: '', type: verdict.resource, phase: verdict.location.phase });
     hit.trust(verdict.confidence);
-    hit.reasons.push(verdict.explanation);
+    hit.reasons.push(`${verdict.explanation.charAt(0).toUpperCase()}${verdict.explanation.slice(1)}.`);
     return YES;
   };
 }

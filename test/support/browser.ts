@@ -58,7 +58,7 @@ export async function signedIn(
   try {
     await page.getByRole('heading', { name: 'Overview', level: 1 }).waitFor();
   } catch (error) {
-    throw new Error(`no overview at ${page.url()}: ${await page.locator('body').innerText()}`, { cause: error });
+    throw new Error(`no overview at ${page.url()}: ${await page.locator('body').textContent()}`, { cause: error });
   }
   return page;
 }

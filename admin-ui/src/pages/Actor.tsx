@@ -88,63 +88,67 @@ export function Actor() {
               ]}
             />
             <div className="two">
-              <Card title="Why this score">
-                {(actor.detail.reasons ?? []).length === 0 ? (
-                  <Empty title="Nothing held against it">Attacks, odd behaviour and findings add points, which fade with time.</Empty>
-                ) : (
-                  <ul className="plain-list">
-                    {(actor.detail.reasons ?? []).map((reason) => (
-                      <li key={reason.text}>
-                        <span className="grow">{reason.text}</span>
-                        <b className="num">+{Math.round(reason.points * 10) / 10}</b>
-                      </li>
-                    ))}
-                  </ul>
-                )}
-              </Card>
-              <Card title="Endpoints touched">
-                {(actor.detail.endpoints ?? []).length === 0 && (
-                  <Empty title="None recorded">What it calls from now on is counted here.</Empty>
-                )}
-                <ul className="plain-list">
-                  {(actor.detail.endpoints ?? []).slice(0, 12).map((one) => (
-                    <li key={one.endpointId} className="with-bar">
-                      <Bar part={one.count} of={Math.max(...(actor.detail.endpoints ?? []).map((each) => each.count))} />
-                      <Link to="/inventory/$id" params={{ id: one.endpointId }} className="cut">
-                        <Place method={one.method} template={one.template} />
+              <Stack gap={14}>
+                <Card title="Why this score">
+                  {(actor.detail.reasons ?? []).length === 0 ? (
+                    <Empty title="Nothing held against it">Attacks, odd behaviour and findings add points, which fade with time.</Empty>
+                  ) : (
+                    <ul className="plain-list">
+                      {(actor.detail.reasons ?? []).map((reason) => (
+                        <li key={reason.text}>
+                          <span className="grow">{reason.text}</span>
+                          <b className="num">+{Math.round(reason.points * 10) / 10} points</b>
+                        </li>
+                      ))}
+                    </ul>
+                  )}
+                </Card>
+                <Timeline id={actor.id} />
+                <Card title="Records obtained">
+                  {Object.keys(actor.detail.records ?? {}).length === 0 ? (
+                    <Empty title="No sensitive data went to this actor">
+                      Which types weir looks for stands in{' '}
+                      <Link to="/settings" search={{ tab: 'data-types' }}>
+                        Settings, Data types
                       </Link>
-                      <span className="num">{count(one.count)}</span>
-                    </li>
-                  ))}
-                </ul>
-              </Card>
-              <Timeline id={actor.id} />
-              <Findings id={actor.id} />
-              <Card title="Records obtained">
-                {Object.keys(actor.detail.records ?? {}).length === 0 ? (
-                  <Empty title="No sensitive data went to this actor">
-                    Which types weir looks for stands in{' '}
-                    <Link to="/settings" search={{ tab: 'data-types' }}>
-                      Settings, Data types
-                    </Link>
-                    .
-                  </Empty>
-                ) : (
+                      .
+                    </Empty>
+                  ) : (
+                    <ul className="plain-list">
+                      {Object.entries(actor.detail.records ?? {}).map(([type, records]) => (
+                        <li key={type}>
+                          <Mark color="grape">{type}</Mark>
+                          <span className="num">{count(records)}</span>
+                        </li>
+                      ))}
+                    </ul>
+                  )}
+                </Card>
+              </Stack>
+              <Stack gap={14}>
+                <Card title="Endpoints touched">
+                  {(actor.detail.endpoints ?? []).length === 0 && (
+                    <Empty title="None recorded">What it calls from now on is counted here.</Empty>
+                  )}
                   <ul className="plain-list">
-                    {Object.entries(actor.detail.records ?? {}).map(([type, records]) => (
-                      <li key={type}>
-                        <Mark color="grape">{type}</Mark>
-                        <span className="num">{count(records)}</span>
+                    {(actor.detail.endpoints ?? []).slice(0, 12).map((one) => (
+                      <li key={one.endpointId} className="with-bar">
+                        <Bar part={one.count} of={Math.max(...(actor.detail.endpoints ?? []).map((each) => each.count))} />
+                        <Link to="/inventory/$id" params={{ id: one.endpointId }} className="cut">
+                          <Place method={one.method} template={one.template} />
+                        </Link>
+                        <span className="num">{count(one.count)}</span>
                       </li>
                     ))}
                   </ul>
-                )}
-              </Card>
-              <Links actor={actor} links={links} />
-              <Card title="Requests kept">
-                <ExchangeList filter={{ actorId: actor.id }} empty="weir keeps a bounded sample of the traffic and all evidence." />
-              </Card>
+                </Card>
+                <Findings id={actor.id} />
+                <Links actor={actor} links={links} />
+              </Stack>
             </div>
+            <Card title="Requests kept">
+              <ExchangeList filter={{ actorId: actor.id }} empty="weir keeps a bounded sample of the traffic and all evidence." />
+            </Card>
           </Stack>
         )}
       </Await>
@@ -260,11 +264,11 @@ function Timeline({ id }: { readonly id: string }) {
             <Empty title="Nothing noted yet">Attacks, odd behaviour and what people decide about it are noted here.</Empty>
           ) : (
             <ul className="timeline">
-              {items.slice(0, 40).map((event) => (
+              {folded(items, (event) => `${event.endpointId} ${eventText(event)}`).map(({ first: event, times }) => (
                 <li key={event.id}>
                   <Time ms={event.atMs} />
                   <span>
-                    {eventText(event)}{' '}
+                    {eventText(event)} {times > 1 && <b className="num">× {count(times)} </b>}
                     {event.endpointId !== null && (
                       <Link to="/inventory/$id" params={{ id: event.endpointId }}>
                         endpoint
@@ -279,6 +283,18 @@ function Timeline({ id }: { readonly id: string }) {
       </Await>
     </Card>
   );
+}
+
+/** What follows upon its like is counted, not told again; the newest stands for the others. */
+function folded<One>(items: readonly One[], likeness: (one: One) => string): readonly { readonly first: One; readonly times: number }[] {
+  const runs: { first: One; like: string; times: number }[] = [];
+  for (const one of items) {
+    const like = likeness(one);
+    const last = runs.at(-1);
+    if (last?.like === like) last.times++;
+    else runs.push({ first: one, like, times: 1 });
+  }
+  return runs.slice(0, 20);
 }
 
 function eventText(event: Schemas['ActorEvent']): string {
@@ -305,12 +321,13 @@ function Findings({ id }: { readonly id: string }) {
             <Empty title="No finding">Policies and detectors have found nothing; watch it above to be told of more.</Empty>
           ) : (
             <ul className="plain-list">
-              {items.slice(0, 20).map((one) => (
+              {folded(items, (one) => one.issueId).map(({ first: one, times }) => (
                 <li key={one.id}>
                   <Severity value={one.severity} />
                   <Link to="/issues/$id" params={{ id: one.issueId }} className="grow cut" title={one.explanation}>
                     {one.title}
                   </Link>
+                  {times > 1 && <b className="num">× {count(times)}</b>}
                   <Time ms={one.atMs} />
                 </li>
               ))}

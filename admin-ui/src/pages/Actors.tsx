@@ -21,7 +21,7 @@ const number = (name: string, sort: string | undefined, value: (row: Row) => num
 const COLUMNS: readonly Column<Row>[] = [
   {
     name: 'Actor',
-    width: 'minmax(150px, 2fr)',
+    width: 'minmax(120px, 1fr)',
     opens: true,
     cell: (row) => <span title={row.value}>{row.label}</span>,
   },
@@ -30,13 +30,13 @@ const COLUMNS: readonly Column<Row>[] = [
   { name: 'State', width: '88px', cell: (row) => <Status value={row.state} /> },
   {
     name: 'Why',
-    width: 'minmax(130px, 3fr)',
+    width: 'minmax(190px, 3fr)',
     cell: (row) => <span title={(row.detail.reasons ?? []).map((one) => one.text).join('\n')}>{row.detail.reasons?.[0]?.text ?? ''}</span>,
   },
   number('Findings', 'findings', (row) => row.findings),
   number('Requests', 'requests', (row) => row.requests),
-  { ...number('Errors', undefined, (row) => row.errors), fromPx: 1000 },
-  { ...number('Blocked', undefined, (row) => row.blocked), fromPx: 1000 },
+  { ...number('Errors', undefined, (row) => row.errors), fromPx: 1150 },
+  { ...number('Blocked', undefined, (row) => row.blocked), fromPx: 900 },
   { name: 'Last seen', width: '108px', sort: 'lastSeen', cell: (row) => <Time ms={row.lastSeenMs} /> },
 ];
 

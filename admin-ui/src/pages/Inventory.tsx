@@ -21,7 +21,7 @@ const ACCESS_COLOR = { public: 'orange', partner: 'blue', private: 'gray', unkno
 const COLUMNS: readonly Column<Row>[] = [
   {
     name: 'Endpoint',
-    width: 'minmax(160px, 3fr)',
+    width: 'minmax(160px, 4fr)',
     sort: 'template',
     opens: true,
     cell: (row) => (
@@ -61,7 +61,7 @@ const COLUMNS: readonly Column<Row>[] = [
   { name: 'Data types', width: 'minmax(118px, 1.3fr)', cell: (row) => <Marks values={row.dataTypes} color="grape" most={1} /> },
   { name: 'Tags', width: 'minmax(112px, 1.2fr)', fromPx: 900, cell: (row) => <Marks values={row.tags} most={1} /> },
   { name: 'Requests', width: '92px', sort: 'requests', cell: (row) => <span className="num">{short(row.counts.requests)}</span> },
-  { name: 'Last day', width: '112px', fromPx: 1040, cell: (row) => <Spark points={row.sparkline} /> },
+  { name: 'Last day', width: '112px', fromPx: 1150, cell: (row) => <Spark points={row.sparkline} /> },
   { name: 'First seen', width: '106px', sort: 'firstSeen', fromPx: 1300, cell: (row) => <Time ms={row.firstSeenMs} /> },
   { name: 'Last seen', width: '108px', sort: 'lastSeen', cell: (row) => <Time ms={row.lastSeenMs} /> },
 ];

@@ -91,10 +91,10 @@ export function Issue() {
                         </a>,
                       ] as const,
                     ]),
-                ['Times', `${count(issue.occurrences)}, of which ${count(issue.acted)} stopped, ${count(issue.succeeded)} got through`],
+                ['Times', `${count(issue.occurrences)}: ${count(issue.acted)} stopped, ${count(issue.succeeded)} got through`],
                 ['First seen', <Time key="f" ms={issue.firstSeenMs} />],
                 ['Last seen', <Time key="l" ms={issue.lastSeenMs} />],
-                ['Found by', issue.source],
+                ['Found by', <FoundBy key="fb" source={issue.source} />],
               ]}
             />
             {issue.status === 'accepted' && (
@@ -127,6 +127,19 @@ export function Issue() {
         )}
       </Await>
     </Page>
+  );
+}
+
+/** The policy opens; detectors and scan tests have no page of their own. */
+function FoundBy({ source }: { readonly source: string }) {
+  const [kind = '', ...name] = source.split(':');
+  const [policy = '', rule] = name.join(':').split('/');
+  if (kind !== 'policy' || policy === 'blocklist') return `${kind} ${name.join(':')}`;
+  return (
+    <Link to="/policies/$name" params={{ name: policy }}>
+      policy {policy}
+      {rule !== undefined && `, rule ${rule}`}
+    </Link>
   );
 }
 
@@ -340,6 +353,13 @@ function Session({ issue }: { readonly issue: Detail }) {
   );
 }
 
+function eventText({ kind, text, detail }: Schemas['IssueEvent']): string {
+  if (kind === 'comment') return text;
+  if (kind === 'assigned') return text === '' ? 'assigned it to nobody' : `assigned it to ${text}`;
+  const what = kind === 'status' ? `decided: ${(detail as { readonly status?: string } | null)?.status ?? 'another status'}` : kind;
+  return text === '' ? what : `${what}: ${text}`;
+}
+
 function Life({ issue }: { readonly issue: Detail }) {
   const may = useMay('analyst');
   const [text, setText] = useState('');
@@ -404,8 +424,7 @@ function Life({ issue }: { readonly issue: Detail }) {
               <li key={event.id}>
                 <Time ms={event.atMs} />
                 <span className="keep-lines">
-                  <b>{event.by}</b> {event.kind === 'comment' ? '' : `${event.kind} `}
-                  {event.text}
+                  <b>{event.by}</b> {eventText(event)}
                 </span>
               </li>
             ))}

@@ -1,7 +1,7 @@
 import { Button, Group, Select } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { memo, useDeferredValue, useState } from 'react';
+import { memo, useDeferredValue, useMemo, useState } from 'react';
 import { answer, api, type Schemas } from '../api.ts';
 import { OWASP } from '../owasp.ts';
 import { Empty } from '../parts/Await.tsx';
@@ -24,17 +24,23 @@ const MOST_AT_ONCE = 1_000;
 
 const COLUMNS: readonly Column<Row>[] = [
   { name: 'Severity', width: '88px', sort: 'severity', cell: (row) => <Severity value={row.severity} /> },
-  { name: 'Issue', width: 'minmax(220px, 3fr)', opens: true, cell: (row) => <span title={row.title}>{row.title}</span> },
-  { name: 'Where', width: 'minmax(160px, 2fr)', cell: (row) => <Place method={row.method} template={row.template} /> },
+  { name: 'Issue', width: 'minmax(220px, 4fr)', opens: true, cell: (row) => <span title={row.title}>{row.title}</span> },
+  {
+    name: 'Where',
+    width: 'minmax(160px, 3fr)',
+    cell: (row) => (
+      <span title={`${row.method} ${row.template}`}>
+        <Place method={row.method} template={row.template} />
+      </span>
+    ),
+  },
   { name: 'Service', width: '110px', fromPx: 1100, cell: (row) => row.service },
-  { name: 'Status', width: '96px', cell: (row) => <Status value={row.status} /> },
-  { name: 'OWASP', width: '96px', fromPx: 1000, cell: (row) => <span title={OWASP[row.owasp]?.name}>{row.owasp}</span> },
+  { name: 'Status', width: '88px', fromPx: 700, cell: (row) => <Status value={row.status} /> },
+  { name: 'OWASP', width: '96px', fromPx: 900, cell: (row) => <span title={OWASP[row.owasp]?.name}>{row.owasp}</span> },
   { name: 'Assigned', width: '100px', fromPx: 900, cell: (row) => row.assignee },
   { name: 'Times', width: '74px', sort: 'occurrences', cell: (row) => <span className="num">{short(row.occurrences)}</span> },
   { name: 'Last seen', width: '108px', sort: 'lastSeen', cell: (row) => <Time ms={row.lastSeenMs} /> },
 ];
-/** One service needs no column. */
-const OF_ONE_SERVICE = COLUMNS.filter((column) => column.name !== 'Service');
 
 const useUserNames = () => useQuery({ queryKey: ['settings', 'user-names'], queryFn: () => answer(api.GET('/api/v1/user-names')) });
 
@@ -60,6 +66,13 @@ export function Issues() {
   };
   const rows = useRows(['issues', query], (page) => answer(api.GET('/api/v1/issues', { params: { query: { ...query, ...page } } })));
   const services = useServices();
+  const isOfOneService = services.data?.items.length === 1;
+  const isAnyAssigned = rows.data?.pages.some(({ items }) => items.some(({ assignee }) => assignee !== '')) ?? false;
+  // One service needs no column, and nobody who is assigned neither.
+  const columns = useMemo(
+    () => COLUMNS.filter(({ name }) => !(name === 'Service' && isOfOneService) && !(name === 'Assigned' && !isAnyAssigned)),
+    [isOfOneService, isAnyAssigned],
+  );
   const names = useUserNames();
   const bulk = useWrite({
     refresh: ['issues', 'overview'],
@@ -120,7 +133,7 @@ export function Issues() {
       <Rows
         label="Issues"
         query={rows}
-        columns={services.data?.items.length === 1 ? OF_ONE_SERVICE : COLUMNS}
+        columns={columns}
         rowKey={(row) => row.id}
         sort={sort}
         onSort={(next) => setFilters({ sort: next })}

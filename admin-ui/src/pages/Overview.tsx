@@ -100,107 +100,112 @@ function Numbers({ data }: { readonly data: Schemas['Overview'] }) {
         </Card>
       )}
       <div className="two">
-        <Card title="Services" aside={<Link to="/sources">All</Link>}>
-          {data.services.length === 0 && (
-            <Empty title="No service yet">A service appears with its first request, or with an upstream in weir.yaml.</Empty>
-          )}
-          <ul className="plain-list">
-            {data.services.map((service) => (
-              <li key={service.name}>
-                <div className="grow">
-                  <LightLink to="/inventory" search={{ service: service.name }}>
-                    {service.name}
-                  </LightLink>
-                  <Text size="xs" c="dimmed">
-                    <LightLink to="/inventory" search={{ service: service.name, sort: '-requests' }}>
-                      {plural(service.requests, 'request')}
-                    </LightLink>
-                    ,{' '}
-                    <LightLink to="/policies" search={{ sort: '-hits' }}>
-                      {count(service.blocked)} blocked
-                    </LightLink>
-                    ,{' '}
-                    <LightLink to="/issues" search={{ service: service.name, status: 'open,reopened' }}>
-                      {plural(service.openIssues, 'open issue')}
-                    </LightLink>
-                  </Text>
-                </div>
-                <ModeSwitch service={service.name} mode={service.mode} />
-              </li>
-            ))}
-          </ul>
-        </Card>
-        <Card title="Open issues" aside={<Link to="/issues">All</Link>}>
-          {open === 0 ? (
-            <Empty title="No open issue">Policies, detectors and scans file issues here, with evidence.</Empty>
-          ) : (
+        <Stack gap={14}>
+          <Card title="Services" aside={<Link to="/sources">All</Link>}>
+            {data.services.length === 0 && (
+              <Empty title="No service yet">A service appears with its first request, or with an upstream in weir.yaml.</Empty>
+            )}
             <ul className="plain-list">
-              {[...data.openIssues]
-                .filter((one) => one.count > 0)
-                .sort(bySeverity)
-                .map((one) => (
-                  <li key={one.severity}>
-                    <Link to="/issues" search={{ severity: one.severity, status: 'open,reopened' }} className="line">
-                      <Severity value={one.severity} />
-                      <span className="num">{count(one.count)}</span>
-                    </Link>
-                  </li>
-                ))}
+              {data.services.map((service) => (
+                <li key={service.name}>
+                  <div className="grow">
+                    <LightLink to="/inventory" search={{ service: service.name }}>
+                      {service.name}
+                    </LightLink>
+                    <Text size="xs" c="dimmed">
+                      <LightLink to="/inventory" search={{ service: service.name, sort: '-requests' }}>
+                        {plural(service.requests, 'request')}
+                      </LightLink>
+                      ,{' '}
+                      <LightLink to="/policies" search={{ sort: '-hits' }}>
+                        {count(service.blocked)} blocked
+                      </LightLink>
+                      ,{' '}
+                      <LightLink to="/issues" search={{ service: service.name, status: 'open,reopened' }}>
+                        {plural(service.openIssues, 'open issue')}
+                      </LightLink>
+                    </Text>
+                  </div>
+                  <ModeSwitch service={service.name} mode={service.mode} />
+                </li>
+              ))}
             </ul>
-          )}
-        </Card>
-        <Card title="Actors to look at" aside={<Link to="/actors">All</Link>}>
-          {suspicious.length === 0 && (
-            <Empty title="Nobody stands out">Whoever attacks or behaves oddly gets a score, with its reasons.</Empty>
-          )}
-          <ul className="plain-list">
-            {suspicious.map((actor) => (
-              <li key={actor.id}>
-                <Link to="/actors/$id" params={{ id: actor.id }} className="line">
-                  <span className="cut grow">{actor.label}</span>
-                  <Status value={actor.state} />
-                  <Score value={actor.score} />
-                </Link>
-              </li>
-            ))}
-          </ul>
-        </Card>
-        <Card
-          title="New endpoints"
-          aside={
-            <Link to="/inventory" search={{ sort: '-firstSeen' }}>
-              All
-            </Link>
-          }
-        >
-          {data.newEndpoints.length === 0 && <Empty title="None in this span">Choose a longer one above, or look at all of them.</Empty>}
-          <ul className="plain-list">
-            {data.newEndpoints.slice(0, 8).map((endpoint) => (
-              <li key={endpoint.id}>
-                <Link to="/inventory/$id" params={{ id: endpoint.id }} className="cut">
-                  <Place method={endpoint.method} template={endpoint.template} />
-                </Link>
-                <Time ms={endpoint.firstSeenMs} />
-              </li>
-            ))}
-          </ul>
-        </Card>
-        <Card title="Sensitive data in flight">
-          {data.sensitiveData.length === 0 && (
-            <Empty title="None seen">Data types such as card numbers, SSNs and API keys are recognised in requests and responses.</Empty>
-          )}
-          <ul className="plain-list">
-            {data.sensitiveData.slice(0, 8).map((one) => (
-              <li key={`${one.type} ${one.phase}`}>
-                <Link to="/inventory" search={{ dataType: one.type }} className="line">
-                  <span>{one.type}</span>
-                  <span className="dimmed">in {one.phase}s</span>
-                  <span className="num">{plural(one.count, 'value')}</span>
-                </Link>
-              </li>
-            ))}
-          </ul>
-        </Card>
+          </Card>
+          <Card title="Actors to look at" aside={<Link to="/actors">All</Link>}>
+            {suspicious.length === 0 && (
+              <Empty title="Nobody stands out">Whoever attacks or behaves oddly gets a score, with its reasons.</Empty>
+            )}
+            <ul className="plain-list">
+              {suspicious.map((actor) => (
+                <li key={actor.id}>
+                  <Link to="/actors/$id" params={{ id: actor.id }} className="line">
+                    <span className="cut grow">{actor.label}</span>
+                    <Status value={actor.state} />
+                    <Score value={actor.score} />
+                  </Link>
+                </li>
+              ))}
+            </ul>
+          </Card>
+          <Card title="Sensitive data in flight">
+            {data.sensitiveData.length === 0 && (
+              <Empty title="None seen">Data types such as card numbers, SSNs and API keys are recognised in requests and responses.</Empty>
+            )}
+            <ul className="plain-list">
+              {data.sensitiveData.slice(0, 8).map((one) => (
+                <li key={`${one.type} ${one.phase}`}>
+                  <Link to="/inventory" search={{ dataType: one.type }} className="line">
+                    <span className="grow">
+                      {one.type} <span className="dimmed">in {one.phase}s</span>
+                    </span>
+                    <span className="num">{plural(one.count, 'value')}</span>
+                  </Link>
+                </li>
+              ))}
+            </ul>
+          </Card>
+        </Stack>
+        <Stack gap={14}>
+          <Card title="Open issues" aside={<Link to="/issues">All</Link>}>
+            {open === 0 ? (
+              <Empty title="No open issue">Policies, detectors and scans file issues here, with evidence.</Empty>
+            ) : (
+              <ul className="plain-list">
+                {[...data.openIssues]
+                  .filter((one) => one.count > 0)
+                  .sort(bySeverity)
+                  .map((one) => (
+                    <li key={one.severity}>
+                      <Link to="/issues" search={{ severity: one.severity, status: 'open,reopened' }} className="line">
+                        <Severity value={one.severity} />
+                        <span className="num">{count(one.count)}</span>
+                      </Link>
+                    </li>
+                  ))}
+              </ul>
+            )}
+          </Card>
+          <Card
+            title="New endpoints"
+            aside={
+              <Link to="/inventory" search={{ sort: '-firstSeen' }}>
+                All
+              </Link>
+            }
+          >
+            {data.newEndpoints.length === 0 && <Empty title="None in this span">Choose a longer one above, or look at all of them.</Empty>}
+            <ul className="plain-list">
+              {data.newEndpoints.slice(0, 8).map((endpoint) => (
+                <li key={endpoint.id}>
+                  <Link to="/inventory/$id" params={{ id: endpoint.id }} className="cut">
+                    <Place method={endpoint.method} template={endpoint.template} />
+                  </Link>
+                  <Time ms={endpoint.firstSeenMs} />
+                </li>
+              ))}
+            </ul>
+          </Card>
+        </Stack>
       </div>
     </Stack>
   );

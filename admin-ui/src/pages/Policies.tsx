@@ -93,7 +93,7 @@ const COLUMNS: readonly Column<Row>[] = [
       </>
     ),
   },
-  { name: 'Mode', width: '216px', cell: (row) => <PolicyMode policy={row} /> },
+  { name: 'Mode', width: '200px', cell: (row) => <PolicyMode policy={row} /> },
   { name: 'Severity', width: '92px', cell: (row) => <Severity value={row.severity} /> },
   {
     name: 'Origin',
@@ -111,7 +111,7 @@ const COLUMNS: readonly Column<Row>[] = [
     name: 'Changed',
     width: '92px',
     sort: 'changedAt',
-    fromPx: 900,
+    fromPx: 1150,
     cell: (row) => (row.changedAtMs === null ? '' : <Time ms={row.changedAtMs} />),
   },
 ];
@@ -120,7 +120,7 @@ function meanTime(policy: Row): string {
   const evaluations = policy.rules.reduce((sum, rule) => sum + rule.evaluations, 0);
   if (evaluations === 0) return '–';
   const nanoseconds = policy.rules.reduce((sum, rule) => sum + rule.meanNs * rule.evaluations, 0) / evaluations;
-  return nanoseconds < 1_000 ? `${Math.round(nanoseconds)} ns` : `${(nanoseconds / 1_000).toFixed(1)} µs`;
+  return nanoseconds < 100 ? '< 0.1 µs' : `${(nanoseconds / 1_000).toFixed(1)} µs`;
 }
 
 const SHARES = [1, 5, 10, 25, 50, 100];

@@ -7,6 +7,10 @@ import { Mark, Method } from './Marks.tsx';
 import { Export } from './Page.tsx';
 import { Time } from './Time.tsx';
 
+/** The status beside it is the upstream's: of an answer that was held back it says success. */
+const actionText = ({ action, status }: { readonly action: string; readonly status: number | null }): string =>
+  action === 'blocked' && status !== null && status < 400 ? 'answer blocked' : action;
+
 /** The newest kept exchanges of an endpoint or actor, or those before a moment. */
 export function ExchangeList({
   filter,
@@ -33,7 +37,7 @@ export function ExchangeList({
                     <Method value={one.method} /> <span className="mono">{one.target}</span>
                   </Link>
                   {one.evidence && <Mark color="orange">evidence</Mark>}
-                  {one.action !== 'passed' && <Mark color="red">{one.action}</Mark>}
+                  {one.action !== 'passed' && <Mark color="red">{actionText(one)}</Mark>}
                   <span className="num">{one.status}</span>
                   <Time ms={one.atMs} />
                 </li>

@@ -1,6 +1,6 @@
 import { Center, Stack } from '@mantine/core';
 import { useQueryClient } from '@tanstack/react-query';
-import { useNavigate } from '@tanstack/react-router';
+import { Navigate, useNavigate } from '@tanstack/react-router';
 import { useCallback, useEffect, useState } from 'react';
 import { type ApiError, answer, api } from '../api.ts';
 import { Failed, Waiting } from '../parts/Await.tsx';
@@ -41,9 +41,11 @@ export function Welcome() {
     }, setError);
   }, [client, navigate, secret]);
   useEffect(() => {
-    if (problem === null) enter();
-  }, [enter, problem]);
+    if (problem === null && secret !== '') enter();
+  }, [enter, problem, secret]);
   if (problem !== null) return <SignIn note={PROBLEMS[problem] ?? PROBLEMS.failed!} />;
+  // A link that was cut short, or the page is drawn once more on its way to the next one.
+  if (secret === '') return <Navigate to="/" replace />;
   if (error !== null && !error.isAway) {
     return (
       <SignIn
