@@ -14,7 +14,7 @@ import {
   shapeOf,
 } from './actor.js';
 import { ActorShelf } from './actor-shelf.js';
-import { type ActorScore, countsAgainstActor, scoreActor } from './score.js';
+import { type ActorScore, countsAgainstActor, scoreActor, titleOf } from './score.js';
 
 export type { ActorRecord, ActorState, KeptFinding, Moment } from './actor.js';
 
@@ -233,7 +233,7 @@ export class ActorBook {
     actor.isOver = isOver;
     const reason = `score ${score}: ${reasons
       .slice(0, 3)
-      .map(({ kind, findings }) => `${findings} × ${kind}`)
+      .map(({ kind, findings }) => `${findings} × ${titleOf(kind)}`)
       .join(', ')}`;
     if (!isDue) return { actor: ref, score, act: 'none', reason };
     const act = this.isSimulated ? 'would-block' : 'block';

@@ -53,7 +53,7 @@ t.test('the score: a table (the rows of docs/actor-score.md among them)', async 
     t.strictSame(scoreActor([...findings].reverse(), NOW), scoreActor(findings, NOW), 'in any order');
   }
   t.strictSame(scoreActor([scored('attack.sql', 'high', 0.5, true, 1), scored('attack.sql', 'high', 0.5, false, 0.5)], NOW).reasons, [
-    { kind: 'attack.sql', findings: 2, points: 30.7, text: '2 × attack.sql, 1 got through, last 30 min ago' },
+    { kind: 'attack.sql', findings: 2, points: 30.7, text: '2 × SQL injection attempt, 1 got through, last 30 min ago' },
   ]);
   const [fresh] = scoreActor([scored('attack.sql', 'high', 0.5, true, 0)], NOW).reasons;
   t.match(fresh?.text, 'got through, last just now', 'no minute has passed');
@@ -191,7 +191,7 @@ t.test('actors: automatic block, simulated first, once each time the score passe
   t.strictSame(acts(book, 4), ['none', 'would-block', 'none', 'none'], 'simulated by default');
   t.match(
     book.view(address, NOW)?.moments.find(({ what }) => what === 'would-block')?.text,
-    /^Would have been blocked: score 69: 2 × attack.sql$/,
+    /^Would have been blocked: score 69: 2 × SQL injection attempt$/,
   );
   t.strictSame(acts(new ActorBook({ autoBlockFrom: 60, isSimulated: false }), 3), ['none', 'block', 'none']);
   let isBlocked = false;

@@ -1,4 +1,4 @@
-import type { Finding, Severity } from '../exchange/index.js';
+import { type Finding, KINDS, type KindId, type Severity } from '../exchange/index.js';
 
 /**
  * The actor score, 0–100. The formula stands here and, in words, in docs/actor-score.md.
@@ -65,12 +65,15 @@ export function scoreActor(findings: readonly ScoredFinding[], nowMs: number): A
     const sum = points.sort((a, b) => b - a).reduce((soFar, one, index) => soFar + one / (index + 1), 0) * diversity;
     total += sum;
     const ageMin = Math.max(0, Math.round((nowMs - lastMs) / 60_000));
-    const text = `${points.length} × ${kind}, ${succeeded === 0 ? 'none' : succeeded} got through, last ${ageMin === 0 ? 'just now' : `${ageMin} min ago`}`;
+    const text = `${points.length} × ${titleOf(kind)}, ${succeeded === 0 ? 'none' : succeeded} got through, last ${ageMin === 0 ? 'just now' : `${ageMin} min ago`}`;
     reasons.push({ kind, findings: points.length, points: Math.round(sum * 10) / 10, text });
   }
   reasons.sort((a, b) => b.points - a.points || (a.kind < b.kind ? -1 : 1));
   return { score: Math.round(100 * (1 - Math.exp(-total / SCORE.scale))), reasons };
 }
+
+/** What people call it; kinds of one's own are called by their id. */
+export const titleOf = (kind: string): string => (Object.hasOwn(KINDS, kind) ? KINDS[kind as KindId].title : kind);
 
 function pointsOf(finding: ScoredFinding, nowMs: number): number {
   const success = finding.succeeded === null ? SCORE.success.unknown : finding.succeeded ? SCORE.success.yes : SCORE.success.no;
