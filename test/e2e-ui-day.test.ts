@@ -340,7 +340,7 @@ t.test(
       .waitFor();
     const card = (name: string) => page.locator('section').filter({ has: page.getByRole('heading', { name, exact: true }) });
     for (const [name, text] of [
-      ['Why this score', /attack\.sql.*points/],
+      ['Why this score', /SQL injection attempt.*points/],
       ['Endpoints touched', 'GET /debug/config'],
       ['Timeline', /^Throttled by/],
       ['Records obtained', 'us_ssn'],
