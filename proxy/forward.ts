@@ -1,4 +1,7 @@
-/** The way to the upstream and back: the body gathered or streamed, a try and what may be tried again, the answer handed to the passage. */
+/**
+ * The way to the upstream and back: the body gathered or streamed, a try and what may be tried again, the answer handed to the passage. One room: it is one state
+ * machine, of which upstream, client and timers each turn a wheel.
+ */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type Duplex, Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';

@@ -145,8 +145,7 @@ export function createListener(config: ListenerConfig, core: GatewayCore): Liste
     applyLimits: () => {
       const { headerBytes, headersMs, keepAliveMs, streamsPerConnection } = core.limits;
       Object.assign(server, { maxHeaderSize: headerBytes, headersTimeout: headersMs, keepAliveTimeout: keepAliveMs });
-      if ('updateSettings' in server)
-        (server as unknown as http2.Http2SecureServer).updateSettings({ maxConcurrentStreams: streamsPerConnection });
+      if (speaksHttp2(server)) server.updateSettings({ maxConcurrentStreams: streamsPerConnection });
     },
     close: async () => {
       watcher?.close();
@@ -259,6 +258,8 @@ function onClientError(core: GatewayCore, config: ListenerConfig, error: NodeJS.
   }
   reject(core, socket, code, true);
 }
+
+const speaksHttp2 = (server: object): server is http2.Http2SecureServer => 'updateSettings' in server;
 
 /** Counts a connection for its client; false: it is one too many, and was refused. A trusted proxy has connections of many clients. */
 function admit(core: GatewayCore, socket: net.Socket, ip: string, config: ListenerConfig): boolean {

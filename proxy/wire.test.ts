@@ -1,3 +1,4 @@
+/** What passes on the wire between client, gateway and upstream: protocols, TLS, addresses, limits, trailers. One room: cases of a few lines that share certificate, gateway and upstreams. */
 import { once } from 'node:events';
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import http from 'node:http';

@@ -1,5 +1,4 @@
-/** Conditions and matches: tables of what fires and what does not, signatures, rates. */
-/** Each condition of the language beside messages on which it holds and on which it must not. */
+/** Each condition of the language beside messages on which it holds and on which it must not, signatures and rates among them. One room: tables over one player of messages. */
 import { gzipSync } from 'node:zlib';
 import t from 'tap';
 import { bearer, fires, JWT, json, multipart, nested, now, player, rule, run, type Sample, views } from '../testing/play.js';

@@ -152,8 +152,8 @@ export function createWire(options: WireOptions): Wire {
 }
 
 /**
- * Whether a connection that had served before was closed when a request was put on it: the target gave it up as idle in that moment and has seen nothing of the
- * request. Browsers send it again, whatever its method (RFC 9112, section 9.3.1 asks to be sure of the latter).
+ * Whether a connection seems to have been given up as idle just when a request was put on it: it had served before and was closed without an answer, or was reset,
+ * of which nothing more is known. Browsers send such a request again, whatever its method, though only one without effects is sure to be safe (RFC 9112 §9.3.1).
  */
 const isIdleClose = (cause: unknown): boolean =>
   cause instanceof errors.SocketError
