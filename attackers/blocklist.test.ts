@@ -297,14 +297,15 @@ t.test('feeds are polled with ETag, capped, and keep the last good content', asy
   const book = await FeedBook.open(shared, { now: () => clock.nowMs });
   const table = new BlockTable();
   const failures: unknown[] = [];
-  const stop = await followFeeds(shared, table, (error) => failures.push(error));
+  const followed = await followFeeds(shared, table, (error) => failures.push(error));
   t.match(await book.put({ name: 'web', url: `${base}/list` }), {
     entries: 1,
     garbage: 1,
     lastError: null,
     problems: [{ line: 2, text: 'xx' }],
   });
-  await until('the gateway has it', () => table.check('203.0.113.7', null, 'x', clock.nowMs) !== null);
+  await followed.settled();
+  t.ok(table.check('203.0.113.7', null, 'x', clock.nowMs), 'the gateway has it');
   t.equal(web.asked.at(-1), undefined);
   await book.refreshDue();
   t.equal(web.asked.length, 1, 'not due yet');
@@ -314,7 +315,8 @@ t.test('feeds are polled with ETag, capped, and keep the last good content', asy
   t.match(book.list(), [{ entries: 1, lastError: null, checkedAtMs: clock.nowMs }]);
   web.body = '203.0.113.7\n203.0.113.8\n198.51.100.0/24\n';
   t.match(await book.refresh('web'), { entries: 3, garbage: 0 });
-  await until('the new content', () => table.feedSize === 3);
+  await followed.settled();
+  t.equal(table.feedSize, 3, 'the new content');
   Object.assign(web, { status: 500, body: 'x' });
   t.match(await book.refresh('web'), { entries: 3, lastError: `${base}/list answered 500` });
   Object.assign(web, { status: 200, body: '<html>' });
@@ -338,7 +340,7 @@ t.test('feeds are polled with ETag, capped, and keep the last good content', asy
   const content = await shared.open<string>('feed-content');
   t.equal(content.size, 1, 'outdated pieces are removed');
   t.strictSame(failures, []);
-  stop();
+  followed.stop();
   await shared.close();
 });
 

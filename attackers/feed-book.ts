@@ -160,36 +160,44 @@ export class FeedBook {
   }
 }
 
-/** Keeps a gateway's table up to date with the feeds: compiled on another thread, swapped in when whole. Returns what ends it. */
-export async function followFeeds(shared: SharedState, table: BlockTable, onError: (error: unknown) => void): Promise<() => void> {
+/** Who follows the feeds. */
+export interface FollowedFeeds {
+  /** Resolves when the table holds what this process knows of the feeds now: what was just added is then in force here. */
+  settled(): Promise<void>;
+  stop(): void;
+}
+
+/** Keeps a gateway's table up to date with the feeds: compiled on another thread, swapped in when whole. */
+export async function followFeeds(shared: SharedState, table: BlockTable, onError: (error: unknown) => void): Promise<FollowedFeeds> {
   const [feeds, content] = await Promise.all([shared.open<Feed>('feeds'), shared.open<string>('feed-content')]);
   let wanted = false;
-  let running = false;
+  let running: Promise<void> | null = null;
   let loaded = '';
+  const load = async (): Promise<void> => {
+    wanted = false;
+    const texts = readAll(feeds, content);
+    const version = JSON.stringify(texts?.map(({ name, service, fetchedAtMs }) => [name, service, fetchedAtMs]) ?? null);
+    if (texts === null || version === loaded) return;
+    table.loadFeeds(texts.length === 0 ? null : await compileFeeds(texts));
+    loaded = version;
+  };
   const run = async (): Promise<void> => {
-    running = true;
-    while (wanted) {
-      wanted = false;
-      const texts = readAll(feeds, content);
-      const version = JSON.stringify(texts?.map(({ name, service, fetchedAtMs }) => [name, service, fetchedAtMs]) ?? null);
-      if (texts === null || version === loaded) continue;
-      table.loadFeeds(texts.length === 0 ? null : await compileFeeds(texts));
-      loaded = version;
-    }
-    running = false;
+    while (wanted) await load().catch(onError);
+    running = null;
   };
   const want = (): void => {
     wanted = true;
-    if (running) return;
-    run().catch((error: unknown) => {
-      running = false;
-      onError(error);
-    });
+    running ??= run();
   };
   const stops = [feeds.subscribe(want), content.subscribe(want)];
   want();
-  return () => {
-    for (const stop of stops) stop();
+  return {
+    async settled() {
+      await running;
+    },
+    stop() {
+      for (const stop of stops) stop();
+    },
   };
 }
 

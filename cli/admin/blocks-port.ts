@@ -39,6 +39,8 @@ export interface BlocksParts {
   /** A table with feeds, for explanations. */
   readonly table: BlockTable;
   readonly feeds: FeedBook;
+  /** Resolves when `table` holds what the feeds are now. */
+  readonly feedsSettled: () => Promise<void>;
   readonly hits: SharedMap<BlockHits>;
   /** Requests that gateways stopped without a record. */
   readonly repeats: RepeatSums;
@@ -47,7 +49,7 @@ export interface BlocksParts {
 }
 
 /** The blocklist as the admin API asks for it. */
-export function blocksPort({ blocklist, table, feeds, hits, repeats, modes }: BlocksParts): BlocksPort {
+export function blocksPort({ blocklist, table, feeds, feedsSettled, hits, repeats, modes }: BlocksParts): BlocksPort {
   const seenOf = (name: string): Pick<BlockView, 'hits' | 'lastHitMs' | 'tried'> => {
     const seen = hits.get(name);
     const again = repeats.of(name);
@@ -166,21 +168,28 @@ export function blocksPort({ blocklist, table, feeds, hits, repeats, modes }: Bl
       return { text, mediaType: chosen.mediaType };
     },
     feeds: () => feeds.list().map(feedView),
-    addFeed: async (feed) =>
-      feedView(
-        await feeds.put({
-          name: feed.name,
-          url: feed.url,
-          everyMs: feed.everyMs,
-          ...(feed.format === 'auto' ? {} : { format: feed.format }),
-        }),
-      ),
+    async addFeed(feed) {
+      const added = await feeds.put({
+        name: feed.name,
+        url: feed.url,
+        everyMs: feed.everyMs,
+        ...(feed.format === 'auto' ? {} : { format: feed.format }),
+      });
+      // Who asks next why an address is blocked must be told by the feed.
+      await feedsSettled();
+      return feedView(added);
+    },
     async removeFeed(id) {
       if (!feeds.list().some((feed) => feed.name === id)) return false;
       await feeds.remove(id);
+      await feedsSettled();
       return true;
     },
-    refreshFeed: async (id) => feedView(await feeds.refresh(id)),
+    async refreshFeed(id) {
+      const refreshed = await feeds.refresh(id);
+      await feedsSettled();
+      return feedView(refreshed);
+    },
   };
 }
 

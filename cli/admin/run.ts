@@ -57,7 +57,7 @@ export async function runAdmin(run: AdminRun): Promise<RunningAdmin> {
   table.follow(blocklist.blocks, blocklist.allowlist);
   const feeds = await FeedBook.open(shared);
   const feedTimer = setInterval(() => void feeds.refreshDue().catch(() => undefined), FEED_CHECK_MS);
-  const stopFeeds = await followFeeds(shared, table, (error) => log(`feeds: ${error instanceof Error ? error.message : String(error)}`));
+  const followed = await followFeeds(shared, table, (error) => log(`feeds: ${error instanceof Error ? error.message : String(error)}`));
   const services = servicesPort(config, maps);
   const seal = createSeal(secret);
   await ensureScanKey(maps);
@@ -86,6 +86,7 @@ export async function runAdmin(run: AdminRun): Promise<RunningAdmin> {
       blocklist,
       table,
       feeds,
+      feedsSettled: () => followed.settled(),
       hits: await shared.open<BlockHits>('block-hits'),
       repeats: new RepeatSums(await shared.open<RepeatCount>('block-repeats')),
       modes: () => services.list().map(({ name }) => ({ name, mode: services.mode(name).request })),
@@ -152,7 +153,7 @@ export async function runAdmin(run: AdminRun): Promise<RunningAdmin> {
       clearInterval(heartbeat);
       clearInterval(feedTimer);
       await scanner.close();
-      stopFeeds();
+      followed.stop();
       policies.close();
       await delivery.close();
       await admin.close();

@@ -267,7 +267,7 @@ async function followBlocks(parts: PortParts): Promise<{ table: BlockTable; bloc
   const blocklist = await Blocklist.open(parts.shared, { protect: parts.protect, geo: parts.geo });
   const table = new BlockTable(parts.geo);
   const stopBlocks = table.follow(blocklist.blocks, blocklist.allowlist);
-  const stopFeeds = await followFeeds(parts.shared, table, (error) =>
+  const feeds = await followFeeds(parts.shared, table, (error) =>
     parts.log(`feeds: ${error instanceof Error ? error.message : String(error)}`),
   );
   return {
@@ -275,7 +275,7 @@ async function followBlocks(parts: PortParts): Promise<{ table: BlockTable; bloc
     blocklist,
     stop() {
       stopBlocks();
-      stopFeeds();
+      feeds.stop();
     },
   };
 }

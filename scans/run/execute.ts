@@ -171,7 +171,10 @@ class Run {
       return verdict(definition, this.#problem === '' ? 'skipped' : 'error', this.#problem || 'nothing to change in this request', []);
     // Nothing answered: that proves nothing, and must not close an issue.
     if (this.#exchanges.length === 0) return verdict(definition, 'error', this.#problem || 'no answer', []);
-    return verdict(definition, 'safe', `${this.#sent} requests, none gave proof`, []);
+    const times = this.#timed
+      ? ` (${this.#exchanges.map(({ note, response }) => `${note} ${Math.round(response.durationMs)} ms`).join(', ')})`
+      : '';
+    return verdict(definition, 'safe', `${this.#sent} requests, none gave proof${times}`, []);
   }
 
   /** Each combination of the values of the lists that the steps use. */
