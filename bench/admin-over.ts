@@ -71,6 +71,7 @@ export async function adminOver(folder: string, sizes: SeedSizes, postgres?: str
         blocklist,
         table,
         feeds: await FeedBook.open(shared),
+        feedsSettled: async () => undefined,
         hits: await shared.open<BlockHits>('block-hits'),
         repeats: new RepeatSums(await shared.open<RepeatCount>('block-repeats')),
         modes: () => [],
