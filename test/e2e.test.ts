@@ -195,9 +195,11 @@ t.test('2b. mirror with a live capture on loopback feeds the same inventory', as
     },
     40_000,
   );
-  const doctor = await weir(t, ['doctor', '--json', '--data', running.data]);
-  const { sources } = JSON.parse(doctor.stdout) as { sources: { id: string; counters: Record<string, number> }[] };
-  t.ok(Number(sources.find((source) => source.id === 'sensor')?.counters.exchanges) > 0, 'the sensor counts what it heard');
+  await eventually('the sensor to count what it heard', async () => {
+    const doctor = await weir(t, ['doctor', '--json', '--data', running.data]);
+    const { sources } = JSON.parse(doctor.stdout) as { sources: { id: string; counters: Record<string, number> }[] };
+    return Number(sources.find((source) => source.id === 'sensor')?.counters.exchanges) > 0;
+  });
 });
 
 t.test('a scheduled scan with two users finds that anybody opens anybody’s order, and files an issue', async (t) => {
