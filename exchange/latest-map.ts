@@ -5,20 +5,20 @@
  * former tables, with all that was in it, until the next collection of everything (the old table points to the new one): measured, a gateway spent a quarter of its time
  * on collecting that.
  */
-export class LatestMap<Value> {
-  #young = new Map<string, Value>();
-  #old = new Map<string, Value>();
+export class LatestMap<Value, Key = string> {
+  #young = new Map<Key, Value>();
+  #old = new Map<Key, Value>();
   readonly #half: number;
 
   constructor(most: number) {
     this.#half = Math.max(1, Math.floor(most / 2));
   }
 
-  get(key: string): Value | undefined {
+  get(key: Key): Value | undefined {
     return this.#young.get(key) ?? this.#old.get(key);
   }
 
-  set(key: string, value: Value): void {
+  set(key: Key, value: Value): void {
     this.#young.set(key, value);
     if (this.#young.size < this.#half) return;
     this.#old = this.#young;

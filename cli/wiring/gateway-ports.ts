@@ -116,7 +116,10 @@ function gatewayPorts(parts: PortParts, followed: Followed): GatewayPorts {
     },
     tee: {
       publish(exchange, question) {
-        if (question?.memoOfAccess instanceof Asked) ownership.ended(question.memoOfAccess, nowMs());
+        const asked = question?.memoOfAccess;
+        // What weir itself refused says nothing about what exists.
+        const status = exchange.outcome.action === 'blocked' ? 0 : (exchange.response?.status ?? 0);
+        if (asked instanceof Asked) ownership.ended(asked, status, nowMs());
         return parts.publisher.publish(exchange);
       },
     },

@@ -1,3 +1,4 @@
+import { LatestMap } from '../../exchange/index.js';
 import type { AnswerObject } from './answer.js';
 import type { HashPrefix, KeyedHash } from './hash.js';
 import { isGloballyUnique } from './shape.js';
@@ -40,6 +41,8 @@ export type Relation =
 export const PERSON_KIND = 0;
 export const GROUP_BITS = 0xffffff;
 const MAX_RESOURCES = 20_000;
+/** Objects that answers showed and the table does not hold yet; so many are answered in the time that the engine takes at most. */
+const MAX_SHOWN = 8_192;
 /** Names of things are short; longer ones are made to fill memory. */
 const LONGEST_NAME = 200;
 /** Share of the resources that gives way at once when there are too many: what is known under their numbers is looked through each time. */
@@ -76,6 +79,8 @@ export class Knowledge {
   person = 0;
   flags = 0;
   readonly #resources = new Map<string, Map<string, HashedResource>>();
+  /** Null in an engine. */
+  #shown: LatestMap<{ readonly owner: number; readonly packed: number }, number> | null = null;
   #held = 0;
   #made = 0;
   #free: number[] = [];
@@ -195,8 +200,12 @@ export class Knowledge {
   relation(person: number, hi: number, lo: number, value: number, rule: KnownRule | undefined, withoutGrants = false): Relation {
     if (value !== 0 && this.#ownsByName(person, value, rule)) return 'own';
     const known = this.table.get(hi, lo);
-    const owner = known ? this.table.a : 0;
-    const packed = known ? this.table.b : 0;
+    let owner = known ? this.table.a : 0;
+    let packed = known ? this.table.b : 0;
+    if (!known && this.#shown !== null) {
+      const shown = this.#shown.get(objectNumber(hi, lo));
+      if (shown !== undefined) ({ owner, packed } = shown);
+    }
     const kind = packed & 0xff;
     const group = packed >>> 8;
     if (owner !== 0 && this.holds(person, owner, kind)) return 'own';
@@ -235,6 +244,32 @@ export class Knowledge {
     return told === 'unknown' ? null : told;
   }
 
+  /**
+   * Remembers for a while whose an answer says that an object is of which the table knows nothing, as the table will have it. Not where it names several
+   * people: only the engine knows what each of them is to it.
+   */
+  show(hi: number, lo: number, object: AnswerObject, rule: KnownRule): void {
+    const { paths } = object.all;
+    let owner = 0;
+    let kind = 0;
+    let group = 0;
+    for (let i = object.from; i < object.to; i++) {
+      const path = paths[i];
+      for (const field of rule.owners) {
+        if (field.number !== path) continue;
+        const value = object.valueAt(i, this);
+        if (owner !== 0 && owner !== value) return;
+        owner = value;
+        kind = field.kind;
+      }
+      if (rule.parties.some((field) => field.number === path)) return;
+      if (group === 0 && rule.groups.some((field) => field.number === path)) group = object.valueAt(i, this) & GROUP_BITS;
+    }
+    if (owner === 0) return;
+    this.#shown ??= new LatestMap(MAX_SHOWN);
+    this.#shown.set(objectNumber(hi, lo), { owner, packed: ((group << 8) | kind) >>> 0 });
+  }
+
   /** The id is itself an identity value: `/users/{me}`. */
   #ownsByName(person: number, value: number, rule: KnownRule | undefined): boolean {
     if (rule !== undefined) for (const kind of rule.selfKinds) if (this.holds(person, value, kind)) return true;
@@ -262,3 +297,6 @@ export class Knowledge {
     return ungrouped ? 'ungrouped' : 'foreign';
   }
 }
+
+/** One number for the key of an object, good enough to tell some ten thousand apart. */
+export const objectNumber = (hi: number, lo: number): number => (hi >>> 11) * 4294967296 + (lo >>> 0);

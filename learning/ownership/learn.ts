@@ -1,9 +1,10 @@
 import type { AccessVerdict } from '../../exchange/index.js';
 import type { AnswerObject } from './answer.js';
 import { addSamples, type Context, type Sample, type Strange, strangeOf } from './contexts.js';
+import { afterSuccess, GUESSES, isMiss } from './guesses.js';
 import type { Identify } from './identify.js';
 import { relationAt } from './judge.js';
-import { GRANT, type Knowledge, PERSON, type Relation } from './knowledge.js';
+import { GRANT, type Knowledge, objectNumber, PERSON, type Relation } from './knowledge.js';
 import type { Handing, Lists } from './lists.js';
 import type { Objects } from './objects.js';
 import type { People } from './people.js';
@@ -99,11 +100,10 @@ export class Learning {
   /** Ids that do not exist: one by one a mistake, several in a row a search. Each success takes some of the suspicion back. */
   #learnMisses(read: Reading, person: Person): void {
     const { service, status, reading } = read;
-    const isMiss = status === 404 || status === 403 || status === 410 || status === 422;
-    if ((!isMiss && person.misses === 0) || !this.known.sheet.knows(service, reading)) return;
-    if (!isMiss) {
-      if (status >= 200 && status < 300) person.misses *= 0.85;
-    } else {
+    const missed = isMiss(status);
+    if ((!missed && person.misses === 0) || !this.known.sheet.knows(service, reading)) return;
+    if (!missed) person.misses = afterSuccess(person.misses, status);
+    else {
       for (const reference of reading.references) {
         const rule = this.known.sheet.slot(service, reading, reference.slot);
         if (rule === undefined) continue;
@@ -115,7 +115,7 @@ export class Learning {
       }
     }
     if (person.misses >= this.limits.guessesToBlock) this.people.setFlags(person, PERSON.guessing);
-    else if (person.misses < 1.5) this.people.clearFlags(person, PERSON.guessing);
+    else if (person.misses < GUESSES.toForgive) this.people.clearFlags(person, PERSON.guessing);
   }
 
   #learnAccesses(read: Reading, person: Person, denied: boolean): void {
@@ -183,7 +183,8 @@ export class Learning {
   #noteOpening(read: Reading, context: Context, sample: Sample, person: Person): void {
     const owners = this.places.ownersIn(context, sample);
     const groups = owners.length === 0 ? this.places.groupsIn(context, sample) : [];
-    const scatter = this.people.voteByOpening(person, owners.length > 0 ? owners : groups, groups.length > 0);
+    const object = objectNumber(sample.hi, sample.lo);
+    const scatter = this.people.voteByOpening(person, object, owners.length > 0 ? owners : groups, groups.length > 0);
     // Shared with somebody whose name nobody knows yet: it may well have been the caller.
     if (context.rule?.stances.foreign.is === 'deny' && !this.#isAwaited(sample.hi, sample.lo)) read.signs.scatter = scatter;
   }
@@ -321,5 +322,3 @@ export class Learning {
 function firstOf(references: readonly Reference[]): readonly Reference[] {
   return references.length <= MAX_LEARNED ? references : references.slice(0, MAX_LEARNED);
 }
-
-const objectNumber = (hi: number, lo: number): number => (hi >>> 11) * 4294967296 + (lo >>> 0);

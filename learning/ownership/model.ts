@@ -6,6 +6,7 @@ import { Dirty, loadSegment, MAX_PIECES, type SavedEntry } from './checkpoint.js
 import { REGIME, type RegimeSettings } from './contexts.js';
 import { EntryLog } from './entries.js';
 import { OwnershipError } from './errors.js';
+import { GUESSES } from './guesses.js';
 import { KeyedHash } from './hash.js';
 import { Identify } from './identify.js';
 import { type Caller, JUDGE, type JudgedAnswer, type JudgeSettings, judge, relationAt } from './judge.js';
@@ -100,7 +101,7 @@ export class OwnershipModel {
       regime: REGIME,
       judge: JUDGE,
       alertConfidence: 0.5,
-      guessesToBlock: 3.4,
+      guessesToBlock: GUESSES.toBlock,
       guessesToAlert: 2.4,
       maxEntries: 12_000_000,
       ...settings,

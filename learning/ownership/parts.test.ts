@@ -461,7 +461,7 @@ t.test('a gateway does not block by knowledge that the engine is about to change
       const atMs = 10_000 - agoMs;
       const passed = question(method, target, atMs, atMs, who);
       view.judgeRequest(passed);
-      if (tookMs !== null) view.ended(passed, atMs + tookMs);
+      if (tookMs !== null) view.ended(passed, 200, atMs + tookMs);
     }
     t.equal(view.judgeRequest(question('GET', '/orders/10', 10_000, 10_000 - lagMs))?.enforceable, blocks, what);
     t.equal(view.heldBack, blocks ? 0 : 1, `${what}: counted`);

@@ -26,6 +26,8 @@ interface Source {
 const MAX_PEOPLE = 120_000;
 const MAX_SOURCE_PEOPLE = 4000;
 const MAX_SOURCES = 4000;
+/** Objects of a person without a name that are told apart. */
+const MAX_OPENED = 32;
 const GROUP_BITS = 0xffffff;
 /** Marks a guessed value as a group, above the bits of a kind. */
 const GUESSED_GROUP = 256;
@@ -139,11 +141,9 @@ export class People {
     }
     if (source.role === 'identity' && mayJoin && (source.prior === 'identity' || this.#mayJoin(source))) {
       const holder = this.holder(value, isGloballyUnique(text) || source.prior === 'identity' ? namedKind(text) : source.kind);
-      if (holder !== undefined) {
-        if (holder !== person && holder.keys.length < 64) {
-          this.join(person, holder);
-          person = holder;
-        }
+      if (holder !== undefined && holder !== person && holder.keys.length < 64 && !isGuess(holder, value)) {
+        this.join(person, holder);
+        person = holder;
       }
     }
     if ((isGloballyUnique(text) || source.prior === 'identity') && source.unique.size < MAX_SOURCE_PEOPLE * 2)
@@ -207,17 +207,22 @@ export class People {
 
   /**
    * Somebody reached an object that names `owners` (value, kind, value, kind, …) at a private place while nothing said who they are. `areGroups`:
-   * objects there name no person, only the group they belong to.
+   * objects there name no person, only the group they belong to. `object`: its number; what one person shared with another is
+   * opened again and again, and counts once.
    */
-  voteByOpening(person: Person, owners: readonly number[], areGroups: boolean): Scatter | null {
+  voteByOpening(person: Person, object: number, owners: readonly number[], areGroups: boolean): Scatter | null {
     if (owners.length === 0) return null;
     // Names of different kinds say nothing about each other: one person has a number, an address and a company.
     const kind = owners[1];
-    const opens = (person.opens.get(kind) ?? 0) + 1;
-    person.opens.set(kind, opens);
+    let opens = person.opens.get(kind) ?? 0;
+    const isNew = !person.openedObjects.includes(object);
+    if (isNew) person.openedObjects = [...person.openedObjects.slice(1 - MAX_OPENED), object];
+    if (isNew || areGroups) {
+      person.opens.set(kind, ++opens);
+      for (let i = 0; i < owners.length; i += 2) if (owners[i + 1] === kind) cast(person.opened, owners[i], kind, 1);
+    }
     let isUsual = false;
     let [count, usual, most] = [0, 0, 0];
-    for (let i = 0; i < owners.length; i += 2) if (owners[i + 1] === kind) cast(person.opened, owners[i], kind, 1);
     for (const [value, [itsKind, weight]] of person.opened) {
       if (itsKind !== kind) continue;
       count++;
@@ -228,11 +233,11 @@ export class People {
     const best = leader(person.opened, opens, 3, kind);
     if (best === null) return scatter;
     if (areGroups && !person.groups.has(best[0])) {
-      this.addGroup(person, best[0], best[1]);
       person.guessed.push(best[0], best[1] | GUESSED_GROUP);
+      this.addGroup(person, best[0], best[1]);
     } else if (!areGroups && person.identities.get(best[0]) !== best[1]) {
-      this.addIdentity(person, best[0], best[1]);
       person.guessed.push(best[0], best[1]);
+      this.addIdentity(person, best[0], best[1]);
     }
     return scatter;
   }
@@ -251,7 +256,7 @@ export class People {
     this.#unguess(person);
     const holder = this.holder(best[0], best[1]);
     this.addIdentity(person, best[0], best[1]);
-    if (holder === undefined || holder === person || holder.keys.length >= 64) return person;
+    if (holder === undefined || holder === person || holder.keys.length >= 64 || isGuess(holder, best[0])) return person;
     this.join(person, holder);
     return holder;
   }
@@ -393,9 +398,14 @@ export class People {
   }
 
   #assign(person: Person, value: number, source: Source): void {
-    if (source.role === 'identity' && person.guessed.includes(value)) person.guessed = [];
-    if (source.role === 'identity') this.addIdentity(person, value, source.unique.get(value) ?? source.kind);
-    else if (source.role === 'group')
+    if (source.role === 'identity') {
+      const kind = source.unique.get(value) ?? source.kind;
+      if (isGuess(person, value)) {
+        person.guessed = [];
+        this.#claim(person, value, kind);
+      }
+      this.addIdentity(person, value, kind);
+    } else if (source.role === 'group')
       source.groupKind = this.addGroup(person, value, source.groupKind === 0 ? this.kindOf(`group:${source.key}`) : source.groupKind);
   }
 
@@ -411,8 +421,20 @@ export class People {
     this.write(this.known.hash.hi, this.known.hash.lo, 1, 0, WORTH.person);
     this.known.hash.words(SPACE.identity, 0, kind, person.id);
     this.write(this.known.hash.hi, this.known.hash.lo, 1, 0, WORTH.person);
-    this.known.hash.words(SPACE.holder, value, kind, 0);
-    if (!this.known.table.get(this.known.hash.hi, this.known.hash.lo))
-      this.write(this.known.hash.hi, this.known.hash.lo, person.id, 0, WORTH.person);
+    this.#claim(person, value, kind);
   }
+
+  /** Makes the person the one that a name stands for, unless there is another who has it for a better reason. */
+  #claim(person: Person, value: number, kind: number): void {
+    const holder = this.holder(value, kind);
+    if (holder !== undefined && (!isGuess(holder, value) || isGuess(person, value))) return;
+    this.known.hash.words(SPACE.holder, value, kind, 0);
+    this.write(this.known.hash.hi, this.known.hash.lo, person.id, 0, WORTH.person);
+  }
+}
+
+/** Was this name only concluded from what the person opened? Whoever was shown to have it is somebody else, until more is known. */
+function isGuess({ guessed }: Person, value: number): boolean {
+  for (let i = 0; i < guessed.length; i += 2) if (guessed[i] === value) return true;
+  return false;
 }

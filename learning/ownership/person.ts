@@ -39,8 +39,10 @@ export interface Person {
   suspectedOf: number[];
   /** Owner values of objects reached at private places while nothing said who this is. */
   readonly opened: Votes;
-  /** Kind of such values → how often one was seen. */
+  /** Kind of such values → how many objects named one. */
   readonly opens: Map<number, number>;
+  /** The last of those objects. */
+  openedObjects: number[];
   /** Owner values that lists of one's own, and creations, named. */
   readonly listed: Votes;
   lists: number;
@@ -84,6 +86,7 @@ export function newPerson(id: number, key: string, nowMs: number): Person {
     suspectedOf: [],
     opened: new Map(),
     opens: new Map(),
+    openedObjects: [],
     listed: new Map(),
     lists: 0,
     guessed: [],

@@ -1,11 +1,12 @@
 import type { AccessVerdict, Body, HeaderList } from '../../exchange/index.js';
 import { readAnswer } from './answer.js';
 import { objectText } from './body-text.js';
+import { Guesses, isMiss } from './guesses.js';
 import { KeyedHash } from './hash.js';
 import { type Caller, JUDGE, type JudgedAnswer, type JudgeSettings, judge } from './judge.js';
-import { Knowledge, SPACE } from './knowledge.js';
+import { Knowledge, PERSON, SPACE } from './knowledge.js';
 import { namedKind } from './person.js';
-import { subjectOutside } from './reading.js';
+import { subjectOf, subjectOutside } from './reading.js';
 import { type Reference, type RequestFacts, type RouteReading, readRequest } from './references.js';
 import { type Passing, Unlearned } from './unlearned.js';
 import { applyDelta } from './wire.js';
@@ -72,6 +73,7 @@ export class OwnershipView {
   /** Object → values named beside it lately, as pairs of value hash and kind. */
   readonly #recent = new Map<number, number[]>();
   readonly #unlearned = new Unlearned();
+  readonly #guesses = new Guesses();
   /** Verdicts that would have blocked, but rested on knowledge that the engine was about to change. */
   heldBack = 0;
   /** Requests whose body was too long for all that it names to be looked at. */
@@ -86,9 +88,23 @@ export class OwnershipView {
     this.#known = applyDelta(this.#known, bytes);
   }
 
-  /** Tells that an exchange has ended and is on its way to the engine. */
-  ended({ memo }: AccessRequest, nowMs: number): void {
-    if (memo !== undefined && memo.passing !== null) memo.passing.endedAtMs ??= nowMs;
+  /** Tells that an exchange has ended and is on its way to the engine. `status` 0: the upstream gave no answer. */
+  ended(request: AccessRequest, status: number, nowMs: number): void {
+    const { memo, principalKey } = request;
+    if (memo === undefined || principalKey === null) return;
+    if (memo.passing !== null) memo.passing.endedAtMs ??= nowMs;
+    if (!isMiss(status)) this.#guesses.succeeded(principalKey, status);
+    else if (this.#namesUnknown(request.service, memo.reading)) this.#guesses.missed(principalKey);
+  }
+
+  #namesUnknown(service: string, reading: RouteReading): boolean {
+    const known = this.#known;
+    return reading.references.some((reference) => {
+      const rule = known.sheet.slot(service, reading, reference.slot);
+      if (rule === undefined) return false;
+      known.objectKey(known.resource(service, rule.resource), reference.value);
+      return !known.table.get(known.hash.hi, known.hash.lo);
+    });
   }
 
   /** Judges a request before it is forwarded; null when nothing is known about the route or it names no object. */
@@ -115,12 +131,11 @@ export class OwnershipView {
       return null;
     }
     known.findPerson(request.principalKey);
-    const caller: Caller = { person: known.person, flags: known.flags };
-    let judged: JudgedAnswer | null = null;
-    if (answer !== null && answer.body !== null) {
-      judged = new LazyAnswer(answer.status, answer.headers, answer.body, reading);
-    }
+    const guessing = this.#guesses.holds(request.principalKey) ? PERSON.guessing : 0;
+    const caller: Caller = { person: known.person, flags: known.flags | guessing };
+    const judged = answer === null || answer.body === null ? null : new LazyAnswer(answer.status, answer.headers, answer.body, reading);
     const verdict = judge(known, request.service, reading, caller, judged, this.#settings);
+    if (judged?.wasRead === true && !reading.mutates) this.#keepShown(request.service, reading, judged);
     const isStale = verdict?.enforceable === true && this.#isStale(request, reading, verdict.relation === 'enumeration');
     const isHeldBack = isStale || (verdict?.enforceable === true && this.#wasJustNamed(request.service, reading, caller.person));
     // What is refused changes nothing.
@@ -131,6 +146,21 @@ export class OwnershipView {
     if (verdict === null || !isHeldBack) return verdict;
     if (isStale) this.heldBack++;
     return { ...verdict, enforceable: false };
+  }
+
+  /** The engine will know whose an answer said that its object is; whoever was shown it may act on it before. */
+  #keepShown(service: string, reading: RouteReading, answer: JudgedAnswer): void {
+    const known = this.#known;
+    for (const reference of reading.references) {
+      const rule = known.sheet.slot(service, reading, reference.slot);
+      if (rule === undefined) continue;
+      const resource = known.resource(service, rule.resource);
+      known.objectKey(resource, reference.value);
+      const { hi, lo } = known.hash;
+      if (resource.rule === undefined || known.table.get(hi, lo)) continue;
+      const object = subjectOf(answer.objects, reference);
+      if (object !== null) known.show(hi, lo, object, resource.rule);
+    }
   }
 
   #read({ method, template, target, headers, body, carrier }: AccessRequest): RouteReading {
@@ -216,6 +246,10 @@ class LazyAnswer implements JudgedAnswer {
     this.headers = headers;
     this.body = body;
     this.reading = reading;
+  }
+
+  get wasRead(): boolean {
+    return this.read !== null;
   }
 
   get objects(): JudgedAnswer['objects'] {

@@ -82,6 +82,7 @@ export function replay(
         explanation = after.explanation;
       }
     }
+    if (blocked === null) view.ended(seen, response?.status ?? 0, entry.exchange.startedAtMs);
     const outcome = { ...exchange.outcome, action: blocked === null ? ('passed' as const) : ('blocked' as const), phase: blocked };
     const observation: Observation = {
       exchange: { ...exchange, outcome },

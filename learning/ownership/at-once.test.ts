@@ -1,0 +1,138 @@
+/** What a gateway makes of answers that it passed on itself, before the engine has told it anything of them. */
+import t from 'tap';
+import { bodyOf } from '../../exchange/index.js';
+import { KeyedHash } from './hash.js';
+import { Knowledge, PERSON, SPACE } from './knowledge.js';
+import { type AccessRequest, OwnershipView } from './view.js';
+import { encodeDelta } from './wire.js';
+
+/** Person 1, `p_caller`, is user 5 and owns something; `/orders/{}` is a proven private place, `/reviews/{}` everybody reads and only its author writes. */
+function newView(): OwnershipView {
+  const seed = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8);
+  const known = new Knowledge(new KeyedHash(seed));
+  const { hash } = known;
+  const entries: number[] = [];
+  const entry = (a: number, b: number): void => void entries.push(hash.hi >>> 0, hash.lo >>> 0, a, b, 1);
+  hash.text(SPACE.principal, 'p_caller');
+  entry(1, PERSON.established | PERSON.identified);
+  for (const value of [0, known.valueHash('5')]) {
+    hash.words(SPACE.identity, value, 2, 1);
+    entry(1, 0);
+  }
+  const deny = { is: 'deny', confidence: 0.95, proven: true } as const;
+  const allow = { is: 'allow', confidence: 0, proven: false } as const;
+  const closed = { granted: deny, listed: deny, group: deny, unlisted: deny, foreign: deny };
+  const rule = (resource: string, stances: typeof closed | Record<keyof typeof closed, typeof allow>) => ({
+    slots: { 'path:0': { resource, stances, principals: 20, accesses: 80, wrappings: [''], repeats: 0 } },
+  });
+  const open = { granted: allow, listed: allow, group: allow, unlisted: allow, foreign: allow };
+  const fields = [{ path: 'userid', role: 'owner', kind: 2 }] as const;
+  const view = new OwnershipView();
+  view.apply(
+    encodeDelta({
+      snapshot: true,
+      seed,
+      entries: Uint32Array.from(entries),
+      changes: [
+        { route: 's\u001fGET /orders/{}', rule: rule('order', closed) },
+        { route: 's\u001fGET /reviews/{}', rule: rule('review', open) },
+        { route: 's\u001fPATCH /reviews/{}', rule: rule('review', closed) },
+        { resource: 's\u001forder', rule: { fields } },
+        { resource: 's\u001freview', rule: { fields } },
+      ],
+    }),
+  );
+  return view;
+}
+
+let asked = 0;
+/** Sends it through a gateway whose engine says nothing; how it ended. */
+function send(
+  view: OwnershipView,
+  method: string,
+  target: string,
+  status: number,
+  userId: number | null,
+): 'passed' | 'blocked' | 'withheld' {
+  const request: AccessRequest = {
+    exchangeId: `e${++asked}`,
+    service: 's',
+    method,
+    template: target.replace(/\d+$/, '{id}'),
+    path: target,
+    target,
+    headers: [],
+    parameters: [],
+    body: null,
+    principalKey: 'p_caller',
+    nowMs: 10_000,
+    learnedUpToMs: 9_000,
+  };
+  if (view.judgeRequest(request)?.enforceable === true) return 'blocked';
+  const body = userId === null ? null : bodyOf(Buffer.from(JSON.stringify({ id: target.split('/').at(-1), userId })));
+  const after = view.judgeResponse(request, { status, headers: ['content-type', 'application/json'], body });
+  view.ended(request, after?.enforceable === true ? 0 : status, 10_000);
+  return after?.enforceable === true ? 'withheld' : 'passed';
+}
+
+type Step = readonly [method: string, target: string, status: number, userId: number | null, ends: ReturnType<typeof send>];
+const missed = (id: number): Step => ['GET', `/orders/${id}`, 404, null, 'passed'];
+const cases: readonly [what: string, steps: readonly Step[]][] = [
+  ['a write that nothing was shown before', [['PATCH', '/reviews/7', 200, null, 'passed']]],
+  [
+    'a write to what was just shown to be somebody else’s',
+    [
+      ['GET', '/reviews/7', 200, 6, 'passed'],
+      ['PATCH', '/reviews/7', 200, null, 'blocked'],
+      ['PATCH', '/reviews/8', 200, null, 'passed'],
+    ],
+  ],
+  [
+    'a write to what was just shown to be one’s own',
+    [
+      ['GET', '/reviews/7', 200, 5, 'passed'],
+      ['PATCH', '/reviews/7', 200, null, 'passed'],
+    ],
+  ],
+  [
+    'what an answer of a write says counts for nothing',
+    [
+      ['PATCH', '/reviews/7', 200, 6, 'passed'],
+      ['PATCH', '/reviews/7', 200, 6, 'passed'],
+    ],
+  ],
+  [
+    'what was withheld once is refused before the upstream sees it again',
+    [
+      ['GET', '/orders/7', 200, 6, 'withheld'],
+      ['GET', '/orders/7', 200, 6, 'blocked'],
+    ],
+  ],
+  ['three ids that do not exist', [missed(1), missed(2), missed(3), ['GET', '/orders/4', 200, null, 'passed']]],
+  [
+    'four, and a fifth',
+    [...[1, 2, 3, 4].map(missed), ['GET', '/orders/9', 200, null, 'blocked'], ['GET', '/reviews/9', 200, null, 'passed']],
+  ],
+  [
+    'four among successes',
+    [1, 2, 3, 4].flatMap((id): Step[] => [missed(id), ['GET', '/reviews/1', 200, 5, 'passed'], ['GET', '/reviews/1', 200, 5, 'passed']]),
+  ],
+  [
+    'forgiven after ordinary requests',
+    [
+      ...[1, 2, 3, 4].map(missed),
+      ['GET', '/orders/9', 200, null, 'blocked'],
+      ...Array.from({ length: 7 }, (): Step => ['GET', '/reviews/1', 200, 5, 'passed']),
+      ['GET', '/orders/9', 200, null, 'passed'],
+    ],
+  ],
+];
+for (const [what, steps] of cases) {
+  t.test(what, async (t) => {
+    const view = newView();
+    t.strictSame(
+      steps.map(([method, target, status, userId]) => send(view, method, target, status, userId)),
+      steps.map((step) => step[4]),
+    );
+  });
+}
