@@ -335,7 +335,7 @@ export class Forward implements Dispatcher.DispatchHandler, WireHandler, AnswerO
     return this.answered || this.ended ? true : this.flow!.push(chunk);
   }
 
-  onComplete(rawTrailers: string[] | Buffer[] | Record<string, string> | null): void {
+  onComplete(rawTrailers: string[] | Buffer[] | null): void {
     if (this.answered || this.ended) return;
     const trailers = trailerList(rawTrailers);
     if (this.flow!.end(trailers)) this.finish(trailers);

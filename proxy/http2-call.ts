@@ -1,8 +1,8 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, constants, type OutgoingHttpHeaders } from 'node:http2';
+import type { Readable } from 'node:stream';
 import { errors } from 'undici';
 import { AnswerFault } from './answer-reader.js';
-import type { OnwardRequest } from './dispatch.js';
-import type { WireHandler } from './upstream-wire.js';
+import type { OnwardHandler, OnwardRequest, StreamedBody } from './dispatch.js';
 
 /** The connection that a call is on. */
 export interface CallOwner {
@@ -40,6 +40,11 @@ const OF_THE_MESSAGE: ReadonlySet<number> = new Set([
   NGHTTP2_ENHANCE_YOUR_CALM,
 ]);
 
+/**
+ * What is kept of an upload until it is answered: what an upstream lets come before it has said anything (64 KiB, where it does not allow more) and what Node
+ * takes on top of that.
+ */
+const MOST_KEPT_BYTES = 262_144;
 /** What only HTTP/1 says of its connections (RFC 9113 §8.2.2). */
 const OF_HTTP1: ReadonlySet<string> = new Set([
   'connection',
@@ -60,9 +65,14 @@ export class Http2Call {
   private owner: CallOwner | null = null;
   private stream: ClientHttp2Stream | null = null;
   private answering = false;
+  /** Something came back, of an interim answer too. */
+  private seen = false;
   /** The upstream ended the answer, rather than the stream. */
   private whole = false;
   private uploading = false;
+  /** What went out of an upload, so that it can be sent again; null: more than is kept, or it is answered. */
+  private kept: Buffer[] | null = [];
+  private keptBytes = 0;
   /** The upstream takes no more of the upload just now. */
   private stuck = false;
   private paused = false;
@@ -72,13 +82,12 @@ export class Http2Call {
 
   constructor(
     readonly request: OnwardRequest,
-    readonly handler: WireHandler,
+    readonly handler: OnwardHandler,
   ) {}
 
-  /** Can it be sent once more? A stream that was begun is gone. */
-  get isRepeatable(): boolean {
-    const { body } = this.request;
-    return !this.answering && (body === null || body instanceof Uint8Array);
+  /** Nothing came back, and all that went out is still there. */
+  private get isRepeatable(): boolean {
+    return !this.seen && this.kept !== null;
   }
 
   /** Sends it; the number of its stream. Throws, and has sent nothing, when `session` takes no stream or the headers are none that HTTP/2 can carry. */
@@ -165,6 +174,7 @@ export class Http2Call {
   private head(raw: readonly string[], interim: boolean): void {
     if (this.over) return;
     this.touch();
+    this.seen = true;
     let status = 0;
     const headers: string[] = [];
     for (let index = 0; index < raw.length; index += 2) {
@@ -176,7 +186,10 @@ export class Http2Call {
       this.fail(new AnswerFault('the answer has no valid status'));
       return;
     }
-    if (!interim) this.answering = true;
+    if (!interim) {
+      this.answering = true;
+      this.kept = null;
+    }
     try {
       this.handler.onHeaders(status, headers, this.resume);
     } catch (error) {
@@ -228,35 +241,18 @@ export class Http2Call {
     if (untouched && this.isRepeatable) {
       this.stream = null;
       this.owner = null;
+      const { body } = this.request;
+      if (this.uploading) (body as StreamedBody).stream.pause();
       if (owner!.refused(this, code)) return;
       this.owner = owner;
     }
     this.fail(errorOf(code, problem));
   }
 
-  private upload(
-    stream: ClientHttp2Stream,
-    { stream: source, trailers }: { readonly stream: NodeJS.ReadableStream; trailers(): readonly string[] },
-  ): void {
-    this.uploading = true;
-    source.on('data', (chunk: Buffer) => {
-      if (this.over) return;
-      this.atMs = performance.now();
-      if (stream.write(chunk)) return;
-      this.stuck = true;
-      source.pause();
-    });
+  private upload(stream: ClientHttp2Stream, { stream: source, trailers }: StreamedBody): void {
     stream.on('drain', () => {
-      this.stuck = false;
-      this.atMs = performance.now();
-      if (!this.over) source.resume();
+      if (this.stream === stream) this.flow(source);
     });
-    source.on('end', () => {
-      this.uploading = false;
-      this.atMs = performance.now();
-      if (!this.over) stream.end();
-    });
-    source.on('error', (error: Error) => this.fail(error));
     stream.on('wantTrailers', () => {
       try {
         stream.sendTrailers(fields(trailers()));
@@ -264,6 +260,40 @@ export class Http2Call {
         this.fail(error as Error);
       }
     });
+    if (this.sends === 1) this.read(source);
+    for (const chunk of this.kept!) this.stuck = !stream.write(chunk);
+    if (!this.uploading) stream.end();
+    else if (!this.stuck) this.flow(source);
+  }
+
+  private read(source: Readable): void {
+    this.uploading = true;
+    source.on('data', (chunk: Buffer) => {
+      this.keep(chunk);
+      this.atMs = performance.now();
+      if (this.stream === null || this.stream.write(chunk)) return;
+      this.stuck = true;
+      source.pause();
+    });
+    source.on('end', () => {
+      this.uploading = false;
+      this.atMs = performance.now();
+      this.stream?.end();
+    });
+    source.on('error', (error: Error) => this.fail(error));
+  }
+
+  private flow(source: Readable): void {
+    this.stuck = false;
+    this.atMs = performance.now();
+    source.resume();
+  }
+
+  private keep(chunk: Buffer): void {
+    if (this.kept === null) return;
+    this.kept.push(chunk);
+    this.keptBytes += chunk.length;
+    if (this.keptBytes > MOST_KEPT_BYTES) this.kept = null;
   }
 
   private touch(): void {

@@ -83,7 +83,8 @@ t.test('an upstream that lets its connections go fails no request', async (t) =>
     if (count === 20) session.close();
   });
   const running = await before(t, await listening(t, server));
-  const statuses = await load(running, 400, 40, (index) => request('POST', 'abc', `/${index}`));
+  const large = 'x'.repeat(150_000);
+  const statuses = await load(running, 400, 40, (index) => request('POST', index % 10 === 0 ? large : 'abc', `/${index}`));
   t.same(
     statuses.filter((status) => status !== 200),
     [],
@@ -102,24 +103,39 @@ t.test('streams that are refused', async (t) => {
     const twice = seen.includes(path);
     seen.push(path);
     stream.on('error', () => undefined);
-    if (path === '/always' || (path !== '/never' && !twice)) stream.close(http2.constants.NGHTTP2_REFUSED_STREAM);
+    if (path === '/huge') {
+      let bytes = 0;
+      stream.on('data', (chunk: Buffer) => {
+        bytes += chunk.length;
+        if (bytes > 500_000) stream.close(http2.constants.NGHTTP2_REFUSED_STREAM);
+      });
+    } else if (path === '/always' || (path !== '/never' && !twice)) stream.close(http2.constants.NGHTTP2_REFUSED_STREAM);
     else {
       stream.respond({ ':status': 200 });
-      stream.resume().on('end', () => stream.end(head[':method']));
+      let bytes = 0;
+      stream.on('data', (chunk: Buffer) => {
+        bytes += chunk.length;
+      });
+      stream.on('end', () => stream.end(`${head[':method']} ${bytes}`));
     }
   });
   const running = await before(t, await listening(t, server));
   const large = 'x'.repeat(100_000);
+  const huge = 'x'.repeat(1_000_000);
   const cases: readonly (readonly [what: string, request: string, status: number, times: number])[] = [
     ['whole in memory', request('POST', 'abc', '/post'), 200, 2],
     ['without a body', request('GET', '', '/get'), 200, 2],
     ['again and again', request('POST', 'abc', '/always'), 502, 2],
-    ['with an upload that was begun', request('POST', large, '/upload'), 502, 1],
+    ['with an upload that was begun', request('POST', large, '/upload'), 200, 2],
+    ['with one of which too much went out', request('POST', huge, '/huge'), 502, 1],
     ['not at all', request('POST', large, '/never'), 200, 1],
   ];
   for (const [what, text, status, times] of cases) {
     seen.length = 0;
-    t.equal(statusOf(await ask(running, text)), status, what);
+    const answer = await ask(running, text);
+    t.equal(statusOf(answer), status, what);
+    if (text.startsWith('POST') && status === 200)
+      t.equal(Number(/POST (\d+)/.exec(answer)?.[1]), Number(/Content-Length: (\d+)/.exec(text)?.[1]), `${what}: all of it`);
     t.equal(seen.length, times, `${what}: sent`);
   }
   t.match(counted(running.gateway, running.log, 'UPSTREAM_RESET'), { counter: 2, logged: true });
@@ -281,6 +297,26 @@ t.test('bodies larger than any buffer, and sides that do not read', async (t) =>
   stuck.destroy();
 });
 
+t.test('trailers that are announced, behind a body of told length or none', async (t) => {
+  const large = 'x'.repeat(100_000);
+  const server = http2.createServer();
+  server.on('stream', (stream, head) => {
+    const body = head[':path'] === '/large' ? large : 'ok';
+    stream.respond({ ':status': 200, 'content-length': body.length, trailer: 'x-sum' }, { waitForTrailers: true });
+    stream.on('wantTrailers', () => stream.sendTrailers(head[':path'] === '/none' ? {} : { 'x-sum': '1' }));
+    stream.end(head[':method'] === 'HEAD' ? undefined : body);
+  });
+  const running = await before(t, await listening(t, server));
+  const announced = /^HTTP\/1\.1 200 [\s\S]*\r\ntrailer: x-sum\r\n[\s\S]*\r\n0\r\nx-sum: 1\r\n\r\n$/i;
+  t.match(await ask(running, request('GET', '', '/small')), announced);
+  t.match(await ask(running, request('GET', '', '/large')), announced);
+  const none = await ask(running, request('GET', '', '/none'));
+  t.match(none, /^HTTP\/1\.1 200 [\s\S]*content-length: 2\r\n[\s\S]*\r\n\r\nok$/i);
+  t.notMatch(none, /trailer/i, 'what does not come is not announced');
+  t.match(await ask(running, request('HEAD')), /^HTTP\/1\.1 200 [\s\S]*content-length: 2\r\n[\s\S]*\r\n\r\n$/i, 'nor where no body goes');
+  t.match(await ask(running, 'GET / HTTP/1.0\r\nHost: a\r\n\r\n'), /^HTTP\/1\.1 200 [\s\S]*\r\n\r\nok$/, 'nor to HTTP/1.0');
+});
+
 t.test('an answer that breaks off is not taken for whole', async (t) => {
   const { NGHTTP2_CANCEL, NGHTTP2_INTERNAL_ERROR, NGHTTP2_NO_ERROR } = http2.constants;
   const ways: readonly (readonly [string, (at: Raw, stream: number) => void])[] = [
@@ -310,6 +346,7 @@ t.test('upstreams that cannot be reached, or do not answer', async (t) => {
   await once(closed, 'close');
   const silent = net.createServer((socket) => void socket.on('error', () => undefined).resume());
   const one = http.createServer((_req, res) => res.end('ok'));
+  const leaving = raw(() => undefined).on('connection', (socket: net.Socket) => socket.write(frame(GOAWAY, 0, words(0, 0), 0)));
   const slow = http2.createServer();
   slow.on('stream', (stream, head) => {
     stream.on('error', () => undefined);
@@ -323,6 +360,7 @@ t.test('upstreams that cannot be reached, or do not answer', async (t) => {
   const cases = [
     ['nobody listens', `http://127.0.0.1:${port}`, '/', 'UPSTREAM_CONNECT'],
     ['no SETTINGS come', await listening(t, silent), '/', 'UPSTREAM_CONNECT_TIMEOUT'],
+    ['it goes at once', await listening(t, leaving), '/', 'UPSTREAM_RESET'],
     ['it speaks HTTP/1.1', await listening(t, one), '/', 'UPSTREAM_PROTOCOL'],
     ['no answer comes', slowly, '/', 'UPSTREAM_HEADERS_TIMEOUT'],
     ['the answer stops', slowly, '/body', 'UPSTREAM_BODY_TIMEOUT'],
@@ -362,6 +400,29 @@ t.test('a client that leaves', async (t) => {
   t.same(ends, ['1', '1 reset 8', '3', '3 reset 8'], 'takes its request with it');
   t.same(frames, [0], 'and the part that came of an upload never looks like the whole');
   t.equal(connections, 1, 'other requests keep their connection');
+});
+
+t.test('an upload that is answered before it was read', async (t) => {
+  const server = http2.createServer();
+  server.on('stream', (stream) => {
+    stream.on('error', () => undefined);
+    stream.respond({ ':status': 200 });
+    stream.end('early');
+  });
+  const running = await before(t, await listening(t, server));
+  const length = 3_000_000;
+  const body = 'x'.repeat(length);
+  for (const framed of [
+    `Content-Length: ${length}\r\n\r\n${body}`,
+    `Transfer-Encoding: chunked\r\n\r\n${length.toString(16)}\r\n${body}\r\n0\r\n\r\n`,
+  ]) {
+    const socket = await connect('plain', running.ports[0]);
+    socket.write(`POST / HTTP/1.1\r\nHost: a\r\n${framed}`);
+    const got = untilClosed(socket);
+    await until(() => running.gateway.health().inflight === 0);
+    socket.write(request('GET'));
+    t.equal((await got).match(/HTTP\/1\.1 200 /g)?.length, 2, 'does not stand in the way of the next request');
+  }
 });
 
 t.test('an upstream that chooses HTTP/1.1', async (t) => {

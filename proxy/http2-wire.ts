@@ -177,12 +177,12 @@ export class Http2Wire implements Carrier {
   }
 
   private overHttp1(call: Http2Call): void {
-    if (!call.over) this.options.http1!.dispatch(call.request, call.handler as OnwardHandler);
+    if (!call.over) this.options.http1!.dispatch(call.request, call.handler);
   }
 
   /** Back from a connection, not processed. False: it was sent too often. */
   again(call: Http2Call, moved: boolean): boolean {
-    if (this.closing || call.sends >= (moved ? MOST_SENDS_OF_MOVED : MOST_SENDS)) return false;
+    if (call.sends >= (moved ? MOST_SENDS_OF_MOVED : MOST_SENDS)) return false;
     this.waiting.unshift(call);
     return true;
   }
@@ -194,7 +194,7 @@ export class Http2Wire implements Carrier {
     return true;
   }
 
-  /** `connection` is no more; `failed`: why it never opened. */
+  /** `connection` is no more; `failed`: why it never took a request. */
   left(connection: Connection, failed: Error | null): void {
     if (!this.all.delete(connection)) return;
     if (failed !== null) this.pausedUntilMs = performance.now() + PAUSE_MS;
@@ -219,9 +219,11 @@ export class Http2Wire implements Carrier {
       connection.check(nowMs);
       open ||= connection.isOpen && !connection.isLeaving;
     }
-    // Those that wait for a first connection have the time that it has. Behind others a client does not wait for each of them in turn.
     const { waiting } = this;
-    while (waiting.length > 0 && (waiting[0].over || (open && nowMs - waiting[0].sinceMs >= this.options.headersMs)))
+    const { connectMs, headersMs } = this.options;
+    // The upstream does not answer those before it: its client must not wait for each of them in turn. A first connection has its own time.
+    const mostMs = open ? headersMs : headersMs + connectMs;
+    while (waiting.length > 0 && (waiting[0].over || nowMs - waiting[0].sinceMs >= mostMs))
       waiting.shift()!.fail(new errors.HeadersTimeoutError());
   }
 }
@@ -231,6 +233,7 @@ class Connection implements CallOwner {
   isOpen = false;
   /** It takes no more requests. */
   isLeaving = false;
+  private wasUsed = false;
   lastStreamId = Number.POSITIVE_INFINITY;
   private readonly calls = new Set<Http2Call>();
   private socket: Socket | null = null;
@@ -288,7 +291,9 @@ class Connection implements CallOwner {
     session.on('goaway', (_code: number, lastStreamId: number) => {
       this.isLeaving = true;
       this.lastStreamId = lastStreamId;
-      this.wire.settle();
+      // Another would do the same, and so on.
+      if (this.wasUsed) this.wire.settle();
+      else this.fail(new errors.SocketError('the upstream takes no requests'));
     });
     // Nothing is sent before the upstream has said how many requests it takes; and an upstream that is none of HTTP/2 gets none.
     session.on('remoteSettings', ({ maxConcurrentStreams = MOST_STREAMS }) => {
@@ -313,6 +318,7 @@ class Connection implements CallOwner {
     const nowMs = performance.now();
     if (this.calls.size === 0) this.heardAt(nowMs);
     this.calls.add(call);
+    this.wasUsed = true;
     this.atMs = nowMs;
     if (id >= MOST_STREAM_ID) this.leave();
     return true;
@@ -376,11 +382,10 @@ class Connection implements CallOwner {
     if (this.gone) return;
     this.gone = true;
     this.isLeaving = true;
-    const { isOpen } = this;
     this.session?.destroy();
     this.socket!.destroy();
     for (const call of this.calls) call.fail(error);
-    this.wire.left(this, isOpen ? null : error);
+    this.wire.left(this, this.wasUsed ? null : error);
   }
 
   private ping(): void {
