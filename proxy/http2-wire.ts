@@ -285,7 +285,9 @@ class Connection implements CallOwner {
       maxSessionMemory: MOST_SESSION_MB,
     });
     this.session = session;
-    session.once('connect', () => session.setLocalWindowSize(CONNECTION_WINDOW_BYTES));
+    session.once('connect', () => {
+      if (!session.destroyed) session.setLocalWindowSize(CONNECTION_WINDOW_BYTES);
+    });
     session.on('error', (error: Error) => this.fail(error));
     session.on('close', () => this.fail(new errors.SocketError('the upstream closed the connection')));
     session.on('goaway', (_code: number, lastStreamId: number) => {
