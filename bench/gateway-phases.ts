@@ -22,7 +22,7 @@ const PHASES: readonly (readonly [phase: string, source: RegExp, name?: RegExp])
   ['answer: headers, write', /proxy\/(?:answer-flow|response-head)/],
   [
     'onward: headers, connections to the upstream, its answer read',
-    /proxy\/(?:onward|dispatch|upstream|answer-reader|request-body|upload)|undici\/lib\/(?:core|dispatcher\/(?:client|pool|dispatcher))/,
+    /proxy\/(?:onward|dispatch|upstream|http2-wire|http2-call|answer-reader|request-body|upload)|undici\/lib\/(?:core|dispatcher\/(?:client|pool|dispatcher))/,
   ],
   ['passage and forward: the rest', /proxy\/|cli\/wiring\//],
   ['Fastify', /fastify|find-my-way/],

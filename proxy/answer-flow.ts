@@ -191,8 +191,10 @@ export class AnswerFlow {
   }
 
   private stream(): void {
+    const { announces, contentLength, hasBody } = this.head;
     this.stage = 'stream';
-    this.writeHead(this.head.contentLength);
+    // Over HTTP/1.1 trailer fields come behind chunks only; an upstream over HTTP/2 has them behind a body of told length too.
+    this.writeHead(announces && hasBody && this.owner.res.req.httpVersion === '1.1' ? -1 : contentLength);
     this.owner.res.on('drain', this.drained);
     this.owner.res.on('timeout', () => this.owner.stalled());
   }
@@ -227,7 +229,10 @@ export class AnswerFlow {
 
   private writeHead(contentLength: number): void {
     const { head, owner } = this;
-    const headers = changed(head.onward(contentLength), owner.service.responseHeaders);
+    const { httpVersion } = owner.res.req;
+    // Where no chunks go Node refuses the announcement, and with it the whole answer.
+    const announced = httpVersion === '2.0' || (httpVersion === '1.1' && contentLength < 0 && head.hasBody);
+    const headers = changed(head.onward(contentLength, announced), owner.service.responseHeaders);
     headers.push('x-request-id', owner.passage.requestId);
     if (owner.closing) headers.push('connection', 'close');
     try {

@@ -25,7 +25,6 @@ export const FAULTS = {
   CONNECT_REFUSED: { status: 405, title: 'CONNECT is not served here' },
   TRACE_REFUSED: { status: 405, title: 'TRACE is not served here' },
   UPGRADE_REFUSED: { status: 501, title: 'This protocol upgrade is not served here' },
-  BODY_REFUSED: { status: 501, title: 'A request of this method can have no body on its way to this upstream' },
   EXPECTATION_FAILED: { status: 417, title: 'The expectation cannot be met' },
   LOOP: { status: 508, title: 'The request passed this gateway before' },
   PROXY_HEADER_INVALID: { status: 400, title: 'The PROXY protocol header is missing or not valid' },

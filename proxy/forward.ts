@@ -12,7 +12,7 @@ import { AnswerFlow, type AnswerOwner, GATHER_BYTES } from './answer-flow.js';
 import { faultRefusal, pageFor, type Refusal, titleOf } from './block-page.js';
 import type { ClientConnection } from './connection.js';
 import type { GatewayCore } from './core.js';
-import { dispatch, hasNoBodyOverHttp2, type OnwardRequest } from './dispatch.js';
+import type { OnwardRequest } from './dispatch.js';
 import { FAULTS, type FaultCode, faultOf, isRepeatable } from './errors.js';
 import { passInterim } from './interim.js';
 import { newTraceparent, onwardHeaders } from './onward.js';
@@ -243,18 +243,12 @@ export class Forward implements Dispatcher.DispatchHandler, WireHandler, AnswerO
     this.upstream = upstream;
     upstream.inflight++;
     upstream.requests++;
-    const body = this.onwardBody(upstream);
-    const isEmpty = body === null || (body instanceof Uint8Array && body.byteLength === 0);
-    if (upstream.wire === null && !isEmpty && hasNoBodyOverHttp2(passage.method)) {
-      this.fail('BODY_REFUSED');
-      return;
-    }
+    const body = this.onwardBody();
     const headers = this.onwardHeaders(upstream);
     // The names that were announced may go on only with the fields.
-    if (this.head.trailer !== '' && body !== null && 'trailers' in body && upstream.wire !== null)
+    if (this.head.trailer !== '' && body !== null && 'trailers' in body && !body.sized)
       headers.push(...announcement(this.head.trailer, service.requestHeaders));
-    dispatch(
-      upstream,
+    upstream.carrier.dispatch(
       {
         path: service.onwardPath(upstream.basePath, passage.target),
         method: passage.method,
@@ -268,7 +262,7 @@ export class Forward implements Dispatcher.DispatchHandler, WireHandler, AnswerO
     );
   }
 
-  private onwardBody(upstream: Upstream): OnwardRequest['body'] {
+  private onwardBody(): OnwardRequest['body'] {
     const { body, head, service } = this;
     const whole = this.mutation?.body ?? this.payload;
     if (body === null) return whole;
@@ -280,12 +274,11 @@ export class Forward implements Dispatcher.DispatchHandler, WireHandler, AnswerO
     };
     if (whole === null) {
       this.uploading = true;
-      const stream = body.upload();
-      // Over HTTP/2 trailers may follow a body of told length; over HTTP/1.1 they follow chunks only.
-      return head.contentLength >= 0 && (!this.http2 || head.trailer === '') ? stream : { stream, trailers };
+      // Over HTTP/2 trailers may follow a body of told length; over HTTP/1.1 they follow chunks only, which are made for those that were announced.
+      return { stream: body.upload(), trailers, sized: head.contentLength >= 0 && (!this.http2 || head.trailer === '') };
     }
-    if (this.mutation !== null || !body.hasTrailers || upstream.wire === null) return whole;
-    return { stream: Readable.from([whole], { objectMode: false }), trailers };
+    if (this.mutation !== null || !body.hasTrailers) return whole;
+    return { stream: Readable.from([whole], { objectMode: false }), trailers, sized: false };
   }
 
   private onwardHeaders(upstream: Upstream): string[] {
@@ -342,7 +335,7 @@ export class Forward implements Dispatcher.DispatchHandler, WireHandler, AnswerO
     return this.answered || this.ended ? true : this.flow!.push(chunk);
   }
 
-  onComplete(rawTrailers: string[] | Buffer[] | Record<string, string> | null): void {
+  onComplete(rawTrailers: string[] | Buffer[] | null): void {
     if (this.answered || this.ended) return;
     const trailers = trailerList(rawTrailers);
     if (this.flow!.end(trailers)) this.finish(trailers);

@@ -51,8 +51,17 @@ export const serviceSchema = z.strictObject({
       'enforce: decisions act; observe: they are recorded; mirror: traffic passes untouched and is not recorded here. Phases may differ.',
     ),
   balance: z.enum(['round-robin', 'least-connections']).default('round-robin').describe('How an upstream is chosen.'),
-  connections: z.number().int().min(1).max(65_535).default(256).describe('Most connections to one upstream.'),
-  http2: z.boolean().default(false).describe('Speak HTTP/2 to the upstreams: ALPN over https, prior knowledge (h2c) over http.'),
+  connections: z
+    .number()
+    .int()
+    .min(1)
+    .max(65_535)
+    .default(256)
+    .describe('Most connections to one upstream; one over HTTP/2 carries up to 128 requests at a time.'),
+  http2: z
+    .boolean()
+    .default(false)
+    .describe('Speak HTTP/2 to the upstreams: over https by ALPN, which may choose HTTP/1.1; prior knowledge (h2c) over http.'),
   retries: z
     .number()
     .int()
@@ -62,7 +71,7 @@ export const serviceSchema = z.strictObject({
     .describe('Further tries after a failed connection, or after a reset of an idempotent request, before the first byte of an answer.'),
   timeouts: z
     .strictObject({
-      connectMs: milliseconds.default(5_000).describe('TCP and TLS handshake with the upstream.'),
+      connectMs: milliseconds.default(5_000).describe('TCP and TLS handshake with the upstream, and over HTTP/2 its SETTINGS.'),
       headersMs: milliseconds.default(60_000).describe('Until the upstream sends its response headers.'),
       bodyMs: milliseconds.default(300_000).describe('Between two chunks of the response body.'),
       idleMs: milliseconds.default(4_000).describe('How long an unused upstream connection is kept; keep it below the upstream’s own.'),

@@ -35,17 +35,28 @@ export class AnswerHead {
   /** Server-sent events, gRPC: a body that comes piece by piece and may never end. */
   readonly streams: boolean;
   readonly eventStream: boolean;
+  /** It announces trailer fields. */
+  readonly announces: boolean;
   /** Body that goes out instead of the upstream's, identity coding. */
   replacement: Buffer | null = null;
   private mutation: Mutation | null = null;
 
-  constructor(status: number, headers: HeaderList, contentLength: number, hasBody: boolean, streams = false, eventStream = false) {
+  constructor(
+    status: number,
+    headers: HeaderList,
+    contentLength: number,
+    hasBody: boolean,
+    streams = false,
+    eventStream = false,
+    announces = false,
+  ) {
     this.status = status;
     this.headers = headers;
     this.contentLength = contentLength;
     this.hasBody = hasBody;
     this.streams = streams;
     this.eventStream = eventStream;
+    this.announces = announces;
   }
 
   mutate(mutation: Mutation): void {
@@ -53,9 +64,10 @@ export class AnswerHead {
     if (mutation.body !== undefined && mutation.body !== null) this.replacement = Buffer.from(mutation.body);
   }
 
-  /** Headers for the client. `contentLength` -1: of unknown length. */
-  onward(contentLength: number): string[] {
+  /** Headers for the client. `contentLength` -1: of unknown length. `announced`: trailer fields may be told of. */
+  onward(contentLength: number, announced: boolean): string[] {
     let list = this.headers as string[];
+    if (this.announces && !announced) list = without(list, TRAILER);
     if (this.replacement !== null) list = without(list, OF_THE_BYTES);
     if (this.mutation !== null) list = withMutation(list, this.mutation);
     if (this.replacement !== null || contentLength !== this.contentLength) {
@@ -68,6 +80,7 @@ export class AnswerHead {
 }
 
 const CONTENT_LENGTH = new Set(['content-length']);
+const TRAILER = new Set(['trailer']);
 
 function without(list: readonly string[], gone: ReadonlySet<string>): string[] {
   const out: string[] = [];
@@ -122,6 +135,7 @@ export function readHeaders(status: number, raw: readonly (Buffer | string)[], m
   let contentLength = -1;
   let streams = false;
   let eventStream = false;
+  let announces = false;
   let named = '';
   for (let index = 0; index < raw.length; index += 2) {
     const name = text(raw[index]);
@@ -136,6 +150,8 @@ export function readHeaders(status: number, raw: readonly (Buffer | string)[], m
       } else if (lower === 'content-type') {
         eventStream = value.startsWith('text/event-stream');
         streams = eventStream || value.startsWith('application/grpc');
+      } else if (lower === 'trailer') {
+        announces = true;
       } else if (HOP_BY_HOP.has(lower) && !upgrade) {
         if (lower === 'connection') named = value.toLowerCase();
         continue;
@@ -145,7 +161,7 @@ export function readHeaders(status: number, raw: readonly (Buffer | string)[], m
   }
   if (named !== '' && named !== 'close' && named !== 'keep-alive') dropNamed(headers, named);
   const hasBody = method !== 'HEAD' && status !== 204 && status !== 304 && contentLength !== 0;
-  return new AnswerHead(status, headers, contentLength, hasBody, streams, eventStream);
+  return new AnswerHead(status, headers, contentLength, hasBody, streams, eventStream, announces);
 }
 
 function dropNamed(headers: string[], connection: string): void {

@@ -3,13 +3,9 @@ import { mayTrail, mayTrailAnswer } from './request-head.js';
 import type { HeaderChanges } from './services.js';
 import { isFieldText } from './upstream-wire.js';
 
-/** Trailer fields as undici gives them (HTTP/1.1: flat; HTTP/2: by name), flat. */
-export function trailerList(raw: string[] | Buffer[] | Record<string, string> | null): string[] {
-  if (raw === null || (Array.isArray(raw) && raw.length === 0)) return [];
-  if (Array.isArray(raw)) return raw.map((one) => one.toString('latin1'));
-  return Object.entries(raw)
-    .filter(([name]) => !name.startsWith(':'))
-    .flatMap(([name, value]) => [value].flat().flatMap((one) => [name, String(one)]));
+/** Trailer fields as undici gives them, as text. */
+export function trailerList(raw: string[] | Buffer[] | null): string[] {
+  return raw === null || raw.length === 0 ? [] : raw.map((one) => one.toString('latin1'));
 }
 
 /**

@@ -38,7 +38,7 @@ export class Tunnel {
     this.upstream = upstream;
     this.done = ends.done;
     let text = `HTTP/1.1 ${answer.status} Switching Protocols\r\n`;
-    const headers = answer.onward(answer.contentLength);
+    const headers = answer.onward(answer.contentLength, true);
     for (let index = 0; index < headers.length; index += 2) text += `${headers[index]}: ${headers[index + 1]}\r\n`;
     client.write(`${text}x-request-id: ${passage.requestId}\r\n\r\n`, 'latin1');
     this.isWebSocket = (header(answer.headers, 'upgrade') ?? '').toLowerCase() === 'websocket';

@@ -48,6 +48,8 @@ export class Upload extends Readable {
     this.req.off('data', this.onChunk);
     this.req.off('end', this.onEnd);
     this.req.off('error', this.onFailure);
+    // Nobody takes the rest, of an upload that was answered early among others: left standing it would hold up what comes behind it.
+    this.req.resume();
     callback(error);
   }
 }

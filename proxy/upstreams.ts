@@ -1,23 +1,21 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
-import { buildConnector, Client, type Dispatcher, H2CClient, Pool } from 'undici';
+import { buildConnector, Pool } from 'undici';
+import { type Carrier, Http1Carrier } from './dispatch.js';
 import { gatewayErrors } from './errors.js';
+import { Http2Wire } from './http2-wire.js';
 import type { ServiceConfig } from './options.js';
-import { UpstreamWire } from './upstream-wire.js';
+import { UpstreamWire, type WireOptions } from './upstream-wire.js';
 
-/** One instance behind a service: its connection pool and what is known about its health. */
+/** One instance behind a service: its connections and what is known about its health. */
 export interface Upstream {
   readonly url: string;
   readonly origin: URL;
   /** Of the origin; a URL makes a new string at each reading. */
   readonly host: string;
-  readonly hostname: string;
   /** Path of the base URL without a trailing slash. */
   readonly basePath: string;
-  /** For everything: uploads that stream, upgrades, HTTP/2, health checks. */
-  readonly dispatcher: Dispatcher;
-  /** For requests that are whole in memory; null: the upstream speaks HTTP/2. */
-  readonly wire: UpstreamWire | null;
+  readonly carrier: Carrier;
   inflight: number;
   healthy: boolean;
   /** Failures in a row, of traffic and of checks. */
@@ -50,9 +48,8 @@ export class UpstreamSet {
         url,
         origin,
         host: origin.host,
-        hostname: origin.hostname,
         basePath: origin.pathname.replace(/\/$/, ''),
-        ...connectionsTo(origin, config, tls),
+        carrier: carrierTo(origin, config, tls),
         inflight: 0,
         healthy: true,
         failures: 0,
@@ -110,16 +107,7 @@ export class UpstreamSet {
     const { path = '/', timeoutMs, healthyAfter, unhealthyAfter } = this.config.health;
     let good = false;
     try {
-      const answer = await upstream.dispatcher.request({
-        origin: upstream.origin,
-        method: 'GET',
-        path: upstream.basePath + path,
-        headers: { 'user-agent': 'weir-health' },
-        headersTimeout: timeoutMs,
-        signal: AbortSignal.timeout(timeoutMs),
-      });
-      good = answer.statusCode < 400;
-      await answer.body.dump();
+      good = (await upstream.carrier.status(upstream.basePath + path, timeoutMs)) < 400;
     } catch {
       good = false;
     }
@@ -135,13 +123,13 @@ export class UpstreamSet {
   /** Lets running exchanges finish, then closes the connections. */
   async close(): Promise<void> {
     if (this.timer !== null) clearInterval(this.timer);
-    await Promise.all(this.upstreams.flatMap(({ dispatcher, wire }) => [dispatcher.close(), wire?.close()]));
+    await Promise.all(this.upstreams.map(({ carrier }) => carrier.close()));
   }
 
   /** Cuts the connections now. */
   async destroy(): Promise<void> {
     if (this.timer !== null) clearInterval(this.timer);
-    await Promise.all(this.upstreams.flatMap(({ dispatcher, wire }) => [dispatcher.destroy(), wire?.destroy()]));
+    await Promise.all(this.upstreams.map(({ carrier }) => carrier.destroy()));
   }
 }
 
@@ -149,30 +137,32 @@ function usable(upstream: Upstream, nowMs: number): boolean {
   return upstream.healthy && upstream.ejectedUntilMs <= nowMs;
 }
 
-function connectionsTo(origin: URL, config: ServiceConfig, tls: TlsOptions): Pick<Upstream, 'dispatcher' | 'wire'> {
+function carrierTo(origin: URL, config: ServiceConfig, tls: TlsOptions): Carrier {
   const { connections, http2, timeouts } = config;
   const { connectMs, headersMs, bodyMs, idleMs } = timeouts;
-  const h2c = http2 && origin.protocol === 'http:';
-  const connectWith = buildConnector({ ...tls, timeout: connectMs, allowH2: http2, ...(h2c ? { useH2c: true } : {}) });
   const host = origin.hostname.replace(/^\[|\]$/g, '');
   const servername = config.tls.servername ?? (isIP(host) === 0 ? host : '');
+  const common = { origin, connections, connectMs, headersMs, bodyMs, idleMs };
+  const http1 = http2 && origin.protocol === 'http:' ? null : http1Carrier(common, tls, servername);
+  return http1 === null || http2 ? new Http2Wire({ ...common, tls: { ...tls, servername }, http1 }) : http1;
+}
+
+function http1Carrier(common: Omit<WireOptions, 'connect'>, tls: TlsOptions, servername: string): Http1Carrier {
+  const { origin, connections, connectMs, headersMs, bodyMs, idleMs } = common;
+  const connectWith = buildConnector({ ...tls, timeout: connectMs, allowH2: false });
   const connect = ((options, done) => connectWith({ ...options, servername }, done)) as buildConnector.connector;
-  const common = {
+  const pool = new Pool(origin.origin, {
     connect,
+    connections,
     headersTimeout: headersMs,
     bodyTimeout: bodyMs,
     keepAliveTimeout: idleMs,
     keepAliveMaxTimeout: Math.max(idleMs, 600_000),
     // Only one request at a time on a connection: with more, a slow answer would hold up others and a reset would hit them all.
     pipelining: 1,
-  };
-  if (h2c) return { dispatcher: new H2CClient(origin.origin, { ...common, pipelining: 128, maxConcurrentStreams: 128 }), wire: null };
-  if (http2)
-    return { dispatcher: new Client(origin.origin, { ...common, allowH2: true, pipelining: 128, maxConcurrentStreams: 128 }), wire: null };
-  return {
-    dispatcher: new Pool(origin.origin, { ...common, connections, allowH2: false }),
-    wire: new UpstreamWire({ origin, connect, connections, connectMs, headersMs, bodyMs, idleMs }),
-  };
+    allowH2: false,
+  });
+  return new Http1Carrier(origin, new UpstreamWire({ ...common, connect }), pool);
 }
 
 interface TlsOptions {
