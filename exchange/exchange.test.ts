@@ -314,9 +314,15 @@ t.test('findings', async (t) => {
     x.findingOf({ kind: 'policy.violation', source: { kind: 'policy', id }, exchange, endpoint: null, explanation: '', confidence: 1 })
       .fingerprint;
   t.not(violation('a/r'), violation('b/r'), 'rules of their own are causes of their own');
+  const flaw = (kind: string) =>
+    x.findingOf({ kind, source: { kind: 'detector', id: kind }, exchange, endpoint: null, explanation: '', confidence: 1 }).fingerprint;
+  t.equal(flaw('auth.missing'), flaw('auth.weakened'), 'what says less of a flaw and what says more');
+  t.not(flaw('auth.missing'), flaw('auth.jwt-weak'));
   t.match(x.kindOf('own.kind'), { title: 'A policy was violated' });
-  for (const [id, kind] of Object.entries<x.Kind>(x.KINDS))
+  for (const [id, kind] of Object.entries<x.Kind>(x.KINDS)) {
     t.ok(kind.title !== '' && kind.remediation !== '' && x.SEVERITIES.includes(kind.severity), id);
+    if (kind.lessThan !== undefined) t.match(x.KINDS, { [kind.lessThan]: { lessThan: undefined } }, `${id} is less than one that is not`);
+  }
 });
 
 t.test('a kept exchange holds nothing sensitive and remembers what was where', async (t) => {
