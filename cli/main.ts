@@ -1,7 +1,8 @@
 /**
  * The command line. Each command is one file in `commands/`; what it needs is loaded when it runs, so `--help` is instant.
  *
- * Exit codes: 0 done, 1 the command ran and found something wrong (a failed check, a corrupt file), 2 it could not run (bad flags, config, port, folder).
+ * Exit codes: 0 done, 1 the command ran and found something wrong (a failed check, a corrupt file), 2 it could not run (bad flags, config, port, folder),
+ * 3 neither good nor bad: a scan that was not finished, a weir that works and is degraded.
  */
 import { Command, CommanderError } from 'commander';
 import { commands } from './commands/index.js';
