@@ -4,7 +4,7 @@ import { readAuthContexts } from './auth-file.js';
 import { ScanError } from './errors.js';
 import type { TestDefinition } from './language/types.js';
 import { type LibraryEntry, readLibrary } from './library.js';
-import { findingKey, placeOf, REPORT_FORMATS, type ReportFormat, writeReport } from './report.js';
+import { findingKey, nameOf, placeOf, REPORT_FORMATS, type ReportFormat, writeReport } from './report.js';
 import { endpointsOfOpenApi, type KnownEndpoint } from './run/endpoints.js';
 import { endpointsOfHar } from './run/har.js';
 import type { AuthContext } from './run/identities.js';
@@ -71,7 +71,7 @@ export async function runScanCommand(options: ScanCommandOptions, output: Comman
       },
       onResult: (result) => {
         if (!output.isTty && result.verdict === 'vulnerable' && !known.has(findingKey(result)))
-          output.note(`${result.severity}: ${result.test.id} on ${placeOf(result)}\n`);
+          output.note(`${result.severity}: ${nameOf(result)} on ${placeOf(result)}\n`);
       },
     });
     if (output.isTty) output.note('\r\u001b[2K');

@@ -77,6 +77,16 @@ t.test('no report holds a secret or a control character', (t) => {
   t.end();
 });
 
+t.test('the list for people names each test, its id second', async (t) => {
+  const named = { ...OUTCOME, results: OUTCOME.results.map((one) => ({ ...one, test: { ...one.test, name: `Name of ${one.test.id}` } })) };
+  const lines = writeReport(named, 'table', TARGET).split('\n');
+  for (const start of ['         Name of high-one (high-one): It says', 'error: Name of bad-one (bad-one) on GET '])
+    t.ok(
+      lines.some((line) => line.startsWith(start)),
+      start,
+    );
+});
+
 /** The structure that SARIF 2.1.0 asks for, of what is written here (sections 3.13 to 3.30), and what GitHub's code scanning wants beside it. */
 const text = z.strictObject({ text: z.string().min(1) });
 const level = z.enum(['none', 'note', 'warning', 'error']);
