@@ -1,10 +1,10 @@
 /**
  * What `weir.yaml`, the environment and the flags say, as one checked value. The one place where settings of all modules meet.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
-import { type Place, parseCidr, problemSentence, readYaml, schemaProblems, WeirError } from '../exchange/index.js';
+import { type Place, parseCidr, problemSentence, readYaml, schemaProblems, systemReason, WeirError } from '../exchange/index.js';
 import { Classifier, CustomTypeError, customTypeSchema } from '../policies/index.js';
 import { type ServiceConfig as GatewayServiceConfig, limitsSchema, listenerSchema, serviceSchema } from '../proxy/index.js';
 
@@ -222,6 +222,13 @@ export function loadConfig(flags: ConfigFlags, environment: NodeJS.ProcessEnv = 
   merged.trustedProxies = flags.trustedProxies === undefined ? merged.trustedProxies : [...flags.trustedProxies];
   merged.stream = { ...merged.stream, redis: flags.redis ?? environment.WEIR_REDIS ?? merged.stream.redis };
   merged.store = { ...merged.store, postgres: flags.postgres ?? environment.WEIR_POSTGRES ?? merged.store.postgres };
+  const { postgres } = merged.store;
+  if (postgres !== undefined && !(URL.canParse(postgres) && /^postgres(?:ql)?:/.test(postgres)))
+    // What stands before an `@` may be a password.
+    throw new WeirError('CONFIG_INVALID', `--postgres: ${postgres.includes('@') ? 'this' : `"${postgres}"`} is not a PostgreSQL URL.`, {
+      status: 422,
+      hint: 'Write postgres://user:password@host[:port]/database.',
+    });
   merged.gateway = { ...merged.gateway, workers: flags.workers ?? merged.gateway.workers };
   merged.secret = environment.WEIR_SECRET ?? merged.secret;
   return merged;
@@ -229,11 +236,12 @@ export function loadConfig(flags: ConfigFlags, environment: NodeJS.ProcessEnv = 
 
 /** Throws WeirError POLICY_FOLDER_MISSING. */
 export function needPolicyFolder(folder: string | undefined): void {
-  if (folder === undefined || existsSync(folder)) return;
-  throw new WeirError('POLICY_FOLDER_MISSING', `There is no policy folder ${folder}.`, {
-    status: 422,
-    hint: 'Make it, or correct --policies.',
-  });
+  if (folder === undefined) return;
+  const isThere = existsSync(folder);
+  if (isThere && statSync(folder).isDirectory()) return;
+  const what = isThere ? `The policy folder ${folder} is a file.` : `There is no policy folder ${folder}.`;
+  const hint = isThere ? 'Give the folder that holds it.' : 'Make it, or correct --policies.';
+  throw new WeirError('POLICY_FOLDER_MISSING', what, { status: 422, hint });
 }
 
 /** The file that `loadConfig` reads; null when there is none. */
@@ -248,7 +256,7 @@ function fromFile(file: string): Config {
       status: 422,
       hint: 'Check --config, or leave it out to use the defaults.',
     });
-  const value = readYaml(readFileSync(file, 'utf8'), file, configSchema, beyondSchema);
+  const value = readYaml(textOf(file), file, configSchema, beyondSchema);
   const folder = path.dirname(file);
   return {
     ...value,
@@ -258,6 +266,14 @@ function fromFile(file: string): Config {
     services: value.services.map((one) => ({ ...one, tls: pathsOf(one.tls, folder) })),
     ...(value.policies === undefined ? {} : { policies: path.resolve(folder, value.policies) }),
   };
+}
+
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (cause) {
+    throw new WeirError('CONFIG_UNREADABLE', `The config file ${file} cannot be read: ${systemReason(cause)}.`, { status: 422, cause });
+  }
 }
 
 interface Misuse {

@@ -179,10 +179,12 @@ const SYNTAX: Readonly<Partial<Record<YAMLError['code'], string>>> = {
   BAD_INDENT: 'this is not indented as what is around it, or a bracket before it is not closed',
   MULTIPLE_DOCS: 'a second document begins here; the file may hold one',
   BLOCK_AS_IMPLICIT_KEY: 'a mapping cannot begin here; text that holds ": " needs quotes',
+  MISSING_CHAR: 'a ":", a ",", a bracket or a quote is missing here',
   MULTILINE_IMPLICIT_KEY: 'this is neither a key with ":" after it nor part of what is above',
 };
 
-function syntaxWords({ code, message }: YAMLError): string {
+/** What the YAML parser found wrong, in words for a person; without the place. */
+export function syntaxWords({ code, message }: YAMLError): string {
   return /call stack/.test(message) ? TOO_DEEP : (SYNTAX[code] ?? firstLine(message));
 }
 

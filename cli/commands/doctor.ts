@@ -44,7 +44,9 @@ export function registerDoctor(program: Command, context: CommandContext): void 
     )
     .action(async (flags: AdminFlags & { health?: boolean }) => {
       if (flags.health) {
-        context.exitCode = (await isHealthy(flags)) ? 0 : 1;
+        const ill = await illness(flags);
+        if (ill !== null) output.error(`weir: ${ill}\n`);
+        context.exitCode = ill === null ? 0 : 1;
         return;
       }
       const admin = adminOf(flags);
@@ -94,11 +96,12 @@ function troubleOf({ state, problem, droppedBy }: SourceRow): string[] {
   return lines;
 }
 
-/** The process is alive; where it has an admin API, that must be ready too. */
-async function isHealthy(flags: AdminFlags): Promise<boolean> {
-  const run = findRunning(path.resolve(flags.data), ['up', 'admin', 'gateway', 'engine', 'sensor']);
-  if (run === null) return false;
-  if (run.admin === null) return true;
+/** Why it is not well: the process must be alive, and where it has an admin API, that must be ready. Null: it is well. */
+async function illness(flags: AdminFlags): Promise<string | null> {
+  const data = path.resolve(flags.data);
+  const run = findRunning(data, ['up', 'admin', 'gateway', 'engine', 'sensor']);
+  if (run === null) return `No weir runs on the data folder ${data}.`;
+  if (run.admin === null) return null;
   const answer = await fetch(`${run.admin.replace('//localhost', '//127.0.0.1')}/readyz`).catch(() => null);
-  return answer?.ok === true;
+  return answer?.ok === true ? null : `The admin API at ${run.admin} ${answer === null ? 'does not answer' : 'is not ready'}.`;
 }
