@@ -204,7 +204,7 @@ t.test('weir scan in CI: exit codes, what goes where, and a baseline', async (t)
     ['no endpoints', target, 2, /--openapi FILE, --har FILE or --service NAME/],
     ['no target', ['--openapi', SHOP], 2, /--target <url>/],
     ['a target that is no URL', ['--target', 'ftp://x', '--openapi', SHOP], 2, /must be an http or https URL/],
-    ['an unknown flag', [...shop, '--intrusiv'], 2, /unknown option '--intrusiv'/],
+    ['an unknown flag', [...shop, '--intrusiv'], 2, /no option --intrusiv; did you mean --intrusive\?/],
     ['an unknown format', [...shop, '--format', 'pdf'], 2, /table, json, sarif, junit, html/],
     ['an unknown severity', [...shop, '--fail-on', 'SEVERE'], 2, /info, low, medium, high, critical/],
     ['an unknown category', [...shop, '--categories', 'NOPE'], 2, /no test is of the categories NOPE/],

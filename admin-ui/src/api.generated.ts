@@ -8965,4 +8965,4 @@ export interface operations {
         };
     };
 }
-// document a984e43365ed062e7df4b717014f749b, client eb0b2aad45f4d02077baebf093057979
+// document 35153ee09cf451f013b6dcc9ea73dede, client eb0b2aad45f4d02077baebf093057979
