@@ -126,6 +126,7 @@ t.test('errors are problems with a code', async (t) => {
     t.match(answer, { status, json: { status, code } }, `${method} ${url}`);
     t.match(answer.headers['content-type'], /^application\/problem\+json/);
     if (at !== undefined) t.match(answer.json.errors, [{ at }], `${method} ${url} names ${at}`);
+    t.notMatch(answer.json.detail, /Invalid|Too (?:big|small)|Unrecognized|received/, `${method} ${url} speaks plainly`);
   }
   const unhandled = await call(world.admin, { method: 'GET', url: '/api/v1/issues', headers: { authorization: 'Bearer wrong' } });
   t.equal(unhandled.status, 401);

@@ -10,7 +10,7 @@ export const ADMIN_ERRORS = {
   ADMIN_FORBIDDEN: { status: 403, hint: 'Ask an admin for a role or a token scope that allows this.' },
   ADMIN_CSRF: { status: 403, hint: 'Send the csrf value of GET /api/v1/session in the X-CSRF-Token header.' },
   ADMIN_ORIGIN: { status: 403, hint: 'Writes are accepted from the admin UI’s own origin only.' },
-  ADMIN_NOT_FOUND: { status: 404, hint: 'Check the address; ids may have been forgotten by retention.' },
+  ADMIN_NOT_FOUND: { status: 404, hint: 'It may have been removed, or forgotten by retention.' },
   ADMIN_TOO_LARGE: { status: 413, hint: 'Send less at once.' },
   ADMIN_UNSUPPORTED: { status: 415, hint: 'Send application/json unless the operation says otherwise.' },
   ADMIN_KEY_REUSED: { status: 422, hint: 'An Idempotency-Key belongs to one request; take a new one.' },

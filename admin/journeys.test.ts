@@ -356,8 +356,13 @@ t.test('a scan is scheduled, run, stopped and compared', async (t) => {
     body: { explanation: 'because' },
   });
   await world.store.scans.addResults([result(runs[0], 'a'), result(runs[0], 'b'), result(runs[1], 'b'), result(runs[1], 'c')]);
+  const swapped = { ...result(runs[1], 'bola-swap'), verdict: 'safe' };
+  await world.store.scans.addResults([swapped]);
+  t.match((await analyst('GET', `/scan-runs/${runs[1]}/results?verdict=safe`)).json.items, [
+    { testId: 'bola-swap', testName: 'BOLA by swapped id', template: '/orders/{id}' },
+  ]);
   t.match((await analyst('GET', `/scan-runs/${runs[1]}/compare?with=${runs[0]}`)).json, {
-    added: [{ testId: 'c', template: '/orders/{id}' }],
+    added: [{ testId: 'c', testName: 'c', template: '/orders/{id}' }],
     gone: [{ testId: 'a' }],
     same: 1,
   });
@@ -376,6 +381,7 @@ t.test('a scan is scheduled, run, stopped and compared', async (t) => {
     'a',
     'b',
     'b',
+    'bola-swap',
     'c',
   ]);
   const [issue] = (await analyst('GET', '/issues?search=scan:bola-swap')).json.items;

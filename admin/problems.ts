@@ -1,4 +1,4 @@
-import { SourceError, WeirError } from '../exchange/index.js';
+import { problemSentence, SourceError, WeirError } from '../exchange/index.js';
 import { AdminError, type FieldProblem } from './errors.js';
 import { BadInput } from './route.js';
 
@@ -49,7 +49,10 @@ export function problemOf(error: unknown, requestId: string): Problem {
 function knownError(error: unknown): WeirError {
   if (error instanceof WeirError) return error;
   if (error instanceof BadInput) {
-    const problems = error.issues.map((issue) => ({ at: [error.part, ...issue.path].join('.'), message: issue.message }));
+    const problems = error.problems.map(({ place, missing, ...said }) => ({
+      at: [error.part, ...place, ...(missing === undefined ? [] : [missing])].join('.'),
+      message: problemSentence({ ...said, path: '' }),
+    }));
     return new AdminError('ADMIN_BAD_REQUEST', problems.map((problem) => `${problem.at}: ${problem.message}`).join('; '), { problems });
   }
   // What Fastify itself refuses: broken JSON, a body that is too large, an unknown content type.

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { type SchemaProblem, schemaProblems } from '../exchange/index.js';
 import type { Role } from '../store/index.js';
 import type { Context } from './context.js';
 
@@ -122,18 +123,18 @@ export function route<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodT
 /** Thrown for input that does not fit; `part` says which. */
 export class BadInput extends Error {
   readonly part: string;
-  readonly issues: readonly z.core.$ZodIssue[];
-  constructor(part: string, issues: readonly z.core.$ZodIssue[]) {
+  readonly problems: readonly SchemaProblem[];
+  constructor(part: string, problems: readonly SchemaProblem[]) {
     super(`invalid ${part}`);
     this.part = part;
-    this.issues = issues;
+    this.problems = problems;
   }
 }
 
 function parse<S extends z.ZodType>(part: string, schema: S | undefined, raw: unknown): z.output<S> {
   if (schema === undefined) return undefined as z.output<S>;
   const result = schema.safeParse(raw ?? {});
-  if (!result.success) throw new BadInput(part, result.error.issues);
+  if (!result.success) throw new BadInput(part, schemaProblems(schema, raw ?? {}, result.error.issues));
   return result.data;
 }
 

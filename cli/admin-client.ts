@@ -16,6 +16,8 @@ interface Page<T> {
 }
 
 interface Problem {
+  readonly type?: string;
+  readonly errors?: readonly { readonly at: string }[];
   readonly code?: string;
   readonly title?: string;
   readonly detail?: string;
@@ -36,6 +38,8 @@ export class AdminClient {
         throw new WeirError('ADMIN_TOKEN_MISSING', '--admin needs a token.', {
           hint: 'Give --token or set WEIR_TOKEN; tokens are made in the UI under Settings.',
         });
+      if (!URL.canParse(target.admin) || !/^https?:/.test(target.admin))
+        throw new WeirError('ADMIN_URL', `--admin: "${target.admin}" is not a URL such as http://127.0.0.1:9090.`);
       return new AdminClient(target.admin.replace(/\/$/, ''), token);
     }
     const run = findRunning(target.data);
@@ -114,12 +118,25 @@ export class AdminClient {
         status: 401,
         hint: 'It may have ended or been removed: make another in the UI under Settings, Tokens.',
       });
-    const problem = (value ?? {}) as Problem;
-    throw new WeirError(problem.code ?? 'ADMIN_REFUSED', problem.detail ?? problem.title ?? `The admin API answered ${answer.status}.`, {
+    const problem: Problem = typeof value === 'object' && value !== null ? value : {};
+    if (problem.code === undefined || !problem.type?.startsWith('urn:weir:'))
+      throw new WeirError('ADMIN_REFUSED', `What answers at ${this.base} (${answer.status}) is not the admin API of a weir.`, {
+        status: answer.status,
+        hint: 'Its address is printed when weir starts; the gateway has another port.',
+      });
+    throw new WeirError(problem.code, inFull(problem), {
       status: answer.status,
-      hint: problem.hint,
+      // Its own hint is about the list of errors, all of which are in the message.
+      hint: problem.code === 'ADMIN_BAD_REQUEST' ? undefined : problem.hint,
     });
   }
+}
+
+/** With the place in a file where the answer names one. */
+function inFull({ detail, title, errors = [] }: Problem): string {
+  const said = detail ?? title ?? 'It was refused.';
+  const place = errors.map(({ at }) => at).find((at) => /:\d+:\d+$/.test(at));
+  return place === undefined || said.includes(place) ? said : `${place} ${said}`;
 }
 
 function parse(text: string): unknown {

@@ -1,10 +1,11 @@
 /**
  * What `weir.yaml`, the environment and the flags say, as one checked value. The one place where settings of all modules meet.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
-import { parseCidr, readYaml, WeirError } from '../exchange/index.js';
+import { type Place, parseCidr, problemSentence, readYaml, schemaProblems, systemReason, WeirError } from '../exchange/index.js';
+import { Classifier, CustomTypeError, customTypeSchema } from '../policies/index.js';
 import { type ServiceConfig as GatewayServiceConfig, limitsSchema, listenerSchema, serviceSchema } from '../proxy/index.js';
 
 const mode = z
@@ -104,7 +105,7 @@ export const configSchema = z.strictObject({
         .default([]),
       workers: z.number().int().min(1).max(64).default(1).describe('Threads that share what is live'),
       vnis: z
-        .record(z.string().regex(/^\d{1,8}$/, 'a network id (VNI) is a number'), z.string().min(1))
+        .record(z.string().regex(/^\d{1,8}$/, 'not a network id (VNI): a number of at most 8 digits'), z.string().min(1))
         .default({})
         .describe('Network id of a mirror (VXLAN, Geneve) → service'),
       keyByVni: z.boolean().default(false).describe('Networks use the same addresses: tell connections apart by the network id'),
@@ -159,7 +160,7 @@ export const configSchema = z.strictObject({
     .optional()
     .describe('MaxMind database files (.mmdb) of your own'),
   dataTypes: z
-    .array(z.record(z.string(), z.unknown()))
+    .array(customTypeSchema)
     .default([])
     .describe(
       'Data types of your own: id, pattern (RE2), title, sensitivity, fields, words, requireWords, caseSensitive, validator; see docs/data-types.md',
@@ -201,7 +202,7 @@ const DEFAULT_FILE = 'weir.yaml';
  * Reads `--config FILE` (or `weir.yaml` in the working folder if there is one), then the environment (WEIR_UPSTREAM, WEIR_DATA, WEIR_REDIS,
  * WEIR_POSTGRES, WEIR_SECRET), then the flags; later wins. Relative paths are taken from the file's folder, else the working folder.
  *
- * Throws SourceError for the file, WeirError CONFIG_INVALID for flags and environment, POLICY_FOLDER_MISSING.
+ * Throws SourceErrors for the file, with all that is wrong in it, WeirError CONFIG_INVALID for flags and environment, POLICY_FOLDER_MISSING.
  */
 export function loadConfig(flags: ConfigFlags, environment: NodeJS.ProcessEnv = process.env, cwd: string = process.cwd()): Config {
   const file = configFile(flags, cwd);
@@ -221,6 +222,13 @@ export function loadConfig(flags: ConfigFlags, environment: NodeJS.ProcessEnv = 
   merged.trustedProxies = flags.trustedProxies === undefined ? merged.trustedProxies : [...flags.trustedProxies];
   merged.stream = { ...merged.stream, redis: flags.redis ?? environment.WEIR_REDIS ?? merged.stream.redis };
   merged.store = { ...merged.store, postgres: flags.postgres ?? environment.WEIR_POSTGRES ?? merged.store.postgres };
+  const { postgres } = merged.store;
+  if (postgres !== undefined && !(URL.canParse(postgres) && /^postgres(?:ql)?:/.test(postgres)))
+    // What stands before an `@` may be a password.
+    throw new WeirError('CONFIG_INVALID', `--postgres: ${postgres.includes('@') ? 'this' : `"${postgres}"`} is not a PostgreSQL URL.`, {
+      status: 422,
+      hint: 'Write postgres://user:password@host[:port]/database.',
+    });
   merged.gateway = { ...merged.gateway, workers: flags.workers ?? merged.gateway.workers };
   merged.secret = environment.WEIR_SECRET ?? merged.secret;
   return merged;
@@ -228,11 +236,12 @@ export function loadConfig(flags: ConfigFlags, environment: NodeJS.ProcessEnv = 
 
 /** Throws WeirError POLICY_FOLDER_MISSING. */
 export function needPolicyFolder(folder: string | undefined): void {
-  if (folder === undefined || existsSync(folder)) return;
-  throw new WeirError('POLICY_FOLDER_MISSING', `There is no policy folder ${folder}.`, {
-    status: 422,
-    hint: 'Make it, or correct --policies.',
-  });
+  if (folder === undefined) return;
+  const isThere = existsSync(folder);
+  if (isThere && statSync(folder).isDirectory()) return;
+  const what = isThere ? `The policy folder ${folder} is a file.` : `There is no policy folder ${folder}.`;
+  const hint = isThere ? 'Give the folder that holds it.' : 'Make it, or correct --policies.';
+  throw new WeirError('POLICY_FOLDER_MISSING', what, { status: 422, hint });
 }
 
 /** The file that `loadConfig` reads; null when there is none. */
@@ -247,15 +256,7 @@ function fromFile(file: string): Config {
       status: 422,
       hint: 'Check --config, or leave it out to use the defaults.',
     });
-  const { value, placeOf } = readYaml(readFileSync(file, 'utf8'), file, configSchema);
-  const names = new Set<string>();
-  for (const [index, one] of value.services.entries()) {
-    if (names.has(one.name)) {
-      const { line, column } = placeOf(['services', index, 'name']);
-      throw new WeirError('CONFIG_INVALID', `${file}:${line}:${column} two services are named "${one.name}"`, { status: 422 });
-    }
-    names.add(one.name);
-  }
+  const value = readYaml(textOf(file), file, configSchema, beyondSchema);
   const folder = path.dirname(file);
   return {
     ...value,
@@ -265,6 +266,56 @@ function fromFile(file: string): Config {
     services: value.services.map((one) => ({ ...one, tls: pathsOf(one.tls, folder) })),
     ...(value.policies === undefined ? {} : { policies: path.resolve(folder, value.policies) }),
   };
+}
+
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (cause) {
+    throw new WeirError('CONFIG_UNREADABLE', `The config file ${file} cannot be read: ${systemReason(cause)}.`, { status: 422, cause });
+  }
+}
+
+interface Misuse {
+  readonly place: Place;
+  readonly message: string;
+}
+
+/** What no schema says of `weir.yaml`: names that are there twice, and data types that cannot be used. `plain`: what was written. */
+function beyondSchema(plain: unknown): Misuse[] {
+  return [
+    ...twice(plain, 'services', 'name', (name) => `two services are named "${name}"`),
+    ...twice(plain, 'dataTypes', 'id', (id) => `two data types have the id "${id}"`),
+    ...listIn(plain, 'dataTypes').flatMap((type, index) => unusable(type, ['dataTypes', index])),
+  ];
+}
+
+function listIn(plain: unknown, key: string): readonly unknown[] {
+  const list: unknown = typeof plain === 'object' && plain !== null ? (plain as Record<string, unknown>)[key] : null;
+  return Array.isArray(list) ? list : [];
+}
+
+function unusable(type: unknown, place: Place): Misuse[] {
+  const parsed = customTypeSchema.safeParse(type);
+  if (!parsed.success) return [];
+  try {
+    Classifier.of([], [parsed.data]);
+    return [];
+  } catch (error) {
+    if (!(error instanceof CustomTypeError)) throw error;
+    return [{ place: [...place, error.field], message: error.reason }];
+  }
+}
+
+function twice(plain: unknown, list: string, key: string, message: (name: string) => string): Misuse[] {
+  const seen = new Set<string>();
+  return listIn(plain, list).flatMap((item, index) => {
+    const name = (item as Record<string, unknown> | null)?.[key];
+    if (typeof name !== 'string') return [];
+    const isTaken = seen.has(name);
+    seen.add(name);
+    return isTaken ? [{ place: [list, index, key], message: message(name) }] : [];
+  });
 }
 
 /** Paths of certificates and keys are those beside the config file, whatever folder weir is started in; PEM text stays as it is. */
@@ -278,11 +329,11 @@ function pathsOf<Tls extends object>(tls: Tls, folder: string): Tls {
 
 /** A service for a bare upstream URL, for every host and path. */
 export function serviceFor(text: string, where: string, name = 'api'): ServiceConfig {
-  const parsed = service.safeParse({ name, upstreams: [text] });
-  // What stands before an `@` may be a password.
-  const shown = text.includes('@') ? '' : `"${text}": `;
-  if (!parsed.success) throw invalid(`${where}: ${shown}${parsed.error.issues[0].message}`);
-  return parsed.data;
+  const given = { name, upstreams: [text] };
+  const parsed = service.safeParse(given);
+  if (parsed.success) return parsed.data;
+  const [problem] = schemaProblems(service, given, parsed.error.issues);
+  throw invalid(problemSentence({ ...problem, path: where }));
 }
 
 export function invalid(message: string): WeirError {

@@ -1,8 +1,8 @@
 /** The folder in which a weir keeps everything: its version, its secret, its lock, and where its admin API can be found. */
 import { randomBytes } from 'node:crypto';
-import { accessSync, constants, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { WeirError } from '../exchange/index.js';
+import { systemReason, WeirError } from '../exchange/index.js';
 
 /** Raised when the layout of the folder changes in a way that an older weir would damage. */
 const LAYOUT = 1;
@@ -36,13 +36,11 @@ export function openDataDir(folder: string, role: string, secret?: string): Data
     writeFileSync(path.join(folder, '.writable'), '');
     rmSync(path.join(folder, '.writable'), { force: true });
   } catch (cause) {
+    const isFile = existsSync(folder) && !statSync(folder).isDirectory();
     throw new WeirError(
       'DATA_UNWRITABLE',
-      `The data folder ${folder} cannot be written (${(cause as NodeJS.ErrnoException).code ?? 'error'}).`,
-      {
-        hint: 'Give another with --data DIR, or change its permissions.',
-        cause,
-      },
+      isFile ? `The data folder ${folder} is a file.` : `The data folder ${folder} cannot be written: ${systemReason(cause)}.`,
+      { hint: `Give another with --data DIR${isFile ? '' : ', or change its permissions'}.`, cause },
     );
   }
   const versionFile = path.join(folder, 'layout-version');

@@ -1,5 +1,5 @@
 /** How commands speak: a table for people, JSON for programs, one line for errors. */
-import { SourceError, WeirError } from '../exchange/index.js';
+import { SourceError, SourceErrors, systemReason, WeirError } from '../exchange/index.js';
 
 export interface Output {
   write(text: string): void;
@@ -46,32 +46,31 @@ export function ago(atMs: number | null | undefined, nowMs: number): string {
   return `${Math.round(seconds / 86_400)} d ago`;
 }
 
-/** What the operating system refuses, in words; others are named by their code. */
-const REFUSED: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no such file or folder',
-  EACCES: 'this user may not do that',
-  EPERM: 'this user may not do that',
-  EISDIR: 'that is a folder, a file is needed',
-  ENOTDIR: 'that is a file, a folder is needed',
-  ENOSPC: 'the disk is full',
-  EROFS: 'the disk cannot be written to',
-  EMFILE: 'too many files are open',
-  ECONNREFUSED: 'nothing listens there',
-};
-
-/** One line that says what is wrong and what to do. Unknown errors keep their stack: they are weir's own. */
+/** One line that says what is wrong and what to do; one for each thing that is wrong in a file. Unknown errors keep their stack: they are weir's own. */
 export function errorLine(error: unknown): string {
-  if (error instanceof SourceError) return `weir: ${error.toString()}${error.hint === undefined ? '' : ` ${error.hint}`}\n`;
-  if (error instanceof WeirError) return `weir: ${ended(error.message)}${error.hint === undefined ? '' : ` ${error.hint}`}\n`;
-  if (isRefused(error)) return `weir: ${ended(`${whereRefused(error)}${REFUSED[error.code ?? ''] ?? `the system says ${error.code}`}`)}\n`;
-  return `weir: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`;
+  return (errorText(error) ?? (error instanceof Error ? (error.stack ?? error.message) : String(error)))
+    .split('\n')
+    .map((line, index) => (index === 0 || error instanceof SourceErrors ? `weir: ${line}\n` : `${line}\n`))
+    .join('');
 }
+
+/** What a person can act on, as `errorLine` has it, without the name of the program; null for errors that are weir's own. */
+export function errorText(error: unknown): string | null {
+  if (error instanceof SourceErrors && error.problems.length > 1) return error.toString();
+  if (error instanceof SourceError) return hinted(error.toString(), error.hint);
+  if (error instanceof WeirError) return hinted(ended(error.message), error.hint);
+  if (isRefused(error)) return ended(`${whereRefused(error)}${systemReason(error)}`);
+  return null;
+}
+
+const hinted = (text: string, hint: string | undefined): string => (hint === undefined ? text : `${ended(text)} ${hint}`);
 
 /** An error of the operating system, not of weir. */
 const isRefused = (error: unknown): error is NodeJS.ErrnoException => error instanceof Error && 'syscall' in error && 'code' in error;
 
 function whereRefused(error: NodeJS.ErrnoException): string {
   if (error.path !== undefined) return `${error.path}: `;
+  if ('hostname' in error) return `${error.hostname}: `;
   return 'address' in error && 'port' in error ? `${error.address}:${error.port}: ` : '';
 }
 

@@ -10,6 +10,9 @@ export const RECORDED_TYPES = {
   pcap: 'application/vnd.tcpdump.pcap',
 } as const;
 
+const BY_NAME =
+  'A file is NDJSON (.ndjson, .jsonl), HAR (.har, .json) or, under every other name, a pcap or pcapng capture, plain or gzip: it is told by its name.';
+
 /** What a file is, by its name. */
 export function recordedTypeOf(file: string): string {
   if (/\.(?:nd)?jsonl?(?:\.gz)?$/.test(file) && !/\.json$/.test(file)) return RECORDED_TYPES.ndjson;
@@ -58,7 +61,11 @@ export async function readRecorded(
   }
   const found: Exchange[] = [];
   const principals = new PrincipalReader(secret);
-  const summary = await readPcap(Readable.from([Buffer.from(bytes)]), (exchange) => found.push(exchange), { name, serviceOf, principals });
+  const reading = readPcap(Readable.from([Buffer.from(bytes)]), (exchange) => found.push(exchange), { name, serviceOf, principals });
+  const summary = await reading.catch((error: unknown) => {
+    if (!(error instanceof WeirError) || error.code !== 'SENSOR_NOT_A_CAPTURE') throw error;
+    throw new WeirError(error.code, `${name}: ${error.message}.`, { status: error.status, hint: BY_NAME });
+  });
   for (const exchange of found) await take(service === null ? exchange : { ...exchange, service });
   if (summary.problem !== null) refuse(summary.problem.message);
 }

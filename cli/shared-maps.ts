@@ -56,6 +56,8 @@ export interface ProcessStatus {
   /** The `SensorSetting` that this sensor has carried out. */
   readonly revision?: string;
   readonly policies?: PolicyStatus;
+  /** Why the configuration as it was last read is not in force, one line a mistake; the last good one is. Null or absent: it is. */
+  readonly configProblem?: string | null;
 }
 
 export interface ServiceStatus {

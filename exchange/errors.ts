@@ -20,6 +20,30 @@ export class WeirError extends Error {
   }
 }
 
+/** What the operating system refuses, in words. */
+const REFUSED: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file or folder',
+  EACCES: 'this user may not do that',
+  EPERM: 'this user may not do that',
+  EISDIR: 'that is a folder, a file is needed',
+  ENOTDIR: 'that is a file, a folder is needed',
+  ENOSPC: 'the disk is full',
+  EROFS: 'the disk cannot be written to',
+  EMFILE: 'too many files are open',
+  ECONNREFUSED: 'nothing listens there',
+  ENOTFOUND: 'no machine has this name',
+  EAI_AGAIN: 'no name server answers',
+  EADDRINUSE: 'another program listens there',
+  EADDRNOTAVAIL: 'this machine does not have that address',
+};
+
+/** Why the operating system refused something, for a person: in words, or by its code; the message of other errors. */
+export function systemReason(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const code = 'syscall' in error && 'code' in error ? String(error.code) : null;
+  return code === null ? error.message : (REFUSED[code] ?? `the system says ${code}`);
+}
+
 /** An error at a place in a file that a person wrote. Line and column count from 1. */
 export class SourceError extends WeirError {
   override readonly name: string = 'SourceError';

@@ -314,9 +314,15 @@ t.test('findings', async (t) => {
     x.findingOf({ kind: 'policy.violation', source: { kind: 'policy', id }, exchange, endpoint: null, explanation: '', confidence: 1 })
       .fingerprint;
   t.not(violation('a/r'), violation('b/r'), 'rules of their own are causes of their own');
+  const flaw = (kind: string) =>
+    x.findingOf({ kind, source: { kind: 'detector', id: kind }, exchange, endpoint: null, explanation: '', confidence: 1 }).fingerprint;
+  t.equal(flaw('auth.missing'), flaw('auth.weakened'), 'what says less of a flaw and what says more');
+  t.not(flaw('auth.missing'), flaw('auth.jwt-weak'));
   t.match(x.kindOf('own.kind'), { title: 'A policy was violated' });
-  for (const [id, kind] of Object.entries<x.Kind>(x.KINDS))
+  for (const [id, kind] of Object.entries<x.Kind>(x.KINDS)) {
     t.ok(kind.title !== '' && kind.remediation !== '' && x.SEVERITIES.includes(kind.severity), id);
+    if (kind.lessThan !== undefined) t.match(x.KINDS, { [kind.lessThan]: { lessThan: undefined } }, `${id} is less than one that is not`);
+  }
 });
 
 t.test('a kept exchange holds nothing sensitive and remembers what was where', async (t) => {
@@ -368,4 +374,30 @@ t.test('a kept exchange holds nothing sensitive and remembers what was where', a
     redactor,
   );
   t.match(binary.response?.body, { totalLength: 3, missing: [{ offset: 0, length: 3 }] });
+  t.equal(x.sentLength(binary.tags, 'response'), null);
+});
+
+t.test('a kept exchange remembers how long its bodies were', async (t) => {
+  const redactor = new x.Redactor('secret');
+  const hit = (path: string): x.DataHit => ({ type: 'email', location: { phase: 'response', in: 'body', path }, confidence: 1, count: 1 });
+  const json = Buffer.from(JSON.stringify({ a: 'ada@x.test', list: Array.from({ length: 50 }, (_, n) => ({ n })) }, null, 4));
+  const long = Buffer.from(`mail ada@x.test ${'and more '.repeat(100)}`);
+  const rows: [name: string, type: string, body: x.Body, hits: x.DataHit[], isCut: boolean][] = [
+    ['JSON that is written anew', 'application/json', x.bodyOf(json), [hit('a')], false],
+    ['JSON of which the end is missing', 'application/json', x.bodyOf(json.subarray(0, 300), 90_000), [], true],
+    ['text with something in it', 'text/plain', x.bodyOf(long), [hit('')], true],
+    ['short text with something in it', 'text/plain', x.bodyOf(Buffer.from('ada@x.test')), [hit('')], false],
+    ['text with nothing in it', 'text/plain', x.bodyOf(Buffer.from('hello')), [], false],
+    ['text beyond what is kept', 'text/plain', x.bodyOf(Buffer.alloc(9_000, 'a')), [], true],
+    ['a picture', 'image/png', x.bodyOf(Buffer.alloc(500)), [], true],
+    ['nothing', 'text/plain', x.emptyBody, [], false],
+  ];
+  for (const [name, type, body, hits, isCut] of rows) {
+    const exchange = exchangeOf({ response: { headers: ['content-type', type], body } });
+    const kept = x.redactExchange(exchange, hits, redactor);
+    const { response, tags } = x.decodeExchange(x.encodeExchange(kept));
+    t.equal(x.sentLength(tags, 'response') ?? response?.body.totalLength, body.totalLength, name);
+    t.equal(response && x.isTruncated(response.body), isCut, `${name}: cut`);
+    t.equal(x.sentLength(tags, 'request'), null, name);
+  }
 });

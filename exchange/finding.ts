@@ -40,8 +40,8 @@ const isNamedBySource = (kind: string): boolean =>
   kind.startsWith('policy.') || kind === 'scan.vulnerability' || !Object.hasOwn(KINDS, kind);
 
 /**
- * A finding with id, texts from the catalogue, and the fingerprint that makes findings of one cause one issue: kind, service, endpoint and subject.
- * Who noticed it does not matter: a detector and a policy that see one flaw make one issue.
+ * A finding with id, texts from the catalogue, and the fingerprint that makes findings of one cause one issue: kind (or the one that says more of the
+ * same flaw), service, endpoint and subject. Who noticed it does not matter: a detector and a policy that see one flaw make one issue.
  */
 export function findingOf(input: FindingInput): Finding {
   const { exchange } = input;
@@ -71,7 +71,7 @@ export function findingOf(input: FindingInput): Finding {
     evidence: input.evidence ?? [],
     remediation: input.remediation ?? kind.remediation,
     fingerprint: shortHash(
-      input.kind,
+      kind.lessThan ?? input.kind,
       exchange.service,
       input.perService ? '' : (input.endpoint?.id ?? ''),
       isNamedBySource(input.kind) ? input.source.id : '',

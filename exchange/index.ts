@@ -17,6 +17,7 @@ export * from './redact.js';
 export * from './redact-exchange.js';
 export * from './repeated.js';
 export * from './scan-mark.js';
+export * from './schema-words.js';
 export * from './target.js';
 export * from './template.js';
 export * from './types.js';

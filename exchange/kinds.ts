@@ -8,6 +8,8 @@ export interface Kind {
   readonly cwe?: string;
   /** What a developer should do. */
   readonly remediation: string;
+  /** The kind that says more of the same flaw: findings of both make one issue, which has its name from the first finding that says more. */
+  readonly lessThan?: string;
 }
 
 const AUTHORIZE_OBJECT =
@@ -89,6 +91,7 @@ export const KINDS = {
     owasp: 'API2:2023',
     cwe: 'CWE-306',
     remediation: 'Require authentication on this endpoint, or mark it as public.',
+    lessThan: 'auth.weakened',
   },
   'auth.weakened': {
     title: 'Authentication became optional',

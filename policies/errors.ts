@@ -1,4 +1,4 @@
-import { SourceError, WeirError } from '../exchange/index.js';
+import { SourceErrors, type SourceProblem, WeirError } from '../exchange/index.js';
 
 /** Stable codes of this module. Each problem in a policy file carries one. */
 export const POLICY_CODES = {
@@ -16,46 +16,20 @@ export const POLICY_CODES = {
 export type PolicyCode = keyof typeof POLICY_CODES;
 
 /** One thing that is wrong in a policy file. Line and column count from 1. */
-export interface PolicyProblem {
+export interface PolicyProblem extends SourceProblem {
   readonly code: PolicyCode;
-  readonly file: string;
-  readonly line: number;
-  readonly column: number;
-  /** Dotted path inside the document: `rules[0].when.header.name`. */
-  readonly path: string;
-  readonly message: string;
-  /** What would have been accepted. */
-  readonly expected?: string;
-  /** The known name that is nearest to what was written. */
-  readonly nearest?: string;
 }
 
 /** Everything that is wrong in a set of policy files; the place and message are those of the first problem. */
-export class PolicyError extends SourceError {
+export class PolicyError extends SourceErrors {
   override readonly name: string = 'PolicyError';
-  readonly problems: readonly PolicyProblem[];
+  declare readonly problems: readonly PolicyProblem[];
 
   /** `problems` holds at least one entry. */
   constructor(problems: readonly PolicyProblem[]) {
     const [first] = problems;
-    super(first.code, sentence(first), first, {
-      hint: first.expected === undefined ? POLICY_CODES[first.code] : `Expected ${first.expected}.`,
-    });
-    this.problems = problems;
+    super(problems, first.expected === undefined ? POLICY_CODES[first.code] : `Expected ${first.expected}.`);
   }
-
-  /** One line a problem, `file:line:column message`. */
-  override toString(): string {
-    return this.problems.map((problem) => `${problem.file}:${problem.line}:${problem.column} ${sentence(problem)}`).join('\n');
-  }
-}
-
-/** The problem as one sentence, with what was expected and the nearest name. */
-export function sentence(problem: PolicyProblem): string {
-  const expected = problem.expected === undefined ? '' : `; expected ${problem.expected}`;
-  const nearest = problem.nearest === undefined ? '' : `; did you mean "${problem.nearest}"?`;
-  const place = problem.path === '' ? '' : `${problem.path}: `;
-  return `${place}${problem.message}${expected}${nearest}`;
 }
 
 /** A request to this module that makes no sense; not about the content of a policy. */

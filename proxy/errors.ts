@@ -1,4 +1,4 @@
-import { WeirError } from '../exchange/index.js';
+import { systemReason, WeirError } from '../exchange/index.js';
 
 /**
  * Everything that can go wrong on a connection, a message or an upstream. The code stands in the access log, in `/metrics`
@@ -102,12 +102,12 @@ export const gatewayErrors = {
       cause,
     }),
   cannotListen: (host: string, port: number, cause: unknown) =>
-    new WeirError('GATEWAY_CANNOT_LISTEN', `cannot listen on ${host}:${port}: ${(cause as Error).message}`, {
-      hint: 'Ports below 1024 need privileges; the address must belong to this machine.',
+    new WeirError('GATEWAY_CANNOT_LISTEN', `cannot listen on ${host}:${port}: ${systemReason(cause)}`, {
+      hint: port > 0 && port < 1024 ? 'Ports below 1024 need privileges.' : 'Check --host and --port.',
       cause,
     }),
   unreadableFile: (what: string, file: string, cause: unknown) =>
-    new WeirError('GATEWAY_FILE_UNREADABLE', `${what} "${file}" cannot be read: ${(cause as Error).message}`, {
+    new WeirError('GATEWAY_FILE_UNREADABLE', `${what} "${file}" cannot be read: ${systemReason(cause)}`, {
       status: 422,
       hint: 'Give the path of a readable PEM file.',
       cause,

@@ -32,7 +32,7 @@ const pem = z.string().min(1).describe('Path of a PEM file, or the PEM text itse
 export const serviceSchema = z.strictObject({
   name: z
     .string()
-    .regex(/^[\w.-]{1,64}$/)
+    .regex(/^[\w.-]{1,64}$/, 'not a name: letters, digits, ".", "_" and "-", at most 64')
     .describe('Name of the service in inventory, policies and metrics.'),
   hosts: z
     .array(z.string().min(1))

@@ -1,10 +1,10 @@
 import { open, readFile, writeFile } from 'node:fs/promises';
-import { SEVERITIES, severityRank, WeirError } from '../exchange/index.js';
+import { SEVERITIES, SourceError, severityRank, systemReason, WeirError } from '../exchange/index.js';
 import { readAuthContexts } from './auth-file.js';
 import { ScanError } from './errors.js';
 import type { TestDefinition } from './language/types.js';
 import { type LibraryEntry, readLibrary } from './library.js';
-import { findingKey, placeOf, REPORT_FORMATS, type ReportFormat, writeReport } from './report.js';
+import { findingKey, nameOf, placeOf, REPORT_FORMATS, type ReportFormat, writeReport } from './report.js';
 import { endpointsOfOpenApi, type KnownEndpoint } from './run/endpoints.js';
 import { endpointsOfHar } from './run/har.js';
 import type { AuthContext } from './run/identities.js';
@@ -71,7 +71,7 @@ export async function runScanCommand(options: ScanCommandOptions, output: Comman
       },
       onResult: (result) => {
         if (!output.isTty && result.verdict === 'vulnerable' && !known.has(findingKey(result)))
-          output.note(`${result.severity}: ${result.test.id} on ${placeOf(result)}\n`);
+          output.note(`${result.severity}: ${nameOf(result)} on ${placeOf(result)}\n`);
       },
     });
     if (output.isTty) output.note('\r\u001b[2K');
@@ -84,7 +84,9 @@ export async function runScanCommand(options: ScanCommandOptions, output: Comman
     return outcome.complete ? EXIT.clean : EXIT.incomplete;
   } catch (cause) {
     if (!(cause instanceof WeirError)) throw cause;
-    output.note(`${cause.message}${cause.hint === undefined ? '' : ` (${cause.hint})`}\n`);
+    output.note(
+      `weir: ${cause instanceof SourceError ? cause.toString() : cause.message}${cause.hint === undefined ? '' : ` (${cause.hint})`}\n`,
+    );
     return cause.code === 'SCAN_TARGET_DOWN' || cause.code === 'SCAN_AUTH_FAILED' || cause.code === 'SCAN_BUDGET'
       ? EXIT.incomplete
       : EXIT.usage;
@@ -96,9 +98,17 @@ const wrong = (message: string): never => {
 };
 
 const fileText = (path: string): Promise<string> =>
-  readFile(path, 'utf8').catch((cause: unknown) =>
-    wrong(`${path} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`),
-  );
+  readFile(path, 'utf8').catch((cause: unknown) => wrong(`${path} cannot be read: ${systemReason(cause)}`));
+
+/** What is wrong with a document is said with the name of its file. */
+function inFile<T>(path: string, text: string, read: (text: string) => T): T {
+  try {
+    return read(text);
+  } catch (cause) {
+    if (cause instanceof ScanError && !(cause instanceof SourceError)) wrong(`${path}: ${cause.message}`);
+    throw cause;
+  }
+}
 
 async function readSettings(options: ScanCommandOptions) {
   if (!URL.canParse(options.target) || !/^https?:/.test(options.target))
@@ -111,8 +121,10 @@ async function readSettings(options: ScanCommandOptions) {
   const service = options.service ?? new URL(options.target).host;
   const endpoints = [
     ...(options.endpoints ?? []),
-    ...(options.openapi === undefined ? [] : endpointsOfOpenApi(await fileText(options.openapi), service)),
-    ...(options.har === undefined ? [] : endpointsOfHar(await fileText(options.har), service)),
+    ...(options.openapi === undefined
+      ? []
+      : inFile(options.openapi, await fileText(options.openapi), (text) => endpointsOfOpenApi(text, service))),
+    ...(options.har === undefined ? [] : inFile(options.har, await fileText(options.har), (text) => endpointsOfHar(text, service))),
   ];
   if (endpoints.length === 0) wrong('no endpoints: give --openapi FILE, --har FILE or --service NAME');
   const authContexts = await readAuth(options);
@@ -190,9 +202,5 @@ async function readBaseline(path: string): Promise<readonly string[]> {
 
 /** A report that cannot be written must not be found out when the scan is over. */
 async function checkOutput(path: string): Promise<void> {
-  await (
-    await open(path, 'a').catch((cause: unknown) =>
-      wrong(`${path} cannot be written: ${cause instanceof Error ? cause.message : String(cause)}`),
-    )
-  ).close();
+  await (await open(path, 'a').catch((cause: unknown) => wrong(`${path} cannot be written: ${systemReason(cause)}`))).close();
 }

@@ -77,6 +77,15 @@ t.test('no report holds a secret or a control character', (t) => {
   t.end();
 });
 
+t.test('the list for people names each test, its id second', async (t) => {
+  const lines = writeReport(OUTCOME, 'table', TARGET).split('\n');
+  for (const start of ['         Name of high-one (high-one): It says', 'error: Name of bad-one (bad-one) on POST '])
+    t.ok(
+      lines.some((line) => line.startsWith(start)),
+      start,
+    );
+});
+
 /** The structure that SARIF 2.1.0 asks for, of what is written here (sections 3.13 to 3.30), and what GitHub's code scanning wants beside it. */
 const text = z.strictObject({ text: z.string().min(1) });
 const level = z.enum(['none', 'note', 'warning', 'error']);
@@ -217,7 +226,7 @@ t.test('JSON and the table', (t) => {
   });
   const table = writeReport(OUTCOME, 'table', TARGET).split('\n');
   t.match(table[0], /^CRITICAL API1:2023 {3}POST \/orders\/\{id\}$/);
-  t.match(table.at(-3), /^error: bad-one on POST \/orders\/\{id\}: It says/);
+  t.match(table.at(-3), /^error: Name of bad-one \(bad-one\) on POST \/orders\/\{id\}: It says/);
   t.match(table.at(-2), /^3 endpoints, 6 tests, 42 requests: 3 vulnerable, 1 safe, 1 skipped, 1 errors \(not complete\)$/);
   t.end();
 });

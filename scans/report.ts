@@ -109,13 +109,16 @@ const json = (outcome: ScanOutcome, found: readonly TestResult[], target: string
   })),
 });
 
-const errorLine = (one: TestResult) => `error: ${one.test.id} on ${placeOf(one)}: ${one.explanation}`;
+/** The test of a result as people know it, and its id. */
+export const nameOf = ({ test }: Pick<TestResult, 'test'>): string => (test.name === '' ? test.id : `${test.name} (${test.id})`);
+
+const errorLine = (one: TestResult) => `error: ${nameOf(one)} on ${placeOf(one)}: ${one.explanation}`;
 
 function table(outcome: ScanOutcome, found: readonly TestResult[]): string {
   const { vulnerable, safe, skipped, errors } = countsOf(outcome);
   const lines = found.map(
     (one) =>
-      `${one.severity.toUpperCase().padEnd(9)}${one.test.owasp.padEnd(12)}${placeOf(one)}\n         ${one.test.id}: ${one.explanation}`,
+      `${one.severity.toUpperCase().padEnd(9)}${one.test.owasp.padEnd(12)}${placeOf(one)}\n         ${nameOf(one)}: ${one.explanation}`,
   );
   return [
     ...lines,

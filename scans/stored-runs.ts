@@ -5,7 +5,7 @@ import { endpointsOfStore } from './endpoints-of-store.js';
 import { ScanError } from './errors.js';
 import { findingOfResult } from './finding.js';
 import type { LibraryEntry } from './library.js';
-import { proofOf } from './report.js';
+import { nameOf, proofOf } from './report.js';
 import type { CallbackOptions } from './run/callback.js';
 import { AUTH_KINDS, type AuthContext } from './run/identities.js';
 import type { TestResult } from './run/runner.js';
@@ -232,12 +232,12 @@ export function storedRuns(ports: ScannerPorts, entries: () => readonly LibraryE
   };
 
   /** A later run proved it: the issue is fixed. It is reopened by the store when a test finds it again. */
-  const settle = async (issueId: string, { test }: TestResult, runId: string, isThroughGateway: boolean) => {
+  const settle = async (issueId: string, result: TestResult, runId: string, isThroughGateway: boolean) => {
     const where = isThroughGateway ? ' through the gateway, with its policies acting' : '';
     await store.issues.decide(issueId, {
       status: 'fixed',
       by: 'scan',
-      reason: `${test.id} was run again${where} (run ${runId}) and gave no proof any more.`,
+      reason: `${nameOf(result)} was run again${where} (run ${runId}) and gave no proof any more.`,
       atMs: Date.now(),
       untilMs: null,
     });

@@ -67,7 +67,7 @@ export async function runPcapCommand(file: string, options: PcapCommandOptions, 
 }
 
 function inWords({ message, hint }: WeirError): string {
-  return `weir pcap: ${message}. ${hint ?? ''}\n`;
+  return `${`weir pcap: ${message.replace(/\.$/, '')}. ${hint ?? ''}`.trimEnd()}\n`;
 }
 
 /** What is printed of a pair: `-` stands for what is unknown. */
@@ -147,11 +147,15 @@ class TableWriter {
 
   constructor(out: Pick<Writable, 'write'>) {
     this.#out = out;
+  }
+
+  /** Titles stand above what was found, and above nothing of what is no capture. */
+  #begin(): void {
     this.#out.write(`${'TIME'.padEnd(24)} ${'CLIENT'.padEnd(21)} STATUS ${'BYTES'.padStart(9)} ${'MS'.padStart(7)}  REQUEST\n`);
   }
 
   pair(pair: Pair, seen: Seen): void {
-    this.count++;
+    if (this.count++ === 0) this.#begin();
     const { method, host, uri, status } = summaryOf(pair);
     const { request, response } = pair;
     const startedMs = request?.startedMs ?? response?.startedMs ?? 0;
@@ -162,7 +166,9 @@ class TableWriter {
     this.#out.write(`${printable(line)}\n`);
   }
 
-  end(): void {}
+  end(): void {
+    if (this.count === 0) this.#begin();
+  }
 }
 
 /** Captured text must not steer the terminal it is shown on. */

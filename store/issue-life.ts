@@ -3,7 +3,7 @@
  *
  * open → accepted (with a reason, perhaps until a date) | fixed → reopened when it is seen after the fix, or after the acceptance ran out.
  */
-import { type Finding, severityRank } from '../exchange/index.js';
+import { type Finding, kindOf, severityRank } from '../exchange/index.js';
 import type { Tables } from './tables.js';
 import { actorId, type IssueEvidence, type IssueStatus } from './types.js';
 
@@ -25,14 +25,13 @@ export const isLive = (status: string): boolean => status === 'open' || status =
 export function openedIssue(id: string, group: readonly Finding[]): IssueRow {
   const first = group[0]!;
   const last = group.at(-1)!;
+  const named = naming(group);
   const severity = Math.max(...group.map((finding) => severityRank(finding.severity)));
   const confidence = Math.max(...group.map((finding) => finding.confidence));
-  const source = `${last.source.kind}:${last.source.id}`;
   return {
     id,
     fingerprint: first.fingerprint,
-    kind: last.kind,
-    title: last.title,
+    ...nameOf(named),
     severity,
     confidence,
     priority: issuePriority(severity, confidence),
@@ -41,8 +40,6 @@ export function openedIssue(id: string, group: readonly Finding[]): IssueRow {
     method: last.endpoint?.method ?? '',
     template: last.endpoint?.template ?? '',
     actorId: last.actor && actorId(last.actor),
-    source,
-    owasp: last.owasp ?? '',
     status: 'open',
     live: 1,
     statusAtMs: first.atMs,
@@ -54,9 +51,8 @@ export function openedIssue(id: string, group: readonly Finding[]): IssueRow {
     lastSeenMs: last.atMs,
     occurrences: group.length,
     ...effects(group),
-    bodyJson: texts(last),
+    bodyJson: texts(named),
     evidenceJson: JSON.stringify(withEvidence([], group)),
-    search: [last.title, last.kind, last.service, last.endpoint?.method, last.endpoint?.template, source].join(' ').toLowerCase(),
     version: 1,
   };
 }
@@ -68,8 +64,12 @@ export function sightedIssue(issue: IssueRow, group: readonly Finding[]): IssueR
   const confidence = Math.max(issue.confidence, ...group.map((finding) => finding.confidence));
   const { acted, succeeded } = effects(group);
   const newer = last.atMs >= issue.lastSeenMs;
+  const named = naming(group);
+  const saysMore = kindOf(issue.kind).lessThan === named.kind;
+  const saysLess = kindOf(named.kind).lessThan === issue.kind;
   return {
     ...issue,
+    ...(saysMore ? nameOf(named) : {}),
     severity,
     confidence,
     priority: issuePriority(severity, confidence),
@@ -79,7 +79,7 @@ export function sightedIssue(issue: IssueRow, group: readonly Finding[]): IssueR
     occurrences: issue.occurrences + group.length,
     acted: issue.acted + acted,
     succeeded: issue.succeeded + succeeded,
-    bodyJson: newer ? texts(last) : issue.bodyJson,
+    bodyJson: saysMore || (newer && !saysLess) ? texts(named) : issue.bodyJson,
     evidenceJson: JSON.stringify(withEvidence(JSON.parse(issue.evidenceJson) as IssueEvidence[], group)),
     ...reopening(issue, last.atMs),
   };
@@ -127,6 +127,18 @@ function effects(group: readonly Finding[]): { readonly acted: number; readonly 
     acted: group.filter((finding) => finding.effect === 'acted').length,
     succeeded: group.filter((finding) => finding.succeeded === true).length,
   };
+}
+
+/** Of a group in order of time, the finding that says what its issue is: the last, unless one says more of the same flaw. */
+function naming(group: readonly Finding[]): Finding {
+  return group.findLast(({ kind }) => kindOf(kind).lessThan === undefined) ?? group.at(-1)!;
+}
+
+/** What an issue is called, found and filtered by. */
+function nameOf({ kind, title, owasp, service, endpoint, source: { kind: from, id } }: Finding) {
+  const source = `${from}:${id}`;
+  const search = [title, kind, service, endpoint?.method, endpoint?.template, source].join(' ').toLowerCase();
+  return { kind, title, owasp: owasp ?? '', source, search };
 }
 
 function texts(finding: Finding): string {

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { type Dialect, Kysely, sql } from 'kysely';
+import { systemReason } from '../exchange/index.js';
 import { type Accounts, accountsOf } from './accounts.js';
 import { type Actors, actorsOf } from './actors.js';
 import { commit } from './commit.js';
@@ -139,11 +140,11 @@ async function dialectOf(location: StoreLocation, turnMs?: number): Promise<Dial
 }
 
 function openingFailed(location: StoreLocation, cause: unknown): StoreError {
-  const why = cause instanceof Error ? cause.message : String(cause);
+  const why = systemReason(cause);
   if ('sqlite' in location && /not a database|malformed/i.test(why))
     return new StoreError('STORE_DAMAGED', `${location.sqlite} is not a database of weir, or is damaged (${why})`, cause);
   if ('sqlite' in location) return new StoreError('STORE_UNWRITABLE', `cannot open ${location.sqlite}: ${why}`, cause);
-  const { host, pathname } = URL.canParse(location.postgres) ? new URL(location.postgres) : { host: '?', pathname: '' };
+  const { host, pathname } = new URL(location.postgres);
   return new StoreError('STORE_UNREACHABLE', `cannot open PostgreSQL at ${host}${pathname}: ${why}`, cause);
 }
 

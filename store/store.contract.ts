@@ -189,6 +189,39 @@ const contracts: Record<string, Contract> = {
     );
   },
 
+  'findings of one flaw under two names are one issue, called by the one that says more, in whatever order they come': async (t, store) => {
+    const less = (n: number, fingerprint: string) =>
+      finding(n, { id: `${fingerprint}-${n}`, fingerprint, kind: 'auth.missing', title: 'It is open', explanation: 'open' });
+    const more = (n: number, fingerprint: string) =>
+      finding(n, { id: `${fingerprint}-${n}`, fingerprint, kind: 'auth.weakened', title: 'It was opened', explanation: 'opened' });
+    const orders: [name: string, steps: Finding[][]][] = [
+      ['less, then more', [[less(1, 'a')], [more(2, 'a')]]],
+      ['more, then less', [[more(1, 'b')], [less(2, 'b')]]],
+      ['more came late', [[less(2, 'c')], [more(1, 'c')]]],
+      ['less at both sides', [[less(1, 'd')], [more(2, 'd')], [less(3, 'd')]]],
+      ['in one step', [[less(1, 'e'), more(2, 'e'), less(3, 'e')]]],
+    ];
+    const named = { kind: 'auth.weakened', title: 'It was opened', explanation: 'opened', status: 'open' } as const;
+    for (const [name, steps] of orders) {
+      const changes = [];
+      for (const findings of steps) changes.push(...(await store.commit(step({ findings }))).issues);
+      t.equal(new Set(changes.map(({ id }) => id)).size, 1, name);
+      t.match(await store.issues.get(changes[0]!.id), { ...named, occurrences: steps.flat().length }, name);
+    }
+    t.equal((await store.issues.list({ kind: 'auth.missing' }, {})).items.length, 0);
+    t.equal((await store.issues.list({ search: 'was opened' }, {})).items.length, orders.length);
+    t.equal((await store.issues.list({ search: 'is open' }, {})).items.length, 0);
+
+    const [one] = (await store.commit(step({ findings: [less(1, 'f')] }))).issues;
+    t.match(await store.issues.get(one!.id), { kind: 'auth.missing', title: 'It is open' }, 'alone it keeps its own name');
+    await store.issues.decide(one!.id, { status: 'accepted', by: 'ann', reason: 'public', atMs: NOW + 1, untilMs: null });
+    await store.commit(step({ findings: [more(2, 'f')] }));
+    t.match(await store.issues.get(one!.id), { ...named, status: 'accepted' }, 'what was decided stands');
+    await store.issues.decide(one!.id, { status: 'fixed', by: 'ann', reason: 'closed', atMs: NOW + 3, untilMs: null });
+    await store.commit(step({ findings: [less(4, 'f')] }));
+    t.match(await store.issues.get(one!.id), { ...named, status: 'reopened' }, 'either opens it again');
+  },
+
   'an issue keeps its first proof and the latest four': async (t, store) => {
     for (const n of [1, 2, 3, 4, 5, 6, 7, 8]) await store.commit(step({ findings: [finding(n)] }));
     const [issue] = (await store.issues.list({}, {})).items;

@@ -54,7 +54,8 @@ t.test('1. in front of an upstream: traffic flows, and the endpoint shows up', a
   );
   t.notMatch(JSON.stringify(findings), /\d{3}-\d{2}-\d{4}/, 'and holds no value');
   const doctor = await weir(t, ['doctor', '--data', running.data]);
-  t.equal(doctor.code, 0, doctor.stdout + doctor.stderr);
+  // 3: on a busy machine the engine may be some seconds behind.
+  t.ok(doctor.code === 0 || doctor.code === 3, doctor.stdout + doctor.stderr);
   t.match(doctor.stdout, /ok {4} engine and store have it/);
 
   const second = await weir(t, ['up', '--upstream', demo, '--port', '0', '--admin-port', '0', '--data', running.data]);
@@ -136,8 +137,8 @@ t.test('3. a policy in a folder: reloaded on change, broken ones are reported an
   const check = await weir(t, ['policies', 'check', folder]);
   t.equal(check.code, 1);
   t.match(check.stdout, /no-products\.yaml:8:\d+ .*blok/, 'file, line and column');
-  t.match((await weir(t, ['policies', 'check', file])).stdout, /this is a file; give the folder that holds it/);
-  t.match((await weir(t, ['policies', 'check', `${folder}/nowhere`])).stdout, /nowhere:1:1 there is no such folder/);
+  t.match(await weir(t, ['policies', 'check', file]), { code: 2, stderr: /no-products\.yaml is a file\. Give the folder that holds it/ });
+  t.match(await weir(t, ['policies', 'check', `${folder}/nowhere`]), { code: 2, stderr: /There is no folder .*nowhere/ });
   await eventually('the mistake in the log', () => /no-products\.yaml:8:\d+/.test(running.errors()));
   t.equal((await fetch(`${running.gateway}/api/products/1`)).status, 403, 'the last good text stays in force');
   const ssn = await fetch(`${running.gateway}/api/profile`, { headers: { authorization: await signIn(running.gateway, 'bob') } });
@@ -275,7 +276,7 @@ t.test('bad input: one line that says what to do, exit code 2, nothing damaged',
     [
       'unknown key',
       ['--config', file('a.yaml', 'services:\n  - name: a\n    upstraems: [http://127.0.0.1:1]\n')],
-      /a\.yaml:3:5 unknown key "services\.0\.upstraems"; did you mean "upstreams"/,
+      /a\.yaml:3:5 services\[0\]\.upstraems: "upstraems" is not a key here; did you mean "upstreams"/,
     ],
     ['broken YAML', ['--config', file('b.yaml', 'mode: [observe\n')], /b\.yaml:\d+:\d+ /],
     [
@@ -292,7 +293,7 @@ t.test('bad input: one line that says what to do, exit code 2, nothing damaged',
       /admin\.tls: .*c\.pem cannot be read/,
     ],
     ['no such config', ['--config', path.join(folder, 'none.yaml')], /no config file/],
-    ['unknown upstream', ['--upstream', 'nonsense'], /--upstream: "nonsense": expected a URL such as/],
+    ['unknown upstream', ['--upstream', 'nonsense'], /--upstream: "nonsense" is not accepted; expected a URL such as/],
     [
       'password of an upstream',
       ['--upstream', 'http://ann:pw-ann@127.0.0.1:1'],
@@ -303,8 +304,8 @@ t.test('bad input: one line that says what to do, exit code 2, nothing damaged',
       ['--config', file('u.yaml', 'services:\n  - name: a\n    upstreams: ["http://ann:pw-ann@127.0.0.1:1"]\n')],
       /^(?!.*pw-ann).*u\.yaml:3:\d+ .*name or password/,
     ],
-    ['unknown flag', ['--upstraem', 'http://127.0.0.1:1'], /unknown option '--upstraem'[\s\S]*--upstream/],
-    ['bad mode', ['--mode', 'sideways'], /Expected enforce, observe, mirror/],
+    ['unknown flag', ['--upstraem', 'http://127.0.0.1:1'], /no option --upstraem; did you mean --upstream\?/],
+    ['bad mode', ['--mode', 'sideways'], /--mode: "sideways" is not accepted; expected enforce, observe, mirror/],
     [
       'port in use',
       ['--upstream', 'http://127.0.0.1:1', '--host', '127.0.0.1', '--port', String(port), '--admin-port', '0', '--data', data],
@@ -324,7 +325,7 @@ t.test('bad input: one line that says what to do, exit code 2, nothing damaged',
     const result = await weir(t, ['up', ...args]);
     t.equal(result.code, 2, name);
     t.match(result.stderr, expected, name);
-    t.equal(result.stderr.trimEnd().split('\n').length, name === 'unknown flag' ? 2 : 1, `${name}: one line`);
+    t.equal(result.stderr.trimEnd().split('\n').length, 1, `${name}: one line`);
   }
   t.equal(readFileSync(path.join(damaged, 'weir.db'), 'utf8'), 'this is no database', 'what cannot be read is left as it is');
 });

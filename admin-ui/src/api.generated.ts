@@ -2394,6 +2394,7 @@ export interface components {
                 /** @enum {string} */
                 bodyEncoding: "text" | "base64";
                 bodyTruncated: boolean;
+                /** @description On the wire, whatever is kept of it */
                 bodyBytes: number;
                 method: string;
                 target: string;
@@ -2409,6 +2410,7 @@ export interface components {
                 /** @enum {string} */
                 bodyEncoding: "text" | "base64";
                 bodyTruncated: boolean;
+                /** @description On the wire, whatever is kept of it */
                 bodyBytes: number;
                 status: number;
             } | null;
@@ -3124,6 +3126,8 @@ export interface components {
             id: string;
             runId: string;
             testId: string;
+            /** @description The id again where the test is not there any more */
+            testName: string;
             endpointId: string;
             method: string;
             template: string;
@@ -8961,4 +8965,4 @@ export interface operations {
         };
     };
 }
-// document e770b3b750c518e83867eb9cc57fd2f8, client 226e3998ef9a2de7df2294e66bfb363d
+// document 35153ee09cf451f013b6dcc9ea73dede, client eb0b2aad45f4d02077baebf093057979

@@ -89,5 +89,5 @@ export function textOf(error: unknown): string {
   if (!(error instanceof ApiError)) return error instanceof Error ? error.message : String(error);
   const places = error.errors.map((one) => `${one.at}: ${one.message}`).join('\n');
   const text = places !== '' && !error.message.includes(error.errors[0]?.message ?? '') ? `${error.message}\n${places}` : error.message;
-  return error.hint === undefined ? text : `${text} ${error.hint}`;
+  return error.hint === undefined ? text : `${/[.!?]$/.test(text) ? text : `${text}.`} ${error.hint}`;
 }

@@ -9,6 +9,7 @@ import {
   isTruncated,
   type RequestMessage,
   type ResponseMessage,
+  sentLength,
 } from '../../exchange/index.js';
 import type { Sample } from '../../store/index.js';
 import type { Context } from '../context.js';
@@ -33,7 +34,8 @@ function pairs(headers: HeaderList): [string, string][] {
   return list;
 }
 
-function messageView(message: RequestMessage | ResponseMessage) {
+/** `bytes`: how long the body was on the wire. */
+function messageView(message: RequestMessage | ResponseMessage, bytes: number | null) {
   const text = bodyText(message.headers, message.body, MAX_BODY_BYTES);
   // A replacement or control character early on means that this is no text.
   const binary = /[\u0000-\u0008\u000e-\u001f]/.test(text.slice(0, 4096));
@@ -45,7 +47,7 @@ function messageView(message: RequestMessage | ResponseMessage) {
     body: shown,
     bodyEncoding: binary ? ('base64' as const) : ('text' as const),
     bodyTruncated: isTruncated(message.body) || text.length > MAX_BODY_CHARACTERS,
-    bodyBytes: message.body.totalLength,
+    bodyBytes: bytes ?? message.body.totalLength,
   };
 }
 
@@ -64,12 +66,15 @@ function view(sample: Sample, decoded: Exchange, masked: boolean, unmaskable = t
     masked,
     unmaskable,
     request: {
-      ...messageView(decoded.request),
+      ...messageView(decoded.request, sentLength(decoded.tags, 'request')),
       method: decoded.request.method,
       target: decoded.request.target,
       host: decoded.request.host,
     },
-    response: decoded.response === null ? null : { ...messageView(decoded.response), status: decoded.response.status },
+    response:
+      decoded.response === null
+        ? null
+        : { ...messageView(decoded.response, sentLength(decoded.tags, 'response')), status: decoded.response.status },
     outcome: {
       action: decoded.outcome.action,
       mode: decoded.outcome.mode,

@@ -55,8 +55,13 @@ async function runById(context: Context, id: string) {
 }
 
 async function named(context: Context, results: readonly ScanResult[]) {
-  const names = await context.store.inventory.names(results.map((result) => result.endpointId));
-  return results.map((result) => ({ ...result, ...(names.get(result.endpointId) ?? { method: '', template: '' }) }));
+  const endpoints = await context.store.inventory.names(results.map((result) => result.endpointId));
+  const tests = new Map(((await context.ports.scans?.tests()) ?? []).map(({ id, name }) => [id, name]));
+  return results.map((result) => ({
+    ...result,
+    testName: tests.get(result.testId) ?? result.testId,
+    ...(endpoints.get(result.endpointId) ?? { method: '', template: '' }),
+  }));
 }
 
 /** Everything that is in the library or was written or switched in the UI, as the runner must have it. */

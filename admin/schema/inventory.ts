@@ -145,7 +145,7 @@ export const message = z.object({
   body: z.string().describe('Text; base64 when bodyEncoding says so'),
   bodyEncoding: z.enum(['text', 'base64']),
   bodyTruncated: z.boolean(),
-  bodyBytes: z.number(),
+  bodyBytes: z.number().describe('On the wire, whatever is kept of it'),
 });
 
 export const exchange = z

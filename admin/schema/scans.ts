@@ -128,6 +128,7 @@ export const scanResult = z
     id: z.string(),
     runId: z.string(),
     testId: z.string(),
+    testName: z.string().describe('The id again where the test is not there any more'),
     endpointId: z.string(),
     method: z.string(),
     template: z.string(),

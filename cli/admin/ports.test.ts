@@ -2,7 +2,7 @@ import t from 'tap';
 import { newCounters } from '../../sensor/index.js';
 import { createSharedState, memoryPublisher } from '../../traffic/index.js';
 import { loadConfig } from '../config.js';
-import { openSharedMaps, type SharedMaps } from '../shared-maps.js';
+import { openSharedMaps, type ProcessStatus, type SharedMaps } from '../shared-maps.js';
 import { teeCounters } from '../wiring/tee-counters.js';
 import { importPort } from './import-port.js';
 import { sourcesPort } from './sources-port.js';
@@ -164,4 +164,20 @@ t.test('what a sensor lost is shown by the name of its counter, wherever it was 
   t.match(sourcesOf(maps, () => 1).list(), [
     { dropped: 10, droppedBy: { ...lost, teeDropped: 5, 'teeDropped.common': 4, 'teeDropped.full': 1 } },
   ]);
+});
+
+t.test('all that is wrong with a process is said: a configuration that is not in force, and broken policies', async (t) => {
+  const maps = await openSharedMaps(createSharedState({ dir: null }));
+  const status = { role: 'gateway', version: '1', startedAtMs: 0, atMs: 1, addresses: [], counters: {} } as const;
+  const tell = (more: Partial<ProcessStatus>) => {
+    void maps.status.set('g', { ...status, ...more });
+    return sourcesOf(maps, () => 1).list()[0];
+  };
+  t.match(tell({ configProblem: null }), { state: 'ok', problem: null });
+  const stale = [{ file: 'p.yaml', line: 3, column: 4, message: 'no' }];
+  t.match(tell({ configProblem: 'weir.yaml:1:1 a\nweir.yaml:2:1 b', policies: { version: '1', stale, rules: [] } }), {
+    state: 'degraded',
+    problem:
+      'The configuration as it was read last is not in force, the last good one is:\nweir.yaml:1:1 a\nweir.yaml:2:1 b\np.yaml:3:4 no',
+  });
 });

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 
 import { createAdmin, createSeal, openedConfig, type Ports } from '../../admin/index.js';
 import { type BlockHits, Blocklist, BlockTable, FeedBook, followFeeds, openGeo } from '../../attackers/index.js';
-import { newId, Redactor, tellIpv6ActorsBy, WeirError } from '../../exchange/index.js';
+import { newId, Redactor, systemReason, tellIpv6ActorsBy, WeirError } from '../../exchange/index.js';
 import type { SharedState, TrafficPublisher } from '../../traffic/index.js';
 import type { Config } from '../config.js';
 import { configuredRetention, openConfiguredStore } from '../engine/run.js';
@@ -185,8 +185,8 @@ function listenError(cause: unknown, config: Config): unknown {
       hint: 'Give another with --admin-port; 0 takes any free one.',
       cause,
     });
-  if (code === 'EACCES' || code === 'EADDRNOTAVAIL')
-    return new WeirError('ADMIN_CANNOT_LISTEN', `The admin API cannot listen on ${where} (${code}).`, {
+  if (code === 'EACCES' || code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND' || code === 'EAI_AGAIN')
+    return new WeirError('ADMIN_CANNOT_LISTEN', `The admin API cannot listen on ${where}: ${systemReason(cause)}.`, {
       hint: 'Check --admin-host and --admin-port.',
       cause,
     });

@@ -118,6 +118,9 @@ function sourceView(id: string, status: ProcessStatus, { perSecond, droppedAtMs 
   const dropped = droppedOf(status);
   const isDropping = droppedAtMs !== null && nowMs - droppedAtMs < DROPPED_LATELY_MS;
   const problems = [
+    ...(status.configProblem == null
+      ? []
+      : [`The configuration as it was read last is not in force, the last good one is:\n${status.configProblem}`]),
     ...(status.sources ?? []).flatMap((source) => (source.problem === null ? [] : [source.problem])),
     ...(status.policies?.stale ?? []).map((one) => `${one.file}:${one.line}:${one.column} ${one.message}`),
   ];
@@ -142,7 +145,7 @@ function sourceView(id: string, status: ProcessStatus, { perSecond, droppedAtMs 
     dropped,
     droppedBy,
     counters: status.counters,
-    problem: problems[0] ?? null,
+    problem: problems.length === 0 ? null : problems.join('\n'),
     detail: { sources: status.sources ?? [], services: status.services ?? [] },
   };
 }

@@ -3,7 +3,7 @@ import { WeirError } from '../../exchange/index.js';
 import type { CommandContext } from '../main.js';
 import { ago, durationMs, table } from '../output.js';
 import { registerFeeds } from './block-feeds.js';
-import { type AdminFlags, adminOf, withAdminOptions } from './options.js';
+import { type AdminFlags, adminOf, needService, positive, withAdminOptions } from './options.js';
 
 interface BlockRow {
   readonly id: string;
@@ -37,7 +37,7 @@ type AddFlags = AdminFlags & {
   readonly force?: boolean;
   readonly until?: string;
   readonly action: string;
-  readonly perMinute?: string;
+  readonly perMinute?: number;
   readonly unauthenticatedOnly?: boolean;
 };
 
@@ -58,22 +58,28 @@ export function registerBlock(program: Command, context: CommandContext): void {
     .option('--until <time>', 'instead of --for: 2030-01-31T12:00:00Z')
     .option('--reason <text>', 'why; shown to colleagues, never to the client', '')
     .option('--service <name>', 'only on this service')
-    .option('--kind <kind>', 'address, cidr, principal, asn or country (default: recognised)')
+    .addOption(
+      new Option('--kind <kind>', 'what the value is (default: recognised)').choices(['address', 'cidr', 'principal', 'asn', 'country']),
+    )
     .option('--unauthenticated-only', 'let requests with a known user through')
     .addOption(
       new Option('--action <action>', 'what happens to who is meant').choices(['block', 'throttle', 'tarpit', 'close']).default('block'),
     )
-    .option('--per-minute <count>', 'for throttle: requests a minute on each endpoint that pass (default: 10)')
+    .option('--per-minute <count>', 'for throttle: requests a minute on each endpoint that pass (default: 10)', positive)
     .option('--force', 'also when it is very wide or protected')
     .action(async (value: string, flags: AddFlags) => {
-      const added = await adminOf(flags).call<BlockRow>('POST', '/blocks', {
+      if (flags.perMinute !== undefined && flags.action !== 'throttle')
+        throw new WeirError('BLOCK_OPTIONS', '--per-minute belongs to --action throttle.', { hint: 'See weir block add --help.' });
+      const admin = adminOf(flags);
+      if (flags.service !== undefined) await needService(admin, flags.service);
+      const added = await admin.call<BlockRow>('POST', '/blocks', {
         value,
         reason: flags.reason ?? '',
         ...lifetime(flags),
         ...(flags.service === undefined ? {} : { service: flags.service }),
         ...(flags.kind === undefined ? {} : { kind: flags.kind }),
         ...(flags.action === 'block' ? {} : { action: flags.action }),
-        ...(flags.perMinute === undefined ? {} : { perMinute: Number(flags.perMinute) }),
+        ...(flags.perMinute === undefined ? {} : { perMinute: flags.perMinute }),
         ...(flags.unauthenticatedOnly ? { unauthenticatedOnly: true } : {}),
         ...(flags.force ? { force: true } : {}),
       });

@@ -9,6 +9,6 @@ export function registerClassify(program: Command, context: CommandContext): voi
     .option('--json', 'output is always NDJSON; accepted for uniformity')
     .action(async () => {
       const { runClassify } = await import('../../policies/index.js');
-      context.exitCode = await runClassify(process.stdin, process.stdout);
+      context.exitCode = (await runClassify(process.stdin, process.stdout)) === 0 ? 0 : 1;
     });
 }

@@ -19,7 +19,11 @@ const PART_BYTES = 32 * 1024 * 1024;
 /** `weir import FILE.pcap|FILE.har` and `weir import exchanges FILE|-`: recorded traffic into the running weir, or learned on the spot and printed. */
 export function registerImport(program: Command, context: CommandContext): void {
   const { output } = context;
-  const command = program.command('import').description('learn from recorded traffic: pcap, pcapng, HAR or NDJSON exchanges');
+  // Or `import` would take the options of `import exchanges` for its own; the program has them in order too.
+  const command = program
+    .command('import')
+    .enablePositionalOptions()
+    .description('learn from recorded traffic: pcap, pcapng, HAR or NDJSON exchanges');
   withAdminOptions(command.argument('[file]', 'capture, HAR or NDJSON file'))
     .option('--service <name>', 'count it as traffic of this service')
     .action(async (file: string | undefined, flags: AdminFlags & { service?: string }) => {
@@ -53,7 +57,9 @@ export function registerImport(program: Command, context: CommandContext): void 
     const query = flags.service === undefined ? '' : `?service=${encodeURIComponent(flags.service)}`;
     const total: { exchanges: number; refused: number; problems: string[] } = { exchanges: 0, refused: 0, problems: [] };
     for await (const { bytes, done, problem } of piecesOf(file, mediaType)) {
-      const answer = await admin.upload<ImportAnswer>(`/imports${query}`, mediaType, bytes);
+      const answer = await admin.upload<ImportAnswer>(`/imports${query}`, mediaType, bytes).catch((error: unknown) => {
+        throw error instanceof WeirError ? new WeirError(error.code, error.message.replace(/^upload(?=:)/, file), error) : error;
+      });
       total.exchanges += answer.exchanges;
       total.refused += answer.refused;
       total.problems.push(...answer.problems);
@@ -79,7 +85,10 @@ function shortfall(mediaType: string, problems: number): string {
 }
 
 function existing(file: string): string {
-  if (!existsSync(file) || !statSync(file).isFile()) throw new WeirError('IMPORT_NO_FILE', `There is no file ${file}.`);
+  if (!existsSync(file)) throw new WeirError('IMPORT_NO_FILE', `There is no file ${file}.`);
+  const found = statSync(file);
+  if (found.isDirectory()) throw new WeirError('IMPORT_NO_FILE', `${file} is a folder.`, { hint: 'Import its files one by one.' });
+  if (found.isFile() && found.size === 0) throw new WeirError('IMPORT_NO_FILE', `${file} is empty.`);
   return file;
 }
 

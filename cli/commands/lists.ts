@@ -74,9 +74,12 @@ export function registerLists(program: Command, context: CommandContext): void {
     print: (rows: readonly T[]) => string,
   ) => {
     const admin = adminOf(flags);
+    const isNarrowed = [flags.service, ...Object.values(query)].some((one) => one !== undefined);
     await untilLearned(() => admin.all<Progress>('/sources'));
     const rows = await admin.list<T>(path, { service: flags.service, ...query }, flags.limit ?? (flags.json ? 1_000_000 : 50));
-    context.output.write(flags.json ? `${JSON.stringify(rows)}\n` : rows.length === 0 ? 'nothing yet\n' : print(rows));
+    context.output.write(
+      flags.json ? `${JSON.stringify(rows)}\n` : rows.length === 0 ? (isNarrowed ? 'nothing fits\n' : 'nothing yet\n') : print(rows),
+    );
   };
   const width = context.output.isTty ? context.output.columns : 200;
 

@@ -152,8 +152,11 @@ async function replayFile(
 
 /** Oldest first. Rows that cannot be read are told and left out. */
 async function exchangesOf(file: string, flags: TrafficFlags, output: Output): Promise<Exchange[]> {
-  if (!existsSync(file) || !statSync(file).isFile())
-    throw new WeirError('REPLAY_NO_FILE', `There is no file ${file}.`, { hint: 'NDJSON exchanges, HAR and captures are understood.' });
+  const isThere = existsSync(file);
+  if (!isThere || statSync(file).isDirectory())
+    throw new WeirError('REPLAY_NO_FILE', isThere ? `${file} is a folder.` : `There is no file ${file}.`, {
+      hint: 'NDJSON exchanges, HAR and captures are understood.',
+    });
   const { readRecorded, recordedTypeOf } = await import('../recorded.js');
   const exchanges: Exchange[] = [];
   await readRecorded(

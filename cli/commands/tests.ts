@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { CommandContext } from '../main.js';
 import { table } from '../output.js';
+import { needFolder, nothingIn } from './policy-folder.js';
 
 /** `weir tests check|ls`: scan tests, ours and folders of one's own. */
 export function registerTests(program: Command, context: CommandContext): void {
@@ -13,8 +14,10 @@ export function registerTests(program: Command, context: CommandContext): void {
     .option('--format <format>', 'table or ndjson', 'table')
     .option('--json', 'same as --format ndjson')
     .action(async (dir: string, flags: { format: string; json?: boolean }) => {
+      needFolder(dir);
       const { checkTests } = await import('../../scans/index.js');
       const checks = await checkTests(dir);
+      if (checks.length === 0) throw nothingIn(dir, 'test');
       const failed = checks.filter((check) => !check.ok);
       context.exitCode = failed.length === 0 ? 0 : 1;
       if (flags.json || flags.format === 'ndjson') for (const check of checks) output.write(`${JSON.stringify(check)}\n`);

@@ -68,3 +68,16 @@ t.test('a detector and a policy that see one flaw make one finding', async (t) =
     t.match(onePerCause(order), [{ explanation: 'Because', effect: 'acted', fingerprint: detected.fingerprint }]);
   t.equal(onePerCause([...acted, ...findingsOfActs([act({})], exchange, endpoint)]).length, 2, 'other causes stay apart');
 });
+
+t.test('of two findings of one flaw in one exchange, the one that says more is kept', async (t) => {
+  const found = (kind: string) =>
+    findingOf({ kind, source: { kind: 'detector', id: kind }, exchange, endpoint, explanation: kind, confidence: 0.9 });
+  for (const order of [
+    [found('auth.missing'), found('auth.weakened')],
+    [found('auth.weakened'), found('auth.missing')],
+  ]) {
+    const kept = onePerCause(order);
+    t.equal(kept.length, 1);
+    t.match(kept, [{ kind: 'auth.weakened', explanation: 'Auth.weakened' }]);
+  }
+});

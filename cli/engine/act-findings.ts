@@ -1,4 +1,4 @@
-import { type Act, type EndpointRef, type Exchange, type Finding, findingOf, KINDS } from '../../exchange/index.js';
+import { type Act, type EndpointRef, type Exchange, type Finding, findingOf, KINDS, kindOf } from '../../exchange/index.js';
 
 /** Kind of the finding that an act of a policy makes: by what it found, so that one flaw seen by a policy and by a detector reads alike. */
 function kindOfAct(act: Act): string {
@@ -42,6 +42,11 @@ export function findingsOfActs(acts: readonly Act[], exchange: Exchange, endpoin
 const EFFECT = { acted: 2, 'would-act': 1, none: 0 } as const;
 const stronger = (a: Finding, b: Finding): Finding['effect'] => (EFFECT[a.effect] >= EFFECT[b.effect] ? a.effect : b.effect);
 
+/** The finding that says more of one flaw, else the detector's. */
+const leads = (finding: Finding, before: Finding): boolean =>
+  kindOf(before.kind).lessThan === finding.kind ||
+  (kindOf(finding.kind).lessThan !== before.kind && before.source.kind === 'policy' && finding.source.kind === 'detector');
+
 /**
  * A detector and a policy may see the same flaw in one exchange: one finding is kept for each cause, with the strongest effect and all evidence. What
  * the object-access policy says is the verdict of learned ownership, so it joins the detector's finding where there is one.
@@ -57,7 +62,7 @@ export function onePerCause(findings: readonly Finding[]): Finding[] {
     const before = kept.get(cause);
     if (before === undefined) kept.set(cause, finding);
     else {
-      const [first, second] = before.source.kind === 'policy' && finding.source.kind === 'detector' ? [finding, before] : [before, finding];
+      const [first, second] = leads(finding, before) ? [finding, before] : [before, finding];
       kept.set(cause, { ...first, effect: stronger(first, second), evidence: [...first.evidence, ...second.evidence] });
     }
   }

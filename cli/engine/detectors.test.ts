@@ -119,8 +119,9 @@ const ATTACKS: readonly [kind: string, calls: readonly Call[]][] = [
       target: '/profile',
     })),
   ],
+  // `auth.missing` is found too; it is the same flaw, which has one issue.
   [
-    'auth.missing',
+    'auth.weakened',
     [
       { at: then + 1000, target: '/news', status: 401, ip: '203.0.113.5' },
       { at: then + 2000, target: '/news', ip: '203.0.113.5' },
@@ -202,4 +203,5 @@ t.test('each detector notices what is done in traffic, also when the engine rest
   await run(attacks.filter(({ at }) => at >= middle));
   const found = await kinds();
   for (const [kind] of ATTACKS) t.ok(found.includes(kind), kind);
+  t.notOk(found.includes('auth.missing'));
 });

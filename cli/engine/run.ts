@@ -11,6 +11,7 @@ import type { Batch, FeedWriter, SharedState, TrafficConsumer } from '../../traf
 import type { Config } from '../config.js';
 import { rulesPublisher, violationsOf } from '../conformance.js';
 import { openSharedMaps, type ProcessStatus, type SharedMaps, STATUS_TTL_MS } from '../shared-maps.js';
+import { ConfigState } from '../wiring/config-watch.js';
 import { protectedAddresses } from '../wiring/gateway.js';
 import { openPolicyBook, type PolicyBook } from '../wiring/policies.js';
 import { openVocabulary } from '../wiring/vocabulary.js';
@@ -57,6 +58,8 @@ export const configuredRetention = ({ store }: Config): Partial<Retention> => ({
 export interface RunningEngine {
   /** Takes what can change while it runs: when actors are blocked by their score. */
   reload(config: Config): void;
+  /** The configuration was read again and cannot be used: said in its status until the next one that can. */
+  refuse(problem: string): void;
   close(): Promise<void>;
 }
 
@@ -152,6 +155,7 @@ export async function runEngine(run: EngineRun): Promise<RunningEngine> {
     void engine.idle();
   }, IDLE_MS);
   const startedAtMs = Date.now();
+  const state = new ConfigState();
   const status = (): ProcessStatus => ({
     role: 'engine',
     version: run.version,
@@ -166,7 +170,9 @@ export async function runEngine(run: EngineRun): Promise<RunningEngine> {
       ...flat('inventory', inventory.stats()),
       ...flat('ownership', ownership.stats()),
       ...flat('detectors', detectors.stats()),
+      ...state.status().counters,
     },
+    configProblem: state.status().configProblem,
     ...(policies.book === null ? {} : { policies: policies.book.status() }),
   });
   const publish = () => void maps.status.set(run.id, status(), { expiresAtMs: Date.now() + STATUS_TTL_MS }).catch(() => undefined);
@@ -178,7 +184,15 @@ export async function runEngine(run: EngineRun): Promise<RunningEngine> {
   }, SWEEP_EVERY_MS);
   const reviewer = setInterval(() => void engine.review(Date.now()), REVIEW_EVERY_MS);
   return {
-    reload: (config) => actors.configure(autoBlock(config)),
+    reload(config) {
+      actors.configure(autoBlock(config));
+      state.inForce();
+      publish();
+    },
+    refuse(problem) {
+      state.refuse(problem);
+      publish();
+    },
     async close() {
       clearInterval(heartbeat);
       clearInterval(sweeper);

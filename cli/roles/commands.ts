@@ -19,7 +19,7 @@ import { withoutEchoes } from '../wiring/echoes.js';
 import { watchRedis } from '../wiring/redis-watch.js';
 import { withDemo } from './demo.js';
 import { untilSignal } from './signals.js';
-import { runUp } from './up.js';
+import { type RunningUp, runUp } from './up.js';
 
 const MODE_SENTENCE: Readonly<Record<Config['mode'], string>> = {
   observe: 'observe: nothing is blocked, everything that would have been is counted and shown',
@@ -35,7 +35,7 @@ export async function up(flags: RoleFlags, given: Config, version: string, outpu
   try {
     const running = await runUp(config, data, version, log);
     const [gateway] = running.gateways;
-    const stopWatching = demo === null ? watchOf(flags, running.reload, log) : () => undefined;
+    const stopWatching = demo === null ? watchOf(flags, config, running, log) : () => undefined;
     const ended = untilSignal();
     if (flags.json)
       output.write(
@@ -95,7 +95,7 @@ export async function gateway(flags: RoleFlags, config: Config, version: string,
       log,
     });
     const gateways = running.gateway.addresses.map((address) => address.url);
-    const stopWatching = watchOf(flags, (next) => running.reload(next), log);
+    const stopWatching = watchOf(flags, config, running, log);
     const ended = untilSignal();
     tell(
       flags,
@@ -129,7 +129,7 @@ export async function engine(flags: RoleFlags, config: Config, version: string, 
       log: logTo(output),
     });
     data.publish({ gateways: [], admin: null });
-    const stopWatching = watchOf(flags, (next) => running.reload(next), logTo(output));
+    const stopWatching = watchOf(flags, config, running, logTo(output));
     const ended = untilSignal();
     tell(flags, output, {}, 'weir engine learns');
     await ended;
@@ -235,8 +235,18 @@ function needRedis(config: Config, role: string): string {
 
 const streamOf = (config: Config, url: string) => ({ url, maxStreamBytes: config.stream.maxMb * 1024 * 1024 });
 
-function watchOf(flags: RoleFlags, apply: (config: Config) => void, log: (message: string) => void): () => void {
-  return watchConfig({ file: configFile(flags), load: () => loadConfig(flags), apply, log });
+/** A file that weir was started with and that is gone is a mistake, and so is one without services where there were some. */
+function watchOf(flags: RoleFlags, now: Config, running: Pick<RunningUp, 'reload' | 'refuse'>, log: (message: string) => void): () => void {
+  const file = configFile(flags);
+  const load = (): Config => {
+    const config = loadConfig(file === null ? flags : { ...flags, config: file });
+    if (now.services.length > 0 && config.services.length === 0)
+      throw new WeirError('CONFIG_NO_UPSTREAM', 'The configuration has no services any more.', {
+        hint: 'Stop weir to take the last one out.',
+      });
+    return config;
+  };
+  return watchConfig({ file, load, apply: (next) => running.reload(next), refuse: (problem) => running.refuse(problem), log });
 }
 
 const logTo =

@@ -41,6 +41,8 @@ export interface RunningUp {
   readonly problem: string | null;
   /** Services, limits and trusted proxies of the gateway and the automatic blocks of the engine, while traffic goes on. Throws, and changes nothing, when they cannot be used. */
   reload(config: Config): void;
+  /** The configuration was read again and cannot be used: the gateway says so. */
+  refuse(problem: string): void;
   close(): Promise<void>;
 }
 
@@ -114,6 +116,7 @@ export async function runUp(config: Config, data: DataDir, version: string, log:
         running.reload(next);
         threads.reload(next);
       },
+      refuse: (problem) => running.refuse(problem),
       close,
     };
   } catch (error) {

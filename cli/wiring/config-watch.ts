@@ -2,6 +2,7 @@
 import { type FSWatcher, watch } from 'node:fs';
 import path from 'node:path';
 import type { Config } from '../config.js';
+import { errorText } from '../output.js';
 
 const QUIET_MS = 200;
 
@@ -12,17 +13,42 @@ export interface ConfigWatch {
   readonly load: () => Config;
   /** Throws, and changes nothing, when it cannot be used. */
   readonly apply: (config: Config) => void;
+  /** Takes what is wrong, one line a mistake, when the configuration cannot be used. */
+  readonly refuse: (problem: string) => void;
   readonly log: (message: string) => void;
 }
 
-/** What is wrong is logged, and the last good configuration stays in force. Call the result to stop. */
-export function watchConfig({ file, load, apply, log }: ConfigWatch): () => void {
+/** What became of the configuration since the process began: part of its status. */
+export class ConfigState {
+  private refused = 0;
+  private problem: string | null = null;
+
+  inForce(): void {
+    this.problem = null;
+  }
+
+  refuse(problem: string): void {
+    this.refused++;
+    this.problem = problem;
+  }
+
+  status(): { readonly configProblem: string | null; readonly counters: { readonly configurationsRefused: number } } {
+    return { configProblem: this.problem, counters: { configurationsRefused: this.refused } };
+  }
+}
+
+/** What is wrong is logged and told, and the last good configuration stays in force. Call the result to stop. */
+export function watchConfig({ file, load, apply, refuse, log }: ConfigWatch): () => void {
   const reload = () => {
     try {
       apply(load());
       log('the configuration was read again: services, limits, trusted proxies and automatic blocks are in force');
     } catch (error) {
-      log(`the configuration cannot be used, the last good one stays in force: ${error instanceof Error ? error.message : String(error)}`);
+      const problem = errorText(error) ?? (error instanceof Error ? error.message : String(error));
+      refuse(problem);
+      const [first, ...others] = problem.split('\n');
+      log(`the configuration cannot be used, the last good one stays in force: ${first}`);
+      for (const other of others) log(other);
     }
   };
   let timer: NodeJS.Timeout | null = null;

@@ -8,6 +8,7 @@ import { AccessLogFile, createGateway, type Gateway, type GatewayOptions } from 
 import type { FeedReader, SharedState, TrafficPublisher } from '../../traffic/index.js';
 import { type Config, gatewayService } from '../config.js';
 import { type ProcessStatus, type SharedMaps, STATUS_TTL_MS } from '../shared-maps.js';
+import { ConfigState } from './config-watch.js';
 import { openPorts } from './gateway-ports.js';
 import type { PolicyBook } from './policies.js';
 import { type StatusServer, startStatusServer } from './status-server.js';
@@ -41,6 +42,8 @@ export interface RunningGateway {
    * configuration cannot be used.
    */
   reload(config: Config): void;
+  /** The configuration was read again and cannot be used: said in its status until the next one that can. */
+  refuse(problem: string): void;
   close(): Promise<void>;
 }
 
@@ -51,6 +54,7 @@ export async function runGateway(parts: GatewayParts): Promise<RunningGateway> {
   const { maps, policies } = parts;
   let { config } = parts;
   const startedAtMs = Date.now();
+  const state = new ConfigState();
   tellIpv6ActorsBy(config.actors.ipv6Prefix);
   const accessLog = openAccessLog(config);
   const opened = await openPorts({ ...parts, redis: config.stream.redis, protect: protectedAddresses(config), accessLog });
@@ -70,7 +74,9 @@ export async function runGateway(parts: GatewayParts): Promise<RunningGateway> {
       verdictsHeldBack: opened.ownership.heldBack,
       bodiesNotJudged: opened.ownership.bodiesNotJudged,
       ...parts.counters?.(),
+      ...state.status().counters,
     },
+    configProblem: state.status().configProblem,
     services: serviceStatuses(gateway, config, maps),
     policies: policies.status(),
   });
@@ -88,6 +94,12 @@ export async function runGateway(parts: GatewayParts): Promise<RunningGateway> {
     reload(next) {
       gateway.apply(gatewayOptions(next, maps));
       config = next;
+      state.inForce();
+      publish();
+    },
+    refuse(problem) {
+      state.refuse(problem);
+      publish();
     },
     async close() {
       clearInterval(heartbeat);

@@ -1,6 +1,6 @@
 /** What policies may name besides their own words: data types, built in and people's own, and key sets against which tokens are checked. */
 import { readFile } from 'node:fs/promises';
-import { WeirError } from '../../exchange/index.js';
+import { dotted, problemSentence, schemaProblems, WeirError } from '../../exchange/index.js';
 import {
   Classifier,
   type CustomType,
@@ -113,8 +113,8 @@ function readType(source: unknown): CustomType {
       throw refused(error.message);
     }
   }
-  const [issue] = result.error.issues;
-  throw refused(`${JSON.stringify(source).slice(0, 80)}: ${issue.path.join('.')} ${issue.message}`);
+  const [problem] = schemaProblems(customTypeSchema, source, result.error.issues);
+  throw refused(`${JSON.stringify(source).slice(0, 80)}: ${problemSentence({ ...problem, path: dotted(problem.place) })}`);
 }
 
 const refused = (message: string): WeirError =>

@@ -1,4 +1,5 @@
 import { type Document, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument } from 'yaml';
+import { syntaxWords } from '../../exchange/index.js';
 import { importError } from './errors.js';
 
 export type Plain = null | boolean | number | string | Plain[] | { [key: string]: Plain };
@@ -37,7 +38,7 @@ export function readSource(text: string, file: string): Source {
   const [error] = tree.errors;
   if (error !== undefined) {
     const { line, col } = lines.linePos(error.pos[0]);
-    throw importError('IMPORT_SYNTAX', error.message.split('\n')[0].replace(/ at line \d+, column \d+:?$/, ''), {
+    throw importError('IMPORT_SYNTAX', syntaxWords(error), {
       file,
       line: Math.max(1, line),
       column: Math.max(1, col),

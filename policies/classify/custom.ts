@@ -171,7 +171,7 @@ function compilePattern(id: string, pattern: string, caseSensitive: boolean): RE
   try {
     return RE2JS.compile(pattern, caseSensitive ? 0 : RE2JS.CASE_INSENSITIVE);
   } catch (error) {
-    throw new CustomTypeError('CUSTOM_TYPE_PATTERN', id, 'pattern', (error as Error).message, error);
+    throw new CustomTypeError('CUSTOM_TYPE_PATTERN', id, 'pattern', (error as Error).message.replace(/^error parsing regexp: /, ''), error);
   }
 }
 

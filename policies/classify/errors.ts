@@ -15,10 +15,13 @@ export class CustomTypeError extends WeirError {
   override readonly name: string = 'CustomTypeError';
   readonly typeId: string;
   readonly field: string;
+  /** What is wrong with that key. */
+  readonly reason: string;
 
   constructor(code: keyof typeof CUSTOM_TYPE_CODES, typeId: string, field: string, message: string, cause?: unknown) {
     super(code, `data type "${typeId}", ${field}: ${message}`, { status: 422, hint: CUSTOM_TYPE_CODES[code], cause });
     this.typeId = typeId;
     this.field = field;
+    this.reason = message;
   }
 }

@@ -1,8 +1,8 @@
-import type { Redactor } from '../../exchange/index.js';
+import type { Place, Redactor } from '../../exchange/index.js';
 import type { AttackDetector } from '../attack-port.js';
 import type { DataClassifier } from '../data-port.js';
 import type { PolicyCode, PolicyProblem } from '../errors.js';
-import type { ParsedPolicy, Place } from '../language/source.js';
+import type { ParsedPolicy } from '../language/source.js';
 import type { KeyRing } from './keys.js';
 import type { HeaderNames } from './presence.js';
 

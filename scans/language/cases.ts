@@ -56,7 +56,7 @@ const responseOf = (one: z.output<typeof answer>): ScanResponse => ({ ...one, he
 
 /** Runs the cases of a test (`x.cases.yaml`) with fake answers. No network. @throws SourceError for a case file that cannot be read */
 export function runCases(definition: TestDefinition, text: string, file: string): readonly CaseResult[] {
-  return readYaml(text, file, cases).value.map(
+  return readYaml(text, file, cases).map(
     ({ name, expect, severity, sample: given, others, otherValues, otherHeaders, answers, callback }) => {
       const sample: Sample = {
         endpointId: 'e1',

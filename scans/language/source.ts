@@ -1,5 +1,5 @@
 import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
-import { nearest } from '../../exchange/index.js';
+import { nearest, syntaxWords } from '../../exchange/index.js';
 import { ScanTestError } from '../errors.js';
 import type { Value } from './types.js';
 
@@ -17,12 +17,7 @@ export class Source {
     this.file = file;
     this.#document = parseDocument(text, { lineCounter: this.#lines, uniqueKeys: false });
     const [problem] = this.#document.errors;
-    if (problem !== undefined)
-      throw new ScanTestError(
-        'SCAN_TEST_SYNTAX',
-        problem.message.split('\n')[0]!.replace(/ at line \d+, column \d+:?$/, ''),
-        this.#at(problem.pos[0]),
-      );
+    if (problem !== undefined) throw new ScanTestError('SCAN_TEST_SYNTAX', syntaxWords(problem), this.#at(problem.pos[0]));
     this.root = this.#document.contents;
   }
 

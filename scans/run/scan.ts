@@ -142,7 +142,7 @@ export async function performScan(options: ScanRequestOptions): Promise<ScanOutc
         options.onProgress?.({
           done: finished,
           requests: wire.sent,
-          current: `${result.test.id} on ${result.sample.request.method} ${result.sample.template}`,
+          current: `${result.test.name || result.test.id} on ${result.sample.request.method} ${result.sample.template}`,
         });
       },
     });

@@ -257,7 +257,14 @@ function Allowlist() {
             value={value}
             onChange={(event) => setValue(event.currentTarget.value)}
           />
-          <TextInput label="Reason" required value={reason} className="grow" onChange={(event) => setReason(event.currentTarget.value)} />
+          <TextInput
+            label="Reason"
+            required
+            value={reason}
+            className="grow"
+            miw={200}
+            onChange={(event) => setReason(event.currentTarget.value)}
+          />
           <DurationSelect value={forMs} onChange={setForMs} />
           <Button type="submit" disabled={!may} loading={add.isPending}>
             Allow

@@ -236,7 +236,7 @@ function Evidence({ issue }: { readonly issue: Detail }) {
           )}
         </Text>
         {proof.evidence.length > 0 && (
-          <ul className="plain-list" aria-label="Places">
+          <ul className="plain-list wraps" aria-label="Places">
             {proof.evidence.map((one) => (
               <li key={`${one.location.phase} ${one.location.in} ${one.location.path} ${one.excerpt}`}>
                 {one.type !== undefined && <Mark color="grape">{one.type}</Mark>}

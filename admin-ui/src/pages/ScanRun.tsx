@@ -6,7 +6,7 @@ import { answer, api, type Schemas } from '../api.ts';
 import { Await, Empty, Failed } from '../parts/Await.tsx';
 import { useFilters } from '../parts/address.ts';
 import { SelectFilter } from '../parts/filters.tsx';
-import { Mark, Place, Severity, Status } from '../parts/Marks.tsx';
+import { Mark, Place, Severity, Status, TestName } from '../parts/Marks.tsx';
 import { Card, Export, Facts, Page } from '../parts/Page.tsx';
 import { PlainTable } from '../parts/PlainTable.tsx';
 import { Proof } from '../parts/Proof.tsx';
@@ -174,7 +174,9 @@ function Result({
         <Table.Td>
           <Severity value={result.severity} />
         </Table.Td>
-        <Table.Td>{result.testId}</Table.Td>
+        <Table.Td>
+          <TestName {...result} />
+        </Table.Td>
         <Table.Td>
           <Link to="/inventory/$id" params={{ id: result.endpointId }}>
             <Place method={result.method} template={result.template} />
@@ -264,7 +266,9 @@ function Compare({ run }: { readonly run: Run }) {
             ].map(([change, one]) => (
               <li key={`${change} ${one.id}`}>
                 <Mark color={change === 'added' ? 'red' : 'teal'}>{change === 'added' ? 'new' : 'gone'}</Mark>
-                <span className="grow">{one.testId}</span>
+                <span className="grow">
+                  <TestName {...one} />
+                </span>
                 <Place method={one.method} template={one.template} />
               </li>
             ))}

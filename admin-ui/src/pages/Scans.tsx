@@ -157,11 +157,11 @@ const RUNS: readonly Column<Run>[] = [
     opens: true,
     cell: (run) => <Time ms={run.startedMs} />,
   },
-  { name: 'Service', width: '1fr', cell: (run) => run.service },
+  { name: 'Service', width: 'minmax(110px, 1fr)', cell: (run) => run.service },
   { name: 'State', width: '110px', cell: (run) => <Status value={run.state} /> },
-  { name: 'Started by', width: '110px', cell: (run) => run.trigger },
+  { name: 'Started by', width: '110px', fromPx: 740, cell: (run) => run.trigger },
   { name: 'Progress', width: '130px', cell: (run) => `${count(run.progress.done ?? 0)} of ${count(run.progress.total ?? 0)}` },
-  { name: 'Requests', width: '100px', cell: (run) => count(run.progress.requests ?? 0) },
+  { name: 'Requests', width: '100px', fromPx: 950, cell: (run) => count(run.progress.requests ?? 0) },
   {
     name: 'Vulnerable',
     width: '110px',
@@ -203,14 +203,14 @@ function Tests() {
   );
   const categories = [...new Set(rows.data?.pages.flatMap((page) => page.items.map((test) => test.category)) ?? [])];
   const columns: readonly Column<Test>[] = [
-    { name: 'Test', width: 'minmax(220px, 3fr)', cell: (test) => <span title={test.description}>{test.name}</span> },
-    { name: 'Category', width: '1fr', cell: (test) => test.category },
+    { name: 'Test', width: 'minmax(200px, 3fr)', cell: (test) => <span title={test.description}>{test.name}</span> },
+    { name: 'Category', width: 'minmax(120px, 1fr)', cell: (test) => test.category },
     { name: 'Severity', width: '96px', cell: (test) => <Severity value={test.severity} /> },
-    { name: 'OWASP', width: '100px', cell: (test) => test.owasp },
-    { name: 'Intrusive', width: '90px', cell: (test) => (test.intrusive ? <Mark color="orange">intrusive</Mark> : '') },
+    { name: 'OWASP', width: '100px', fromPx: 760, cell: (test) => test.owasp },
+    { name: 'Intrusive', width: '84px', cell: (test) => (test.intrusive ? <Mark color="orange">intrusive</Mark> : '') },
     {
       name: 'Origin',
-      width: '100px',
+      width: '92px',
       cell: (test) => (test.origin === 'library' ? 'built in' : test.origin === 'folder' ? 'from a file' : 'written here'),
     },
     {

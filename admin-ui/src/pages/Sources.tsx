@@ -121,7 +121,7 @@ function Source({ source }: { readonly source: Schemas['Source'] }) {
         <Status value={source.state} />
       </Group>
       {source.problem !== null && (
-        <Alert color="orange" mb="xs">
+        <Alert color="orange" mb="xs" className="keep-lines">
           {source.problem}
         </Alert>
       )}

@@ -30,7 +30,7 @@ export function ExchangeList({
           <Empty title="No example kept">{empty}</Empty>
         ) : (
           <Stack gap="xs">
-            <ul className="plain-list">
+            <ul className="plain-list wraps">
               {items.map((one) => (
                 <li key={one.id}>
                   <Link to="/exchanges/$id" params={{ id: one.id }} className="cut grow">

@@ -109,6 +109,15 @@ export function Place({ method, template }: { readonly method: string; readonly 
   );
 }
 
+/** A scan test as people know it; its id beside, for who looks for it in a report or a file. */
+export function TestName({ testId, testName }: { readonly testId: string; readonly testName: string }) {
+  return (
+    <span className="test-name">
+      {testName} {testName !== testId && <span className="dimmed small mono">{testId}</span>}
+    </span>
+  );
+}
+
 export function Score({ value }: { readonly value: number }) {
   const level = value >= 75 ? 'high' : value >= 40 ? 'medium' : 'low';
   return (

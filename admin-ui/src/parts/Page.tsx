@@ -23,9 +23,9 @@ export function Page({
   return (
     <Stack gap="md">
       <Group justify="space-between" align="flex-start">
-        <div className="grow">
+        <div className="page-head">
           <Title order={1} size="h2" className="page-title">
-            {title}
+            {breakable(title)}
           </Title>
           {about !== undefined && (
             <Text c="dimmed" component="div" size="sm">
@@ -39,6 +39,10 @@ export function Page({
     </Stack>
   );
 }
+
+/** Where a long path may go on in the next line. */
+const breakable = (title: string): ReactNode =>
+  title.split(/(?<=\S\/)/).flatMap((part, index) => (index === 0 ? [part] : [<wbr key={`${index} ${part}`} />, part]));
 
 /** A titled part of a page. */
 export function Card({ title, aside, children }: { readonly title: string; readonly aside?: ReactNode; readonly children: ReactNode }) {
@@ -73,7 +77,12 @@ export const Export = memo(function Export({
   return (
     <Menu position="bottom-end">
       <Menu.Target>
-        <Button variant="default" size={small ? 'compact-xs' : 'sm'} leftSection={<IconDownload size={small ? 13 : 16} aria-hidden />}>
+        <Button
+          variant="default"
+          size={small ? 'compact-xs' : 'sm'}
+          style={{ flexShrink: 0 }}
+          leftSection={<IconDownload size={small ? 13 : 16} aria-hidden />}
+        >
           Export
         </Button>
       </Menu.Target>

@@ -5,7 +5,7 @@ import { answer, api, type Schemas } from '../../api.ts';
 import { Await, Empty } from '../../parts/Await.tsx';
 import { TrafficChart } from '../../parts/Chart.tsx';
 import { Listed } from '../../parts/Listed.tsx';
-import { Mark, Severity, Status } from '../../parts/Marks.tsx';
+import { Mark, Severity, Status, TestName } from '../../parts/Marks.tsx';
 import { PlainTable } from '../../parts/PlainTable.tsx';
 import { Time } from '../../parts/Time.tsx';
 import { count } from '../../words.ts';
@@ -187,7 +187,9 @@ export function TestsOf({ id, service }: { readonly id: string; readonly service
               <Table.Td>
                 <Severity value={one.severity} />
               </Table.Td>
-              <Table.Td>{one.testId}</Table.Td>
+              <Table.Td>
+                <TestName {...one} />
+              </Table.Td>
               <Table.Td>
                 <Time ms={one.atMs} />
               </Table.Td>

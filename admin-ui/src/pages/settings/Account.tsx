@@ -31,7 +31,7 @@ export function Account() {
       >
         <Stack maw={380}>
           <Text size="sm" c="dimmed">
-            You are {session.name}, {session.role}.
+            You are signed in as {session.name}; your role is {session.role}.
           </Text>
           {session.passwordSet && (
             <PasswordInput

@@ -16,10 +16,11 @@ const COLUMNS: readonly Column<Entry>[] = [
   { name: 'What', width: '1fr', cell: (row) => <span className="mono">{row.action}</span> },
   { name: 'On what', width: '1.5fr', cell: (row) => <span title={row.target}>{row.target}</span> },
   { name: 'Outcome', width: '92px', cell: (row) => <Mark color={row.outcome === 'ok' ? 'teal' : 'red'}>{row.outcome}</Mark> },
-  { name: 'From', width: '130px', cell: (row) => <span className="mono">{row.address}</span> },
+  { name: 'From', width: '130px', fromPx: 800, cell: (row) => <span className="mono">{row.address}</span> },
   {
     name: 'Detail',
     width: '2fr',
+    fromPx: 800,
     cell: (row) => (
       <span className="mono" title={JSON.stringify(row.detail, null, 2)}>
         {row.detail === null ? '' : JSON.stringify(row.detail)}

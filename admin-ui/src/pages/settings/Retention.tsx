@@ -38,7 +38,7 @@ export function Retention() {
             {Object.values(swept).some((value) => value > 0) &&
               `Forgotten so far: ${Object.entries(swept)
                 .filter(([, value]) => value > 0)
-                .map(([name, value]) => `${count(value)} ${name}`)
+                .map(([name, value]) => `${count(value)} ${name.replace(/^swept-/, '').replaceAll('-', ' ')}`)
                 .join(', ')}.`}
           </Text>
           <Form key={JSON.stringify(retention)} kept={retention} />

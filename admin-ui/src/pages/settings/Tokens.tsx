@@ -45,7 +45,7 @@ export function Tokens() {
       <Await query={query}>
         {({ items }) =>
           items.length === 0 ? (
-            <Empty title="No token yet">Scripts, CI and the command line on other machines use tokens: --admin URL --token …</Empty>
+            <Empty title="No token yet">Scripts, CI and the command line on other machines use tokens: --admin URL --token TOKEN.</Empty>
           ) : (
             <PlainTable label="Tokens" head={['Name', 'Role', 'Scopes', 'Owner', 'Made', 'Last used', 'Ends', 'Do']}>
               {items.map((token) => (

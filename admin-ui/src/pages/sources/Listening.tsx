@@ -45,7 +45,7 @@ function SensorForm({ kept }: { readonly kept: readonly SensorSource[] }) {
       {list.length === 0 && <Text size="sm">It listens to nothing at the moment.</Text>}
       {list.map((source, at) => (
         // A source has no name; its place in the list is all that tells it apart.
-        <Group key={`source ${at}`} gap="xs" align="flex-end" wrap="nowrap">
+        <Group key={`source ${at}`} gap="xs" align="flex-end">
           <Select
             label="Kind"
             w={120}
@@ -70,6 +70,7 @@ function SensorForm({ kept }: { readonly kept: readonly SensorSource[] }) {
                 label="Filter"
                 placeholder="tcp port 9000"
                 className="grow"
+                miw={160}
                 value={source.filter ?? ''}
                 onChange={(event) => {
                   const { filter: _before, ...rest } = source;
