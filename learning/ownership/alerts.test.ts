@@ -5,7 +5,7 @@ import { type AccessFacts, accessFinding, alertOf, castsSuspicion } from './aler
 import { KeyedHash } from './hash.js';
 import { OwnershipModel } from './index.js';
 import { NAMELESS_CONFIDENCE } from './judge.js';
-import { Knowledge, PERSON } from './knowledge.js';
+import { GRANT, Knowledge, PERSON } from './knowledge.js';
 import { People } from './people.js';
 import { loadPerson, newPerson, type Scatter, savePerson } from './person.js';
 import type { Signs } from './reading.js';
@@ -94,7 +94,7 @@ t.test('who opens one shared object again and again gets no name by it', async (
   t.notOk(known.holds(person.id, 7, 2));
 });
 
-t.test('a name that was only concluded from openings joins nobody with whom it belongs to', async (t) => {
+t.test('a name that was only concluded from openings joins nobody with who has it', async (t) => {
   const { known, people: all } = people();
   const [visitor, owner, other] = ['visitor', 'owner', 'other'].map((key) => all.add(key, 1));
   for (let i = 0; i < 3; i++) all.voteByOpening(visitor, i, [7, 2], false);
@@ -102,8 +102,23 @@ t.test('a name that was only concluded from openings joins nobody with whom it b
   for (let i = 0; i < 3; i++) t.equal(all.voteByList(owner, [7, 2], 1), owner, 'the lists of the owner say it, too');
   t.equal(all.holder(7, 2), owner, 'and the name stands for them');
   t.equal(all.voteByList(other, [7, 2], 3), owner, 'another credential of the owner is joined');
+  all.setFlags(owner, PERSON.established);
+  all.addGroup(owner, 5, 9);
+  all.addGrant(owner, 1, 2, GRANT.granted);
+  all.followNames(visitor);
+  all.addGrant(owner, 1, 3, GRANT.granted);
+  const shared = (): number[] => [2, 3].map((object) => known.grant(1, object, visitor.id));
+  t.same(shared(), [GRANT.granted, GRANT.granted], 'what was and is shared with the owner is shared with the visitor');
+  t.ok(visitor.flags & PERSON.established, 'the visitor counts as established');
+  t.ok(known.holdsGroup(visitor.id, 5, 9), 'and as of their group');
   all.doubt(visitor);
-  t.notOk(known.holds(visitor.id, 7, 2), 'and the visitor can lose it again');
+  t.notOk(known.holds(visitor.id, 7, 2), 'until they open what is somebody else’s');
+  t.notOk(known.holdsGroup(visitor.id, 5, 9));
+  t.notOk(visitor.flags & PERSON.established);
+  t.same(shared(), [0, 0]);
+  all.addGrant(owner, 1, 4, GRANT.granted);
+  t.equal(known.grant(1, 4, visitor.id), 0);
+  t.equal(known.grant(1, 2, owner.id), GRANT.granted);
   t.equal(all.holder(7, 2), owner);
 });
 

@@ -120,6 +120,7 @@ export class Lists {
   owns(person: Person, rule: KnownRule | undefined): void {
     if (rule !== undefined && rule.selfKinds.length > 0) return;
     person.owned++;
+    if (person.guessed.length > 0) this.#people.followNames(person);
     // Whoever has a name by what they opened only must have opened more of it before they may be blocked.
     if (person.owned >= (person.guessed.length === 0 ? 1 : 4)) this.#people.setFlags(person, PERSON.established);
     if (person.owned === 3) this.#people.clearFlags(person, PERSON.privileged);

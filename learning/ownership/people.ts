@@ -26,8 +26,12 @@ interface Source {
 const MAX_PEOPLE = 120_000;
 const MAX_SOURCE_PEOPLE = 4000;
 const MAX_SOURCES = 4000;
-/** Objects of a person without a name that are told apart. */
+/** Objects that a person without a name opened: so many are told apart, and so few are no reason for a name, since one may have been shared with them. */
 const MAX_OPENED = 32;
+const MIN_OPENED = 2;
+/** People who may have the name of somebody on trial, and hashes of grants that one of them may have with it. */
+const MAX_FOLLOWERS = 16;
+const MAX_BORROWED = 1_800;
 const GROUP_BITS = 0xffffff;
 /** Marks a guessed value as a group, above the bits of a kind. */
 const GUESSED_GROUP = 256;
@@ -196,31 +200,43 @@ export class People {
   }
 
   addGrant(person: Person, hi: number, lo: number, grant: number): void {
+    if (!this.#writeGrant(person, hi, lo, grant)) return;
+    person.grants.push(hi, lo, grant);
+    if (person.grants.length > 900) person.grants.splice(0, 300);
+    for (const id of person.followers) {
+      const follower = this.get(id);
+      if (follower !== undefined && follower !== person) this.#lend(follower, hi, lo, grant);
+    }
+  }
+
+  /** False where the person has a grant on the object that says as much. Leaves its key in the hash. */
+  #writeGrant(person: Person, hi: number, lo: number, grant: number): boolean {
     this.known.hash.words(SPACE.grant, hi, lo, person.id);
     const high = this.known.hash.hi;
     const low = this.known.hash.lo;
-    if (this.known.table.get(high, low) && rank(this.known.table.a) >= rank(grant)) return;
+    if (this.known.table.get(high, low) && rank(this.known.table.a) >= rank(grant)) return false;
     this.write(high, low, grant, 0, grant === GRANT.listed || grant === GRANT.weak ? WORTH.listed : WORTH.said);
-    person.grants.push(hi, lo, grant);
-    if (person.grants.length > 900) person.grants.splice(0, 300);
+    return true;
+  }
+
+  #lend(follower: Person, hi: number, lo: number, grant: number): void {
+    if (follower.borrowed.length >= MAX_BORROWED || !this.#writeGrant(follower, hi, lo, grant)) return;
+    this.known.hash.words(SPACE.grant, hi, lo, follower.id);
+    follower.borrowed.push(this.known.hash.hi, this.known.hash.lo);
   }
 
   /**
    * Somebody reached an object that names `owners` (value, kind, value, kind, …) at a private place while nothing said who they are. `areGroups`:
-   * objects there name no person, only the group they belong to. `object`: its number; what one person shared with another is
-   * opened again and again, and counts once.
+   * objects there name no person, only the group they belong to. `object`: its number.
    */
   voteByOpening(person: Person, object: number, owners: readonly number[], areGroups: boolean): Scatter | null {
     if (owners.length === 0) return null;
     // Names of different kinds say nothing about each other: one person has a number, an address and a company.
     const kind = owners[1];
-    let opens = person.opens.get(kind) ?? 0;
-    const isNew = !person.openedObjects.includes(object);
-    if (isNew) person.openedObjects = [...person.openedObjects.slice(1 - MAX_OPENED), object];
-    if (isNew || areGroups) {
-      person.opens.set(kind, ++opens);
-      for (let i = 0; i < owners.length; i += 2) if (owners[i + 1] === kind) cast(person.opened, owners[i], kind, 1);
-    }
+    const opens = (person.opens.get(kind) ?? 0) + 1;
+    person.opens.set(kind, opens);
+    if (!person.openedObjects.includes(object)) person.openedObjects = [...person.openedObjects.slice(1 - MAX_OPENED), object];
+    for (let i = 0; i < owners.length; i += 2) if (owners[i + 1] === kind) cast(person.opened, owners[i], kind, 1);
     let isUsual = false;
     let [count, usual, most] = [0, 0, 0];
     for (const [value, [itsKind, weight]] of person.opened) {
@@ -231,20 +247,45 @@ export class People {
     for (let i = 0; i < owners.length; i += 2) if (owners[i] === usual) isUsual = true;
     const scatter = { owners: count, top: most / opens, isUsual };
     const best = leader(person.opened, opens, 3, kind);
-    if (best === null) return scatter;
-    if (areGroups && !person.groups.has(best[0])) {
-      person.guessed.push(best[0], best[1] | GUESSED_GROUP);
-      this.addGroup(person, best[0], best[1]);
-    } else if (!areGroups && person.identities.get(best[0]) !== best[1]) {
+    if (best === null || (!areGroups && person.openedObjects.length < MIN_OPENED)) return scatter;
+    if (areGroups) this.#guessGroup(person, best[0], best[1]);
+    else if (person.identities.get(best[0]) !== best[1]) {
       person.guessed.push(best[0], best[1]);
       this.addIdentity(person, best[0], best[1]);
     }
+    this.followNames(person);
     return scatter;
+  }
+
+  #guessGroup(person: Person, value: number, kind: number): void {
+    if (person.groups.has(value)) return;
+    person.guessed.push(value, kind | GUESSED_GROUP);
+    this.addGroup(person, value, kind);
+  }
+
+  /** Who has a name on trial counts as established if whoever has it for certain does, and has their groups and grants, for as long. */
+  followNames(person: Person): void {
+    for (let i = 0; i < person.guessed.length; i += 2) {
+      const [value, kind] = [person.guessed[i], person.guessed[i + 1]];
+      if ((kind & GUESSED_GROUP) !== 0) continue;
+      const holder = this.holder(value, kind);
+      if (holder === undefined || holder === person || isGuess(holder, value)) continue;
+      for (const [group, groupKind] of holder.groups) this.#guessGroup(person, group, groupKind);
+      if (!holder.followers.includes(person.id) && holder.followers.length < MAX_FOLLOWERS) {
+        holder.followers.push(person.id);
+        for (let at = 0; at < holder.grants.length; at += 3)
+          this.#lend(person, holder.grants[at], holder.grants[at + 1], holder.grants[at + 2]);
+        this.touched(`p|${holder.id}`);
+      }
+      if ((person.flags & PERSON.established) !== 0 || (holder.flags & PERSON.established) === 0) continue;
+      person.isOnTrial = true;
+      this.setFlags(person, PERSON.established);
+    }
   }
 
   /** What was concluded from openings only does not hold: the person opened something of somebody else. */
   doubt(person: Person): void {
-    if (person.guessed.length > 0 && (person.flags & PERSON.established) === 0) this.#unguess(person);
+    if (person.guessed.length > 0 && ((person.flags & PERSON.established) === 0 || person.isOnTrial)) this.#unguess(person);
   }
 
   /** Only the owner sees this list, or somebody created an object: `owners` stood in every object of it. */
@@ -301,8 +342,17 @@ export class People {
   }
 
   #unguess(person: Person): void {
-    for (let i = 0; i < person.guessed.length; i += 2) this.#retract(person, person.guessed[i], person.guessed[i + 1]);
+    for (let i = 0; i < person.guessed.length; i += 2) {
+      const holder = this.holder(person.guessed[i], person.guessed[i + 1]);
+      if (holder !== undefined) holder.followers = holder.followers.filter((id) => id !== person.id);
+      this.#retract(person, person.guessed[i], person.guessed[i + 1]);
+    }
     person.guessed = [];
+    for (let i = 0; i < person.borrowed.length; i += 2) this.forget(person.borrowed[i], person.borrowed[i + 1]);
+    person.borrowed = [];
+    if (!person.isOnTrial) return;
+    person.isOnTrial = false;
+    this.clearFlags(person, PERSON.established);
   }
 
   /** Forgets a twentieth of the people: nameless ones that own nothing first, then by last sighting. */

@@ -39,15 +39,21 @@ export interface Person {
   suspectedOf: number[];
   /** Owner values of objects reached at private places while nothing said who this is. */
   readonly opened: Votes;
-  /** Kind of such values → how many objects named one. */
+  /** Kind of such values → how often one was seen. */
   readonly opens: Map<number, number>;
-  /** The last of those objects. */
+  /** The last of those objects, each once. */
   openedObjects: number[];
   /** Owner values that lists of one's own, and creations, named. */
   readonly listed: Votes;
   lists: number;
   /** Identity and group values (pairs with kinds) concluded from `opened` only: given up when a list or another opening says otherwise. */
   guessed: number[];
+  /** Counts as established for a guessed name only. */
+  isOnTrial: boolean;
+  /** Numbers of people who have one of this one's names on trial: what is granted to this one holds for them. */
+  followers: number[];
+  /** Grants held for a guessed name only: keys hi, lo of the table, given up with it. */
+  borrowed: number[];
   firstSeenMs: number;
   lastSeenMs: number;
   requests: number;
@@ -90,6 +96,9 @@ export function newPerson(id: number, key: string, nowMs: number): Person {
     listed: new Map(),
     lists: 0,
     guessed: [],
+    isOnTrial: false,
+    followers: [],
+    borrowed: [],
     firstSeenMs: nowMs,
     lastSeenMs: nowMs,
     requests: 0,

@@ -101,7 +101,7 @@ export class OwnershipView {
     const known = this.#known;
     return reading.references.some((reference) => {
       const rule = known.sheet.slot(service, reading, reference.slot);
-      if (rule === undefined) return false;
+      if (rule === undefined || rule.stances.foreign.is !== 'deny') return false;
       known.objectKey(known.resource(service, rule.resource), reference.value);
       return !known.table.get(known.hash.hi, known.hash.lo);
     });
