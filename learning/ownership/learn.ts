@@ -8,7 +8,7 @@ import { GRANT, type Knowledge, objectNumber, PERSON, type Relation } from './kn
 import type { Handing, Lists } from './lists.js';
 import type { Objects } from './objects.js';
 import type { People } from './people.js';
-import { namedKind, type Person } from './person.js';
+import { kindsBeside, NAMES_PERSON, type Person } from './person.js';
 import type { Places } from './places.js';
 import { isCreation, isNamed, type Reading, subjectOf, subjectOutside } from './reading.js';
 import type { Reference } from './references.js';
@@ -17,7 +17,6 @@ import { isGloballyUnique } from './shape.js';
 import type { AccessClass } from './sheet.js';
 
 const MAX_WAITING_GRANTS = 20_000;
-const NAMES_PERSON = /user|member|recipient|grantee|assignee|email|owner/i;
 /** Samples that one answer may give of what a list shows. */
 const MAX_OF_LIST = 8;
 
@@ -272,11 +271,13 @@ export class Learning {
     // Whom an owner names belongs to somebody else by nature: that denies nothing.
     if (relation === 'foreign' || (denied && relation !== 'own')) return;
     const { hi, lo } = this.known.hash;
+    const slot = this.known.sheet.slot(read.service, reading, subject.slot);
+    const { rule } = this.known.resource(read.service, slot?.resource ?? subject.hint);
     for (const reference of firstOf(reading.references)) {
       if (reference.place !== 'body' || reference.value === subject.value) continue;
       const value = this.known.valueHash(reference.value);
       const strength = relation === 'own' ? GRANT.granted : GRANT.weak;
-      const holder = this.people.holder(value, namedKind(reference.value));
+      const holder = this.people.holderOfAny(value, kindsBeside(reference, rule));
       // Nobody shares with themselves: that would be a way to make one's own what is not.
       if (holder === person) continue;
       if (holder !== undefined) this.people.addGrant(holder, hi, lo, strength);

@@ -307,6 +307,15 @@ export class People {
     return this.known.table.get(this.known.hash.hi, this.known.hash.lo) ? this.get(this.known.table.a) : undefined;
   }
 
+  /** Whoever holds the value under the first of these kinds. */
+  holderOfAny(value: number, kinds: readonly number[]): Person | undefined {
+    for (const kind of kinds) {
+      const holder = this.holder(value, kind);
+      if (holder !== undefined) return holder;
+    }
+    return undefined;
+  }
+
   /** Makes `from` part of `into`. */
   join(from: Person, into: Person): void {
     if (from === into) return;

@@ -1,5 +1,7 @@
 import { GRANT } from './knowledge.js';
-import { shapeOf } from './shape.js';
+import type { Reference } from './references.js';
+import { isGloballyUnique, shapeOf } from './shape.js';
+import type { KnownRule } from './sheet.js';
 
 /**
  * The kind of an identity value that is unique by shape or stood under a name for identities: 1 e-mail, 2 integer, 3 UUID, 4 other. Having one's
@@ -10,6 +12,19 @@ export function namedKind(value: string): number {
   const shape = shapeOf(value);
   return shape === 'i' ? 2 : shape === 'u' ? 3 : 4;
 }
+
+/**
+ * The kinds under which somebody may hold the value that a write names beside an object: its own, and, where it surely names a person, those of the
+ * object's owners. People of whom nothing but their objects is known hold the names that these have.
+ */
+export function kindsBeside({ value, name }: Reference, rule: KnownRule | undefined): readonly number[] {
+  const own = namedKind(value);
+  if (rule === undefined || (!isGloballyUnique(value) && !NAMES_PERSON.test(name))) return [own];
+  return [...new Set([own, ...rule.owners.map(({ kind }) => kind)])];
+}
+
+/** Names of fields that surely name a person. */
+export const NAMES_PERSON = /user|member|recipient|grantee|assignee|email|owner/i;
 
 /** What the model keeps of one principal besides its table entries. */
 export interface Person {

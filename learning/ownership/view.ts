@@ -5,7 +5,7 @@ import { Guesses, isMiss } from './guesses.js';
 import { KeyedHash } from './hash.js';
 import { type Caller, JUDGE, type JudgedAnswer, type JudgeSettings, judge } from './judge.js';
 import { Knowledge, PERSON, SPACE } from './knowledge.js';
-import { namedKind } from './person.js';
+import { kindsBeside } from './person.js';
 import { subjectOf, subjectOutside } from './reading.js';
 import { type Reference, type RequestFacts, type RouteReading, readRequest } from './references.js';
 import { type Passing, Unlearned } from './unlearned.js';
@@ -202,22 +202,23 @@ export class OwnershipView {
     const subject = subjectOutside(references, ruleOf);
     // Where all of it stands in the body, the object is one at a private place.
     const subjects = subject === undefined ? named.filter((one) => ruleOf(one.slot)?.stances.foreign.is === 'deny') : [subject];
-    for (const one of subjects) this.#rememberBeside(service, one, named, by);
+    for (const one of subjects) this.#rememberBeside(service, one, ruleOf(one.slot)?.resource ?? one.hint, named, by);
   }
 
-  #rememberBeside(service: string, subject: Reference, named: readonly Reference[], by: number): void {
+  #rememberBeside(service: string, subject: Reference, resource: string, named: readonly Reference[], by: number): void {
+    const { rule } = this.#known.resource(service, resource);
     const key = this.#known.hash.number(SPACE.object, `${service} ${subject.value}`);
     const values = this.#recent.get(key) ?? [];
-    for (const { value } of named) {
-      if (value === subject.value) continue;
-      const hash = this.#known.valueHash(value);
-      const kind = namedKind(value);
+    for (const reference of named) {
+      if (reference.value === subject.value) continue;
+      const hash = this.#known.valueHash(reference.value);
+      const kinds = kindsBeside(reference, rule);
       // Nobody shares with themselves.
-      if (!this.#known.holds(by, hash, kind)) values.push(hash, kind);
+      if (!kinds.some((kind) => this.#known.holds(by, hash, kind))) for (const kind of kinds) values.push(hash, kind);
     }
     if (values.length === 0) return;
     this.#recent.delete(key);
-    this.#recent.set(key, values.slice(-32));
+    this.#recent.set(key, values.slice(-64));
     if (this.#recent.size > MAX_RECENT) this.#recent.delete(this.#recent.keys().next().value as number);
   }
 
