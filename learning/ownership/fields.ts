@@ -1,7 +1,7 @@
 import type { Context } from './contexts.js';
-import { PERSON } from './knowledge.js';
+import { GROUP_BITS, PERSON } from './knowledge.js';
 import { pathName, SELF_FIELD } from './paths.js';
-import type { People } from './people.js';
+import { mostOf, type People } from './people.js';
 import type { FieldRule } from './sheet.js';
 
 interface Count {
@@ -271,7 +271,7 @@ function groupFields(context: Context, people: People, owners: ReadonlyMap<numbe
   const match = new Map<number, Map<number, [number, number]>>();
   const own = new Map<number, Map<number, Map<number, number>>>();
   const values = new Map<number, Set<number>>();
-  const kinds = new Map<number, number>();
+  const kinds = new Map<number, (number | undefined)[]>();
   for (const sample of [...context.samples, ...context.denied]) {
     const person = people.get(sample.person);
     if (person === undefined || sample.fields === null || (person.flags & PERSON.privileged) !== 0) continue;
@@ -281,7 +281,7 @@ function groupFields(context: Context, people: People, owners: ReadonlyMap<numbe
     for (let i = 0; i < sample.fields.length; i += 2) {
       const field = sample.fields[i];
       if (owners.has(field)) continue;
-      const short = sample.fields[i + 1] & 0xffffff;
+      const short = sample.fields[i + 1] & GROUP_BITS;
       if (person.groups.size > 0) {
         const entry = nested(match, field, () => new Map<number, [number, number]>());
         const count = nested(entry, person.id, (): [number, number] => [0, 0]);
@@ -289,7 +289,7 @@ function groupFields(context: Context, people: People, owners: ReadonlyMap<numbe
         if (person.groups.has(short)) {
           count[0]++;
           nested(values, field, () => new Set<number>()).add(short);
-          kinds.set(field, person.groups.get(short) ?? 0);
+          nested(kinds, field, () => []).push(person.groups.get(short));
         }
       }
       if (isOwn) {
@@ -303,7 +303,7 @@ function groupFields(context: Context, people: People, owners: ReadonlyMap<numbe
   for (const [field, entry] of match) {
     let good = 0;
     for (const [matched, total] of entry.values()) if (matched >= total * 0.6) good++;
-    if (good >= 3 && good >= entry.size * 0.6 && (values.get(field)?.size ?? 0) >= 2) found.set(field, kinds.get(field) ?? 0);
+    if (good >= 3 && good >= entry.size * 0.6 && (values.get(field)?.size ?? 0) >= 2) found.set(field, mostOf(kinds.get(field) ?? []) ?? 0);
   }
   for (const [field, perPerson] of own) {
     const named = suggested(field).group;
@@ -324,10 +324,11 @@ function groupFields(context: Context, people: People, owners: ReadonlyMap<numbe
       distinct > steady.size * 0.8
     )
       continue;
-    let kind = found.get(field) ?? people.kindOf(`group:${context.service}:${pathName(field)}`);
+    const held = [...steady].map(([id, value]) => people.get(id)?.groups.get(value & GROUP_BITS));
+    const kind = found.get(field) ?? mostOf(held) ?? people.kindOf(`group:${context.service}:${pathName(field)}`);
     for (const [id, value] of steady) {
       const person = people.get(id);
-      if (person !== undefined) kind = people.addGroup(person, value, kind);
+      if (person !== undefined) people.addGroup(person, value, kind);
     }
     found.set(field, kind);
   }

@@ -2,7 +2,7 @@ import type { Principal } from '../../exchange/index.js';
 import type { AnswerObject } from './answer.js';
 import { PERSON } from './knowledge.js';
 import { pathName } from './paths.js';
-import type { People } from './people.js';
+import { namesFirst, type People } from './people.js';
 import type { Person } from './person.js';
 import type { Reading } from './reading.js';
 import type { Roles } from './roles.js';
@@ -37,7 +37,8 @@ export class Identify {
     if (by !== undefined) this.people.bind(principal.key, by);
     let person = by ?? this.people.add(principal.key, nowMs);
     if (pending !== undefined) {
-      for (const told of pending.told) person = this.people.tell(told.source, told.path, person, told.text, true);
+      for (const told of namesFirst(pending.told, ({ path }) => path))
+        person = this.people.tell(told.source, told.path, person, told.text, true);
       if (pending.registered) this.people.setFlags(person, PERSON.established);
     }
     if (principal.claims !== undefined) return this.#readClaims(principal.claims, person, service);
@@ -47,7 +48,7 @@ export class Identify {
 
   #readClaims(claims: NonNullable<Principal['claims']>, person: Person, service: string): Person {
     let at = person;
-    for (const [name, claim] of Object.entries(claims)) {
+    for (const [name, claim] of namesFirst(Object.entries(claims), ([name]) => name.toLowerCase())) {
       if (PLAIN_CLAIM.test(name) || ROLE_CLAIM.test(name)) continue;
       if (typeof claim === 'string' || typeof claim === 'number')
         at = this.people.tell(`claim:${service}:${name}`, name.toLowerCase(), at, String(claim), true);
@@ -94,7 +95,7 @@ export class Identify {
     const roots = read.objects.filter((object) => object.isRoot);
     if (roots.length !== 1) return;
     let person = caller;
-    for (const { path, value } of fieldsOf(roots)) {
+    for (const { path, value } of namesFirst(fieldsOf(roots), ({ path }) => path)) {
       if (path.includes('[]') || path.startsWith('^') || path.split('.').length > 2) continue;
       person = this.people.tell(`me:${service}:${reading.route}:${path}`, path, person, value, true);
     }

@@ -1,4 +1,4 @@
-import { GRANT, type Knowledge, PERSON, PERSON_KIND, SPACE } from './knowledge.js';
+import { GRANT, GROUP_BITS, type Knowledge, PERSON, PERSON_KIND, SPACE } from './knowledge.js';
 import type { Write } from './objects.js';
 import { cast, leader, loadPerson, namedKind, newPerson, type Person, rank, type Scatter, savePerson, worth } from './person.js';
 import { isGloballyUnique } from './shape.js';
@@ -32,7 +32,9 @@ const MIN_OPENED = 2;
 /** People who may have the name of somebody on trial, and hashes of grants that one of them may have with it. */
 const MAX_FOLLOWERS = 16;
 const MAX_BORROWED = 1_800;
-const GROUP_BITS = 0xffffff;
+/** People of whom a source without a telling name must say different things before that may be their names. */
+const ENOUGH_NAMES = 8;
+const MAX_GROUPS = 64;
 /** Marks a guessed value as a group, above the bits of a kind. */
 const GUESSED_GROUP = 256;
 const IDENTITY_NAME =
@@ -145,7 +147,8 @@ export class People {
     }
     if (source.role === 'identity' && mayJoin && (source.prior === 'identity' || this.#mayJoin(source))) {
       const holder = this.holder(value, isGloballyUnique(text) || source.prior === 'identity' ? namedKind(text) : source.kind);
-      if (holder !== undefined && holder !== person && holder.keys.length < 64 && !isGuess(holder, value)) {
+      const isOne = holder !== undefined && holder !== person && !isGuess(holder, value);
+      if (isOne && holder.keys.length < 64 && (source.prior === 'identity' || !this.#areTwo(person, holder))) {
         this.join(person, holder);
         person = holder;
       }
@@ -193,7 +196,7 @@ export class People {
   addGroup(person: Person, value: number, kind: number): number {
     const short = value & GROUP_BITS;
     const held = person.groups.get(short);
-    if (held !== undefined || person.groups.size >= 64) return held ?? kind;
+    if (held !== undefined || person.groups.size >= MAX_GROUPS) return held ?? kind;
     person.groups.set(short, kind);
     this.#writeIdentity(person, short, kind);
     return kind;
@@ -429,6 +432,17 @@ export class People {
     this.forget(this.known.hash.hi, this.known.hash.lo);
   }
 
+  /** Do sources that name people by what they are called give them different names? */
+  #areTwo(one: Person, other: Person): boolean {
+    for (const { prior, role, values } of this.#sources.values()) {
+      if (prior !== 'identity' || role !== 'identity') continue;
+      const name = values.get(one.id);
+      const another = values.get(other.id);
+      if (name !== undefined && another !== undefined && name !== another) return true;
+    }
+    return false;
+  }
+
   #mayJoin(source: Source): boolean {
     return source.values.size >= 10 && source.distinct.size >= source.values.size * 0.95;
   }
@@ -439,19 +453,22 @@ export class People {
     const steady = source.inconsistent <= people * 0.5;
     let role: Source['role'] = 'off';
     if (!steady) role = 'off';
-    else if (share >= 0.9 && (people >= 4 || source.prior === 'identity'))
+    // The first few are often of as many groups.
+    else if (share >= 0.9 && (people >= ENOUGH_NAMES || source.prior === 'identity'))
       role = source.prior === 'group' && people < 12 ? 'off' : 'identity';
     else if (source.prior === 'identity' && (people < 8 || share >= 0.5)) role = 'identity';
     else if (people >= 4 && share < 0.75 && source.distinct.size >= 2) role = 'group';
     if (role === source.role) return;
     const before = source.role;
+    const kindBefore = source.groupKind;
     source.role = role;
+    if (role === 'group') source.groupKind = this.#groupKindOf(source);
     this.epoch++;
     for (const [id, value] of source.values) {
       const person = this.get(id);
       if (person === undefined) continue;
-      if (before === 'identity') person.identities.delete(value);
-      if (before === 'group') person.groups.delete(value & GROUP_BITS);
+      if (before === 'identity') this.#retract(person, value, source.unique.get(value) ?? source.kind);
+      if (before === 'group') this.#retract(person, value & GROUP_BITS, kindBefore | GUESSED_GROUP);
       if (role !== 'off') this.#assign(person, value, source);
     }
   }
@@ -464,8 +481,21 @@ export class People {
         this.#claim(person, value, kind);
       }
       this.addIdentity(person, value, kind);
-    } else if (source.role === 'group')
-      source.groupKind = this.addGroup(person, value, source.groupKind === 0 ? this.kindOf(`group:${source.key}`) : source.groupKind);
+    } else if (source.role === 'group') this.#tellGroup(person, value & GROUP_BITS, source.groupKind);
+  }
+
+  /** The kind under which most of its people hold what it says of them already, from another source or from their objects; else one of its own. */
+  #groupKindOf(source: Source): number {
+    const held = [...source.values].map(([id, value]) => this.get(id)?.groups.get(value & GROUP_BITS));
+    return mostOf(held) ?? this.kindOf(`group:${source.key}`);
+  }
+
+  /** What is said of a person counts for more than what their objects led to: all of a source hold its groups under one kind. */
+  #tellGroup(person: Person, group: number, kind: number): void {
+    const held = person.groups.get(group);
+    if (held === kind || (held === undefined && person.groups.size >= MAX_GROUPS)) return;
+    person.groups.set(group, kind);
+    this.#writeIdentity(person, group, kind);
   }
 
   #writeKey(key: string, person: Person): void {
@@ -496,4 +526,19 @@ export class People {
 function isGuess({ guessed }: Person, value: number): boolean {
   for (let i = 0; i < guessed.length; i += 2) if (guessed[i] === value) return true;
   return false;
+}
+
+/** The number that occurs most often, if any does. */
+export function mostOf(numbers: readonly (number | undefined)[]): number | undefined {
+  const times = new Map<number, number>();
+  for (const one of numbers) if (one !== undefined) times.set(one, (times.get(one) ?? 0) + 1);
+  let best: number | undefined;
+  for (const [one, count] of times) if (best === undefined || count > (times.get(best) ?? 0)) best = one;
+  return best;
+}
+
+/** Those that surely name a person first: they tell whether two people of whom the others say the same are one. */
+export function namesFirst<T>(told: readonly T[], pathOf: (one: T) => string): T[] {
+  const isName = (one: T): boolean => IDENTITY_NAME.test(pathOf(one));
+  return [...told.filter(isName), ...told.filter((one) => !isName(one))];
 }
