@@ -1,0 +1,99 @@
+/** Which values name people and which name groups, where several sources speak of the same ones. */
+import t from 'tap';
+import { KeyedHash } from './hash.js';
+import { GROUP_BITS, Knowledge } from './knowledge.js';
+import { mostOf, namesFirst, People } from './people.js';
+import { kindsBeside, type Person } from './person.js';
+import { readRequest } from './references.js';
+import type { KnownRule } from './sheet.js';
+
+function world() {
+  const known = new Knowledge(new KeyedHash(Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8)));
+  const { table } = known;
+  const all = new People(
+    known,
+    (hi, lo, a, b) => table.set(hi, lo, a, b),
+    (hi, lo) => table.delete(hi, lo),
+    () => undefined,
+  );
+  /** Somebody with a token of these claims, told in this order. */
+  const arrives = (key: string, claims: Record<string, string>): Person => {
+    let person = all.add(key, 1);
+    for (const [name, value] of namesFirst(Object.entries(claims), ([name]) => name))
+      person = all.tell(`claim:s:${name}`, name, person, value, true);
+    return person;
+  };
+  return { known, all, arrives };
+}
+
+t.test('members of a group are not joined for having the same one, though the first ten had different ones', async (t) => {
+  const { known, all, arrives } = world();
+  const practice = (n: number): string => `practice-${n % 12}`;
+  const people = Array.from({ length: 36 }, (_, n) => arrives(`k${n}`, { practice: practice(n), sub: `person-${n}` }));
+  t.equal(all.joins, 0);
+  t.equal(new Set(people).size, 36);
+  const kinds = new Set(people.flatMap((person) => [...person.groups.values()]));
+  t.equal(kinds.size, 1, 'it is a group in the end, of one kind');
+  const [kind] = kinds;
+  people.forEach((person, n) => {
+    const value = known.valueHash(practice(n));
+    t.ok(known.holdsGroup(person.id, value, kind));
+    t.notOk(person.identities.has(value), 'and nobody’s name any more');
+  });
+});
+
+t.test('another credential of the same person is joined by their name all the same', async (t) => {
+  const { all, arrives } = world();
+  const first = arrives('a', { practice: 'p1', sub: 'person-1' });
+  t.equal(arrives('b', { practice: 'p1', sub: 'person-1' }), first);
+  t.equal(all.joins, 1);
+});
+
+t.test('people whose objects named their group before their token was understood hold it as all others do', async (t) => {
+  const { known, all, arrives } = world();
+  const group = (n: number): string => `g${n % 4}`;
+  const early = Array.from({ length: 6 }, (_, n) => {
+    const person = all.add(`k${n}`, 1);
+    if (n >= 3) all.addGroup(person, known.valueHash(group(n)), 99);
+    return person;
+  });
+  early.forEach((person, n) => all.tell('claim:s:branch', 'branch', person, group(n), true));
+  const late = Array.from({ length: 14 }, (_, n) => arrives(`l${n}`, { branch: group(n) }));
+  const kinds = [...early, ...late].map((person, n) => person.groups.get(known.valueHash(group(n < 6 ? n : n - 6)) & GROUP_BITS));
+  t.equal(new Set(kinds).size, 1, String(kinds));
+  t.ok(
+    [...early, ...late].every((person, n) => known.holdsGroup(person.id, known.valueHash(group(n < 6 ? n : n - 6)), kinds[0] as number)),
+  );
+});
+
+t.test('the number that occurs most often', async (t) => {
+  t.equal(mostOf([]), undefined);
+  t.equal(mostOf([undefined, undefined]), undefined);
+  t.equal(mostOf([3, undefined, 5, 5]), 5);
+  t.equal(mostOf([3, 5]), 3);
+});
+
+t.test('under which kinds a person may be known whom a write names beside an object', async (t) => {
+  const rule = { owners: [{ number: 1, kind: 7 }] } as unknown as KnownRule;
+  const cases: readonly [body: object, expected: Record<string, number[]>][] = [
+    [
+      { userId: 'ann@corp.test', file: 'f1' },
+      { userid: [1, 7], file: [4] },
+    ],
+    [{ to: 'ann@corp.test' }, { to: [1, 7] }],
+    [{ to: 35 }, { to: [2] }],
+    [{ ownerId: 35 }, { ownerid: [2, 7] }],
+    [{ quantity: 35 }, { quantity: [2] }],
+  ];
+  for (const [body, expected] of cases) {
+    const headers = ['content-type', 'application/json'];
+    const facts = { method: 'POST', template: '/share', target: '/share', headers, bodyText: JSON.stringify(body), isBodyCut: false };
+    const { references } = readRequest(facts, '');
+    t.strictSame(
+      Object.fromEntries(references.map((one) => [one.name.toLowerCase().replaceAll('_', ''), kindsBeside(one, rule)])),
+      expected,
+      JSON.stringify(body),
+    );
+    t.ok(references.every((one) => kindsBeside(one, undefined).length === 1));
+  }
+});
