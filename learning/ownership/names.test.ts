@@ -57,7 +57,7 @@ t.test('people whose objects named their group before their token was understood
     if (n >= 3) all.addGroup(person, known.valueHash(group(n)), 99);
     return person;
   });
-  early.forEach((person, n) => all.tell('claim:s:branch', 'branch', person, group(n), true));
+  for (const [n, person] of early.entries()) all.tell('claim:s:branch', 'branch', person, group(n), true);
   const late = Array.from({ length: 14 }, (_, n) => arrives(`l${n}`, { branch: group(n) }));
   const kinds = [...early, ...late].map((person, n) => person.groups.get(known.valueHash(group(n < 6 ? n : n - 6)) & GROUP_BITS));
   t.equal(new Set(kinds).size, 1, String(kinds));
