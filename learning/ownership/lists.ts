@@ -78,7 +78,7 @@ export class Lists {
       this.owns(person, rule);
       return;
     }
-    if (relation === 'foreign' || relation === 'unidentified') this.broad(handing, hi, lo);
+    if (relation === 'foreign' || relation === 'ungrouped' || relation === 'unidentified') this.broad(handing, hi, lo);
     if (!handing.isRead) {
       if (handing.isCreation && relation === 'unknown') this.#people.addGrant(person, hi, lo, GRANT.creator);
       return;
