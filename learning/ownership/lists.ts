@@ -1,4 +1,4 @@
-import { GRANT, type Knowledge, PERSON, type Resource } from './knowledge.js';
+import { GRANT, type Knowledge, objectNumber, PERSON, type Resource } from './knowledge.js';
 import type { Objects } from './objects.js';
 import type { People } from './people.js';
 import type { Person } from './person.js';
@@ -172,7 +172,7 @@ export class Lists {
     const { person } = handing;
     handing.list ??= this.#listOf(handing.read);
     const { list } = handing;
-    const object = (hi >>> 11) * 4294967296 + (lo >>> 0);
+    const object = objectNumber(hi, lo);
     const before = list.first.get(object);
     if (before === undefined) {
       if (list.first.size < MAX_FIRST) list.first.set(object, person.id);

@@ -74,7 +74,8 @@ t.test('the number that occurs most often', async (t) => {
 });
 
 t.test('under which kinds a person may be known whom a write names beside an object', async (t) => {
-  const rule = { owners: [{ number: 1, kind: 7 }] } as unknown as KnownRule;
+  const owners = [{ number: 1, kind: 7 }];
+  const rule: KnownRule = { fields: [], owners, groups: [], parties: [], selfKinds: [], groupKind: -1, hasOwner: true };
   const cases: readonly [body: object, expected: Record<string, number[]>][] = [
     [
       { userId: 'ann@corp.test', file: 'f1' },

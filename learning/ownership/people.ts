@@ -1,3 +1,6 @@
+/**
+ * One room: the credentials, names, groups and grants of a person change together. Whoever is joined, guessed or doubted gains or loses all of them at once.
+ */
 import { GRANT, GROUP_BITS, type Knowledge, PERSON, PERSON_KIND, SPACE } from './knowledge.js';
 import type { Write } from './objects.js';
 import { cast, leader, loadPerson, namedKind, newPerson, type Person, rank, type Scatter, savePerson, worth } from './person.js';
@@ -226,6 +229,7 @@ export class People {
     if (follower.borrowed.length >= MAX_BORROWED || !this.#writeGrant(follower, hi, lo, grant)) return;
     this.known.hash.words(SPACE.grant, hi, lo, follower.id);
     follower.borrowed.push(this.known.hash.hi, this.known.hash.lo);
+    this.touched(`p|${follower.id}`);
   }
 
   /**
@@ -478,6 +482,8 @@ export class People {
       const kind = source.unique.get(value) ?? source.kind;
       if (isGuess(person, value)) {
         person.guessed = [];
+        person.borrowed = [];
+        person.isOnTrial = false;
         this.#claim(person, value, kind);
       }
       this.addIdentity(person, value, kind);
