@@ -60,6 +60,20 @@ async function passwordSignIn(page: Page, name: string, password: string): Promi
 }
 
 t.test('with a password: wrong, right, out again; each role sees what it may do, and the server agrees', async (t) => {
+  // The list as it was before, which arrives when the first user has been added.
+  let letGo: () => void = () => undefined;
+  const held = new Promise<void>((resolve) => {
+    letGo = resolve;
+  });
+  await admin.route(
+    '**/api/v1/users',
+    async (route) => {
+      const response = await route.fetch();
+      await held;
+      await route.fulfill({ response }).catch(() => undefined);
+    },
+    { times: 1 },
+  );
   await admin.goto(`${weir.admin}/settings?tab=users`);
   const visits: Promise<void>[] = [];
   for (const role of ['viewer', 'analyst'] as const) {
@@ -71,6 +85,7 @@ t.test('with a password: wrong, right, out again; each role sees what it may do,
     await admin.getByRole('option', { name: role }).click();
     await form.getByRole('button', { name: 'Add' }).click();
     await form.waitFor({ state: 'detached' });
+    letGo();
     await admin.getByRole('button', { name: `Sign-in link for ${name}` }).click();
     const link = await admin
       .getByRole('dialog')

@@ -1,6 +1,6 @@
 import type { QueryClient } from '@tanstack/react-query';
 import { useSyncExternalStore } from 'react';
-import { isReadAgain } from './queries.ts';
+import { isReadAgain, readAgain } from './queries.ts';
 
 export type LiveState = 'connecting' | 'live' | 'away';
 
@@ -58,7 +58,7 @@ export function listen(client: QueryClient): () => void {
     gather = null;
     const keys = [...stale];
     stale.clear();
-    void client.invalidateQueries({ predicate: (query) => keys.includes(String(query.queryKey[0])) && isReadAgain(query) });
+    void readAgain(client, (query) => keys.includes(String(query.queryKey[0])) && isReadAgain(query));
   };
   const take = (event: MessageEvent<string>) => {
     const notice = JSON.parse(event.data) as Notice;

@@ -25,6 +25,15 @@ export const queries = new QueryClient({
   },
 });
 
+/**
+ * Reads again what `concerns` names. What is on its way for the first time may have been asked before the change that this is about, and would stay as it
+ * is: it is asked anew as well, which TanStack Query does only for what has been read before.
+ */
+export async function readAgain(client: QueryClient, concerns: (query: Query) => boolean): Promise<void> {
+  await client.cancelQueries({ predicate: (query) => query.state.data === undefined && concerns(query) });
+  await client.invalidateQueries({ predicate: concerns });
+}
+
 /** A write with its message; the lists named in `refresh` (first parts of query keys) are read again. */
 export function useWrite<Input, Output>(options: {
   readonly write: (input: Input) => Promise<Output>;
@@ -40,7 +49,7 @@ export function useWrite<Input, Output>(options: {
     onSuccess: async (output, input) => {
       const message = options.done?.(output, input) ?? null;
       if (message !== null) notifications.show({ message, color: 'teal', closeButtonProps: CLOSE });
-      await Promise.all(options.refresh.map((key) => client.invalidateQueries({ queryKey: [key] })));
+      await readAgain(client, ({ queryKey }) => options.refresh.includes(String(queryKey[0])));
       options.after?.(output, input);
     },
     onError: (error) => {

@@ -25,6 +25,14 @@ export async function startBrowser(t: Test): Promise<Browser> {
     ],
   });
   t.teardown(() => browser.close());
+  // What a person would look at first when something was not found.
+  t.afterEach(async (done) => {
+    if (done.passing()) return;
+    for (const page of browser.contexts().flatMap((context) => context.pages()))
+      t.fail(
+        `the page ${page.url()} shows: ${((await page.locator('body').textContent({ timeout: 5_000 })) ?? '').replaceAll(/\s+/g, ' ').slice(0, 2_000)}`,
+      );
+  });
   return browser;
 }
 
