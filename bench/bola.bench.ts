@@ -1,7 +1,7 @@
 /**
  * How well ownership is learned, on the worlds of learning/ownership/worlds, and what it costs.
  *
- *     node --import tsx bench/bola.bench.ts [--seeds 1,2,3] [--ready] [--cost]
+ *     node --import tsx bench/bola.bench.ts [--seeds 1,2,3] [--worlds saas,bank] [--ready] [--cost]
  *
  * Per world: macro TPR, campaigns caught within ten requests, FPR after the attack start; for blocks before the upstream, blocks with withheld
  * answers, and alerts. `kept` worlds were not looked at while thresholds were chosen.
@@ -11,7 +11,7 @@ import { OwnershipView } from '../learning/index.js';
 import { KeyedHash } from '../learning/ownership/hash.js';
 import { Knowledge } from '../learning/ownership/knowledge.js';
 import { encodeDelta } from '../learning/ownership/wire.js';
-import { KEPT_BACK, TUNING } from '../learning/ownership/worlds/declared.js';
+import { KEPT_BACK, TUNING, UNLIKE } from '../learning/ownership/worlds/declared.js';
 import { play } from '../learning/ownership/worlds/kit.js';
 import { type ReplayResult, replay, type Score } from '../learning/ownership/worlds/replay.js';
 
@@ -23,13 +23,16 @@ const option = (name: string, fallback: string): string => {
 
 function quality(attackStart: number, benign: number): void {
   const seeds = option('seeds', '1,2').split(',');
+  const only = option('worlds', '') === '' ? null : option('worlds', '').split(',');
   console.log(`\nattacks from ${attackStart} benign requests on, seeds ${seeds.join(',')} (macro TPR / k10 / FPR, per cent)`);
   console.log('world            at request          incl. withheld      alerts');
   for (const [sort, worlds] of [
     ['tuned', TUNING],
     ['kept', KEPT_BACK],
+    ['unlike', UNLIKE],
   ] as const) {
     for (const world of worlds) {
+      if (only !== null && !only.includes(world.name)) continue;
       const results = seeds.map((seed) => {
         const { entries, from } = play(world, { seed, benign, attackStart });
         return replay(entries, { from });

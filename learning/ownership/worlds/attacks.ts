@@ -66,7 +66,7 @@ export const ATTACKS: Record<string, Attack> = {
       for (let i = 0; i < 25; i++) {
         const hit = stage.dice.chance(0.15) ? stage.victims(user, resource, 1)[0] : undefined;
         stage.sendForm(user, resource.open[0], hit ?? null, '', label(), {
-          id: hit?.id ?? resource.id(500_000 + stage.dice.int(90_000), user, 'guess'),
+          id: hit?.id ?? resource.id(500_000 + stage.dice.int(90_000), user, 'guess', null),
         });
         yield;
       }

@@ -46,7 +46,8 @@ export class Stage {
     for (let i = 0; i < world.staff; i++) this.staff.push(this.makeUser('staff'));
     for (const resource of world.resources) {
       const bag: User[] = [];
-      for (const user of this.users) for (let n = this.dice.range(...resource.per); n > 0; n--) bag.push(user);
+      for (const user of this.users)
+        if (resource.owners?.(user) ?? true) for (let n = this.dice.range(...resource.per); n > 0; n--) bag.push(user);
       this.things.set(resource.name, []);
       for (const owner of this.dice.sample(bag, bag.length)) this.make(resource, owner);
     }
@@ -64,15 +65,26 @@ export class Stage {
       ip: this.dice.chance(0.3) ? '203.0.113.9' : `198.51.${100 + (serial >> 8)}.${serial & 255}`,
       token: '',
       tokens: 0,
+      spare: '',
+      made: 0,
     };
     user.token = this.world.token(user, user.tokens++, this.options.seed);
+    if (this.world.devices !== undefined) user.spare = this.world.token(user, user.tokens++, this.options.seed);
     return user;
   }
 
   make(resource: Resource, owner: User): Thing {
     const serial = 1000 + ++this.serial;
+    let parent: Thing | null = null;
+    if (resource.below !== undefined) {
+      const above = this.resource(resource.below);
+      parent =
+        this.dice.pick((this.things.get(above.name) ?? []).filter((one) => !one.isPublic && this.mayRead(owner, above, one))) ?? null;
+      if (parent !== null) parent.children++;
+    }
+    owner.made++;
     const thing: Thing = {
-      id: resource.id(serial, owner, this.options.seed),
+      id: resource.id(serial, owner, this.options.seed, parent),
       resource: resource.name,
       owner,
       other: resource.hasOther ? this.dice.pick(this.users.slice(0, resource.fewOthers ?? this.users.length)) : null,
@@ -80,13 +92,20 @@ export class Stage {
       grants: new Set(),
       serial,
       status: this.dice.pick(['open', 'done', 'new']),
+      parent,
+      isPublic: resource.publicShare !== undefined && this.dice.chance(resource.publicShare),
+      children: 0,
     };
     this.things.get(resource.name)?.push(thing);
     return thing;
   }
 
   of(resource: Resource, user: User): Thing[] {
-    return (this.things.get(resource.name) ?? []).filter((thing) => thing.owner === user);
+    return (this.things.get(resource.name) ?? []).filter(
+      (thing) =>
+        thing.owner === user &&
+        (resource.reads !== 'parent' || (thing.parent !== null && this.mayRead(user, this.resource(thing.parent.resource), thing.parent))),
+    );
   }
 
   mayRead(user: User, resource: Resource, thing: Thing): boolean {
@@ -96,7 +115,10 @@ export class Stage {
       thing.other === user ||
       thing.grants.has(user) ||
       resource.reads === 'public' ||
-      (resource.reads === 'group' && thing.group === user.group)
+      thing.isPublic ||
+      (resource.reads === 'group' && thing.group === user.group) ||
+      (resource.reads === 'parent' && thing.parent !== null && this.mayRead(user, this.resource(thing.parent.resource), thing.parent)) ||
+      this.world.also?.(user, thing, false) === true
     );
   }
 
@@ -165,9 +187,9 @@ export class Stage {
     return { status };
   }
 
-  /** Sends a form for a thing (null: an id that does not exist). `nest` overrides whose id stands in `{owner}`. */
+  /** Sends a form for a thing (null: an id that does not exist), by nobody known where `user` is null. `nest` overrides whose id stands in `{owner}`. */
   sendForm(
-    user: User,
+    user: User | null,
     form: Form,
     thing: Thing | null,
     cls: string,
@@ -175,11 +197,13 @@ export class Stage {
     over: { id?: string; nest?: string; body?: Json; query?: string; answer?: Json } = {},
   ): Sent {
     const id = over.id ?? thing?.id ?? 'missing';
-    const owner = over.nest ?? (thing === null ? user.id : form.template.includes('{group}') ? thing.group : thing.owner.id);
+    const owner = over.nest ?? (thing === null ? (user?.id ?? '') : form.template.includes('{group}') ? thing.group : thing.owner.id);
     let target = splitOperation(form.template)[0]
       .replace('{id}', encodeURIComponent(id))
-      .replace(/\{(?:owner|group)\}/, encodeURIComponent(owner));
-    const headers: Record<string, string> = {};
+      .replace(/\{(?:owner|group)\}/, encodeURIComponent(owner))
+      .replace('{parent}', encodeURIComponent(thing?.parent?.id ?? 'none'))
+      .replace('{root}', encodeURIComponent((thing?.parent ?? thing)?.owner.id ?? user?.id ?? ''));
+    const headers: Record<string, string> = user === null ? {} : { ...this.world.about?.(user, thing) };
     let body: Json | undefined = form.body?.(thing, this.dice);
     const name = form.name ?? 'id';
     const whole = form.whole?.(id, this.dice);
@@ -220,13 +244,19 @@ export class Stage {
   }
 
   sendList(user: User, template: string, things: readonly Thing[], cls: string, label: Labelled['attack'] = null): void {
-    const target = template.replace(/\{owner\}/, encodeURIComponent(user.id)).replace(/\{group\}/, encodeURIComponent(user.group));
+    const [path, operation] = splitOperation(template);
+    const target = path
+      .replace(/\{owner\}/, encodeURIComponent(user.id))
+      .replace(/\{group\}/, encodeURIComponent(user.group))
+      .replace('{parent}', encodeURIComponent(things[0]?.parent?.id ?? 'none'))
+      .replace('{root}', encodeURIComponent((things[0]?.parent ?? things[0])?.owner.id ?? user.id));
+    const asked = operation === null ? undefined : this.world.asks?.(operation);
     this.send(
       user,
-      'GET',
+      asked === undefined ? 'GET' : 'POST',
       template.split('?')[0],
       target,
-      { label, cls },
+      { label, cls, headers: { ...this.world.about?.(user, things[0] ?? null) }, ...(asked === undefined ? {} : { body: asked }) },
       200,
       this.world.many(
         things[0]?.resource ?? 'items',
@@ -243,7 +273,7 @@ export class Stage {
       null,
       'POST',
       signIn.template,
-      signIn.template,
+      splitOperation(signIn.template)[0],
       { body: signIn.body(user), label: null, cls },
       200,
       answer.body,
@@ -251,9 +281,84 @@ export class Stage {
     );
   }
 
+  /** What the list of a person's own shows. */
+  mine(resource: Resource, user: User): Thing[] {
+    if (resource.listsShared !== true) return this.of(resource, user);
+    return (this.things.get(resource.name) ?? []).filter((thing) => thing.owner === user || thing.other === user || thing.grants.has(user));
+  }
+
+  /** Somebody new: signs up, looks around, makes a thing and opens it. */
+  *signUp(): Generator<void> {
+    const { world, dice } = this;
+    const { signUps } = world;
+    if (signUps === undefined) return;
+    const user = this.makeUser('user');
+    this.users.push(user);
+    this.send(
+      null,
+      'POST',
+      signUps.template,
+      signUps.template,
+      { body: { email: user.email, password: 'x' }, label: null, cls: 'new-account' },
+      201,
+      signUps.answer(user, user.token),
+    );
+    yield;
+    if (!signUps.handsOut) this.signIn(user, 'new-account');
+    const makes = world.resources.filter((one) => one.create !== undefined && one.below === undefined && (one.owners?.(user) ?? true));
+    for (const resource of dice.sample(makes, 2)) {
+      yield* this.create(user, resource, 'new-account');
+      if (resource.list !== undefined) this.sendList(user, resource.list, this.mine(resource, user), 'new-account');
+      yield;
+    }
+  }
+
+  *crawl(): Generator<void> {
+    for (const resource of this.world.resources)
+      for (const thing of this.dice.sample(
+        (this.things.get(resource.name) ?? []).filter((one) => one.isPublic || resource.reads === 'public'),
+        3,
+      )) {
+        this.sendForm(null, this.dice.pick(resource.open), thing, 'anonymous', null);
+        yield;
+      }
+  }
+
+  *create(user: User, resource: Resource, cls: string): Generator<void> {
+    const form = resource.create;
+    if (form === undefined) return;
+    const thing = this.make(resource, user);
+    if (resource.below !== undefined && thing.parent === null) return;
+    const root = (thing.parent ?? thing).owner;
+    this.send(
+      user,
+      form.method,
+      form.template,
+      splitOperation(form.template)[0]
+        .replace('{owner}', user.id)
+        .replace('{group}', user.group)
+        .replace('{parent}', thing.parent?.id ?? '')
+        .replace('{root}', root.id),
+      { body: form.body?.(thing, this.dice) ?? { title: 'x' }, label: null, cls, headers: { ...this.world.about?.(user, thing) } },
+      201,
+      this.world.one(resource.name, this.view(thing)),
+    );
+    yield;
+    this.sendForm(user, this.dice.pick(resource.open), thing, cls, null);
+    yield;
+    if (resource.write.length > 0) this.sendForm(user, this.dice.pick(resource.write), thing, cls, null);
+    yield;
+  }
+
   *session(user: User): Generator<void> {
     const { world, dice } = this;
-    const private_ = world.resources.filter((one) => one.open.length > 0);
+    if (world.devices !== undefined && dice.chance(world.devices)) [user.token, user.spare] = [user.spare, user.token];
+    if (world.errands !== undefined && dice.chance(world.errands.share)) {
+      yield* world.errands.run(this, user);
+      return;
+    }
+    const private_ = world.resources.filter((one) => one.open.length > 0 && (one.owners?.(user) ?? true));
+    if (private_.length === 0) return;
     if (dice.chance(world.signIn.share)) {
       if (world.refresh !== undefined && dice.chance(0.4)) {
         const next = world.token(user, user.tokens++, this.options.seed);
@@ -261,8 +366,12 @@ export class Stage {
           user,
           'POST',
           world.refresh.template,
-          world.refresh.template,
-          { label: null, cls: 'rotation' },
+          splitOperation(world.refresh.template)[0],
+          {
+            label: null,
+            cls: 'rotation',
+            ...(world.asks === undefined ? {} : { body: world.asks(splitOperation(world.refresh.template)[1] ?? '') }),
+          },
           200,
           world.refresh.answer(next),
         );
@@ -271,7 +380,15 @@ export class Stage {
       yield;
     }
     if (world.me !== undefined && dice.chance(0.35)) {
-      this.send(user, 'GET', world.me.template, world.me.template, { label: null, cls: 'me' }, 200, world.me.answer(user));
+      this.send(
+        user,
+        'GET',
+        world.me.template,
+        world.me.template,
+        { label: null, cls: 'me', headers: { ...world.about?.(user, null) } },
+        200,
+        world.me.answer(user),
+      );
       yield;
     }
     for (let step = dice.range(1, 2); step > 0; step--) {
@@ -279,9 +396,10 @@ export class Stage {
       const own = this.of(resource, user);
       const what = dice.int(100);
       if (what < 30 && resource.list !== undefined) {
-        this.sendList(user, resource.list, own, 'list-open');
+        const mine = this.mine(resource, user);
+        this.sendList(user, resource.list, mine, 'list-open');
         yield;
-        for (const thing of dice.sample(own, dice.range(1, 3))) {
+        for (const thing of dice.sample(mine, dice.range(1, 3))) {
           this.sendForm(user, dice.pick(resource.open), thing, 'list-open', null);
           yield;
         }
@@ -291,21 +409,7 @@ export class Stage {
           yield;
         }
       } else if (what < 58 && resource.create !== undefined) {
-        const thing = this.make(resource, user);
-        this.send(
-          user,
-          resource.create.method,
-          resource.create.template,
-          resource.create.template.replace('{owner}', user.id).replace('{group}', user.group),
-          { body: { title: 'x' }, label: null, cls: 'new-object' },
-          201,
-          world.one(resource.name, this.view(thing)),
-        );
-        yield;
-        this.sendForm(user, dice.pick(resource.open), thing, 'new-object', null);
-        yield;
-        if (resource.write.length > 0) this.sendForm(user, dice.pick(resource.write), thing, 'new-object', null);
-        yield;
+        yield* this.create(user, resource, 'new-object');
       } else if (what < 68 && own.length > 0 && resource.write.length > 0) {
         this.sendForm(user, dice.pick(resource.write), dice.pick(own), 'update', null);
         yield;
@@ -315,6 +419,25 @@ export class Stage {
         yield;
         for (const thing of dice.sample(mates, 2)) {
           this.sendForm(user, dice.pick(resource.open), thing, 'tenant', null);
+          yield;
+        }
+      } else if (what < 78 && resource.reads === 'parent') {
+        const above = this.resource(resource.below ?? '');
+        const parent = dice.pick(this.mine(above, user));
+        const all = (this.things.get(resource.name) ?? []).filter((thing) => thing.parent === parent);
+        if (parent === undefined || all.length === 0) continue;
+        if (resource.listBelow !== undefined && dice.chance(0.7)) this.sendList(user, resource.listBelow, all, 'below');
+        yield;
+        for (const thing of dice.sample(all, 2)) {
+          this.sendForm(user, dice.pick(resource.open), thing, 'below', null);
+          yield;
+        }
+      } else if (what < 84 && resource.publicShare !== undefined) {
+        const all = (this.things.get(resource.name) ?? []).filter((thing) => thing.isPublic);
+        if (resource.listPublic !== undefined && dice.chance(0.4)) this.sendList(user, resource.listPublic, dice.sample(all, 10), 'public');
+        yield;
+        for (const thing of dice.sample(all, 2)) {
+          this.sendForm(user, dice.pick(resource.open), thing, 'public', null);
           yield;
         }
       } else if (what < 84 && resource.reads === 'public') {
@@ -369,7 +492,9 @@ export class Stage {
           yield;
         }
       } else if (what > 97) {
-        this.sendForm(user, dice.pick(resource.open), null, 'errors', null, { id: resource.id(900_000 + dice.int(90_000), user, 'gone') });
+        this.sendForm(user, dice.pick(resource.open), null, 'errors', null, {
+          id: resource.id(900_000 + dice.int(90_000), user, 'gone', null),
+        });
         yield;
       }
     }
@@ -388,16 +513,19 @@ export class Stage {
     }
   }
 
+  visit(): Generator<void> {
+    const { world, dice } = this;
+    if (this.staff.length > 0 && dice.chance(0.04)) return this.staffSession();
+    if (world.signUps !== undefined && dice.chance(world.signUps.share)) return this.signUp();
+    if (world.crawlers !== undefined && dice.chance(world.crawlers)) return this.crawl();
+    return this.session(this.users[Math.floor(this.users.length * dice.next() ** 1.5)]);
+  }
+
   run(): { entries: Labelled[]; from: number } {
     const live: Generator<void>[] = [];
     const waiting = this.campaigns();
     while (this.benign < this.options.benign) {
-      while (live.length < 6)
-        live.push(
-          this.staff.length > 0 && this.dice.chance(0.04)
-            ? this.staffSession()
-            : this.session(this.users[Math.floor(this.users.length * this.dice.next() ** 1.5)]),
-        );
+      while (live.length < 6) live.push(this.visit());
       for (let i = waiting.length - 1; i >= 0; i--) if (waiting[i].at <= this.benign) live.push(waiting.splice(i, 1)[0].run);
       const index = this.dice.int(live.length);
       if (live[index].next().done === true) live.splice(index, 1);
@@ -430,7 +558,9 @@ export class Stage {
 
   victims(user: User, resource: Resource, n: number, write = false): Thing[] {
     return this.dice.sample(
-      (this.things.get(resource.name) ?? []).filter((thing) => thing.owner !== user && (write || !this.mayRead(user, resource, thing))),
+      (this.things.get(resource.name) ?? []).filter(
+        (thing) => thing.owner !== user && (write ? this.world.also?.(user, thing, true) !== true : !this.mayRead(user, resource, thing)),
+      ),
       n,
     );
   }

@@ -1,5 +1,6 @@
 /** Test support: how a world is declared (users, credentials, resources, shapes of answers), and the seeded dice and ids that worlds are made with. */
 import { createHash, createHmac } from 'node:crypto';
+import type { Stage } from './kit.js';
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
@@ -57,6 +58,10 @@ export interface User {
   readonly ip: string;
   token: string;
   tokens: number;
+  /** Credential of a second device; empty without one. */
+  spare: string;
+  /** Things made so far, for names that are unique for their owner only. */
+  made: number;
 }
 
 export interface Thing {
@@ -69,9 +74,15 @@ export interface Thing {
   readonly grants: Set<User>;
   readonly serial: number;
   status: string;
+  /** What it hangs below (the channel of a message); null without. */
+  readonly parent: Thing | null;
+  /** Anybody may read it, although others of its sort are private. */
+  readonly isPublic: boolean;
+  /** Things below it so far. */
+  children: number;
 }
 
-/** One request form: template (with `#operation` where one path stands for many) with `{id}` for the object and `{owner}` for its owner's (or group's) id in path; other places by `in`. */
+/** One request form: template (with `#operation` where one path stands for many) with `{id}` for the object, `{owner}` for its owner's (or `{group}` for its group's) id, `{parent}` for what it hangs below and `{root}` for whose that is; other places by `in`. */
 export interface Form {
   readonly method: string;
   readonly template: string;
@@ -89,10 +100,18 @@ export interface Form {
 
 export interface Resource {
   readonly name: string;
-  readonly id: (serial: number, owner: User, seed: string) => string;
+  readonly id: (serial: number, owner: User, seed: string, parent: Thing | null) => string;
   readonly per: readonly [number, number];
-  /** Who may read besides owner and grantees. */
-  readonly reads: 'owner' | 'group' | 'public';
+  /** Who may read besides owner and grantees; `parent`: whoever may read what it hangs below. */
+  readonly reads: 'owner' | 'group' | 'public' | 'parent';
+  /** The resource that things of this one hang below, of which their maker may read them. */
+  readonly below?: string;
+  /** Who makes such things; everybody without it. */
+  readonly owners?: (user: User) => boolean;
+  /** Share of the things that anybody may read. */
+  readonly publicShare?: number;
+  /** The list of one's own shows what was shared with one as well. */
+  readonly listsShared?: boolean;
   readonly hasOther?: boolean;
   /** Second parties are this many people only, who look after many each. */
   readonly fewOthers?: number;
@@ -102,6 +121,7 @@ export interface Resource {
   readonly listShared?: string;
   readonly listAll?: string;
   readonly listPublic?: string;
+  readonly listBelow?: string;
   readonly open: readonly Form[];
   readonly write: readonly Form[];
   readonly create?: Form;
@@ -132,6 +152,25 @@ export interface World {
   readonly me?: { readonly template: string; readonly answer: (user: User) => Json };
   readonly one: (resource: string, body: Json) => Json;
   readonly many: (resource: string, body: readonly Json[]) => Json;
+  /** Who else may read a thing (`write`: change it): guardians, teachers, couriers. */
+  readonly also?: (user: User, thing: Thing, write: boolean) => boolean;
+  /** What people do besides the usual visits, in this share of the visits. */
+  readonly errands?: { readonly share: number; readonly run: (stage: Stage, user: User) => Generator<void> };
+  /** Headers of every request, by who asks for what. */
+  readonly about?: (user: User, thing: Thing | null) => Record<string, string>;
+  /** What is sent to a path that many operations share (`/rpc#files.list`), where no form says it. */
+  readonly asks?: (operation: string) => Json;
+  /** Share of the visits by somebody who has just signed up, and how. */
+  readonly signUps?: {
+    readonly share: number;
+    readonly template: string;
+    readonly answer: (user: User, token: string) => Json;
+    readonly handsOut: boolean;
+  };
+  /** Share of the visits that begin on the other of two devices. */
+  readonly devices?: number;
+  /** Share of the visits by crawlers without a credential, of public things. */
+  readonly crawlers?: number;
   /** Ways to ask for an object of a resource that nobody used before, with `own` ones beside it. */
   readonly disguises?: readonly ((resource: string, id: string, own: readonly string[], dice: Dice) => Disguise)[];
   readonly resources: readonly Resource[];
