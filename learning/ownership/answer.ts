@@ -127,7 +127,9 @@ class AnswerReader {
       for (const one of node) this.visit(one, name, inherited, true, false, isMentioned, depth + 1);
       return;
     }
-    const record = node as Record<string, unknown>;
+    let record = node as Record<string, unknown>;
+    // What a JSON-RPC answer repeats is the number of the call.
+    if (depth <= 1 && 'jsonrpc' in record) record = { ...record, id: null };
     const base = this.#top;
     let end = base;
     let step = this.#root;
@@ -137,6 +139,8 @@ class AnswerReader {
     let bestRank = NO_ID_RANK;
     let bestId: string | null = null;
     let hasType = false;
+    let within = 0;
+    let named = false;
     for (const spelling in record) {
       let value = record[spelling];
       step = this.#root.childAfter(step, this.#named(spelling));
@@ -145,6 +149,10 @@ class AnswerReader {
       if (key.isType) hasType = true;
       if (typeof value === 'object') {
         if (value !== null) holds = true;
+        if (value !== null && !Array.isArray(value) && !key.isOwnPart) {
+          within++;
+          if (key.folded === name) named = true;
+        }
         if (Array.isArray(value) && typeof value[0] === 'object') hasList = true;
       } else {
         // Each number becomes text once.
@@ -161,8 +169,9 @@ class AnswerReader {
     // Even `__typename` may be what the client calls something else.
     const resource = (hasType ? typeOf(record) : null) ?? name;
     const id = bestId !== null && bestRank < FIRST_ID_KEYS ? unlink(bestId) : this.#idOf(record, resource, base, bestId);
-    // `{ data: {…} }` and `{ orders: [...], page: 1 }` are wrappings, not objects: what they hold is judged, with their other fields inherited.
-    const wraps = id === null && holds && (hasEnvelope || hasList);
+    // `{ data: {…} }`, `{ order: {…} }` and `{ orders: [...], page: 1 }` are wrappings, not objects: what they hold is judged, with their other fields inherited.
+    const isOnly = isRoot && within === 1 && (named || end === base + 1);
+    const wraps = id === null && holds && (hasEnvelope || hasList || isOnly);
     const from = this.#all.paths.length;
     this.#limit = from + MAX_FIELDS;
     for (let i = base; i < end; i++) {
@@ -185,7 +194,7 @@ class AnswerReader {
         key.isEnvelope ? resource : key.folded,
         isArray || wraps ? (handDown ?? NOTHING) : NOTHING,
         inList && !isArray,
-        wraps && isRoot && !isArray && key.isEnvelope,
+        wraps && isRoot && !isArray && (isOnly || key.isEnvelope),
         isMentioned || (id !== null && !isArray),
         depth + 1,
       );

@@ -26,6 +26,8 @@ export interface Context {
   readonly slot: string;
   readonly service: string;
   resource: string;
+  /** {@link SlotRule.above}. */
+  above: number;
   readonly mutates: boolean;
   readonly samples: Sample[];
   readonly denied: Sample[];
@@ -56,6 +58,7 @@ export function newContext(key: string, service: string, route: string, slot: st
     slot,
     service,
     resource,
+    above: 0,
     mutates,
     samples: [],
     denied: [],
@@ -132,6 +135,8 @@ export interface Tally {
   denied: number;
   /** Too few people come here, others of the same resource were counted in. */
   leans: boolean;
+  /** {@link SlotRule.hasGuests}; what those do says nothing about how private a place is. */
+  readonly hasGuests: boolean;
   /** So many of these objects nineteen of twenty people named here at most. */
   usual: Record<Strange, number>;
 }
@@ -143,6 +148,8 @@ export function tallyOf(
   context: Context,
   people: People,
   relate: (context: Context, sample: Sample, person: number, withoutGrants?: boolean) => Relation,
+  isBelow: (sample: Sample, person: number) => boolean,
+  guests: ReadonlySet<number>,
 ): Tally {
   const perPerson = new Map<number, { total: number; own: number; counts: number[] }>();
   const strange: Record<Strange, Map<number, number>> = { unknown: new Map(), foreign: new Map() };
@@ -150,8 +157,10 @@ export function tallyOf(
   for (const sample of [...context.samples, ...context.denied]) {
     const person = people.get(sample.person);
     // People who own nothing anywhere (staff, batch jobs, fresh accounts) say nothing about how private a place is.
-    if (person === undefined || (person.flags & PERSON.privileged) !== 0 || person.owned === 0) continue;
-    const relation = relate(context, sample, person.id);
+    if (person === undefined || (person.flags & PERSON.privileged) !== 0 || person.owned === 0 || guests.has(person.id)) continue;
+    let relation = relate(context, sample, person.id);
+    // Who may see a list below an object may see what it shows; that does not make it theirs, nor a custom of another sort.
+    if (relation === 'listed' && isBelow(sample, person.id)) relation = relate(context, sample, person.id, true);
     for (const sort of STRANGE) strange[sort].set(person.id, (strange[sort].get(person.id) ?? 0) + (sample.was === sort ? 1 : 0));
     if (sample.denied && relation !== 'own' && relation !== 'granted' && relation !== 'listed') trespassers.add(person.id);
     const index = relation === 'own' ? -1 : CLASSES.indexOf(relation as AccessClass);
@@ -175,6 +184,7 @@ export function tallyOf(
     anybody: zero(),
     denied: trespassers.size,
     leans: false,
+    hasGuests: guests.size > 0,
     usual: { unknown: usual([...strange.unknown.values()]), foreign: usual([...strange.foreign.values()]) },
   };
   for (const entry of perPerson.values()) {
@@ -310,6 +320,7 @@ export function loadContext(saved: ReturnType<typeof saveContext>, pathId: (path
   const { paths: _, ...rest } = saved;
   return {
     ...rest,
+    above: saved.above ?? 0,
     samples: saved.samples.map(sample),
     denied: saved.denied.map(sample),
     usual: saved.usual ?? { unknown: 0, foreign: 0 },

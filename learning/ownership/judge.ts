@@ -1,8 +1,9 @@
 import type { AccessVerdict, Location } from '../../exchange/index.js';
 import type { AnswerObject } from './answer.js';
 import { type Knowledge, PERSON, type Relation, type Resource } from './knowledge.js';
+import { isAbout } from './reading.js';
 import type { Reference, RouteReading } from './references.js';
-import type { AccessClass, KnownRule, RouteRule, SlotRule } from './sheet.js';
+import type { AccessClass, KnownRule, RouteRule, SlotRule, Stance } from './sheet.js';
 
 /** Who asks. `person` 0: nobody known. */
 export interface Caller {
@@ -31,6 +32,8 @@ export const NAMELESS_CONFIDENCE = 0.3;
 const RARE = 0.02;
 /** From so many people on, what none of them ever did is not begun by an honest caller. */
 const UNHEARD_OF = 20;
+
+const UNSURE: Stance = { is: 'grey', confidence: 0.4, proven: false };
 
 /** A judged reference: the inside of a verdict, also what detectors look at. */
 export interface Judged {
@@ -67,10 +70,12 @@ export function judge(
   };
   const weigh = ({ slots }: RouteRule): void => {
     for (const reference of reading.references) {
-      const rule = slots[reference.slot];
-      if (rule === undefined) continue;
-      const resource = known.resource(service, rule.resource);
-      const relation = relationAt(known, caller.person, reference, resource, reading, answer);
+      const ruled = slots[reference.slot];
+      if (ruled === undefined) continue;
+      const resource = known.resource(service, ruled.resource);
+      const rule = ruled.hasGuests === true && !known.isAtHome(caller.person, resource) ? forGuests(ruled) : ruled;
+      const relation = relationAt(known, caller.person, reference, resource, reading, answer, rule.above);
+      if (relation === 'foreign' && leadsToGift(known, service, reading, reference, caller.person)) continue;
       keep(ofRelation(relation, rule, reference, caller, settings));
       keep(ofForm(relation, rule, reference, caller));
     }
@@ -85,6 +90,23 @@ export function judge(
   return worst;
 }
 
+/** Does this lead to something that was given to the caller? Whoever may open one result of a patient names the patient, too. */
+export function leadsToGift(known: Knowledge, service: string, reading: RouteReading, reference: Reference, person: number): boolean {
+  if (reference.place !== 'path') return false;
+  const inner = reading.references.findLast((one) => one.place === 'path');
+  if (inner === undefined || inner.slot === reference.slot) return false;
+  const rule = known.sheet.slot(service, reading, inner.slot);
+  if (rule === undefined) return false;
+  const relation = relationAt(known, person, inner, known.resource(service, rule.resource), reading, null, rule.above);
+  return relation === 'granted' || (relation === 'listed' && !reading.mutates);
+}
+
+/** What is known of a place says nothing of those who are guests there. */
+function forGuests(rule: SlotRule): SlotRule {
+  const { stances } = rule;
+  return { ...rule, stances: { ...stances, group: UNSURE, foreign: UNSURE } };
+}
+
 /** Relation of the caller to the object of one reference, from the table and, where there is one, from the answer. */
 export function relationAt(
   known: Knowledge,
@@ -93,17 +115,17 @@ export function relationAt(
   resource: Resource,
   reading: RouteReading,
   answer: JudgedAnswer | null,
+  above?: number,
 ): Relation {
   const { rule } = resource;
-  known.objectKey(resource, reference.value);
+  known.referenceKey(resource, reference, reading.references, above);
   const { hi, lo } = known.hash;
   const held = known.relation(person, hi, lo, known.selfValue(rule, reference.value), rule);
   if (answer === null || rule === undefined || held === 'own' || held === 'granted' || held === 'listed') return held;
   const handsOver = reading.mutates;
   for (const object of answer.objects) {
     const about =
-      object.id === reference.value ||
-      (object.isRoot && (object.id === null || reference.place === 'path' || reference.place === 'header'));
+      object.id === reference.value || ((object.id === null || reference.place !== 'query') && isAbout(object, reference, reading));
     if (!about) continue;
     const told = known.relationOfAnswer(person, object, rule);
     // A write that names the new owner itself is a transfer, not a trespass, unless it was known before whose the object was.

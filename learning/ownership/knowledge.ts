@@ -1,6 +1,7 @@
 import { LatestMap } from '../../exchange/index.js';
 import type { AnswerObject } from './answer.js';
 import type { HashPrefix, KeyedHash } from './hash.js';
+import type { Reference } from './references.js';
 import { isGloballyUnique } from './shape.js';
 import { type KnownRule, Sheet } from './sheet.js';
 import { Table } from './table.js';
@@ -23,7 +24,7 @@ export const PERSON = {
 } as const;
 
 /** Why a principal may act on an object that is not its own. */
-export const GRANT = { party: 1, granted: 2, listed: 3, weak: 4, creator: 5 } as const;
+export const GRANT = { party: 1, granted: 2, listed: 3, weak: 4, creator: 5, below: 6 } as const;
 
 export type Relation =
   | 'own'
@@ -39,6 +40,8 @@ export type Relation =
 
 /** Kind 0: the owner is a principal itself (learned from lists and creations), not a value of a field. */
 export const PERSON_KIND = 0;
+/** The kind under which people hold the sorts of objects of which they have some. */
+const HOME_KIND = 512;
 export const GROUP_BITS = 0xffffff;
 const MAX_RESOURCES = 20_000;
 /** Objects that answers showed and the table does not hold yet; so many are answered in the time that the engine takes at most. */
@@ -62,6 +65,8 @@ interface HashedResource extends Resource {
   version: number;
   /** How many resources had been new when it was asked for last. */
   usedAt: number;
+  /** Hash of service and name. */
+  readonly home: number;
   readonly inService: HashPrefix;
   readonly prefix: HashPrefix;
 }
@@ -131,6 +136,7 @@ export class Knowledge {
       usedAt: this.#made,
       rule: this.sheet.resource(service, name),
       version: this.sheet.version,
+      home: this.valueHash(`${service}\u001f${name}`),
       inService: this.hash.prefix(SPACE.object, `${service}\u001f`),
       prefix: this.hash.prefix(SPACE.object, `${service}\u001f${name}\u001f`),
     };
@@ -162,6 +168,17 @@ export class Knowledge {
     this.hash.after(isGloballyUnique(value) ? inService : prefix, value);
   }
 
+  /** Leaves the key of what a request names in `hash.hi` and `hash.lo`. `above`: so many parameters of the path before it belong to its id. */
+  referenceKey(resource: Resource, reference: Reference, references: readonly Reference[], above = 0): void {
+    if (above === 0) this.objectKey(resource, reference.value);
+    else this.hash.after((resource as HashedResource).prefix, withParents(reference, references, above));
+  }
+
+  /** The same of an object that an answer shows below what the path names. */
+  keyBelow(resource: Resource, id: string, references: readonly Reference[], above: number): void {
+    this.hash.after((resource as HashedResource).prefix, `${pathValues(references).slice(-above).join('/')}/${id}`);
+  }
+
   valueHash(value: string): number {
     return this.hash.short(SPACE.value, value);
   }
@@ -175,6 +192,12 @@ export class Knowledge {
   holds(person: number, value: number, kind: number): boolean {
     if (kind === PERSON_KIND && value === person) return true;
     this.hash.words(SPACE.identity, value, kind, person);
+    return this.table.get(this.hash.hi, this.hash.lo);
+  }
+
+  /** Has the person objects of that sort? Leaves the key of the answer in the hash. */
+  isAtHome(person: number, resource: Resource): boolean {
+    this.hash.words(SPACE.identity, (resource as HashedResource).home, HOME_KIND, person);
     return this.table.get(this.hash.hi, this.hash.lo);
   }
 
@@ -214,7 +237,9 @@ export class Knowledge {
     if (grant === GRANT.granted || grant === GRANT.weak) return 'granted';
     // Where no field names an owner, being listed is what makes an object one's own.
     if (grant === GRANT.listed) return owner === 0 || rule?.hasOwner !== true ? 'own' : 'listed';
-    return this.#stranger(person, owner, kind, group, rule);
+    let told = this.#stranger(person, owner, kind, group, rule);
+    if (told === 'unknown' && owner === 0 && value !== 0) told = this.#strangerByName(person, value, rule);
+    return grant === GRANT.below && told === 'foreign' ? 'listed' : told;
   }
 
   /** The same, from what an answer itself says. `null` when it names nobody. */
@@ -276,6 +301,16 @@ export class Knowledge {
     return false;
   }
 
+  /** The id may be the name of somebody else. */
+  #strangerByName(person: number, value: number, rule: KnownRule | undefined): Relation {
+    if (rule !== undefined)
+      for (const kind of rule.selfKinds) {
+        this.hash.words(SPACE.holder, value, kind, 0);
+        if (this.table.get(this.hash.hi, this.hash.lo)) return this.hasKind(person, kind) ? 'foreign' : 'unidentified';
+      }
+    return 'unknown';
+  }
+
   #stranger(person: number, owner: number, kind: number, group: number, rule: KnownRule | undefined): Relation {
     let ungrouped = false;
     if (group !== 0) {
@@ -296,6 +331,18 @@ export class Knowledge {
     // Somebody else's, but perhaps of the caller's group, which is not known.
     return ungrouped ? 'ungrouped' : 'foreign';
   }
+}
+
+/** Values of the parameters of a path; of several in one segment the first. */
+function pathValues(references: readonly Reference[]): string[] {
+  const values: string[] = [];
+  for (const { place, slot, value } of references) if (place === 'path' && slot === `path:${values.length}`) values.push(value);
+  return values;
+}
+
+function withParents({ slot, value }: Reference, references: readonly Reference[], above: number): string {
+  const index = Number(slot.slice('path:'.length));
+  return [...pathValues(references).slice(Math.max(0, index - above), index), value].join('/');
 }
 
 /** One number for the key of an object, good enough to tell some ten thousand apart. */

@@ -3,14 +3,14 @@ import type { AnswerObject } from './answer.js';
 import { addSamples, type Context, type Sample, type Strange, strangeOf } from './contexts.js';
 import { afterSuccess, GUESSES, isMiss } from './guesses.js';
 import type { Identify } from './identify.js';
-import { relationAt } from './judge.js';
+import { leadsToGift, relationAt } from './judge.js';
 import { GRANT, type Knowledge, objectNumber, PERSON, type Relation } from './knowledge.js';
 import type { Handing, Lists } from './lists.js';
 import type { Objects } from './objects.js';
 import type { People } from './people.js';
 import { kindsBeside, NAMES_PERSON, type Person } from './person.js';
 import type { Places } from './places.js';
-import { isCreation, isNamed, type Reading, subjectOf, subjectOutside } from './reading.js';
+import { isAbout, isCreation, isNamed, type Reading, subjectOf, subjectOutside } from './reading.js';
 import type { Reference } from './references.js';
 import type { Roles } from './roles.js';
 import { isGloballyUnique } from './shape.js';
@@ -106,7 +106,7 @@ export class Learning {
       for (const reference of reading.references) {
         const rule = this.known.sheet.slot(service, reading, reference.slot);
         if (rule === undefined) continue;
-        this.known.objectKey(this.known.resource(service, rule.resource), reference.value);
+        this.known.referenceKey(this.known.resource(service, rule.resource), reference, reading.references, rule.above);
         const { hi, lo } = this.known.hash;
         if (this.known.table.get(hi, lo) || this.objects.details.has(hi, lo)) continue;
         person.misses += 1;
@@ -139,9 +139,10 @@ export class Learning {
     if (reference.repeated) context.repeated++;
     if (context.wrappings.size < 8) context.wrappings.set(reference.wrapping, (context.wrappings.get(reference.wrapping) ?? 0) + 1);
     const resource = this.known.resource(service, context.resource);
-    this.known.objectKey(resource, reference.value);
+    const about = subjectOf(read.objects, reference, read.reading);
+    if (about !== null && reference.place === 'path' && !denied) this.places.noteScope(service, read.reading, reference, about, person.id);
+    this.known.referenceKey(resource, reference, read.reading.references, context.above);
     const { hi, lo } = this.known.hash;
-    const about = subjectOf(read.objects, reference);
     const held = mutates || about === null ? this.objects.details.of(hi, lo) : null;
     const sample: Sample = {
       person: person.id,
@@ -153,6 +154,8 @@ export class Learning {
       was: null,
     };
     const relation = this.places.relate(context, sample, person.id);
+    // It may turn out to be somebody else's once more names are known.
+    if (relation !== 'own' && leadsToGift(this.known, service, read.reading, reference, person.id)) return relation;
     // Whose access it was may come out later: somebody without a name is held against the regime as a stranger would be.
     const stance = context.rule?.stances[relation === 'unidentified' || relation === 'ungrouped' ? 'foreign' : (relation as AccessClass)];
     const isDenied = denied || (stance?.is === 'deny' && stance.proven);
@@ -172,7 +175,7 @@ export class Learning {
         people: context.rule.principals,
       };
     }
-    if (relation === 'own') this.lists.owns(person, resource.rule);
+    if (relation === 'own') this.lists.owns(person, resource);
     else if (relation === 'unidentified' && (context.rule?.stances.foreign.is === 'deny' || (mutates && reference.place !== 'body')))
       this.#noteOpening(read, context, sample, person);
     this.places.reviewIfDue(context);
@@ -230,15 +233,18 @@ export class Learning {
     const idFree = !reading.references.some((one) => one.place === 'path');
     if (person !== null && (idFree || read.status === 201) && !denied) this.lists.voteByList(read, person);
     // Of a request that names more than is looked at nobody can tell what its answer hands out.
-    const handing = person !== null && idFree && !reading.isCut ? this.lists.handing(read, person) : null;
+    const handsOut = idFree || (reading.container !== null && !denied && !reading.mutates);
+    const handing = person !== null && handsOut && !reading.isCut ? this.lists.handing(read, person) : null;
     this.objects.details.nextAnswer();
+    const isScoped = pathReference?.place === 'path' && (this.places.get(service, reading.route, pathReference.slot)?.above ?? 0) > 0;
     for (const object of read.objects) {
       if (object.id !== null) this.#learnObject(read, object, object.id, handing, denied);
-      if (object.isRoot && pathReference !== undefined && object.id !== pathReference.value) {
+      const isUnlike = object.isRoot && pathReference !== undefined && (object.id !== pathReference.value || isScoped);
+      if (isUnlike && (pathReference.place !== 'path' || isAbout(object, pathReference, reading))) {
         const context = this.places.get(service, reading.route, pathReference.slot);
         if (context !== undefined && (pathReference.place === 'path' || object.id === null)) {
           const resource = this.known.resource(service, context.resource);
-          this.known.objectKey(resource, pathReference.value);
+          this.known.referenceKey(resource, pathReference, reading.references, context.above);
           const { hi, lo } = this.known.hash;
           this.objects.learn(hi, lo, resource, object);
         }
@@ -250,6 +256,11 @@ export class Learning {
     const resource = this.known.resource(read.service, object.resource);
     object.key(this.known, resource);
     const { hi, lo } = object;
+    const above = object.isMentioned || read.reading.container === null ? 0 : this.places.aboveBelow(read.service, read.reading);
+    if (above > 0) {
+      this.known.keyBelow(resource, id, read.reading.references, above);
+      this.objects.learn(this.known.hash.hi, this.known.hash.lo, resource, object);
+    }
     // Lists repeat what they embed (the same owner in every element): once is enough.
     if (!this.objects.learn(hi, lo, resource, object)) return;
     this.places.noteId(object.idHash(this.known), resource);
@@ -302,8 +313,8 @@ export class Learning {
     const rule = this.known.sheet.slot(service, reading, reference.slot);
     const resource = this.known.resource(service, rule?.resource ?? reference.hint);
     const relation: Relation =
-      rule === undefined ? 'unknown' : relationAt(this.known, person.id, reference, resource, reading, { status, objects: [] });
-    this.known.objectKey(resource, reference.value);
+      rule === undefined ? 'unknown' : relationAt(this.known, person.id, reference, resource, reading, { status, objects: [] }, rule.above);
+    this.known.referenceKey(resource, reference, reading.references, rule?.above);
     return relation;
   }
 

@@ -4,7 +4,6 @@ import type { People } from './people.js';
 import type { Person } from './person.js';
 import type { Places } from './places.js';
 import { isCreation, isNamed, type Reading as Read } from './reading.js';
-import type { KnownRule } from './sheet.js';
 
 /** Objects of which a list remembers who was shown them first. */
 const MAX_FIRST = 20_000;
@@ -32,6 +31,8 @@ export interface Handing {
   readonly person: Person;
   readonly isCreation: boolean;
   readonly isRead: boolean;
+  /** It is a list below an object: it shows what hangs on that, and not who asked. */
+  readonly isBelow: boolean;
   /** The list shows everybody everything: being on it means nothing. */
   readonly isPublic: boolean;
   broad: BroadList | null;
@@ -63,6 +64,7 @@ export class Lists {
       person,
       isCreation: isCreation(read),
       isRead: !reading.mutates,
+      isBelow: reading.references.some((one) => one.place === 'path'),
       isPublic: context?.rule?.stances.foreign.is === 'allow',
       broad: null,
       list: null,
@@ -75,7 +77,7 @@ export class Lists {
     const { rule } = resource;
     const relation = this.#known.relation(person.id, hi, lo, this.#known.selfValue(rule, id), rule);
     if (relation === 'own') {
-      this.owns(person, rule);
+      this.owns(person, resource);
       return;
     }
     if (relation === 'foreign' || relation === 'ungrouped' || relation === 'unidentified') this.broad(handing, hi, lo);
@@ -83,7 +85,9 @@ export class Lists {
       if (handing.isCreation && relation === 'unknown') this.#people.addGrant(person, hi, lo, GRANT.creator);
       return;
     }
-    if (relation === 'unknown') this.#listed(handing, hi, lo);
+    if (handing.isBelow) {
+      if (relation !== 'unknown' && !handing.isPublic) this.#people.addGrant(person, hi, lo, GRANT.below);
+    } else if (relation === 'unknown') this.#listed(handing, hi, lo, resource);
     else if (!handing.isPublic) this.#people.addGrant(person, hi, lo, GRANT.listed);
   }
 
@@ -117,7 +121,10 @@ export class Lists {
     if (everywhere.length > 0) this.#people.voteByList(person, everywhere, objects > 1 || created ? 3 : 2);
   }
 
-  owns(person: Person, rule: KnownRule | undefined): void {
+  /** The person reached something of their own. */
+  owns(person: Person, resource: Resource): void {
+    const { rule } = resource;
+    this.#people.settle(person, resource);
     if (rule !== undefined && rule.selfKinds.length > 0) return;
     person.owned++;
     if (person.guessed.length > 0) this.#people.followNames(person);
@@ -168,7 +175,7 @@ export class Lists {
   }
 
   /** Lists that give every person other objects are lists of one's own: what they show belongs to the caller. */
-  #listed(handing: Handing, hi: number, lo: number): void {
+  #listed(handing: Handing, hi: number, lo: number, resource: Resource): void {
     const { person } = handing;
     handing.list ??= this.#listOf(handing.read);
     const { list } = handing;
@@ -182,6 +189,7 @@ export class Lists {
     if (!mine || person.identities.size === 0) return;
     const [value, kind] = person.identities.entries().next().value as [number, number];
     this.#objects.setListedOwner(hi, lo, value, kind);
+    this.owns(person, resource);
   }
 
   #listOf({ service, reading }: Read): OwnList {

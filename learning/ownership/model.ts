@@ -294,7 +294,7 @@ export class OwnershipModel {
       const rule = this.known.sheet.slot(service, reading, reference.slot);
       if (rule === undefined) continue;
       const resource = this.known.resource(service, rule.resource);
-      if (relationAt(this.known, person.id, reference, resource, reading, null) === 'own') return true;
+      if (relationAt(this.known, person.id, reference, resource, reading, null, rule.above) === 'own') return true;
     }
     return false;
   }

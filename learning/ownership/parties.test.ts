@@ -122,3 +122,130 @@ t.test('a file service by RPC: all ids stand in bodies', async (t) => {
     t.same(open(caller, 5000), refused, what);
   }
 });
+
+/** Everybody does the same with things of their own, three times; then one asks for what is somebody else's. */
+const OTHER = buyers[1];
+const OWNER = buyers[0];
+type Ask = ReturnType<typeof shop>;
+
+const standing: {
+  readonly what: string;
+  readonly learn: (ask: Ask, user: number, round: number) => void;
+  readonly tried: [string, (ask: Ask) => Refused, Refused][];
+}[] = [
+  {
+    what: 'names that are unique for their owner only',
+    learn: (ask, user) => ask(user, `/repos/u${user}/app`, '/repos/{owner}/{name}', { id: 9_000 + user, name: 'app', owner: { id: user } }),
+    tried: [
+      [
+        'an own one',
+        (ask) => ask(OWNER, `/repos/u${OWNER}/app`, '/repos/{owner}/{name}', { id: 9_000 + OWNER, owner: { id: OWNER } }),
+        NEVER,
+      ],
+      [
+        'another one of that name',
+        (ask) => ask(OTHER, `/repos/u${OWNER}/app`, '/repos/{owner}/{name}', { id: 9_000 + OWNER, owner: { id: OWNER } }),
+        BOTH,
+      ],
+    ],
+  },
+  {
+    what: 'what somebody writes below an object says nothing of whose that is',
+    learn: (ask, user) => {
+      ask(user, `/channels/c-${user}-x1`, '/channels/{id}', { id: `c-${user}-x1`, ownerId: user });
+      ask(user, `/channels/c-${user}-x1/messages`, '/channels/{id}/messages', { id: 70_000 + user, author: { id: user } }, { text: 'hi' });
+    },
+    tried: [
+      [
+        'the channel, after writing into it',
+        (ask) => {
+          ask(
+            OTHER,
+            `/channels/c-${OWNER}-x1/messages`,
+            '/channels/{id}/messages',
+            { id: 71_000, author: { id: OTHER } },
+            { text: 'mine' },
+          );
+          return ask(OTHER, `/channels/c-${OWNER}-x1`, '/channels/{id}', { id: `c-${OWNER}-x1`, ownerId: OWNER });
+        },
+        BOTH,
+      ],
+      [
+        'the owner, after somebody else wrote',
+        (ask) => ask(OWNER, `/channels/c-${OWNER}-x1`, '/channels/{id}', { id: `c-${OWNER}-x1`, ownerId: OWNER }),
+        NEVER,
+      ],
+    ],
+  },
+  {
+    what: 'pages that are called after people, of whom answers say nothing',
+    learn: (ask, user) => {
+      ask(user, `/notes/n-${user}-x1`, '/notes/{id}', { id: `n-${user}-x1`, userId: user });
+      ask(user, `/people/${user}/inbox`, '/people/{id}/inbox', { unread: 3 });
+    },
+    tried: [
+      ['an own one', (ask) => ask(OWNER, `/people/${OWNER}/inbox`, '/people/{id}/inbox', { unread: 3 }), NEVER],
+      [
+        "somebody else's, which nobody has asked for so far",
+        (ask) => ask(OWNER, `/people/${SELLERS[0]}/inbox`, '/people/{id}/inbox', { unread: 3 }),
+        BOTH,
+      ],
+    ],
+  },
+  {
+    what: 'numbers of JSON-RPC calls are no objects',
+    learn: (ask, user, round) =>
+      ask(
+        user,
+        '/rpc',
+        '/rpc#files.get',
+        { jsonrpc: '2.0', id: 1, result: { id: `f-${user}-x${round}`, ownerId: user } },
+        {
+          jsonrpc: '2.0',
+          id: 1,
+          method: 'files.get',
+          params: { fileId: `f-${user}-x${round}` },
+        },
+      ),
+    tried: [
+      [
+        "somebody else's, by the number that everybody's calls have",
+        (ask) =>
+          ask(
+            OTHER,
+            '/rpc',
+            '/rpc#files.get',
+            { jsonrpc: '2.0', id: 1, result: { id: `f-${OWNER}-x1`, ownerId: OWNER } },
+            {
+              jsonrpc: '2.0',
+              id: 1,
+              method: 'files.get',
+              params: { fileId: `f-${OWNER}-x1` },
+            },
+          ),
+        BOTH,
+      ],
+    ],
+  },
+  {
+    what: 'parents, who have no reports of their own, beside pupils who have',
+    learn: (ask, user, round) => {
+      const pupil = user % 4 === 0 ? user + 1 + (round % 2) : user;
+      ask(user, `/reports/r-${pupil}-x${round}`, '/reports/{id}', { id: `r-${pupil}-x${round}`, pupilId: pupil });
+    },
+    tried: [
+      ["a child's", (ask) => ask(1004, '/reports/r-1006-x1', '/reports/{id}', { id: 'r-1006-x1', pupilId: 1006 }), NEVER],
+      ["another pupil's, by a pupil", (ask) => ask(1005, '/reports/r-1006-x1', '/reports/{id}', { id: 'r-1006-x1', pupilId: 1006 }), BOTH],
+    ],
+  },
+];
+
+for (const { what, learn, tried } of standing)
+  t.test(what, async (t) => {
+    for (const [who, ask, refused] of tried) {
+      const asked = shop();
+      arrive(asked);
+      for (let round = 0; round < 4; round++) for (const user of buyers) learn(asked, user, round % 2);
+      t.same(ask(asked), refused, who);
+    }
+  });

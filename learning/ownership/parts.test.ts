@@ -221,6 +221,14 @@ t.test('objects of answers', async (t) => {
     'HAL link',
   );
   t.same(objects('text'), []);
+  t.same(objects({ order: { id: 1 }, took: 3 }), ['order:1 root'], 'called after what was asked for');
+  t.same(objects({ wallet: { id: 'w1' } }, 'rpc'), ['wallet:w1 root'], 'the only thing that there is');
+  t.same(objects({ total: 5, customer: { id: 9 } }), ['order:null root', 'customer:9'], 'a part of something without an id');
+  t.same(
+    objects({ jsonrpc: '2.0', id: 7, result: { order: { id: 1 } } }, 'rpc'),
+    ['order:1 root'],
+    'what a call is numbered with is no id',
+  );
 
   const mentioned = (value: unknown) =>
     readAnswer(value, 'order')

@@ -120,6 +120,15 @@ const WAYS: {
       return { headers: { cookie: `theme=dark; sid=${value}` } };
     },
   },
+  {
+    name: 'own pages that name the organisation as well',
+    enter: (ask, user, session) => {
+      const credential = bearer(opaque(user, session));
+      ask('/me', '/me', { ...credential, answer: { org: { id: 900 + (user % 6) }, id: user } });
+      ask('/organisation', '/organisation', { ...credential, answer: { id: 900 + (user % 6), plan: 'pro' } });
+      return credential;
+    },
+  },
   { name: 'API keys', enter: (ask, user, session) => me(ask, user, { headers: { 'x-api-key': opaque(user, session) } }) },
   {
     name: 'names and passwords',

@@ -1,11 +1,17 @@
 /**
  * One room: the credentials, names, groups and grants of a person change together. Whoever is joined, guessed or doubted gains or loses all of them at once.
  */
-import { GRANT, GROUP_BITS, type Knowledge, PERSON, PERSON_KIND, SPACE } from './knowledge.js';
+import { GRANT, GROUP_BITS, type Knowledge, PERSON, PERSON_KIND, type Resource, SPACE } from './knowledge.js';
 import type { Write } from './objects.js';
 import { cast, leader, loadPerson, namedKind, newPerson, type Person, rank, type Scatter, savePerson, worth } from './person.js';
 import { isGloballyUnique } from './shape.js';
 import { WORTH } from './table.js';
+
+/** What a collection of people is called, as the whole of a name. */
+const IS_GROUP =
+  /(?:^|\.)(?:tenant|org|organi[sz]ation|company|team|workspace|clinic|group|department|branch|realm|practice|household|family|school|business|merchant)$/;
+/** The last word of the route of a `/me`-like answer. */
+const ME_ROUTE = /^me:.*\/([a-z]+?)s?:[^:/]*$/;
 
 /** Which kind of evidence a source is; decides how much it needs before it may join credentials. */
 type Prior = 'identity' | 'group' | 'none';
@@ -132,7 +138,7 @@ export class People {
     let source = this.#sources.get(sourceKey);
     if (source === undefined) {
       if (this.#sources.size >= MAX_SOURCES) return person;
-      const prior: Prior = IDENTITY_NAME.test(path) ? 'identity' : GROUP_NAME.test(path) ? 'group' : 'none';
+      const prior = priorOf(sourceKey, path);
       source = {
         key: sourceKey,
         kind: this.kindOf(sourceKey),
@@ -205,6 +211,12 @@ export class People {
     return kind;
   }
 
+  /** The person has objects of that sort. */
+  settle(person: Person, resource: Resource): void {
+    if (this.known.isAtHome(person.id, resource)) return;
+    this.write(this.known.hash.hi, this.known.hash.lo, 1, 0, WORTH.person);
+  }
+
   addGrant(person: Person, hi: number, lo: number, grant: number): void {
     if (!this.#writeGrant(person, hi, lo, grant)) return;
     person.grants.push(hi, lo, grant);
@@ -221,7 +233,7 @@ export class People {
     const high = this.known.hash.hi;
     const low = this.known.hash.lo;
     if (this.known.table.get(high, low) && rank(this.known.table.a) >= rank(grant)) return false;
-    this.write(high, low, grant, 0, grant === GRANT.listed || grant === GRANT.weak ? WORTH.listed : WORTH.said);
+    this.write(high, low, grant, 0, grant === GRANT.listed || grant === GRANT.weak || grant === GRANT.below ? WORTH.listed : WORTH.said);
     return true;
   }
 
@@ -532,6 +544,13 @@ export class People {
 function isGuess({ guessed }: Person, value: number): boolean {
   for (let i = 0; i < guessed.length; i += 2) if (guessed[i] === value) return true;
   return false;
+}
+
+/** `id` names whoever it is the id of: `org.id`, or the id that `/organisation` answers with, is no name of a person. */
+function priorOf(sourceKey: string, path: string): Prior {
+  const above = path.includes('.') ? path.slice(0, path.lastIndexOf('.')) : ME_ROUTE.exec(sourceKey)?.[1];
+  if (!IDENTITY_NAME.test(path)) return GROUP_NAME.test(path) ? 'group' : 'none';
+  return above !== undefined && IS_GROUP.test(above) ? 'group' : 'identity';
 }
 
 /** The number that occurs most often, if any does. */

@@ -157,7 +157,17 @@ export function loadPerson(value: string): Person {
 
 /** Which of two grants on one object counts. */
 export function rank(grant: number): number {
-  return grant === GRANT.party ? 5 : grant === GRANT.creator ? 4 : grant === GRANT.granted ? 3 : grant === GRANT.listed ? 2 : 1;
+  return grant === GRANT.party
+    ? 5
+    : grant === GRANT.creator
+      ? 4
+      : grant === GRANT.granted
+        ? 3
+        : grant === GRANT.listed
+          ? 2
+          : grant === GRANT.below
+            ? 1
+            : 0;
 }
 
 /** Adds to the weight of a value; beyond forty values new ones are left out. */

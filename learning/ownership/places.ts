@@ -1,3 +1,4 @@
+import type { AnswerObject } from './answer.js';
 import {
   addSamples,
   addTally,
@@ -12,12 +13,13 @@ import {
   tallyOf,
 } from './contexts.js';
 import { typeFields } from './fields.js';
-import { GROUP_BITS, type Knowledge, type Relation, type Resource } from './knowledge.js';
+import { GRANT, GROUP_BITS, type Knowledge, PERSON, type Relation, type Resource } from './knowledge.js';
 import type { Objects } from './objects.js';
 import { pathName, pathNumber } from './paths.js';
 import type { People } from './people.js';
 import { namedKind } from './person.js';
 import type { Reference, RouteReading } from './references.js';
+import { prefixOf, Scopes } from './scopes.js';
 import { isGloballyUnique, referentOf } from './shape.js';
 import { FIELD_SLOT, type ResourceRule, type RouteRule, type SheetChange, type SlotRule, type Stance, scoped } from './sheet.js';
 import { Shown } from './shown.js';
@@ -33,6 +35,11 @@ const PRIVATE_BY_CUSTOM: Stance = { is: 'grey', confidence: 0.55, proven: false 
 const PLAIN_NAME = /^(?:|from|to|src|source|target|dest|destination|parent|subject|item|of|in|debtor|creditor)$/;
 /** From so many people on a place speaks for itself. */
 const ENOUGH_PEOPLE = 6;
+/** So many people who have no such objects are guests, and no mistake, if they are this share of all. */
+const FEW_GUESTS = 3;
+const GUESTS = 0.1;
+const NOBODY: ReadonlySet<number> = new Set();
+const STRANGER: ReadonlySet<Relation> = new Set(['foreign', 'group', 'ungrouped']);
 /** People who send long bodies that are told apart at a place. */
 const MAX_LONG = 50;
 
@@ -52,6 +59,7 @@ export class Places {
   /** The same by service, route and slot. */
   readonly #slots = new Map<string, Map<string, Map<string, Context>>>();
   readonly #shown = new Shown();
+  readonly #scopes = new Scopes();
   /** Places that were forgotten because there were too many. */
   forgotten = 0;
   /** Names of the resources that answers have shown, by number. */
@@ -115,6 +123,38 @@ export class Places {
     const context = loadContext(JSON.parse(value) as ReturnType<typeof saveContext>, pathNumber);
     this.#keep(context);
     this.#joinResource(context);
+    if (context.above > 0) this.#scopes.restore(context.service, prefixOf(context.route, indexOf(context.slot)), context.above);
+  }
+
+  /** An answer showed the object that a parameter of the path names. Below another parent the same id may be another object. */
+  noteScope(service: string, reading: RouteReading, reference: Reference, object: AnswerObject, person: number): void {
+    const index = indexOf(reference.slot);
+    if (index === 0 || isGloballyUnique(reference.value)) return;
+    const parent = reading.references.find((one) => one.slot === `path:${index - 1}`);
+    const fields = object.hashedFields();
+    if (parent === undefined || fields === null) return;
+    const prefix = prefixOf(reading.pathRoute, index);
+    const value = this.#known.valueHash(reference.value);
+    if (!this.#scopes.note(service, prefix, value, this.#known.valueHash(parent.value), fields, person)) return;
+    for (const context of this.#contexts.values()) {
+      const above = context.service === service ? this.#aboveOf(context) : context.above;
+      if (above === context.above) continue;
+      // What was learned of it so far was learned of several objects as if they were one.
+      context.above = above;
+      context.samples.length = 0;
+      context.denied.length = 0;
+      this.refresh(context);
+      this.#ports.touched(`place|${context.key}`);
+    }
+  }
+
+  #aboveOf({ service, route, slot }: Context): number {
+    return slot.startsWith('path:') ? this.#scopes.above(service, prefixOf(route, indexOf(slot))) : 0;
+  }
+
+  /** The same of what stands below the last parameter of a path that ends with a collection. */
+  aboveBelow(service: string, { pathRoute }: RouteReading): number {
+    return this.#scopes.above(service, `${pathRoute.slice(pathRoute.indexOf('/'))}/{}`);
   }
 
   /** After a restart: every place has the rule that the sheet holds for it. */
@@ -174,6 +214,7 @@ export class Places {
       if (ofRoute !== undefined && ofRoute.size >= MAX_SLOTS) this.#forgetOneOf(ofRoute);
       if (this.#contexts.size >= MAX_CONTEXTS) this.#forgetOneOf(this.#contexts);
       context = newContext(contextKey(service, route, slot), service, route, slot, resource, mutates);
+      context.above = this.#aboveOf(context);
       this.#keep(context);
       this.#joinResource(context);
     }
@@ -291,7 +332,7 @@ export class Places {
     const counted = (one: Context): Tally => {
       let tally = tallies.get(one);
       if (tally === undefined) {
-        tally = tallyOf(one, this.#people, this.relate);
+        tally = tallyOf(one, this.#people, this.relate, this.#wasBelow, this.#guestsAt(one));
         tallies.set(one, tally);
       }
       return tally;
@@ -317,6 +358,8 @@ export class Places {
     if (stances.foreign.is === 'grey' && context.mutates && this.#writesArePrivate(context.service)) stances.foreign = PRIVATE_BY_CUSTOM;
     const rule: SlotRule = {
       resource: context.resource,
+      ...(own.hasGuests ? { hasGuests: true } : {}),
+      ...(context.above > 0 ? { above: context.above } : {}),
       stances,
       principals: Math.round(tally.people),
       accesses: Math.round(tally.accesses),
@@ -329,6 +372,22 @@ export class Places {
     const name = scoped(context.service, context.route);
     const route: RouteRule = { slots: { ...(this.#known.sheet.route(context.service, context.route)?.slots ?? {}), [context.slot]: rule } };
     this.#ports.change({ route: name, rule: route });
+  }
+
+  /** People who have none of these objects and reach some all the same, refused or not: several such rather are what they are here for. */
+  #guestsAt(context: Context): ReadonlySet<number> {
+    const resource = this.#known.resource(context.service, context.resource);
+    const reached = new Map<number, number>();
+    for (const ring of [context.samples, context.denied])
+      for (const sample of ring) {
+        const person = this.#people.get(sample.person);
+        if (person === undefined || (person.flags & PERSON.privileged) !== 0) continue;
+        const isStrange = STRANGER.has(this.relate(context, sample, person.id, true));
+        reached.set(person.id, (reached.get(person.id) ?? 0) + (isStrange ? 1 : 0));
+      }
+    const guests = new Set<number>();
+    for (const [person, times] of reached) if (times >= 2 && !this.#known.isAtHome(person, resource)) guests.add(person);
+    return guests.size >= FEW_GUESTS && guests.size >= reached.size * GUESTS ? guests : NOBODY;
   }
 
   /** Where people write to what is theirs at nearly every other place of the service, they should here, too. */
@@ -370,6 +429,8 @@ export class Places {
     return group === 0 ? [] : [group, rule.groupKind];
   }
 
+  readonly #wasBelow = ({ hi, lo }: Sample, person: number): boolean => this.#known.grant(hi, lo, person) === GRANT.below;
+
   /** Relation of a past access, by what the object said then and by the grants known now. */
   readonly relate = (context: Context, sample: Sample, person: number, withoutGrants = false): Relation => {
     const rule = this.#known.sheet.resource(context.service, context.resource);
@@ -385,6 +446,8 @@ export class Places {
     return held;
   };
 }
+
+const indexOf = (slot: string): number => Number(slot.slice('path:'.length));
 
 const isInBody = (slot: string): boolean => slot.startsWith('body:');
 

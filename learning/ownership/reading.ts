@@ -43,11 +43,25 @@ export function isCreation(read: Reading): boolean {
 }
 
 /** The object of an answer that a reference is about. */
-export function subjectOf(objects: readonly AnswerObject[], reference: Reference): AnswerObject | null {
+export function subjectOf(objects: readonly AnswerObject[], reference: Reference, reading: RouteReading): AnswerObject | null {
   for (const object of objects) if (object.id === reference.value) return object;
-  if (reference.place === 'path' || reference.place === 'header' || reference.place === 'query')
-    for (const object of objects) if (object.isRoot && !object.inList) return object;
+  for (const object of objects) if (isAbout(object, reference, reading)) return object;
   return null;
+}
+
+/**
+ * Does an answer as a whole speak of what this reference names? Of a path that is what stands last in it: the author of a message is not the owner of its channel,
+ * and whoever makes something below an object (`POST /channels/{id}/messages`) does not own that. What a query names, and then a header, counts where the path names nothing.
+ */
+export function isAbout(object: AnswerObject, { place, slot }: Reference, { references, pathRoute }: RouteReading): boolean {
+  if (!object.isRoot || object.inList || place === 'body' || place === 'cookie') return false;
+  if (place === 'path' && object.id !== null && !pathRoute.endsWith('}')) return false;
+  for (let i = references.length - 1; i >= 0; i--) {
+    const other = references[i];
+    if (other.place === 'path') return slot === other.slot;
+    if (other.place === 'query' && place === 'header') return false;
+  }
+  return true;
 }
 
 /** The object outside the body that a write is about; a query, header or cookie counts where it is known to name objects (`theme=dark` names none). */

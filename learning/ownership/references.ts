@@ -281,8 +281,7 @@ function readPath(
   const plan = template === null ? null : template.split('/').filter((segment) => segment !== '');
   const aligned = plan !== null && plan.length === raw.length ? plan : null;
   const out: string[] = [];
-  let owner = '';
-  let index = 0;
+  const parameters: { at: number; owner: string; value: string }[] = [];
   let last = '';
   for (let i = 0; i < raw.length; i++) {
     const segment = decodeSegment(raw[i].split(';', 1)[0]);
@@ -290,15 +289,14 @@ function readPath(
     const isParameter = shape !== null ? shape.includes('{') || looksLikeValue(shape) : looksLikeValue(segment);
     if (!isParameter) {
       out.push((shape ?? segment).toLowerCase());
-      owner = foldName(segment);
-      last = owner;
+      last = foldName(segment);
       continue;
     }
-    const inner = shape === null ? segment : innerValue(shape, segment);
-    addValues(add, String(index), inner, owner);
+    parameters.push({ at: i, owner: last, value: shape === null ? segment : innerValue(shape, segment) });
     out.push('{}');
-    index++;
   }
+  nameOuter(parameters);
+  for (const [index, { owner, value }] of parameters.entries()) addValues(add, String(index), value, owner);
   return { route: `/${out.join('/')}`, collection: last, routes: null };
 }
 
@@ -340,10 +338,17 @@ function planOf(template: string): PathPlan {
       out.push(shape.toLowerCase());
     }
   });
+  nameOuter(parameters);
   const plan: PathPlan = { route: `/${out.join('/')}`, routes: new Map(), collection: owner, length: segments.length, parameters };
   if (plans.size >= MAX_PLANS) plans.clear();
   plans.set(template, plan);
   return plan;
+}
+
+/** `/repos/{owner}/{name}`: only the last of several in a row is named by the word before them. */
+function nameOuter(parameters: { readonly at: number; owner: string }[]): void {
+  for (let i = parameters.length - 2; i >= 0; i--)
+    if (parameters[i + 1].at === parameters[i].at + 1 && parameters[i].owner !== '') parameters[i].owner = `${parameters[i + 1].owner}/`;
 }
 
 function addValues(add: Add, index: string, value: string, owner: string): void {
@@ -389,7 +394,7 @@ function readBody(request: RequestFacts, json: () => unknown, collection: string
   }
   const first = text.charCodeAt(0);
   if (!isJsonType(type) && first !== 0x7b && first !== 0x5b) return;
-  const value = json();
+  const value = withoutCallNumbers(json());
   if (value === undefined) return;
   const walk = valueWalk(
     (at, name, one, hint, wrapping, inList) => add('body', at, name, one, hint || calls.hintAt(at) || collection, wrapping, inList),
@@ -406,6 +411,15 @@ function readBody(request: RequestFacts, json: () => unknown, collection: string
     if (isCall(one)) calls.read(one);
     else walk(one, '', '', '[', 1, true);
   }
+}
+
+/** What a JSON-RPC call is numbered with is the client's own count, and no object. */
+function withoutCallNumbers(body: unknown): unknown {
+  const calls = Array.isArray(body) ? (body as unknown[]) : [body];
+  const first = calls[0];
+  if (typeof first !== 'object' || first === null || !('jsonrpc' in first)) return body;
+  const plain = calls.map((call) => (typeof call === 'object' && call !== null && 'jsonrpc' in call ? { ...call, id: null } : call));
+  return Array.isArray(body) ? plain : plain[0];
 }
 
 function containerOf(references: readonly Reference[]): RouteReading['container'] {

@@ -20,7 +20,11 @@ export interface Stance {
 /** A place of a route where an object is named (or `answer`: the objects that an id-free route answers with). */
 export interface SlotRule {
   readonly resource: string;
+  /** So many of the path's parameters before it belong to its id: numbers and names that are unique below them only. */
+  readonly above?: number;
   readonly stances: Readonly<Record<AccessClass, Stance>>;
+  /** Several people who have no such object of their own reach those of others here: parents, teachers, couriers. */
+  readonly hasGuests?: boolean;
   /** Principals and accesses that the stances rest on, for explanations. */
   readonly principals: number;
   readonly accesses: number;

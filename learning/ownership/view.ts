@@ -102,7 +102,7 @@ export class OwnershipView {
     return reading.references.some((reference) => {
       const rule = known.sheet.slot(service, reading, reference.slot);
       if (rule === undefined || rule.stances.foreign.is !== 'deny') return false;
-      known.objectKey(known.resource(service, rule.resource), reference.value);
+      known.referenceKey(known.resource(service, rule.resource), reference, reading.references, rule.above);
       return !known.table.get(known.hash.hi, known.hash.lo);
     });
   }
@@ -155,10 +155,10 @@ export class OwnershipView {
       const rule = known.sheet.slot(service, reading, reference.slot);
       if (rule === undefined) continue;
       const resource = known.resource(service, rule.resource);
-      known.objectKey(resource, reference.value);
+      known.referenceKey(resource, reference, reading.references, rule.above);
       const { hi, lo } = known.hash;
       if (resource.rule === undefined || known.table.get(hi, lo)) continue;
-      const object = subjectOf(answer.objects, reference);
+      const object = subjectOf(answer.objects, reference, reading);
       if (object !== null) known.show(hi, lo, object, resource.rule);
     }
   }
