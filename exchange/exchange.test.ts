@@ -217,6 +217,16 @@ t.test('principals', async (t) => {
     alice?.key,
     'keyed by the installation',
   );
+  // More than there are places for, in turn, in pairs that only their beginnings tell apart.
+  const tokens = Array.from({ length: 10_000 }, (_, n) => `Bearer ${'ab'[n % 2]}${String(n >> 1).padStart(40, '0')}`);
+  const keys = tokens.map((token) => reader.read(['authorization', token], '/')?.key);
+  t.equal(new Set(keys).size, tokens.length);
+  for (let round = 0; round < 2; round++)
+    t.same(
+      tokens.map((token) => reader.read(['authorization', token], '/')?.key),
+      keys,
+      'and each comes again as it was',
+    );
   const rows: [string[], string, string | null, string?][] = [
     [['authorization', `Basic ${Buffer.from('carol:pw').toString('base64')}`], '/', 'basic', 'header:authorization'],
     [['authorization', 'Bearer opaque-token-1'], '/', 'bearer'],

@@ -10,6 +10,7 @@ export * from './headers.js';
 export * from './ids.js';
 export * from './kinds.js';
 export * from './latest-map.js';
+export * from './latest-texts.js';
 export * from './nearest.js';
 export * from './paths.js';
 export * from './principal.js';

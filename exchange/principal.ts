@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { cookies, header } from './headers.js';
+import { LatestTexts } from './latest-texts.js';
 import { queryPairs, splitTarget } from './target.js';
 import type { CredentialKind, HeaderList, Principal } from './types.js';
 
@@ -101,6 +102,15 @@ const KEY_HEADER = /^(?:x-)?[a-z0-9-]*(?:api-?key|-token|auth-?key|access-?key|s
 const NOT_CREDENTIAL = /csrf|xsrf|idempotency|request|trace|correlation|sec-websocket/;
 const KEY_PARAMETER = /^(?:api[_-]?key|apikey|key|access[_-]?token|auth[_-]?token|token|auth|session(?:[_-]?id)?|sid)$/i;
 
+const MOST_KNOWN = 50_000;
+/** Of those who ask at one time. */
+const LATEST = 4_096;
+
+interface Known {
+  readonly text: string;
+  readonly principal: Principal;
+}
+
 /**
  * Reads who a request claims to be, from the request alone: bearer JWT (issuer and subject), opaque bearer, basic user, API-key header or query
  * parameter, session cookie, client certificate. The credential is hashed with a secret of this installation and never kept.
@@ -108,7 +118,8 @@ const KEY_PARAMETER = /^(?:api[_-]?key|apikey|key|access[_-]?token|auth[_-]?toke
  * The strongest of several wins: certificate, Authorization, key header, session cookie, key parameter.
  */
 export class PrincipalReader {
-  private readonly cache = new Map<string, Principal>();
+  private readonly cache = new Map<string, Known>();
+  private readonly latest = new LatestTexts<Known>(LATEST);
 
   constructor(private readonly secret: string) {}
 
@@ -144,8 +155,13 @@ export class PrincipalReader {
   }
 
   private fromAuthorization(value: string): Principal | null {
+    const latest = this.latest.get(value);
+    if (latest !== undefined) return latest.principal;
     const known = this.cache.get(value);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      this.latest.put(known);
+      return known.principal;
+    }
     const space = value.indexOf(' ');
     const scheme = (space < 0 ? '' : value.slice(0, space)).toLowerCase();
     const rest = space < 0 ? value : value.slice(space + 1).trim();
@@ -167,7 +183,7 @@ export class PrincipalReader {
   private fromToken(token: string, carrier: string, kind: CredentialKind): Principal {
     const cacheKey = `${carrier}\0${token}`;
     const known = this.cache.get(cacheKey);
-    if (known !== undefined) return known;
+    if (known !== undefined) return known.principal;
     const jwt = readJwt(token);
     let principal: Principal;
     if (jwt === null) principal = this.make(kind, carrier, token, '');
@@ -186,9 +202,12 @@ export class PrincipalReader {
     return principal;
   }
 
-  private remember(key: string, principal: Principal): void {
-    if (this.cache.size >= 50_000) this.cache.clear();
-    this.cache.set(key, principal);
+  private remember(text: string, principal: Principal): void {
+    if (this.cache.size >= MOST_KNOWN) {
+      this.cache.clear();
+      this.latest.clear();
+    }
+    this.cache.set(text, { text, principal });
   }
 
   private make(kind: CredentialKind, carrier: string, identity: string, name: string): Principal {

@@ -79,6 +79,8 @@ export interface Entry {
   readonly webSocket?: 'text' | 'binary';
 }
 
+type Writable<T> = { -readonly [Name in keyof T]: T[Name] };
+
 /** What the gateway must do to the traffic. Null stands for: nothing. */
 export type Verdict = Decision | null;
 
@@ -406,15 +408,16 @@ export class Passage implements RequestView, EvaluationContext, AccessQuestion {
 
   private record(answer: Answer | null, durationMs: number): Exchange {
     const { entry } = this;
-    const outcome: Outcome = {
+    // What is seldom there is added afterwards: to spread it into each record costs more than all else here.
+    const outcome: Writable<Outcome> = {
       action: this.action,
       mode: this.actedIn === 'response' ? entry.responseMode : entry.requestMode,
       phase: this.actedIn,
       acts: this.acts,
-      ...(this.incident === undefined ? {} : { incidentId: this.incident }),
-      ...(this.blockId === undefined ? {} : { blockId: this.blockId }),
     };
-    return {
+    if (this.incident !== undefined) outcome.incidentId = this.incident;
+    if (this.blockId !== undefined) outcome.blockId = this.blockId;
+    const exchange: Writable<Exchange> = {
       id: this.exchangeId,
       requestId: this.requestId,
       kind: entry.webSocket === undefined ? 'http' : 'websocket',
@@ -436,11 +439,12 @@ export class Passage implements RequestView, EvaluationContext, AccessQuestion {
         trailers: this.requestTrailers,
       },
       response: answer,
-      ...(this.failure === null ? {} : { failure: this.failure }),
       principal: this.principal,
       outcome,
       tags: this.tags,
     };
+    if (this.failure !== null) exchange.failure = this.failure;
+    return exchange;
   }
 
   get request(): RequestView {

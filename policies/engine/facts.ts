@@ -5,6 +5,7 @@ import {
   header,
   headerAll,
   LatestMap,
+  LatestTexts,
   type Location,
   type Phase,
   pathReadings,
@@ -343,13 +344,21 @@ const CREDENTIAL_HEADERS = new Set(['authorization', 'proxy-authorization', 'coo
 const NO_COOKIES: ReadonlyMap<string, string> = new Map();
 const MOST_TOKENS = 2_000;
 const LONGEST_REMEMBERED = 4_096;
-/** By the whole value of the header: who asked before for the principal has its hash already. */
-const tokens = new LatestMap<{ readonly token: Token | null }>(MOST_TOKENS);
+interface KnownToken {
+  /** The whole value of the header. */
+  readonly text: string;
+  readonly token: Token | null;
+}
+const tokens = new LatestMap<KnownToken>(MOST_TOKENS);
+const latestTokens = new LatestTexts<KnownToken>(1_024);
 
 function tokenIn(authorization: string): Token | null {
+  const latest = latestTokens.get(authorization);
+  if (latest !== undefined) return latest.token;
   let known = tokens.get(authorization);
-  if (known === undefined) {
-    known = { token: tokenOf(withoutScheme(authorization)) };
+  if (known !== undefined) latestTokens.put(known);
+  else {
+    known = { text: authorization, token: tokenOf(withoutScheme(authorization)) };
     if (authorization.length <= LONGEST_REMEMBERED) tokens.set(authorization, known);
   }
   return known.token;
