@@ -5,6 +5,7 @@ export * from './address.js';
 export * from './body.js';
 export * from './codec.js';
 export * from './errors.js';
+export * from './few.js';
 export * from './finding.js';
 export * from './headers.js';
 export * from './ids.js';

@@ -17,6 +17,12 @@ const BLOCKING_WAIT_MS = 20;
 const MAX_PAUSE_MS = 25;
 /** Statements run on the thread that asks; after so long in one turn of its event loop others get theirs, also within a transaction. */
 const TURN_MS = 5;
+/**
+ * Where others take long turns, statements may take this share of theirs: an engine that has much to learn would need half a minute for a large transaction,
+ * and hold all of it in memory.
+ */
+const TURN_SHARE = 0.4;
+const MOST_TURN_MS = 50;
 
 /**
  * SQLite through libsql, one connection, WAL, `synchronous = normal` (a power cut may lose the last commits, never the file).
@@ -108,18 +114,22 @@ class LibsqlConnection implements DatabaseConnection {
   readonly #busyTimeoutMs: number;
   readonly #turnMs: number;
   #turnBeganMs = performance.now();
+  #turnTakesMs: number;
 
   constructor(database: Database.Database, busyTimeoutMs: number, turnMs: number) {
     this.#database = database;
     this.#busyTimeoutMs = busyTimeoutMs;
     this.#turnMs = turnMs;
+    this.#turnTakesMs = turnMs;
   }
 
   /** A statement that met a lock has done nothing and may be repeated. */
   async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
-    if (performance.now() - this.#turnBeganMs > this.#turnMs) {
+    const nowMs = performance.now();
+    if (nowMs - this.#turnBeganMs > this.#turnTakesMs) {
       await nextTurn();
       this.#turnBeganMs = performance.now();
+      this.#turnTakesMs = Math.min(MOST_TURN_MS, Math.max(this.#turnMs, (this.#turnBeganMs - nowMs) * TURN_SHARE));
     }
     for (let waitedMs = 0, pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)) {
       try {

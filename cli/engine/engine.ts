@@ -7,6 +7,7 @@ import {
   type AccessVerdict,
   type ActorRef,
   actorOf,
+  decodeExchange,
   type EndpointRef,
   type Exchange,
   type Finding,
@@ -23,7 +24,7 @@ import { ExtraCounts } from './counts.js';
 import { dataHitsOf } from './data-hits.js';
 import { Sampler } from './samples.js';
 import { latenessMs, Selection } from './selection.js';
-import { Trail } from './trail.js';
+import { type Step, Trail } from './trail.js';
 import { Twins } from './twins.js';
 import { Waiting, type Waits } from './waiting.js';
 import { Writer } from './writer.js';
@@ -90,7 +91,7 @@ interface Learned extends Waits {
   readonly observation: Observation;
   readonly access: AccessVerdict | null;
   /** What the actor had sent before. */
-  readonly before: readonly Observation[];
+  readonly before: readonly Step[];
   /** What ownership and detectors said. */
   readonly raised: readonly Finding[];
   readonly reading: ExchangeReading;
@@ -307,12 +308,17 @@ export class Engine {
   }
 
   /** A finding with what its actor had sent before, which is kept as evidence, too. */
-  private withBefore(finding: Finding, before: readonly Observation[]): Finding {
+  private withBefore(finding: Finding, before: readonly Step[]): Finding {
     if (before.length === 0 || !this.trail.isWanted(finding)) return finding;
-    for (const { exchange, endpoint, dataHits } of before)
-      if (this.evidence.get(exchange.id)?.evidence !== true)
-        this.evidence.set(exchange.id, this.sampler.before(exchange, endpoint, dataHits));
-    return { ...finding, beforeIds: before.map(({ exchange }) => exchange.id) };
+    const beforeIds: string[] = [];
+    for (const { endpoint, record } of before) {
+      const exchange = decodeExchange(record);
+      beforeIds.push(exchange.id);
+      if (this.evidence.get(exchange.id)?.evidence === true) continue;
+      const reading = readExchange(exchange, this.parts.classifier(), null);
+      this.evidence.set(exchange.id, this.sampler.before(exchange, endpoint, dataHitsOf(reading)));
+    }
+    return { ...finding, beforeIds };
   }
 
   /** A fault that every exchange meets would fill the disk with its lines. */

@@ -1,7 +1,7 @@
 import t from 'tap';
-import type { Finding, Observation } from '../../exchange/index.js';
+import { decodeExchange, type Exchange, type Finding, type Observation } from '../../exchange/index.js';
 import { exchange, START } from '../../test/support/inventory.js';
-import { Trail } from './trail.js';
+import { type Step, Trail } from './trail.js';
 
 const LIMITS = { perActor: 3, bytes: 100_000, bodyBytes: 1_000, againAfterMs: 1_000, perIssue: 2 };
 const endpoint = { id: 'e', service: 'shop', method: 'GET', template: '/a' };
@@ -11,7 +11,8 @@ const seen = (target: string, answer: unknown = {}): Observation => ({
   pathParameters: [],
   dataHits: [],
 });
-const targets = (before: readonly Observation[]): string[] => before.map((one) => one.exchange.request.target);
+const read = (before: readonly Step[]): Exchange[] => before.map(({ record }) => decodeExchange(record));
+const targets = (before: readonly Step[]): string[] => read(before).map(({ request }) => request.target);
 
 t.test('an actor’s last exchanges, oldest first', async (t) => {
   const trail = new Trail(LIMITS);
@@ -33,10 +34,10 @@ t.test('a million actors and bodies of any size take no more than so many bytes'
     trail.follow(`actor ${n}`, seen(`/${n}`, 'x'.repeat(n)));
     t.ok(trail.bytes <= LIMITS.bytes || trail.actors <= 1);
   }
-  t.ok(trail.actors > 20 && trail.actors < 100, `${trail.actors} actors`);
+  t.ok(trail.actors > 20 && trail.actors < 200, `${trail.actors} actors`);
   t.same(targets(trail.follow('actor 0', seen('/a'))), [], 'who was quiet for longest is forgotten');
   t.same(targets(trail.follow('actor 1999', seen('/a'))), ['/1999']);
-  const [{ exchange: large }] = trail.follow('actor 1999', seen('/b'));
+  const [large] = read(trail.follow('actor 1999', seen('/b')));
   t.equal(large.response?.body.bytes.length, 0, 'what is too large is remembered without its bodies');
   t.ok((large.response?.body.totalLength ?? 0) > 1_000);
 });
@@ -47,9 +48,9 @@ t.test('bodies are copies: a batch does not stay in memory for one of its exchan
   const one = seen('/a');
   const body = { ...one.exchange.request.body, bytes: whole.subarray(10, 20), totalLength: 10 };
   trail.follow('ann', { ...one, exchange: { ...one.exchange, request: { ...one.exchange.request, body } } });
-  const [kept] = trail.follow('ann', seen('/b'));
-  t.equal(kept.exchange.request.body.bytes.length, 10);
-  t.ok(kept.exchange.request.body.bytes.buffer.byteLength < 60_000);
+  const [kept] = read(trail.follow('ann', seen('/b')));
+  t.equal(kept.request.body.bytes.length, 10);
+  t.ok(kept.request.body.bytes.buffer.byteLength < 60_000);
 });
 
 t.test('of one issue it is told a few times, once for each actor', async (t) => {

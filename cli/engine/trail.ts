@@ -1,10 +1,10 @@
 /** What each actor sent last, in case the next thing is found wanting. */
-import { bodyOf, type Exchange, type Finding, type Observation } from '../../exchange/index.js';
+import { bodyOf, type EndpointRef, type Exchange, encodeInto, type Finding, type Observation } from '../../exchange/index.js';
 
 /** Limits of {@link Trail}; tests set their own. */
 export interface TrailLimits {
   readonly perActor: number;
-  /** Of all actors together, estimated; the actor who was quiet for longest is forgotten first. */
+  /** Of all actors together; those who were quiet for longest are forgotten first. */
   readonly bytes: number;
   /** An exchange whose bodies are larger is remembered without them. */
   readonly bodyBytes: number;
@@ -16,50 +16,65 @@ export interface TrailLimits {
 const LIMITS: TrailLimits = { perActor: 4, bytes: 24 * 1024 * 1024, bodyBytes: 16_384, againAfterMs: 3_600_000, perIssue: 5 };
 /** Issues of which it is remembered to whom they were told. */
 const MAX_TOLD = 5_000;
-/** What an exchange takes besides its headers and bodies. */
-const FIXED_BYTES = 1_000;
+/** What a step takes besides its record. */
+const FIXED_BYTES = 200;
+
+/** What an actor sent before: as bytes, since nearly none of it is ever looked at, and as objects it would outlive collections of the young generation. */
+export interface Step {
+  readonly endpoint: EndpointRef;
+  /** A record of the exchange, see `encodeExchange`; without bodies where they were too large. */
+  readonly record: Uint8Array;
+}
 
 interface Steps {
-  readonly before: readonly Observation[];
+  readonly before: readonly Step[];
   readonly bytes: number;
 }
 
-const NOTHING: readonly Observation[] = [];
+const NOTHING: readonly Step[] = [];
 
 /**
  * A short memory of every actor's last exchanges, so that evidence can show what came before. In memory only and with real values: what is kept is redacted when it
  * is kept. Bounded in bytes; what is told of one issue is bounded as well, since a busy attacker raises thousands of findings.
  */
 export class Trail {
-  readonly #actors = new Map<string, Steps>();
+  /** Who sent something lately, and who did before: when the first are half of all bytes, the others, who were quiet for longest, are forgotten. */
+  #lately = new Map<string, Steps>();
+  #earlier = new Map<string, Steps>();
+  #latelyBytes = 0;
+  #earlierBytes = 0;
   readonly #told = new Map<string, { sinceMs: number; readonly actors: Set<string> }>();
-  #bytes = 0;
 
   constructor(private readonly limits: TrailLimits = LIMITS) {}
 
   get bytes(): number {
-    return this.#bytes;
+    return this.#latelyBytes + this.#earlierBytes;
   }
 
   get actors(): number {
-    return this.#actors.size;
+    return this.#lately.size + this.#earlier.size;
   }
 
   /** Remembers an exchange; gives those that the actor sent before, oldest first. */
-  follow(actor: string, observation: Observation): readonly Observation[] {
+  follow(actor: string, { exchange, endpoint }: Observation): readonly Step[] {
     const { perActor, bytes } = this.limits;
-    const steps = this.#actors.get(actor);
-    const before = steps?.before ?? NOTHING;
-    const kept = [...before.slice(before.length >= perActor ? 1 : 0), this.#light(observation)];
-    const size = kept.reduce((sum, one) => sum + sizeOf(one.exchange), 0);
-    // Last in order: whoever is first was quiet for longest.
-    this.#actors.delete(actor);
-    this.#actors.set(actor, { before: kept, bytes: size });
-    this.#bytes += size - (steps?.bytes ?? 0);
-    for (const [oldest, gone] of this.#actors) {
-      if (this.#bytes <= bytes) break;
-      this.#actors.delete(oldest);
-      this.#bytes -= gone.bytes;
+    const lately = this.#lately.get(actor);
+    const earlier = lately === undefined ? this.#earlier.get(actor) : undefined;
+    const before = (lately ?? earlier)?.before ?? NOTHING;
+    const kept = [...before.slice(before.length >= perActor ? 1 : 0), { endpoint, record: this.#recordOf(exchange) }];
+    let size = 0;
+    for (const { record } of kept) size += FIXED_BYTES + record.length;
+    if (earlier !== undefined) {
+      this.#earlier.delete(actor);
+      this.#earlierBytes -= earlier.bytes;
+    }
+    this.#lately.set(actor, { before: kept, bytes: size });
+    this.#latelyBytes += size - (lately?.bytes ?? 0);
+    if (this.#latelyBytes * 2 > bytes || this.bytes > bytes) {
+      this.#earlier = this.#lately;
+      this.#earlierBytes = this.#latelyBytes;
+      this.#lately = new Map();
+      this.#latelyBytes = 0;
     }
     return before;
   }
@@ -80,27 +95,33 @@ export class Trail {
     return true;
   }
 
-  /** With bodies of its own: those of a batch are views that would keep all of it in memory. */
-  #light(observation: Observation): Observation {
-    const { exchange } = observation;
+  #recordOf(exchange: Exchange): Uint8Array {
     const { request, response } = exchange;
     const fits = request.body.bytes.length + (response?.body.bytes.length ?? 0) <= this.limits.bodyBytes;
-    const own = (body: Exchange['request']['body']) =>
-      fits ? { ...body, bytes: new Uint8Array(body.bytes) } : bodyOf(new Uint8Array(0), body.totalLength);
-    return {
-      ...observation,
-      exchange: {
-        ...exchange,
-        request: { ...request, body: own(request.body) },
-        response: response === null ? null : { ...response, body: own(response.body) },
-      },
-    };
+    const size = encodeScratch(fits ? exchange : withoutBodies(exchange));
+    // In memory of its own: what is shared with others stays as long as the last of them.
+    const record = Buffer.allocUnsafeSlow(size);
+    record.set(scratch.subarray(0, size));
+    return record;
   }
 }
 
-function sizeOf({ request, response }: Exchange): number {
-  let size = FIXED_BYTES + 2 * request.target.length + request.body.bytes.length + (response?.body.bytes.length ?? 0);
-  for (const text of request.headers) size += text.length;
-  for (const text of response?.headers ?? []) size += text.length;
-  return size;
+let scratch = Buffer.allocUnsafeSlow(65_536);
+
+function encodeScratch(exchange: Exchange): number {
+  for (;;) {
+    const size = encodeInto(exchange, scratch, 0);
+    if (size >= 0) return size;
+    scratch = Buffer.allocUnsafeSlow(scratch.length * 2);
+  }
+}
+
+function withoutBodies(exchange: Exchange): Exchange {
+  const { request, response } = exchange;
+  const none = (body: Exchange['request']['body']) => bodyOf(new Uint8Array(0), body.totalLength);
+  return {
+    ...exchange,
+    request: { ...request, body: none(request.body) },
+    response: response === null ? null : { ...response, body: none(response.body) },
+  };
 }

@@ -1,4 +1,4 @@
-import { type EndpointRef, templateParameters } from '../../exchange/index.js';
+import { type EndpointRef, FewMap, templateParameters } from '../../exchange/index.js';
 import { type BodySchema, mergeBodies } from './schema.js';
 import { type Distinct, type Distribution, mergeDistinct, mergeDistribution, newDistinct, newDistribution } from './sketch.js';
 import { mergeValues, newValueFacts, type ValueFacts } from './values.js';
@@ -85,7 +85,7 @@ const MAX_NAMES = 40;
 export const parameterNamesOf = ({ template }: EndpointRef): readonly string[] => templateParameters(template);
 
 export function newCounts(nowMs: number): Counts {
-  return { requests: 0, lastSeenMs: nowMs, authenticatedOk: 0, anonymousOk: 0, anonymousRefused: 0, statuses: new Map() };
+  return { requests: 0, lastSeenMs: nowMs, authenticatedOk: 0, anonymousOk: 0, anonymousRefused: 0, statuses: new FewMap() };
 }
 
 export function newEndpoint(ref: EndpointRef, host: string, samplePath: string, nowMs: number): EndpointState {
@@ -99,22 +99,22 @@ export function newEndpoint(ref: EndpointRef, host: string, samplePath: string, 
     documented: false,
     deprecated: false,
     counts: newCounts(nowMs),
-    parameters: new Map(),
+    parameters: new FewMap(),
     droppedParameters: 0,
-    requestTypes: new Map(),
+    requestTypes: new FewMap(),
     request: null,
-    responses: new Map(),
+    responses: new FewMap(),
     requestLearned: 0,
-    auth: new Map(),
-    claims: new Map(),
-    roles: new Map(),
+    auth: new FewMap(),
+    claims: new FewMap(),
+    roles: new FewMap(),
     principals: newDistinct(),
     addresses: newDistinct(),
     latencyMs: newDistribution(),
     requestBytes: newDistribution(),
     responseBytes: newDistribution(),
-    data: new Map(),
-    raised: new Map(),
+    data: new FewMap(),
+    raised: new FewMap(),
     revision: 0,
   };
 }

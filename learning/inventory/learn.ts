@@ -2,6 +2,7 @@ import {
   cookies,
   type DataHit,
   type Exchange,
+  FewMap,
   type HeaderList,
   header,
   type Location,
@@ -229,7 +230,7 @@ function learnResponse(
   let response = state.responses.get(status);
   if (response === undefined) {
     if (state.responses.size >= 20) return false;
-    response = { count: 0, firstSeenMs: nowMs, lastSeenMs: nowMs, types: new Map(), schema: null, learned: 0 };
+    response = { count: 0, firstSeenMs: nowMs, lastSeenMs: nowMs, types: new FewMap(), schema: null, learned: 0 };
     state.responses.set(status, response);
     state.revision++;
   }

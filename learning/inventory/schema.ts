@@ -1,4 +1,4 @@
-import type { Json } from '../../exchange/index.js';
+import { FewMap, type Json } from '../../exchange/index.js';
 import { isValueName } from './map-keys.js';
 import { dominantFormat, enumOf, learnValue, mergeValues, newValueFacts, type Scalar, type ValueFacts } from './values.js';
 
@@ -111,7 +111,7 @@ const join = (path: string, name: string): string => (path === '' ? name : `${pa
 /** Where a member goes that has no place yet: one of its own, or that of all whose names are values; null when there is no room. */
 function newMember(schema: BodySchema, node: SchemaNode, name: string, nowMs: number): SchemaNode | null {
   if (node.map === null) {
-    node.members ??= new Map();
+    node.members ??= new FewMap();
     if (isValueName(name)) {
       node.map = grow(schema, nowMs);
       return node.map;
@@ -216,7 +216,7 @@ function mergeNodes(to: SchemaNode, from: SchemaNode): void {
   for (const [name, member] of from.members ?? []) {
     let known = to.members?.get(name) ?? to.map;
     if (known === null) {
-      to.members ??= new Map();
+      to.members ??= new FewMap();
       if (to.members.size >= MEMBERS) continue;
       known = newNode(member.firstSeenMs);
       to.members.set(name, known);

@@ -1,3 +1,5 @@
+import { FewMap, FewSet } from '../../exchange/index.js';
+
 /** Counters of fixed size: distributions and distinct counts that never grow with the traffic. */
 
 const BASE = Math.log(1.2);
@@ -15,7 +17,7 @@ export interface Distribution {
   readonly buckets: Map<number, number>;
 }
 
-export const newDistribution = (): Distribution => ({ count: 0, max: 0, sum: 0, buckets: new Map() });
+export const newDistribution = (): Distribution => ({ count: 0, max: 0, sum: 0, buckets: new FewMap() });
 
 export function record(to: Distribution, value: number): void {
   const safe = value > 0 && Number.isFinite(value) ? value : 0;
@@ -49,10 +51,11 @@ const REGISTERS = 256;
 /** How many different texts were seen: exact up to 24, then HyperLogLog (Flajolet et al. 2007) with 256 registers, within about 7 %. */
 export interface Distinct {
   few: Set<number> | null;
-  registers: number[] | null;
+  /** An array where an earlier build saved it. */
+  registers: Uint8Array | number[] | null;
 }
 
-export const newDistinct = (): Distinct => ({ few: new Set(), registers: null });
+export const newDistinct = (): Distinct => ({ few: new FewSet(), registers: null });
 
 export function addDistinct(to: Distinct, text: string): boolean {
   return addHash(to, hash32(text));
@@ -63,15 +66,20 @@ function addHash(to: Distinct, hash: number): boolean {
     if (to.few.has(hash)) return false;
     to.few.add(hash);
     if (to.few.size <= EXACT) return true;
-    to.registers = new Array<number>(REGISTERS).fill(0);
-    for (const one of to.few) register(to.registers, one);
-    to.few = null;
+    estimate(to);
     return true;
   }
   return register(to.registers!, hash);
 }
 
-function register(registers: number[], hash: number): boolean {
+/** From now on it is not exact. */
+function estimate(of: Distinct): void {
+  of.registers = new Uint8Array(REGISTERS);
+  for (const hash of of.few ?? []) register(of.registers, hash);
+  of.few = null;
+}
+
+function register(registers: Uint8Array | number[], hash: number): boolean {
   const index = hash & (REGISTERS - 1);
   const rank = Math.clz32((hash >>> 8) | 0) - 8 + 1;
   if (registers[index] >= rank) return false;
@@ -87,18 +95,14 @@ export function countDistinct(of: Distinct): number {
     sum += 2 ** -rank;
     if (rank === 0) zero++;
   }
-  const estimate = (0.7213 / (1 + 1.079 / REGISTERS)) * (REGISTERS ** 2 / sum);
-  return Math.round(estimate < 2.5 * REGISTERS && zero > 0 ? REGISTERS * Math.log(REGISTERS / zero) : estimate);
+  const guess = (0.7213 / (1 + 1.079 / REGISTERS)) * (REGISTERS ** 2 / sum);
+  return Math.round(guess < 2.5 * REGISTERS && zero > 0 ? REGISTERS * Math.log(REGISTERS / zero) : guess);
 }
 
 export function mergeDistinct(to: Distinct, from: Distinct): void {
   if (from.few !== null) for (const hash of from.few) addHash(to, hash);
   else {
-    if (to.registers === null) {
-      to.registers = new Array<number>(REGISTERS).fill(0);
-      for (const hash of to.few ?? []) register(to.registers, hash);
-      to.few = null;
-    }
+    if (to.registers === null) estimate(to);
     from.registers!.forEach((rank, index) => {
       if (rank > to.registers![index]) to.registers![index] = rank;
     });

@@ -1,3 +1,4 @@
+import { FewMap } from '../../exchange/index.js';
 import { shapeOf } from '../templating/shapes.js';
 
 /** What is known of the scalar values at one place. All text that is kept here is short words and numbers; anything longer leaves only its shape. */
@@ -39,13 +40,13 @@ const FORMAT_OF: Readonly<Record<string, string>> = {
 
 export const newValueFacts = (): ValueFacts => ({
   seen: 0,
-  types: new Map(),
-  formats: new Map(),
+  types: new FewMap(),
+  formats: new FewMap(),
   min: null,
   max: null,
   minLength: null,
   maxLength: null,
-  values: new Map(),
+  values: new FewMap(),
 });
 
 export type Scalar = string | number | boolean | null;

@@ -1,3 +1,4 @@
+import { FewMap, FewSet } from '../../exchange/index.js';
 import type { Relation } from './knowledge.js';
 import { PERSON } from './knowledge.js';
 import type { People } from './people.js';
@@ -65,12 +66,12 @@ export function newContext(key: string, service: string, route: string, slot: st
     uses: 0,
     nextCheck: 4,
     repeated: 0,
-    longBy: new Set(),
-    wrappings: new Map(),
-    votes: new Map(),
-    people: new Set(),
+    longBy: new FewSet(),
+    wrappings: new FewMap(),
+    votes: new FewMap(),
+    people: new FewSet(),
     rule: null,
-    staff: new Set(),
+    staff: new FewSet(),
     staffUses: 0,
     usual: { unknown: 0, foreign: 0 },
   };
@@ -324,10 +325,10 @@ export function loadContext(saved: ReturnType<typeof saveContext>, pathId: (path
     samples: saved.samples.map(sample),
     denied: saved.denied.map(sample),
     usual: saved.usual ?? { unknown: 0, foreign: 0 },
-    wrappings: new Map(saved.wrappings),
-    votes: new Map(saved.votes),
-    people: new Set(saved.people),
-    staff: new Set(saved.staff),
-    longBy: new Set(saved.longBy ?? []),
+    wrappings: new FewMap(saved.wrappings),
+    votes: new FewMap(saved.votes),
+    people: new FewSet(saved.people),
+    staff: new FewSet(saved.staff),
+    longBy: new FewSet(saved.longBy ?? []),
   };
 }

@@ -1,3 +1,4 @@
+import { FewMap, FewSet } from '../../exchange/index.js';
 import { GRANT } from './knowledge.js';
 import type { Reference } from './references.js';
 import { isGloballyUnique, shapeOf } from './shape.js';
@@ -90,13 +91,13 @@ export type Votes = Map<number, [kind: number, weight: number]>;
 export function newPerson(id: number, key: string, nowMs: number): Person {
   return {
     id,
-    identities: new Map(),
-    groups: new Map(),
+    identities: new FewMap(),
+    groups: new FewMap(),
     flags: 0,
     keys: [key],
     aliases: [],
     grants: [],
-    foreignOwners: new Set(),
+    foreignOwners: new FewSet(),
     broadLists: 0,
     lastBroad: '',
     privilegedBy: '',
@@ -105,10 +106,10 @@ export function newPerson(id: number, key: string, nowMs: number): Person {
     misses: 0,
     suspicion: 0,
     suspectedOf: [],
-    opened: new Map(),
-    opens: new Map(),
+    opened: new FewMap(),
+    opens: new FewMap(),
     openedObjects: [],
-    listed: new Map(),
+    listed: new FewMap(),
     lists: 0,
     guessed: [],
     isOnTrial: false,
@@ -146,12 +147,12 @@ export function loadPerson(value: string): Person {
   return {
     ...newPerson(saved.id, '', saved.firstSeenMs),
     ...saved,
-    identities: new Map(saved.identities),
-    groups: new Map(saved.groups),
-    opened: new Map(saved.opened),
-    opens: new Map(saved.opens),
-    listed: new Map(saved.listed),
-    foreignOwners: new Set(saved.foreignOwners),
+    identities: new FewMap(saved.identities),
+    groups: new FewMap(saved.groups),
+    opened: new FewMap(saved.opened),
+    opens: new FewMap(saved.opens),
+    listed: new FewMap(saved.listed),
+    foreignOwners: new FewSet(saved.foreignOwners),
   };
 }
 

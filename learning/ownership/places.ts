@@ -1,3 +1,4 @@
+import { FewMap, FewSet } from '../../exchange/index.js';
 import type { AnswerObject } from './answer.js';
 import {
   addSamples,
@@ -248,14 +249,14 @@ export class Places {
   #keep(context: Context): void {
     this.#contexts.set(context.key, context);
     const routes = nested(this.#slots, context.service, () => new Map<string, Map<string, Context>>());
-    nested(routes, context.route, () => new Map<string, Context>()).set(context.slot, context);
+    nested(routes, context.route, () => new FewMap<string, Context>()).set(context.slot, context);
   }
 
   #joinResource(context: Context): void {
     const name = scoped(context.service, context.resource);
     let members = this.#ofResource.get(name);
     if (members === undefined) {
-      members = new Set();
+      members = new FewSet();
       this.#ofResource.set(name, members);
     }
     members.add(context);

@@ -1,3 +1,4 @@
+import { FewMap } from '../../exchange/index.js';
 import { collectionOf, crowdOf } from './crowd.js';
 import { groupRows, isPlural, type Literal, type PlaceContext, placeLiterals, placeRows } from './features.js';
 import { logOdds, sigmoid, type TemplateModel } from './model.js';
@@ -101,11 +102,11 @@ function build(
   const node: ResolvedNode = {
     segment,
     template: template === '' ? '/' : template,
-    statics: new Map(),
+    statics: new FewMap(),
     patterns: [],
     parameter: null,
-    methods: new Map(),
-    keys: new Map(),
+    methods: new FewMap(),
+    keys: new FewMap(),
     pinned: new Set(pins.flatMap((pin) => [...pin.methods])),
     place,
     values,

@@ -1,4 +1,4 @@
-import { pathSegments } from '../../exchange/index.js';
+import { FewMap, pathSegments } from '../../exchange/index.js';
 import { type Explanation, explainNode } from './explain.js';
 import { shippedModel, type TemplateModel } from './model.js';
 import { type Pin, pinTree } from './pins.js';
@@ -248,11 +248,11 @@ function provisional(parent: ResolvedNode, segment: string): ResolvedNode {
   return {
     segment,
     template: `${parent.template === '/' ? '' : parent.template}/${segment}`,
-    statics: new Map(),
+    statics: new FewMap(),
     patterns: [],
     parameter: null,
-    methods: new Map(),
-    keys: new Map(),
+    methods: new FewMap(),
+    keys: new FewMap(),
     pinned: new Set(),
     place: [],
     values: 0,

@@ -1,3 +1,4 @@
+import { FewMap } from '../../exchange/index.js';
 import { type Shape, SIGILS, segmentKey } from './shapes.js';
 
 const SAMPLES = 16;
@@ -128,7 +129,7 @@ export class Trie {
   }
 
   private child(parent: TrieNode, text: string): TrieNode {
-    parent.kids ??= new Map();
+    parent.kids ??= new FewMap();
     const literal = parent.kids.get(text);
     if (literal !== undefined && literal.shape === null) return literal;
     const key = segmentKey(text);
@@ -150,14 +151,14 @@ export class Trie {
 
   private add(parent: TrieNode, key: string, shape: Shape | null, tail: string): TrieNode {
     const child = newNode(key, shape, tail);
-    parent.kids ??= new Map();
+    parent.kids ??= new FewMap();
     parent.kids.set(key, child);
     this.nodes++;
     return child;
   }
 
   private end(node: TrieNode, method: string, keys: AnswerKeys, calls: number): Term {
-    node.terms ??= new Map();
+    node.terms ??= new FewMap();
     let term = node.terms.get(method);
     if (term === undefined) {
       term = { calls: 0, keys: null, keepFrom: 1 };
@@ -233,7 +234,7 @@ export class Trie {
     target.folded += from.folded;
     if (from.samples !== null && target.samples !== null) for (const sample of from.samples) remember(target, sample);
     for (const [method, term] of from.terms ?? []) {
-      target.terms ??= new Map();
+      target.terms ??= new FewMap();
       const known = target.terms.get(method);
       if (known === undefined) target.terms.set(method, term);
       else {
@@ -242,7 +243,7 @@ export class Trie {
       }
     }
     for (const [key, kid] of from.kids ?? []) {
-      target.kids ??= new Map();
+      target.kids ??= new FewMap();
       const known = target.kids.get(key);
       if (known === undefined) target.kids.set(key, kid);
       else {
@@ -261,7 +262,7 @@ function remember(node: TrieNode, value: string): void {
 }
 
 function countKey(term: Term, key: string, count: number): void {
-  term.keys ??= new Map();
+  term.keys ??= new FewMap();
   const known = term.keys.get(key);
   if (known !== undefined) term.keys.set(key, known + count);
   else if (term.keys.size < KEYS_TRACKED) term.keys.set(key, count);
