@@ -18,11 +18,15 @@ const MAX_PAUSE_MS = 25;
 /** Statements run on the thread that asks; after so long in one turn of its event loop others get theirs, also within a transaction. */
 const TURN_MS = 5;
 /**
- * Where others take long turns, statements may take this share of theirs: an engine that has much to learn would need half a minute for a large transaction,
+ * A transaction that is open for so long may take this share of the turns of others: an engine that has much to learn would need half a minute for a large one,
  * and hold all of it in memory.
  */
+const PATIENCE_MS = 2_000;
 const TURN_SHARE = 0.4;
 const MOST_TURN_MS = 50;
+
+const BEGIN = 'begin immediate';
+const ENDS: ReadonlySet<string> = new Set(['commit', 'rollback']);
 
 /**
  * SQLite through libsql, one connection, WAL, `synchronous = normal` (a power cut may lose the last commits, never the file).
@@ -91,7 +95,7 @@ class LibsqlDriver implements Driver {
 
   /** A deferred transaction that reads first and writes later fails at once when another writer came between; an immediate one waits. */
   async beginTransaction(connection: DatabaseConnection): Promise<void> {
-    await connection.executeQuery(CompiledQuery.raw('begin immediate'));
+    await connection.executeQuery(CompiledQuery.raw(BEGIN));
   }
   async commitTransaction(connection: DatabaseConnection): Promise<void> {
     await connection.executeQuery(CompiledQuery.raw('commit'));
@@ -115,6 +119,8 @@ class LibsqlConnection implements DatabaseConnection {
   readonly #turnMs: number;
   #turnBeganMs = performance.now();
   #turnTakesMs: number;
+  /** When the open transaction began. */
+  #beganMs = Number.POSITIVE_INFINITY;
 
   constructor(database: Database.Database, busyTimeoutMs: number, turnMs: number) {
     this.#database = database;
@@ -126,10 +132,13 @@ class LibsqlConnection implements DatabaseConnection {
   /** A statement that met a lock has done nothing and may be repeated. */
   async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
     const nowMs = performance.now();
+    if (query.sql === BEGIN) this.#beganMs = nowMs;
+    else if (ENDS.has(query.sql)) this.#beganMs = Number.POSITIVE_INFINITY;
     if (nowMs - this.#turnBeganMs > this.#turnTakesMs) {
       await nextTurn();
       this.#turnBeganMs = performance.now();
-      this.#turnTakesMs = Math.min(MOST_TURN_MS, Math.max(this.#turnMs, (this.#turnBeganMs - nowMs) * TURN_SHARE));
+      const isLate = this.#turnBeganMs - this.#beganMs > PATIENCE_MS;
+      this.#turnTakesMs = isLate ? Math.min(MOST_TURN_MS, Math.max(this.#turnMs, (this.#turnBeganMs - nowMs) * TURN_SHARE)) : this.#turnMs;
     }
     for (let waitedMs = 0, pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)) {
       try {
