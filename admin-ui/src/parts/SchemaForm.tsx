@@ -140,6 +140,7 @@ function words(name: string): string {
   const spaced = name
     .replace(/([a-z])([A-Z])/g, '$1 $2')
     .replace(/[-_]/g, ' ')
-    .toLowerCase();
+    .toLowerCase()
+    .replace(/\b(?:url|api|id|ca|tls|cef|leef)\b/g, (word) => word.toUpperCase());
   return `${spaced[0]?.toUpperCase() ?? ''}${spaced.slice(1)}`;
 }
