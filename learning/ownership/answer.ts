@@ -3,6 +3,7 @@ import { CONTAINER, heirOf, pathNumber } from './paths.js';
 import type { RouteReading } from './references.js';
 import { isIdentifier, unlink } from './shape.js';
 import { keyOf, NO_ID_RANK, type Step, stepsBelow } from './steps.js';
+import { wordsOf } from './words.js';
 
 /**
  * Scalars of all objects of an answer that may say whose they are, one behind the other. Paths are folded, envelopes are left out, arrays end in
@@ -61,8 +62,8 @@ export class AnswerObject {
   }
 
   /** A copy of its hashed fields. */
-  hashedFields(): Uint32Array | null {
-    return this.all.hashed?.slice(2 * this.from, 2 * this.to) ?? null;
+  hashedFields(): readonly number[] | null {
+    return this.all.hashed === null ? null : wordsOf(this.all.hashed, 2 * this.from, 2 * this.to);
   }
 }
 

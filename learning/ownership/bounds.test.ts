@@ -2,6 +2,7 @@ import { gzipSync } from 'node:zlib';
 import t from 'tap';
 import { type Body, bodyOf, type Observation } from '../../exchange/index.js';
 import { bearer, exchange } from '../../test/support/inventory.js';
+import { addSamples, newContext } from './contexts.js';
 import { KeyedHash } from './hash.js';
 import { type AccessRequest, OwnershipModel, OwnershipView } from './index.js';
 import { Knowledge } from './knowledge.js';
@@ -113,5 +114,23 @@ t.test('what a body holds beyond what is read of it is not judged, and that is c
     view.judgeRequest(asked);
     view.judgeResponse(asked, { status: 200, headers: [], body: null });
     t.equal(view.bodiesNotJudged, counted, `${what}: by a gateway, once a request`);
+  }
+});
+
+t.test('what a place keeps becomes less where there are many', async (t) => {
+  const table: [places: number, samples: number, people: number][] = [
+    [1, 300, 400],
+    [2_000, 300, 400],
+    [4_000, 150, 400],
+    [20_000, 30, 200],
+    [60_000, 24, 100],
+  ];
+  for (const [places, samples, people] of table) {
+    const context = newContext('', 'shop', '/orders/{}', 'path:0', 'order', false);
+    for (let n = 1; n <= 400; n++)
+      addSamples(context, [{ person: n, hi: n, lo: n, value: 0, fields: null, denied: false, was: null }], places);
+    t.equal(context.samples.length, samples, `${places} places`);
+    t.equal(context.people.size, people, `${places} places, people`);
+    t.equal(context.samples.at(-1)?.person, 400, 'the latest');
   }
 });

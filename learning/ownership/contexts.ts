@@ -10,7 +10,7 @@ export interface Sample {
   readonly hi: number;
   readonly lo: number;
   readonly value: number;
-  fields: Uint32Array | null;
+  fields: readonly number[] | null;
   /** Was against the regime at that time: shows what fields mean, but not what is normal. */
   readonly denied: boolean;
   /** Not the caller's as far as was known at that time. */
@@ -50,6 +50,13 @@ export interface Context {
 
 const MAX_SAMPLES = 300;
 const MAX_DENIED = 100;
+const MAX_COUNTED = 5_000;
+/** Of all places together: what one may keep becomes less when there are many. */
+const ALL_SAMPLES = 600_000;
+const ALL_COUNTED = 4_000_000;
+/** What is left to each place however many there are. */
+const LEAST_SAMPLES = 24;
+const LEAST_COUNTED = 100;
 const MAX_OF_ONE = 8;
 
 export function newContext(key: string, service: string, route: string, slot: string, resource: string, mutates: boolean): Context {
@@ -79,12 +86,12 @@ export function newContext(key: string, service: string, route: string, slot: st
 
 /**
  * Keeps the most recent {@link MAX_SAMPLES}, at most {@link MAX_OF_ONE} of one person; what was denied is kept apart, so that an attack displaces nothing.
- * `samples`: of one person, all denied or none.
+ * `samples`: of one person, all denied or none. `places`: how many there are; of some 2,000 on each keeps less.
  */
-export function addSamples(context: Context, samples: readonly Sample[]): void {
+export function addSamples(context: Context, samples: readonly Sample[], places: number): void {
   if (samples.length === 0) return;
   const { person, denied } = samples[0];
-  if (context.people.size < 5000) context.people.add(person);
+  if (context.people.size < share(MAX_COUNTED, ALL_COUNTED, LEAST_COUNTED, places)) context.people.add(person);
   const ring = denied ? context.denied : context.samples;
   const held: number[] = [];
   for (let i = 0; i < ring.length; i++) if (ring[i].person === person) held.push(i);
@@ -98,9 +105,12 @@ export function addSamples(context: Context, samples: readonly Sample[]): void {
   const excess = held.length + fresh.length - most;
   if (excess > 0) drop(ring, held.slice(0, excess));
   for (let i = Math.max(0, excess - held.length); i < fresh.length; i++) ring.push(fresh[i]);
-  const over = ring.length - (denied ? MAX_DENIED : MAX_SAMPLES);
+  const over = ring.length - share(denied ? MAX_DENIED : MAX_SAMPLES, ALL_SAMPLES, LEAST_SAMPLES, places);
   if (over > 0) ring.splice(0, over);
 }
+
+const share = (most: number, all: number, least: number, places: number): number =>
+  Math.max(least, Math.min(most, Math.floor(all / places)));
 
 /** How many objects of that sort somebody named lately. */
 export function strangeOf({ samples, denied }: Context, person: number, sort: Strange): number {
@@ -316,7 +326,7 @@ export function loadContext(saved: ReturnType<typeof saveContext>, pathId: (path
   const ids = saved.paths.map(pathId);
   const sample = (one: (typeof saved.samples)[number]): Sample => ({
     ...one,
-    fields: one.fields === null ? null : Uint32Array.from(one.fields, (value, index) => (index % 2 === 0 ? ids[value] : value)),
+    fields: one.fields === null ? null : one.fields.map((value, index) => (index % 2 === 0 ? ids[value] : value)),
   });
   const { paths: _, ...rest } = saved;
   return {

@@ -1,3 +1,5 @@
+import { wordsOf } from './words.js';
+
 /** What answers said of objects lately: half of the memory of {@link Details}, in typed arrays that grow by doubling. */
 class Generation {
   count = 0;
@@ -142,12 +144,12 @@ export class Details {
   }
 
   /** A copy of the fields that are known of an object. */
-  of(hi: number, lo: number): Uint32Array | null {
+  of(hi: number, lo: number): readonly number[] | null {
     for (const generation of [this.#young, this.#old]) {
       const index = generation.find(hi >>> 0, lo >>> 0);
       if (index >= 0) {
         const at = generation.from(index);
-        return generation.words.slice(at, at + generation.lengthOf(index));
+        return wordsOf(generation.words, at, at + generation.lengthOf(index));
       }
     }
     return null;

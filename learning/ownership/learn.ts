@@ -1,6 +1,6 @@
 import type { AccessVerdict } from '../../exchange/index.js';
 import type { AnswerObject } from './answer.js';
-import { addSamples, type Context, type Sample, type Strange, strangeOf } from './contexts.js';
+import { type Context, type Sample, type Strange, strangeOf } from './contexts.js';
 import { afterSuccess, GUESSES, isMiss } from './guesses.js';
 import type { Identify } from './identify.js';
 import { leadsToGift, relationAt } from './judge.js';
@@ -159,7 +159,7 @@ export class Learning {
     // Whose access it was may come out later: somebody without a name is held against the regime as a stranger would be.
     const stance = context.rule?.stances[relation === 'unidentified' || relation === 'ungrouped' ? 'foreign' : (relation as AccessClass)];
     const isDenied = denied || (stance?.is === 'deny' && stance.proven);
-    addSamples(context, [{ ...sample, denied: isDenied, was: relation === 'unknown' || relation === 'foreign' ? relation : null }]);
+    this.places.add(context, [{ ...sample, denied: isDenied, was: relation === 'unknown' || relation === 'foreign' ? relation : null }]);
     if (relation === 'foreign' && read.status < 300) {
       this.roles.reached(person, this.places.ownersIn(context, sample)[0] ?? 0);
       this.people.doubt(person);
@@ -209,7 +209,7 @@ export class Learning {
       object.key(this.known, resource);
       samples.push({ person: person.id, hi: object.hi, lo: object.lo, value: 0, fields: object.hashedFields(), denied, was: null });
     }
-    addSamples(context, samples);
+    this.places.add(context, samples);
     this.places.reviewIfDue(context);
   }
 

@@ -97,6 +97,11 @@ export class Places {
     return uses;
   }
 
+  /** Keeps what was accessed at a place, as {@link addSamples} does. */
+  add(context: Context, samples: readonly Sample[]): void {
+    addSamples(context, samples, this.#contexts.size);
+  }
+
   get(service: string, route: string, slot: string): Context | undefined {
     return this.#slots.get(service)?.get(route)?.get(slot);
   }
@@ -109,7 +114,7 @@ export class Places {
       this.#slots.get(service)?.get(before)?.delete(context.slot);
       this.#leaveResource(context);
       const target = this.make(service, after, context.slot, context.resource, context.mutates);
-      for (const sample of context.samples) addSamples(target, [sample]);
+      for (const sample of context.samples) this.add(target, [sample]);
       target.uses += context.uses;
       this.refresh(target);
     }

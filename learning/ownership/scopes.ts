@@ -4,6 +4,8 @@ import { pathName } from './paths.js';
 const STEADY = /(?:^|\.)(?:id|uuid|guid|login|email|created|createdat|\w+id|\w+uuid)$/;
 const MAX_PLACES = 4_000;
 const MAX_VALUES = 300;
+/** Of all places together. */
+const MAX_HELD = 100_000;
 /** People who must reach another object by the same id below another parent. */
 const ENOUGH = 3;
 /** So much rarer must it be that the objects are the same. */
@@ -11,7 +13,7 @@ const TIMES = 4;
 
 interface Place {
   /** Value of the parameter → what stood before it, and the fields of the object then. */
-  readonly values: Map<number, { readonly parent: number; readonly fields: Uint32Array }>;
+  readonly values: Map<number, { readonly parent: number; readonly fields: readonly number[] }>;
   readonly apart: Set<number>;
   together: number;
   isScoped: boolean;
@@ -23,6 +25,7 @@ interface Place {
  */
 export class Scopes {
   readonly #places = new Map<string, Place>();
+  #held = 0;
 
   /** How many of the parameters before it belong to the id of this one. `prefix`: the path up to and with it. */
   above(service: string, prefix: string): number {
@@ -32,7 +35,7 @@ export class Scopes {
   }
 
   /** Somebody was shown an object by this id; true when it turned out just now that the id is none by itself. */
-  note(service: string, prefix: string, value: number, parent: number, fields: Uint32Array, person: number): boolean {
+  note(service: string, prefix: string, value: number, parent: number, fields: readonly number[], person: number): boolean {
     const key = `${service} ${prefix}`;
     let place = this.#places.get(key);
     if (place === undefined) {
@@ -43,7 +46,9 @@ export class Scopes {
     if (place.isScoped) return false;
     const before = place.values.get(value);
     if (before === undefined || before.parent === parent) {
-      if (before !== undefined || place.values.size < MAX_VALUES) place.values.set(value, { parent, fields });
+      if (before === undefined && (place.values.size >= MAX_VALUES || this.#held >= MAX_HELD)) return false;
+      if (before === undefined) this.#held++;
+      place.values.set(value, { parent, fields });
       return false;
     }
     const isSame = sameObject(before.fields, fields);
@@ -51,6 +56,7 @@ export class Scopes {
     else if (isSame === false) place.apart.add(person);
     if (place.apart.size < ENOUGH || place.apart.size < place.together * TIMES) return false;
     place.isScoped = true;
+    this.#held -= place.values.size;
     place.values.clear();
     return true;
   }
@@ -81,7 +87,7 @@ export function prefixOf(pathRoute: string, index: number): string {
 }
 
 /** Undefined when the fields do not tell. */
-function sameObject(one: Uint32Array, other: Uint32Array): boolean | undefined {
+function sameObject(one: readonly number[], other: readonly number[]): boolean | undefined {
   let same: boolean | undefined;
   for (let i = 0; i < one.length; i += 2) {
     const name = pathName(one[i]);
