@@ -137,11 +137,10 @@ export class Places {
     const index = indexOf(reference.slot);
     if (index === 0 || isGloballyUnique(reference.value)) return;
     const parent = reading.references.find((one) => one.slot === `path:${index - 1}`);
-    const fields = object.hashedFields();
-    if (parent === undefined || fields === null) return;
+    if (parent === undefined) return;
     const prefix = prefixOf(reading.pathRoute, index);
     const value = this.#known.valueHash(reference.value);
-    if (!this.#scopes.note(service, prefix, value, this.#known.valueHash(parent.value), fields, person)) return;
+    if (!this.#scopes.note(service, prefix, value, this.#known.valueHash(parent.value), object, person)) return;
     for (const context of this.#contexts.values()) {
       const above = context.service === service ? this.#aboveOf(context) : context.above;
       if (above === context.above) continue;

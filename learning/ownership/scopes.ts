@@ -1,3 +1,4 @@
+import type { AnswerObject } from './answer.js';
 import { pathName } from './paths.js';
 
 /** Fields that stay what they are for as long as an object lives. */
@@ -35,7 +36,14 @@ export class Scopes {
   }
 
   /** Somebody was shown an object by this id; true when it turned out just now that the id is none by itself. */
-  note(service: string, prefix: string, value: number, parent: number, fields: readonly number[], person: number): boolean {
+  note(
+    service: string,
+    prefix: string,
+    value: number,
+    parent: number,
+    object: Pick<AnswerObject, 'hashedFields'>,
+    person: number,
+  ): boolean {
     const key = `${service} ${prefix}`;
     let place = this.#places.get(key);
     if (place === undefined) {
@@ -45,9 +53,11 @@ export class Scopes {
     }
     if (place.isScoped) return false;
     const before = place.values.get(value);
-    if (before === undefined || before.parent === parent) {
-      if (before === undefined && (place.values.size >= MAX_VALUES || this.#held >= MAX_HELD)) return false;
-      if (before === undefined) this.#held++;
+    if (before?.parent === parent || (before === undefined && (place.values.size >= MAX_VALUES || this.#held >= MAX_HELD))) return false;
+    const fields = object.hashedFields();
+    if (fields === null) return false;
+    if (before === undefined) {
+      this.#held++;
       place.values.set(value, { parent, fields });
       return false;
     }
