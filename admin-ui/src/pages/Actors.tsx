@@ -21,7 +21,7 @@ const number = (name: string, sort: string | undefined, value: (row: Row) => num
 const COLUMNS: readonly Column<Row>[] = [
   {
     name: 'Actor',
-    width: 'minmax(144px, 1fr)',
+    width: 'minmax(120px, 1.6fr)',
     opens: true,
     cell: (row) => <span title={row.value}>{row.label}</span>,
   },
