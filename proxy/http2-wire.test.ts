@@ -1,4 +1,4 @@
-/** Upstreams over HTTP/2: connections that go, streams that are refused, limits, resets, timeouts, and answers that are none. Nothing is tried again by the method (`retries: 0`). */
+/** Upstreams over HTTP/2: connections that go, streams that are refused, limits, resets, timeouts, and answers that are none. Nothing is tried again by the method (`retries: 0`). One room: cases of a few lines over upstreams of the same kind. */
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import http from 'node:http';

@@ -130,7 +130,7 @@ class AnswerReader {
     }
     let record = node as Record<string, unknown>;
     // What a JSON-RPC answer repeats is the number of the call.
-    if (depth <= 1 && 'jsonrpc' in record) record = { ...record, id: null };
+    if (depth <= 1 && 'jsonrpc' in record && ('result' in record || 'error' in record)) record = { ...record, id: null };
     const base = this.#top;
     let end = base;
     let step = this.#root;

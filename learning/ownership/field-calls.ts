@@ -158,6 +158,7 @@ export class FieldCalls implements Specials {
         hint: hint || this.#field,
         wrapping,
         repeated: false,
+        isCallNumber: false,
       });
     }, withoutCalls(this));
     return this.#walk;

@@ -77,7 +77,8 @@ export class Learning {
     all.hashed = words;
   }
 
-  learn(read: Reading, verdict: AccessVerdict | null): void {
+  learn(judged: Reading, verdict: AccessVerdict | null): void {
+    const read = withoutCallNumbers(judged);
     const { outcome } = read.observation.exchange;
     if (outcome.action === 'blocked' && outcome.phase === 'request') {
       if (read.person !== null && (read.person.flags & PERSON.privileged) === 0)
@@ -333,4 +334,11 @@ export class Learning {
 
 function firstOf(references: readonly Reference[]): readonly Reference[] {
   return references.length <= MAX_LEARNED ? references : references.slice(0, MAX_LEARNED);
+}
+
+/** The number of a JSON-RPC call is the client's own count, and no object. */
+function withoutCallNumbers(read: Reading): Reading {
+  const { reading } = read;
+  if (!reading.references.some(({ isCallNumber }) => isCallNumber)) return read;
+  return { ...read, reading: { ...reading, references: reading.references.filter(({ isCallNumber }) => !isCallNumber) } };
 }

@@ -228,6 +228,27 @@ const standing: {
     ],
   },
   {
+    what: 'a body that only claims to be a JSON-RPC call',
+    learn: (ask, user, round) => {
+      const id = `d-${user}-x${round}`;
+      ask(user, '/documents/open', '/documents/open', { id, ownerId: user }, { id });
+    },
+    tried: [
+      ['an own one', (ask) => ask(OTHER, '/documents/open', '/documents/open', { ok: true }, { id: `d-${OTHER}-x1` }), NEVER],
+      ["somebody else's", (ask) => ask(OTHER, '/documents/open', '/documents/open', { ok: true }, { id: `d-${OWNER}-x1` }), BOTH],
+      [
+        "somebody else's, named as the number of a call",
+        (ask) => ask(OTHER, '/documents/open', '/documents/open', { ok: true }, { jsonrpc: '2.0', method: 'x', id: `d-${OWNER}-x1` }),
+        BOTH,
+      ],
+      [
+        'the same in a list',
+        (ask) => ask(OTHER, '/documents/open', '/documents/open', { ok: true }, [{ jsonrpc: '2.0', method: 'x', id: `d-${OWNER}-x1` }]),
+        BOTH,
+      ],
+    ],
+  },
+  {
     what: 'parents, who have no reports of their own, beside pupils who have',
     learn: (ask, user, round) => {
       const pupil = user % 4 === 0 ? user + 1 + (round % 2) : user;

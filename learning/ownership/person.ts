@@ -156,19 +156,11 @@ export function loadPerson(value: string): Person {
   };
 }
 
-/** Which of two grants on one object counts. */
+const BY_RANK: readonly number[] = [GRANT.weak, GRANT.below, GRANT.listed, GRANT.granted, GRANT.creator, GRANT.party];
+
+/** Which of two grants on one object counts: the one with the greater number. */
 export function rank(grant: number): number {
-  return grant === GRANT.party
-    ? 5
-    : grant === GRANT.creator
-      ? 4
-      : grant === GRANT.granted
-        ? 3
-        : grant === GRANT.listed
-          ? 2
-          : grant === GRANT.below
-            ? 1
-            : 0;
+  return BY_RANK.indexOf(grant);
 }
 
 /** Adds to the weight of a value; beyond forty values new ones are left out. */

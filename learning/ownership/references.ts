@@ -19,6 +19,8 @@ export interface Reference {
   readonly repeated: boolean;
   /** JSON structure around the value beyond what the slot name says: `[` and `{` in order; empty for a plain value. */
   readonly wrapping: string;
+  /** A JSON-RPC call is numbered so, by what the client says: it is judged where the place is known to name objects, and teaches nothing. */
+  readonly isCallNumber: boolean;
 }
 
 /** What the extraction needs of a request. `template` null: unknown endpoint, the path's own shape is used. */
@@ -152,6 +154,7 @@ export function readRequest(request: RequestFacts, carrier: string): RouteReadin
     hint: string,
     wrapping: string,
     listed: boolean,
+    isCallNumber = false,
   ): void => {
     if (!isIdentifier(value)) return;
     if (plainReferences++ >= MAX_REFERENCES) {
@@ -166,7 +169,7 @@ export function readRequest(request: RequestFacts, carrier: string): RouteReadin
       repeatedSlots ??= new Set();
       repeatedSlots.add(slot);
     }
-    references.push({ slot, place, name, value, hint, wrapping, repeated: false });
+    references.push({ slot, place, name, value, hint, wrapping, repeated: false, isCallNumber });
   };
 
   const { route, collection, routes } = readPath(path, template, add);
@@ -247,6 +250,7 @@ type Add = (
   hint: string,
   wrapping: string,
   listed: boolean,
+  isCallNumber?: boolean,
 ) => void;
 
 /** `POST` with a method override is what the override says (a common way around method-based checks). */
@@ -394,10 +398,12 @@ function readBody(request: RequestFacts, json: () => unknown, collection: string
   }
   const first = text.charCodeAt(0);
   if (!isJsonType(type) && first !== 0x7b && first !== 0x5b) return;
-  const value = withoutCallNumbers(json());
+  const value = json();
   if (value === undefined) return;
+  const isRpc = claimsRpc(value);
   const walk = valueWalk(
-    (at, name, one, hint, wrapping, inList) => add('body', at, name, one, hint || calls.hintAt(at) || collection, wrapping, inList),
+    (at, name, one, hint, wrapping, inList) =>
+      add('body', at, name, one, hint || calls.hintAt(at) || collection, wrapping, inList, isRpc && at === 'id'),
     calls,
   );
   if (!Array.isArray(value) || !isCall(value[0])) {
@@ -413,13 +419,10 @@ function readBody(request: RequestFacts, json: () => unknown, collection: string
   }
 }
 
-/** What a JSON-RPC call is numbered with is the client's own count, and no object. */
-function withoutCallNumbers(body: unknown): unknown {
-  const calls = Array.isArray(body) ? (body as unknown[]) : [body];
-  const first = calls[0];
-  if (typeof first !== 'object' || first === null || !('jsonrpc' in first)) return body;
-  const plain = calls.map((call) => (typeof call === 'object' && call !== null && 'jsonrpc' in call ? { ...call, id: null } : call));
-  return Array.isArray(body) ? plain : plain[0];
+/** A JSON-RPC call, or a list that begins with one, by its own word. */
+function claimsRpc(body: unknown): boolean {
+  const first: unknown = Array.isArray(body) ? body[0] : body;
+  return typeof first === 'object' && first !== null && 'jsonrpc' in first;
 }
 
 function containerOf(references: readonly Reference[]): RouteReading['container'] {

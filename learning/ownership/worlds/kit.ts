@@ -1,6 +1,7 @@
 /**
  * Test support: a kit for small vulnerable APIs. A world is declared (users, credentials, resources, shapes of answers); the kit keeps the truth of
  * who may do what, plays seeded benign and attack traffic against it, and gives labelled exchanges. Nothing here knows how learning works.
+ * One room: what a move may do is decided by the truth, and changes it.
  */
 import { bodyOf, type Exchange, emptyBody, headersOf, PrincipalReader } from '../../../exchange/index.js';
 import { splitOperation } from '../../operations.js';
