@@ -10,6 +10,7 @@ import { ClientConnection, connectionOf, knownConnection } from './connection.js
 import { Counters } from './counters.js';
 import { FAULTS, type FaultCode } from './errors.js';
 import { Forward } from './forward.js';
+import { LearningWaits } from './learning-waits.js';
 import { LiveList } from './live-list.js';
 import type { GatewayConfig, Limits } from './options.js';
 import { Passage } from './passage.js';
@@ -29,6 +30,7 @@ export class GatewayCore {
   readonly counters = new Counters();
   /** Uploads whose last byte has not come yet, for the slow-body check. */
   readonly uploads = new LiveList<RequestBody>();
+  readonly learningWaits = new LearningWaits(this.counters);
   /** Requests and upgraded connections in progress, for the drain. */
   readonly running = new LiveList<Forward>();
   /** Those whose answer is written and did not leave yet. */

@@ -50,6 +50,12 @@ export class Counters {
   ownAnswers = 0;
   overflows = 0;
   tarpitsFull = 0;
+  /** Requests that waited for what was being learned, how long in all, and how many of them until no longer. */
+  learningWaits = 0;
+  learningWaitedMs = 0;
+  learningWaitsLate = 0;
+  /** Did not wait because too many did. */
+  learningWaitsFull = 0;
   reloads = 0;
 
   service(name: string): ServiceCounters {

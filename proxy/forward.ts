@@ -174,8 +174,21 @@ export class Forward implements Dispatcher.DispatchHandler, WireHandler, AnswerO
     else this.decide(bodyOf(body.gathered().subarray(0, hold), Math.max(this.head.contentLength, body.bytes)));
   }
 
-  /** Request phase: the verdict, then the upstream. */
+  /** Request phase: the verdict, at once or when what decides it is learned, then the upstream. */
   private decide(body: Body | null): void {
+    const { core, passage } = this;
+    const longestMs = core.limits.learningWaitMs;
+    if (longestMs > 0 && passage.isStillLearning(body)) {
+      const isStillLearning = () => !this.ended && passage.isStillLearning(body);
+      const goOn = () => {
+        if (!this.ended && !this.answered) this.decideNow(body);
+      };
+      if (core.learningWaits.begin({ isStillLearning, longestMs, goOn })) return;
+    }
+    this.decideNow(body);
+  }
+
+  private decideNow(body: Body | null): void {
     const verdict = this.passage.decideRequest(body);
     // A challenge goes on too: the application is told by a header to ask for more proof.
     if (verdict !== null && verdict.action !== 'pass' && verdict.action !== 'redact' && verdict.action !== 'challenge') {

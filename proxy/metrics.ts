@@ -115,6 +115,20 @@ function single(counters: Counters, family: Family, line: Line): void {
     ['weir_gateway_tee_drops_total', 'counter', 'Exchanges that were not recorded because the stream was full.', counters.teeDrops],
     ['weir_gateway_body_overflows_total', 'counter', 'Bodies larger than a blocking rule inspects.', counters.overflows],
     ['weir_gateway_tarpits_full_total', 'counter', 'Tarpits that were skipped because too many were waiting.', counters.tarpitsFull],
+    [
+      'weir_gateway_learning_waits_total',
+      'counter',
+      'Requests that waited because what their callers did just before was still being learned and decides whether they pass.',
+      counters.learningWaits,
+    ],
+    ['weir_gateway_learning_wait_seconds_total', 'counter', 'How long they waited in all.', counters.learningWaitedMs / 1000],
+    [
+      'weir_gateway_learning_waits_late_total',
+      'counter',
+      'Of them, judged when the time was over and it was not learned.',
+      counters.learningWaitsLate,
+    ],
+    ['weir_gateway_learning_waits_full_total', 'counter', 'Requests that did not wait because too many did.', counters.learningWaitsFull],
     ['weir_gateway_reloads_total', 'counter', 'Configurations applied while running.', counters.reloads],
   ];
   for (const [name, kind, help, value] of values) {

@@ -172,6 +172,15 @@ export const limitsSchema = z.strictObject({
     .min(0)
     .default(0)
     .describe('More from one address (IPv6: /64) get 503; trusted proxies are exempt; 0: no limit.'),
+  learningWaitMs: z
+    .number()
+    .int()
+    .min(0)
+    .max(1_000)
+    .default(100)
+    .describe(
+      'How long a request may wait that would be blocked or alert because of whose object it names, while the engine learns of what the caller did just before; 0: it does not.',
+    ),
   captureBytes: z.number().int().min(0).max(4_194_304).default(65_536).describe('How much of each body is recorded.'),
 });
 

@@ -299,6 +299,13 @@ export class Passage implements RequestView, EvaluationContext, AccessQuestion {
     return allowed ? null : { ...verdict, retryAfterS: Math.ceil(retryAfterMs / 1000) };
   }
 
+  /** Whether a moment decides if this request is let through: what passed before it is being learned. `body` as for {@link decideRequest}, which comes after it. */
+  isStillLearning(body: Body | null): boolean {
+    if (this.entry.requestMode !== 'enforce' || !this.plan.ownership || !this.plan.request || this.principal === null) return false;
+    this.body = body;
+    return this.ask('access', false, () => this.ports.isStillLearning(this));
+  }
+
   /** Request phase. `body` is null when the plan did not ask for one. */
   decideRequest(body: Body | null): Verdict {
     if (!this.plan.request || this.entry.requestMode === 'mirror') return null;

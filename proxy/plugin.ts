@@ -8,6 +8,7 @@ import { clientBehind } from './client-address.js';
 import { ClientConnection, connectionOf } from './connection.js';
 import { Counters } from './counters.js';
 import type { FaultCode } from './errors.js';
+import { LearningWaits } from './learning-waits.js';
 import { limitsSchema, type ServiceOptions, serviceSchema } from './options.js';
 import { Passage, type Verdict } from './passage.js';
 import { type GatewayPorts, trivialPorts } from './ports.js';
@@ -81,6 +82,12 @@ async function protect(app: FastifyInstance, options: RouteGuardOptions): Promis
   app.decorateRequest('weir', null);
   app.decorateRequest(mark, undefined);
 
+  const learningWaits = new LearningWaits(counters);
+  const whenLearned = (passage: Passage, body: Body | null, goOn: () => void): void => {
+    const isStillLearning = () => passage.isStillLearning(body);
+    if (!isStillLearning() || !learningWaits.begin({ isStillLearning, longestMs: limits.learningWaitMs, goOn })) goOn();
+  };
+
   // 1. Who is it, may they come in at all?
   app.addHook('onRequest', (request, reply, done) => {
     const { raw } = request;
@@ -136,10 +143,13 @@ async function protect(app: FastifyInstance, options: RouteGuardOptions): Promis
     }
     if (passage.requestHoldBytes > 0 && hasBody(raw, head)) return done();
     visit.decided = true;
-    const verdict = passage.decideRequest(passage.requestHoldBytes > 0 ? emptyBody : null);
-    if (stops(verdict)) return act(request, reply, visit, verdict);
-    changeHeaders(raw, verdict);
-    done();
+    const body = passage.requestHoldBytes > 0 ? emptyBody : null;
+    whenLearned(passage, body, () => {
+      const verdict = passage.decideRequest(body);
+      if (stops(verdict)) return act(request, reply, visit, verdict);
+      changeHeaders(raw, verdict);
+      done();
+    });
   });
 
   // 2. The request body: held back until it is decided where a rule asks for it, else counted as it streams by.
@@ -157,6 +167,7 @@ async function protect(app: FastifyInstance, options: RouteGuardOptions): Promis
     }
     const bytes = Buffer.concat(chunks);
     const body = whole ? bodyOf(bytes) : overflow === 'inspect-prefix' ? bodyOf(bytes.subarray(0, hold), bytes.length) : null;
+    await new Promise<void>((resolve) => whenLearned(visit.passage, body, resolve));
     const verdict = visit.passage.decideRequest(body);
     if (stops(verdict)) {
       act(request, reply, visit, verdict);

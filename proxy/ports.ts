@@ -77,6 +77,8 @@ export interface GatewayPorts {
   /** `path` is raw and without a query. */
   match(service: string, method: string, path: string): RouteMatch | null;
   access(phase: Phase, question: AccessQuestion): AccessVerdict | null;
+  /** What `access` would say of a request may change in a moment, and matters: something that passed before it is on its way to who learns. May be asked again. */
+  isStillLearning(question: AccessQuestion): boolean;
   schemaViolations(phase: Phase, question: AccessQuestion): readonly string[];
   readonly principals: { read(headers: HeaderList, target: string, clientCertificate?: string): Principal | null };
   /** Counts one hit on `key` and says how many there were in the window. */
@@ -138,6 +140,7 @@ export function trivialPorts(given: Partial<GatewayPorts> = {}): GatewayPorts {
     tee: { publish: () => true },
     match: () => null,
     access: () => null,
+    isStillLearning: () => false,
     schemaViolations: () => [],
     principals: { read: () => null },
     rate: () => 1,

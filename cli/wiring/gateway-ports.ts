@@ -125,6 +125,7 @@ function gatewayPorts(parts: PortParts, followed: Followed): GatewayPorts {
     },
     match: (service, method, requestPath) => templates.match(service, method, requestPath),
     access: (phase, question) => judgeAccess(ownership, phase, question, followed.lagMs),
+    isStillLearning: (question) => ownership.isStillLearning(askedBy(question, followed.lagMs)),
     schemaViolations: (phase, { service, match, request }) =>
       phase === 'response'
         ? []
@@ -219,10 +220,15 @@ class Asked implements AccessRequest {
 
 const NO_PARAMETERS: readonly string[] = [];
 
-function judgeAccess(view: OwnershipView, phase: Phase, question: AccessQuestion, lagMs: () => number): AccessVerdict | null {
+function askedBy(question: AccessQuestion, lagMs: () => number): Asked {
   const known = question.memoOfAccess;
   const asked = known instanceof Asked ? known : new Asked(question, lagMs);
   question.memoOfAccess = asked;
+  return asked;
+}
+
+function judgeAccess(view: OwnershipView, phase: Phase, question: AccessQuestion, lagMs: () => number): AccessVerdict | null {
+  const asked = askedBy(question, lagMs);
   return phase === 'request' || question.response === null ? view.judgeRequest(asked) : view.judgeResponse(asked, question.response);
 }
 

@@ -1,49 +1,16 @@
 /** What a gateway makes of answers that it passed on itself, before the engine has told it anything of them. */
 import t from 'tap';
 import { bodyOf } from '../../exchange/index.js';
-import { KeyedHash } from './hash.js';
-import { Knowledge, PERSON, SPACE } from './knowledge.js';
-import { type AccessRequest, OwnershipView } from './view.js';
-import { encodeDelta } from './wire.js';
+import { viewOfKnownCaller } from './known-caller.fixture.js';
+import type { AccessRequest, OwnershipView } from './view.js';
 
-/** Person 1, `p_caller`, is user 5 and owns something; `/orders/{}` is a proven private place, `/reviews/{}` everybody reads and only its author writes. */
-function newView(): OwnershipView {
-  const seed = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8);
-  const known = new Knowledge(new KeyedHash(seed));
-  const { hash } = known;
-  const entries: number[] = [];
-  const entry = (a: number, b: number): void => void entries.push(hash.hi >>> 0, hash.lo >>> 0, a, b, 1);
-  hash.text(SPACE.principal, 'p_caller');
-  entry(1, PERSON.established | PERSON.identified);
-  for (const value of [0, known.valueHash('5')]) {
-    hash.words(SPACE.identity, value, 2, 1);
-    entry(1, 0);
-  }
-  const deny = { is: 'deny', confidence: 0.95, proven: true } as const;
-  const allow = { is: 'allow', confidence: 0, proven: false } as const;
-  const closed = { granted: deny, listed: deny, group: deny, unlisted: deny, foreign: deny };
-  const rule = (resource: string, stances: typeof closed | Record<keyof typeof closed, typeof allow>) => ({
-    slots: { 'path:0': { resource, stances, principals: 20, accesses: 80, wrappings: [''], repeats: 0 } },
-  });
-  const open = { granted: allow, listed: allow, group: allow, unlisted: allow, foreign: allow };
-  const fields = [{ path: 'userid', role: 'owner', kind: 2 }] as const;
-  const view = new OwnershipView();
-  view.apply(
-    encodeDelta({
-      snapshot: true,
-      seed,
-      entries: Uint32Array.from(entries),
-      changes: [
-        { route: 's\u001fGET /orders/{}', rule: rule('order', closed) },
-        { route: 's\u001fGET /reviews/{}', rule: rule('review', open) },
-        { route: 's\u001fPATCH /reviews/{}', rule: rule('review', closed) },
-        { resource: 's\u001forder', rule: { fields } },
-        { resource: 's\u001freview', rule: { fields } },
-      ],
-    }),
-  );
-  return view;
-}
+/** `/orders/{}` is a proven private place, `/reviews/{}` everybody reads and only its author writes. */
+const newView = (): OwnershipView =>
+  viewOfKnownCaller([
+    { route: 'GET /orders/{}', resource: 'order', is: 'deny' },
+    { route: 'GET /reviews/{}', resource: 'review', is: 'allow' },
+    { route: 'PATCH /reviews/{}', resource: 'review', is: 'deny' },
+  ]);
 
 let asked = 0;
 /** Sends it through a gateway whose engine says nothing; how it ended. */

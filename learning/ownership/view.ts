@@ -3,12 +3,12 @@ import { readAnswer } from './answer.js';
 import { objectText } from './body-text.js';
 import { Guesses, isMiss } from './guesses.js';
 import { KeyedHash } from './hash.js';
-import { type Caller, JUDGE, type JudgedAnswer, type JudgeSettings, judge } from './judge.js';
+import { type Caller, JUDGE, type JudgedAnswer, type JudgeSettings, judge, NAMELESS_CONFIDENCE } from './judge.js';
 import { Knowledge, PERSON, SPACE } from './knowledge.js';
 import { kindsBeside } from './person.js';
 import { subjectOf, subjectOutside } from './reading.js';
 import { type Reference, type RequestFacts, type RouteReading, readRequest } from './references.js';
-import { type Passing, Unlearned } from './unlearned.js';
+import { isUnlearned, type Passing, Unlearned } from './unlearned.js';
 import { applyDelta } from './wire.js';
 
 /** A request as the gateway sees it. `template` null: the path is not in the inventory (yet). */
@@ -38,6 +38,10 @@ export interface AccessRequest {
 export interface AccessMemo {
   readonly reading: RouteReading;
   passing: Passing | null;
+  /** What {@link OwnershipView.isStillLearning} found a moment ago, for the question that follows. */
+  verdict?: AccessVerdict | null;
+  /** Exchanges that were on their way to the engine when it was asked first. */
+  awaited?: readonly Passing[];
 }
 
 export interface AccessAnswer {
@@ -52,6 +56,11 @@ const MAX_RECENT = 4096;
 const MAX_SHARED = 64;
 /** From here on the engine counts as behind: a shorter delay hardly ever lies between being handed something and using it. */
 const BEHIND_MS = 500;
+/** An engine that is further behind does not catch up while a request waits. */
+const WORTH_WAITING_MS = 250;
+/** From this confidence on an access is more than a curiosity: by somebody unknown to somebody's object at a private place. */
+const WORRYING = NAMELESS_CONFIDENCE;
+const NOTHING_AWAITED: readonly Passing[] = [];
 
 /**
  * What a gateway needs of the learned ownership: a replica of the table and the rules, read-only, synchronous, no I/O.
@@ -107,6 +116,48 @@ export class OwnershipView {
     });
   }
 
+  /**
+   * Whether something that passed before this request, and that the engine learns of in a moment, may change what {@link judgeRequest} says of it, where
+   * that matters: it would be blocked, or alert. May be asked again until it is over; costs nothing but the judgement, which is kept.
+   */
+  isStillLearning(request: AccessRequest, nowMs = Date.now()): boolean {
+    const { principalKey, service } = request;
+    if (principalKey === null) return false;
+    request.memo ??= { reading: this.#read(request), passing: null };
+    const { memo } = request;
+    if (memo.awaited === undefined) {
+      if (memo.reading.references.length === 0 || !this.#known.sheet.knows(service, memo.reading)) return false;
+      memo.verdict = judge(this.#known, service, memo.reading, this.#callerOf(principalKey), null, this.#settings);
+      if (memo.verdict === null || !isWorrying(memo.verdict)) return false;
+      memo.awaited = this.#onTheirWay(request, memo.reading, memo.verdict.enforceable);
+    }
+    const { learnedUpToMs } = request;
+    if (learnedUpToMs === undefined || nowMs - learnedUpToMs > WORTH_WAITING_MS) return false;
+    if (!memo.awaited.some((one) => isUnlearned(one, nowMs, learnedUpToMs))) return false;
+    memo.verdict = undefined;
+    return true;
+  }
+
+  /** What may say more of the caller: its last exchange. What may even allow what would be blocked: what it was handed, and what happened to the object. */
+  #onTheirWay({ exchangeId, principalKey, service }: AccessRequest, reading: RouteReading, blocks: boolean): readonly Passing[] {
+    if (exchangeId === undefined || principalKey === null) return NOTHING_AWAITED;
+    const last = this.#unlearned.before(principalKey, exchangeId);
+    const awaited = last === null || last.endedAtMs === null ? [] : [last];
+    if (!blocks) return awaited;
+    for (const key of [principalKey, ...reading.references.map((one) => `${service} ${one.value}`)]) {
+      const passing = this.#unlearned.of(key, exchangeId);
+      if (passing !== null) awaited.push(passing);
+    }
+    return awaited;
+  }
+
+  #callerOf(principalKey: string): Caller {
+    const known = this.#known;
+    known.findPerson(principalKey);
+    const guessing = this.#guesses.holds(principalKey) ? PERSON.guessing : 0;
+    return { person: known.person, flags: known.flags | guessing };
+  }
+
   /** Judges a request before it is forwarded; null when nothing is known about the route or it names no object. */
   judgeRequest(request: AccessRequest): AccessVerdict | null {
     return this.#judge(request, null);
@@ -130,11 +181,11 @@ export class OwnershipView {
       if (answer === null) this.#note(request, reading);
       return null;
     }
-    known.findPerson(request.principalKey);
-    const guessing = this.#guesses.holds(request.principalKey) ? PERSON.guessing : 0;
-    const caller: Caller = { person: known.person, flags: known.flags | guessing };
+    const caller = this.#callerOf(request.principalKey);
     const judged = answer === null || answer.body === null ? null : new LazyAnswer(answer.status, answer.headers, answer.body, reading);
-    const verdict = judge(known, request.service, reading, caller, judged, this.#settings);
+    const kept = answer === null ? request.memo.verdict : undefined;
+    request.memo.verdict = undefined;
+    const verdict = kept === undefined ? judge(known, request.service, reading, caller, judged, this.#settings) : kept;
     if (judged?.wasRead === true && !reading.mutates) this.#keepShown(request.service, reading, judged);
     const isStale = verdict?.enforceable === true && this.#isStale(request, reading, verdict.relation === 'enumeration');
     const isHeldBack = isStale || (verdict?.enforceable === true && this.#wasJustNamed(request.service, reading, caller.person));
@@ -177,7 +228,7 @@ export class OwnershipView {
     const keys: string[] = [];
     if (!reading.references.some((one) => one.place === 'path')) keys.push(principalKey);
     if (reading.mutates) for (const one of reading.references) if (one.place === 'path') keys.push(`${service} ${one.value}`);
-    const passing = this.#unlearned.began(keys, exchangeId, nowMs);
+    const passing = this.#unlearned.began(principalKey, keys, exchangeId, nowMs);
     if (memo !== undefined) memo.passing = passing;
   }
 
@@ -233,6 +284,11 @@ export class OwnershipView {
     return false;
   }
 }
+
+/** Objects that were listed for the caller are no worry: lists hand out ids. */
+const isWorrying = ({ confidence, enforceable, relation }: AccessVerdict): boolean =>
+  enforceable ||
+  (confidence >= WORRYING && (relation === 'foreign' || relation === 'group' || relation === 'unknown' || relation === 'enumeration'));
 
 /** An answer whose body is read only where a rule of its route has a use for it: on the gateway that is most of what judging costs. */
 class LazyAnswer implements JudgedAnswer {
