@@ -90,8 +90,10 @@ function cost(): void {
     `\n${objects} objects applied in ${((performance.now() - startedAt) / 1000).toFixed(1)} s, ${(view.bytes / view.entries).toFixed(1)} bytes each`,
   );
   const times = new Float64Array(200_000);
-  const cpuBefore = process.cpuUsage();
-  for (let i = 0; i < times.length; i++) {
+  let cpuBefore = process.cpuUsage();
+  // A gateway that serves has compiled what it runs.
+  for (let i = -50_000; i < times.length; i++) {
+    if (i === 0) cpuBefore = process.cpuUsage();
     const id = String(Math.floor(Math.random() * objects));
     const asked = {
       service: 's',
@@ -103,15 +105,21 @@ function cost(): void {
       parameters: [id],
       body: bodyOf(new Uint8Array(0)),
       principalKey: 'p_bench',
+      exchangeId: `e${i}`,
+      nowMs: i,
+      learnedUpToMs: i,
     };
     const before = process.hrtime.bigint();
+    // As a gateway asks.
+    view.isStillLearning(asked, i);
     view.judgeRequest(asked);
-    times[i] = Number(process.hrtime.bigint() - before);
+    const took = Number(process.hrtime.bigint() - before);
+    if (i >= 0) times[i] = took;
   }
   const cpu = process.cpuUsage(cpuBefore);
   times.sort();
   console.log(
-    `judgeRequest: p50 ${(times[100_000] / 1000).toFixed(2)} µs, p99 ${(times[198_000] / 1000).toFixed(2)} µs, CPU ${((cpu.user + cpu.system) / times.length).toFixed(2)} µs each with the timer`,
+    `a request judged: p50 ${(times[100_000] / 1000).toFixed(2)} µs, p99 ${(times[198_000] / 1000).toFixed(2)} µs, CPU ${((cpu.user + cpu.system) / times.length).toFixed(2)} µs each with the timer`,
   );
 }
 
