@@ -128,9 +128,13 @@ const OTHER = buyers[1];
 const OWNER = buyers[0];
 type Ask = ReturnType<typeof shop>;
 
+/** `user` opens the first report of `pupil`. */
+const reportOf = (ask: Ask, user: number, pupil: number): Refused =>
+  ask(user, `/reports/r-${pupil}`, '/reports/{id}', { id: `r-${pupil}`, pupilId: pupil });
+
 const standing: {
   readonly what: string;
-  readonly learn: (ask: Ask, user: number, round: number) => void;
+  readonly learn: (ask: Ask, user: number, round: number) => unknown;
   readonly tried: [string, (ask: Ask) => Refused, Refused][];
 }[] = [
   {
@@ -257,6 +261,22 @@ const standing: {
     tried: [
       ["a child's", (ask) => ask(1004, '/reports/r-1006-x1', '/reports/{id}', { id: 'r-1006-x1', pupilId: 1006 }), NEVER],
       ["another pupil's, by a pupil", (ask) => ask(1005, '/reports/r-1006-x1', '/reports/{id}', { id: 'r-1006-x1', pupilId: 1006 }), BOTH],
+    ],
+  },
+  {
+    what: 'two accounts without reports of their own that open those of others from the first day are no guests',
+    learn: (ask, user, round) => reportOf(ask, user, user < 1028 ? user : 1000 + round),
+    tried: [
+      ['by one of the two', (ask) => reportOf(ask, 1028, 1006), BOTH],
+      ['by a pupil', (ask) => reportOf(ask, 1005, 1006), BOTH],
+    ],
+  },
+  {
+    what: 'three of thirty are: nobody can tell them from parents, and nobody else gains by it',
+    learn: (ask, user, round) => reportOf(ask, user, user < 1027 ? user : 1000 + round),
+    tried: [
+      ['by one of the three', (ask) => reportOf(ask, 1028, 1006), NEVER],
+      ['by a pupil', (ask) => reportOf(ask, 1005, 1006), BOTH],
     ],
   },
 ];
