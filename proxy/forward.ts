@@ -183,7 +183,8 @@ export class Forward implements Dispatcher.DispatchHandler, WireHandler, AnswerO
       const goOn = () => {
         if (!this.ended && !this.answered) this.decideNow(body);
       };
-      if (core.learningWaits.begin({ isStillLearning, longestMs, goOn })) return;
+      const failed = () => this.fail('INTERNAL');
+      if (core.learningWaits.begin({ isStillLearning, longestMs, goOn, failed })) return;
     }
     this.decideNow(body);
   }

@@ -204,6 +204,7 @@ t.test('only so many wait at once', async (t) => {
       goOn: () => {
         ended++;
       },
+      failed: () => t.fail('nothing throws'),
     });
   t.strictSame(
     Array.from({ length: 502 }, begin).filter((began) => !began),
@@ -216,4 +217,25 @@ t.test('only so many wait at once', async (t) => {
   while (ended < 501) await wait(2);
   t.equal(counters.learningWaits, 501);
   t.equal(counters.learningWaitsLate, 0);
+});
+
+t.test('what throws when it goes on is told, counted, and harms nobody who waits beside it', async (t) => {
+  const counters = new Counters();
+  const waits = new LearningWaits(counters);
+  const said: string[] = [];
+  const begin = (name: string, throws: boolean) =>
+    waits.begin({
+      isStillLearning: () => false,
+      longestMs: 1_000,
+      goOn: () => {
+        if (throws) throw new Error(name);
+        said.push(name);
+      },
+      failed: (error) => said.push(`failed: ${(error as Error).message}`),
+    });
+  begin('first', true);
+  begin('second', false);
+  while (said.length < 2) await wait(2);
+  t.strictSame(said, ['failed: first', 'second']);
+  t.equal(counters.portFailures.request, 1);
 });

@@ -9,6 +9,8 @@ export interface Wait {
   readonly longestMs: number;
   /** Runs once: when it is learned, or the time is over. */
   readonly goOn: () => void;
+  /** `goOn` threw: nobody else would answer, and nobody else who waits may suffer from it. */
+  readonly failed: (error: unknown) => void;
 }
 
 interface Waiting extends Wait {
@@ -49,6 +51,15 @@ export class LearningWaits {
       return false;
     });
     this.timer = this.waiting.length === 0 ? null : setTimeout(this.look, LOOK_EVERY_MS);
-    for (const { goOn } of over) goOn();
+    for (const one of over) this.goOn(one);
   };
+
+  private goOn({ failed, goOn }: Wait): void {
+    try {
+      goOn();
+    } catch (error) {
+      this.counters.portFailed('request', error);
+      failed(error);
+    }
+  }
 }

@@ -83,9 +83,9 @@ async function protect(app: FastifyInstance, options: RouteGuardOptions): Promis
   app.decorateRequest(mark, undefined);
 
   const learningWaits = new LearningWaits(counters);
-  const whenLearned = (passage: Passage, body: Body | null, goOn: () => void): void => {
+  const whenLearned = (passage: Passage, body: Body | null, goOn: () => void, failed: (error: unknown) => void): void => {
     const isStillLearning = () => passage.isStillLearning(body);
-    if (!isStillLearning() || !learningWaits.begin({ isStillLearning, longestMs: limits.learningWaitMs, goOn })) goOn();
+    if (!isStillLearning() || !learningWaits.begin({ isStillLearning, longestMs: limits.learningWaitMs, goOn, failed })) goOn();
   };
 
   // 1. Who is it, may they come in at all?
@@ -144,12 +144,13 @@ async function protect(app: FastifyInstance, options: RouteGuardOptions): Promis
     if (passage.requestHoldBytes > 0 && hasBody(raw, head)) return done();
     visit.decided = true;
     const body = passage.requestHoldBytes > 0 ? emptyBody : null;
-    whenLearned(passage, body, () => {
+    const decide = () => {
       const verdict = passage.decideRequest(body);
       if (stops(verdict)) return act(request, reply, visit, verdict);
       changeHeaders(raw, verdict);
       done();
-    });
+    };
+    whenLearned(passage, body, decide, (error) => done(error as Error));
   });
 
   // 2. The request body: held back until it is decided where a rule asks for it, else counted as it streams by.
@@ -167,7 +168,7 @@ async function protect(app: FastifyInstance, options: RouteGuardOptions): Promis
     }
     const bytes = Buffer.concat(chunks);
     const body = whole ? bodyOf(bytes) : overflow === 'inspect-prefix' ? bodyOf(bytes.subarray(0, hold), bytes.length) : null;
-    await new Promise<void>((resolve) => whenLearned(visit.passage, body, resolve));
+    await new Promise<void>((resolve, reject) => whenLearned(visit.passage, body, resolve, reject));
     const verdict = visit.passage.decideRequest(body);
     if (stops(verdict)) {
       act(request, reply, visit, verdict);
