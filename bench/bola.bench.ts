@@ -1,10 +1,10 @@
 /**
  * How well ownership is learned, on the worlds of learning/ownership/worlds, and what it costs.
  *
- *     node --import tsx bench/bola.bench.ts [--seeds 1,2,3] [--worlds saas,bank] [--ready] [--cost]
+ *     node --import tsx bench/bola.bench.ts [--seeds 1,2,3] [--worlds saas,bank] [--ready] [--cost] [--lag 8]
  *
  * Per world: macro TPR, campaigns caught within ten requests, FPR after the attack start; for blocks before the upstream, blocks with withheld
- * answers, and alerts. `kept` worlds were not looked at while thresholds were chosen.
+ * answers, and alerts. A gateway knows what the engine had learned `lag` exchanges before; nothing waits for it here. `kept` worlds were not looked at while thresholds were chosen.
  */
 import { bodyOf } from '../exchange/index.js';
 import { OwnershipView } from '../learning/index.js';
@@ -35,7 +35,7 @@ function quality(attackStart: number, benign: number): void {
       if (only !== null && !only.includes(world.name)) continue;
       const results = seeds.map((seed) => {
         const { entries, from } = play(world, { seed, benign, attackStart });
-        return replay(entries, { from });
+        return replay(entries, { from, lag: Number(option('lag', '8')) });
       });
       const cell = (pick: (result: ReplayResult) => Score): string => {
         const mean = (of: (score: Score) => number): number => results.reduce((sum, one) => sum + of(pick(one)), 0) / results.length;

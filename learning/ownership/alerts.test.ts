@@ -122,6 +122,22 @@ t.test('a name that was only concluded from openings joins nobody with who has i
   t.equal(all.holder(7, 2), owner);
 });
 
+t.test('two credentials with one name, which nobody dared to join: what the one is given is for both', async (t) => {
+  const { known, people: all } = people();
+  const [phone, desk, stranger] = ['phone', 'desk', 'stranger'].map((key) => all.add(key, 1));
+  all.addIdentity(phone, 7, 9);
+  all.addGrant(phone, 1, 2, GRANT.granted);
+  all.addIdentity(desk, 7, 9);
+  all.addIdentity(stranger, 8, 9);
+  all.addGrant(phone, 1, 3, GRANT.party);
+  const given = ({ id }: { id: number }): number[] => [2, 3].map((object) => known.grant(1, object, id));
+  t.same([phone, desk, stranger].map(given), [
+    [GRANT.granted, GRANT.party],
+    [GRANT.granted, GRANT.party],
+    [0, 0],
+  ]);
+});
+
 const verdict = (relation: AccessVerdict['relation'], confidence: number): AccessVerdict => ({
   relation,
   confidence,

@@ -1,7 +1,7 @@
 import type { Knowledge, Resource } from './knowledge.js';
 import { CONTAINER, heirOf, pathNumber } from './paths.js';
 import type { RouteReading } from './references.js';
-import { isIdentifier, unlink } from './shape.js';
+import { foldName, isIdentifier, unlink } from './shape.js';
 import { keyOf, NO_ID_RANK, type Step, stepsBelow } from './steps.js';
 import { wordsOf } from './words.js';
 
@@ -292,8 +292,17 @@ class AnswerReader {
     }
     if (second !== null) return second;
     const self = (record._links as { self?: { href?: unknown } } | undefined)?.self?.href ?? record.href ?? record.self;
-    return typeof self === 'string' && self.startsWith('/') ? unlink(self) : null;
+    if (typeof self !== 'string' || !self.startsWith('/')) return null;
+    const id = unlink(self);
+    return isOfCollection(foldName(id), resource, record) ? null : id;
   }
+}
+
+/** A collection links to itself as well (HAL): the end of `/orders?page=2` is no id of what was asked for, nor where the orders of the list are embedded. */
+function isOfCollection(word: string, resource: string, { _embedded }: Record<string, unknown>): boolean {
+  if (word === resource) return true;
+  if (typeof _embedded !== 'object' || _embedded === null) return false;
+  return Object.entries(_embedded).some(([name, value]) => Array.isArray(value) && foldName(name) === word);
 }
 
 function typeOf(record: Record<string, unknown>): string | null {

@@ -15,6 +15,8 @@ export interface Sample {
   readonly denied: boolean;
   /** Not the caller's as far as was known at that time. */
   readonly was: Strange | null;
+  /** What the object was to the caller before this write made it theirs as well; undefined for all other accesses. */
+  readonly took?: AccessClass;
 }
 
 /** Nobody knew whose the object was, or it was somebody else's. */
@@ -165,13 +167,15 @@ export function tallyOf(
   const perPerson = new Map<number, { total: number; own: number; counts: number[] }>();
   const strange: Record<Strange, Map<number, number>> = { unknown: new Map(), foreign: new Map() };
   const trespassers = new Set<number>();
+  const isList = context.slot.startsWith('answer');
   for (const sample of [...context.samples, ...context.denied]) {
     const person = people.get(sample.person);
     // People who own nothing anywhere (staff, batch jobs, fresh accounts) say nothing about how private a place is.
     if (person === undefined || (person.flags & PERSON.privileged) !== 0 || person.owned === 0 || guests.has(person.id)) continue;
-    let relation = relate(context, sample, person.id);
-    // Who may see a list below an object may see what it shows; that does not make it theirs, nor a custom of another sort.
-    if (relation === 'listed' && isBelow(sample, person.id)) relation = relate(context, sample, person.id, true);
+    let relation = sample.took ?? relate(context, sample, person.id);
+    // Who may see a list below an object may see what it shows; that does not make it theirs, nor a custom of another sort. Nor says what a list shows
+    // how private the list is.
+    if (relation === 'listed' && (isList || isBelow(sample, person.id))) relation = relate(context, sample, person.id, true);
     for (const sort of STRANGE) strange[sort].set(person.id, (strange[sort].get(person.id) ?? 0) + (sample.was === sort ? 1 : 0));
     if (sample.denied && relation !== 'own' && relation !== 'granted' && relation !== 'listed') trespassers.add(person.id);
     const index = relation === 'own' ? -1 : CLASSES.indexOf(relation as AccessClass);

@@ -96,10 +96,15 @@ export class Identify {
     if (roots.length !== 1) return;
     let person = caller;
     for (const { path, value } of namesFirst(fieldsOf(roots), ({ path }) => path)) {
-      if (path.includes('[]') || path.startsWith('^') || path.split('.').length > 2) continue;
+      if (path.includes('[]') || path.startsWith('^') || depthOf(path) > 2) continue;
       person = this.people.tell(`me:${service}:${reading.route}:${path}`, path, person, value, true);
     }
   }
+}
+
+/** The link to something (HAL: `_links.account.href`) is no deeper than its id would be. */
+function depthOf(path: string): number {
+  return path.split('.').length - (path.startsWith('link.') && path.endsWith('.href') ? 2 : 0);
 }
 
 function fieldsOf(objects: readonly AnswerObject[]): Field[] {

@@ -90,15 +90,24 @@ export function judge(
   return worst;
 }
 
-/** Does this lead to something that was given to the caller? Whoever may open one result of a patient names the patient, too. */
+/**
+ * Does this lead to something that was given to the caller? Whoever may open one result of a patient names the patient, too; and whoever may open
+ * `/repos/{owner}/{name}`, where both are the id of one object, names its owner, whatever stands below it.
+ */
 export function leadsToGift(known: Knowledge, service: string, reading: RouteReading, reference: Reference, person: number): boolean {
   if (reference.place !== 'path') return false;
-  const inner = reading.references.findLast((one) => one.place === 'path');
-  if (inner === undefined || inner.slot === reference.slot) return false;
-  const rule = known.sheet.slot(service, reading, inner.slot);
-  if (rule === undefined) return false;
-  const relation = relationAt(known, person, inner, known.resource(service, rule.resource), reading, null, rule.above);
-  return relation === 'granted' || (relation === 'listed' && !reading.mutates);
+  const inPath = reading.references.filter((one) => one.place === 'path');
+  const from = inPath.findIndex((one) => one.slot === reference.slot);
+  for (let at = inPath.length - 1; at > from && from >= 0; at--) {
+    const inner = inPath[at];
+    const rule = known.sheet.slot(service, reading, inner.slot);
+    if (rule === undefined) continue;
+    const isPartOfId = (rule.above ?? 0) >= at - from;
+    if (at < inPath.length - 1 && !isPartOfId) continue;
+    const relation = relationAt(known, person, inner, known.resource(service, rule.resource), reading, null, rule.above);
+    if (relation === 'granted' || (relation === 'listed' && !reading.mutates) || (relation === 'own' && isPartOfId)) return true;
+  }
+  return false;
 }
 
 /** What is known of a place says nothing of those who are guests there. */

@@ -334,7 +334,7 @@ export class Knowledge {
 }
 
 /** Values of the parameters of a path; of several in one segment the first. */
-function pathValues(references: readonly Reference[]): string[] {
+export function pathValues(references: readonly Reference[]): string[] {
   const values: string[] = [];
   for (const { place, slot, value } of references) if (place === 'path' && slot === `path:${values.length}`) values.push(value);
   return values;

@@ -7,14 +7,14 @@ import { leadsToGift, relationAt } from './judge.js';
 import { GRANT, type Knowledge, objectNumber, PERSON, type Relation } from './knowledge.js';
 import type { Handing, Lists } from './lists.js';
 import type { Objects } from './objects.js';
-import type { People } from './people.js';
+import { isGuess, type People } from './people.js';
 import { kindsBeside, NAMES_PERSON, type Person } from './person.js';
 import type { Places } from './places.js';
 import { isAbout, isCreation, isNamed, type Reading, subjectOf, subjectOutside } from './reading.js';
 import type { Reference } from './references.js';
 import type { Roles } from './roles.js';
 import { isGloballyUnique } from './shape.js';
-import type { AccessClass } from './sheet.js';
+import { type AccessClass, CLASSES } from './sheet.js';
 
 const MAX_WAITING_GRANTS = 20_000;
 /** Samples that one answer may give of what a list shows. */
@@ -25,6 +25,12 @@ const MAX_LEARNED = 100;
 
 /** People at a place from whom what is usual there is known. */
 const ENOUGH_PEOPLE = 6;
+
+/** Key of an object in the ownership table. */
+interface ObjectKey {
+  readonly hi: number;
+  readonly lo: number;
+}
 
 export interface GuessLimits {
   /** Misses in a row (decaying) from which unknown ids are refused. */
@@ -52,8 +58,9 @@ export class Learning {
   ) {
     people.onIdentity = (person, value) => {
       const waiting = this.#waitingGrants.get(value) ?? [];
-      this.#waitingGrants.delete(value);
-      for (let i = 0; i < waiting.length; i += 3) people.addGrant(person, waiting[i], waiting[i + 1], waiting[i + 2]);
+      // Whoever has the name for certain may yet come.
+      if (!isGuess(person, value)) this.#waitingGrants.delete(value);
+      for (let i = 0; i < waiting.length; i += 3) people.give(person, value, waiting[i], waiting[i + 1], waiting[i + 2]);
     };
   }
 
@@ -82,7 +89,7 @@ export class Learning {
     const { outcome } = read.observation.exchange;
     if (outcome.action === 'blocked' && outcome.phase === 'request') {
       if (read.person !== null && (read.person.flags & PERSON.privileged) === 0)
-        this.#learnAccesses({ ...read, objects: [] }, read.person, true);
+        this.#learnAccesses({ ...read, objects: [] }, read.person, true, null);
       return;
     }
     if (read.person !== null) this.#learnMisses(read, read.person);
@@ -90,11 +97,15 @@ export class Learning {
     const denied = verdict !== null && verdict.relation !== 'own' && verdict.confidence >= 0.5;
     if (!denied) this.identify.learn(read);
     const person = read.person === null ? null : (this.people.get(read.person.id) ?? read.person);
+    const isRefused = verdict?.enforceable === true;
+    const taken = person !== null && read.reading.mutates && !isRefused ? this.#takenOn(read, person) : null;
     if (person !== null && (person.flags & PERSON.privileged) !== 0) this.#learnStaff(read, person);
     // What a proven regime denies is no example of what is normal, or an attack would argue for itself.
-    else if (person !== null) this.#learnAccesses(read, person, verdict?.enforceable === true);
+    else if (person !== null) this.#learnAccesses(read, person, isRefused, taken);
     this.#learnObjects(read, person, denied);
-    if (person !== null && read.reading.mutates) this.#learnGrants(read, person, denied);
+    if (person === null) return;
+    if (taken !== null) this.people.addGrant(person, taken.hi, taken.lo, GRANT.granted);
+    if (read.reading.mutates) this.#learnGrants(read, person, denied);
   }
 
   /** Ids that do not exist: one by one a mistake, several in a row a search. Each success takes some of the suspicion back. */
@@ -118,13 +129,13 @@ export class Learning {
     else if (person.misses < GUESSES.toForgive) this.people.clearFlags(person, PERSON.guessing);
   }
 
-  #learnAccesses(read: Reading, person: Person, denied: boolean): void {
+  #learnAccesses(read: Reading, person: Person, denied: boolean, taken: ObjectKey | null): void {
     const mutates = read.reading.mutates;
     // Those who were refused count, too: several of them are a custom that nobody had seen yet.
     if (read.reading.isCut) this.places.noteLongBody(read.service, read.reading, person.id);
     let wasGiven = false;
     for (const reference of firstOf(read.reading.references)) {
-      const relation = this.#learnAccess(read, reference, person, mutates, denied);
+      const relation = this.#learnAccess(read, reference, person, denied, taken);
       if (relation === 'granted' || relation === 'listed') wasGiven = true;
     }
     // Whoever was given the one object was not asked to know whose the others are that lead to it.
@@ -132,8 +143,9 @@ export class Learning {
     this.#learnList(read, person, mutates, denied);
   }
 
-  #learnAccess(read: Reading, reference: Reference, person: Person, mutates: boolean, denied: boolean): Relation | null {
+  #learnAccess(read: Reading, reference: Reference, person: Person, denied: boolean, taken: ObjectKey | null): Relation | null {
     const { service } = read;
+    const { mutates } = read.reading;
     const context = this.places.at(service, read.reading, reference, mutates);
     if (context === null) return null;
     context.uses++;
@@ -160,7 +172,10 @@ export class Learning {
     // Whose access it was may come out later: somebody without a name is held against the regime as a stranger would be.
     const stance = context.rule?.stances[relation === 'unidentified' || relation === 'ungrouped' ? 'foreign' : (relation as AccessClass)];
     const isDenied = denied || (stance?.is === 'deny' && stance.proven);
-    this.places.add(context, [{ ...sample, denied: isDenied, was: relation === 'unknown' || relation === 'foreign' ? relation : null }]);
+    const was = relation === 'unknown' || relation === 'foreign' ? relation : null;
+    const isTaken = taken !== null && taken.hi === hi && taken.lo === lo && relation !== 'own';
+    const took = isTaken ? { took: isAccessClass(relation) ? relation : 'foreign' } : null;
+    this.places.add(context, [{ ...sample, denied: isDenied, was, ...took }]);
     if (relation === 'foreign' && read.status < 300) {
       this.roles.reached(person, this.places.ownersIn(context, sample)[0] ?? 0);
       this.people.doubt(person);
@@ -176,7 +191,7 @@ export class Learning {
         people: context.rule.principals,
       };
     }
-    if (relation === 'own') this.lists.owns(person, resource);
+    if (relation === 'own') this.lists.reached(person, resource, hi, lo);
     else if (relation === 'unidentified' && (context.rule?.stances.foreign.is === 'deny' || (mutates && reference.place !== 'body')))
       this.#noteOpening(read, context, sample, person);
     this.places.reviewIfDue(context);
@@ -270,6 +285,28 @@ export class Learning {
     else if (handing.person.owned === 0) this.lists.broad(handing, hi, lo);
   }
 
+  /**
+   * The object that a write made the caller a party to: the server's answer names them in a field that named nobody before, and it was not the request
+   * that put the name there (a courier who takes an order on). An audit field (`changedBy`) names somebody before, mostly.
+   */
+  #takenOn({ service, reading, objects }: Reading, person: Person): ObjectKey | null {
+    for (const reference of firstOf(reading.references)) {
+      const object = objects.find((one) => one.id === reference.value);
+      if (object === undefined) continue;
+      const slot = this.known.sheet.slot(service, reading, reference.slot);
+      this.known.referenceKey(this.known.resource(service, slot?.resource ?? reference.hint), reference, reading.references, slot?.above);
+      const { hi, lo } = this.known.hash;
+      const before = this.objects.details.of(hi, lo);
+      if (before === null) continue;
+      const { paths, values } = object.all;
+      for (let i = object.from; i < object.to; i++) {
+        if (!person.identities.has(object.valueAt(i, this.known)) || hasPath(before, paths[i])) continue;
+        if (!reading.references.some((one) => one.value === values[i])) return { hi, lo };
+      }
+    }
+    return null;
+  }
+
   /** A write on an object names somebody in its body: the object was shared with them. */
   #learnGrants(read: Reading, person: Person, denied: boolean): void {
     const { reading } = read;
@@ -292,7 +329,7 @@ export class Learning {
       const holder = this.people.holderOfAny(value, kindsBeside(reference, rule));
       // Nobody shares with themselves: that would be a way to make one's own what is not.
       if (holder === person) continue;
-      if (holder !== undefined) this.people.addGrant(holder, hi, lo, strength);
+      if (holder !== undefined) this.give(holder, value, hi, lo, strength);
       // What stands beside an object in a body may be a thing as well: the other account of a payment.
       else if ((outside !== undefined && isGloballyUnique(reference.value)) || NAMES_PERSON.test(reference.name)) {
         this.await(value, hi, lo, strength);
@@ -319,6 +356,12 @@ export class Learning {
     return relation;
   }
 
+  /** Gives somebody of that name a grant; nobody known has it for certain: it waits for who does. */
+  give(holder: Person | undefined, value: number, hi: number, lo: number, grant: number): void {
+    if (holder === undefined || isGuess(holder, value)) this.await(value, hi, lo, grant);
+    if (holder !== undefined) this.people.give(holder, value, hi, lo, grant);
+  }
+
   /** Keeps a grant for somebody whose identity has not been seen yet. */
   await(value: number, hi: number, lo: number, grant: number): void {
     const waiting = this.#waitingGrants.get(value) ?? [];
@@ -330,6 +373,14 @@ export class Learning {
   #isAwaited(hi: number, lo: number): boolean {
     return this.#awaited.has(objectNumber(hi, lo));
   }
+}
+
+const isAccessClass = (relation: Relation): relation is AccessClass => (CLASSES as readonly string[]).includes(relation);
+
+/** `fields`: pairs of path and value. */
+function hasPath(fields: readonly number[], path: number): boolean {
+  for (let i = 0; i < fields.length; i += 2) if (fields[i] === path) return true;
+  return false;
 }
 
 function firstOf(references: readonly Reference[]): readonly Reference[] {

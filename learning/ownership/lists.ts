@@ -77,7 +77,7 @@ export class Lists {
     const { rule } = resource;
     const relation = this.#known.relation(person.id, hi, lo, this.#known.selfValue(rule, id), rule);
     if (relation === 'own') {
-      this.owns(person, resource);
+      this.reached(person, resource, hi, lo);
       return;
     }
     if (relation === 'foreign' || relation === 'ungrouped' || relation === 'unidentified') this.broad(handing, hi, lo);
@@ -121,7 +121,14 @@ export class Lists {
     if (everywhere.length > 0) this.#people.voteByList(person, everywhere, objects > 1 || created ? 3 : 2);
   }
 
-  /** The person reached something of their own. */
+  /** The person reached something of their own, or what counts as that because it was listed for them and nothing says yet which field names an owner. */
+  reached(person: Person, resource: Resource, hi: number, lo: number): void {
+    if (resource.rule !== undefined || this.#known.grant(hi, lo, person.id) !== GRANT.listed) this.owns(person, resource);
+    // Staff are shown what is not theirs.
+    else if (person.guessed.length === 0) this.#people.setFlags(person, PERSON.established);
+  }
+
+  /** The person has something of their own. */
   owns(person: Person, resource: Resource): void {
     const { rule } = resource;
     this.#people.settle(person, resource);

@@ -111,9 +111,7 @@ export class OwnershipModel {
     const { write, forget } = this.#entries;
     this.people = new People(this.known, write, forget, (piece) => this.#dirty.pieces.add(piece));
     this.#objects = new Objects(this.known, write, (hi, lo, value, kind, grant) => {
-      const holder = this.people.holder(value, kind);
-      if (holder !== undefined) this.people.addGrant(holder, hi, lo, grant);
-      else this.#learning.await(value, hi, lo, grant);
+      this.#learning.give(this.people.holder(value, kind), value, hi, lo, grant);
     });
     this.#places = new Places(this.known, this.people, this.#objects, this.#settings.regime, {
       change: (change) => this.#change(change),

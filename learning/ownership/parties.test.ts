@@ -132,6 +132,31 @@ type Ask = ReturnType<typeof shop>;
 const reportOf = (ask: Ask, user: number, pupil: number): Refused =>
   ask(user, `/reports/r-${pupil}`, '/reports/{id}', { id: `r-${pupil}`, pupilId: pupil });
 
+const COURIER = buyers[4];
+/** The order of a buyer, which they changed last. */
+const orderOf = (buyer: number, round: number): object => ({ id: `o-${buyer}-x${round}`, buyerId: buyer, changedBy: buyer });
+const open = (ask: Ask, user: number, buyer: number, round: number): Refused =>
+  ask(user, `/orders/o-${buyer}-x${round}`, '/orders/{id}', orderOf(buyer, round));
+const takeOn = (
+  ask: Ask,
+  courier: number,
+  buyer: number,
+  round: number,
+  answer: object = { ...orderOf(buyer, round), courierId: courier },
+  sent: object = {},
+): Refused => ask(courier, `/orders/o-${buyer}-x${round}/pickup`, '/orders/{id}/pickup', answer, sent);
+/** The courier takes somebody's order on, then opens it. */
+function takenOn(ask: Ask, answer?: object, sent?: object): Refused {
+  takeOn(ask, COURIER, OTHER, 1, answer, sent);
+  return open(ask, COURIER, OTHER, 1);
+}
+const jobs = (ask: Ask, user: number, round: number): Refused =>
+  ask(user, '/jobs', '/jobs', { orders: [1, 2, 3].map((n) => orderOf(user + n, round)) });
+const share = (ask: Ask, user: number, other: number): Refused =>
+  ask(user, `/repos/${user}/app/collaborators`, '/repos/{owner}/{name}/collaborators', { ok: true }, { userId: other });
+const issueOf = (ask: Ask, user: number, owner: number): Refused =>
+  ask(user, `/repos/${owner}/app/issues/1`, '/repos/{owner}/{name}/issues/{n}', { id: 9_500 + owner, number: 1 });
+
 const standing: {
   readonly what: string;
   readonly learn: (ask: Ask, user: number, round: number) => unknown;
@@ -250,6 +275,50 @@ const standing: {
         (ask) => ask(OTHER, '/documents/open', '/documents/open', { ok: true }, [{ jsonrpc: '2.0', method: 'x', id: `d-${OWNER}-x1` }]),
         BOTH,
       ],
+    ],
+  },
+  {
+    what: 'couriers, who take an order on and then open it',
+    learn: (ask, user, round) => {
+      open(ask, user, user, round);
+      if (user % 4 !== 0) return;
+      takeOn(ask, user, user - 1, round);
+      ask(user, `/orders/o-${user - 1}-x${round}`, '/orders/{id}', { ...orderOf(user - 1, round), courierId: user });
+    },
+    tried: [
+      ['to take one on', (ask) => takeOn(ask, COURIER, OTHER, 1), NEVER],
+      ['what was taken on', (ask) => takenOn(ask), NEVER],
+      ['what was not', (ask) => open(ask, COURIER, OTHER, 1), BOTH],
+      ['where the answer does not say so', (ask) => takenOn(ask, { ok: true }), BOTH],
+      ['where the request said it', (ask) => takenOn(ask, { ...orderOf(OTHER, 1), courierId: COURIER }, { courierId: COURIER }), BOTH],
+      ['where the field named somebody before', (ask) => takenOn(ask, { ...orderOf(OTHER, 1), changedBy: COURIER }), BOTH],
+    ],
+  },
+  {
+    what: 'a list of what others offer, which some people get',
+    learn: (ask, user, round) => {
+      open(ask, user, user, round);
+      if (user % 4 === 0) jobs(ask, user, round);
+    },
+    tried: [['the list', (ask) => jobs(ask, COURIER, 1), NEVER]],
+  },
+  {
+    what: 'what hangs below something shared whose id begins with its owner',
+    learn: (ask, user) => {
+      ask(user, `/repos/${user}/app`, '/repos/{owner}/{name}', { id: 9_000 + user, name: 'app', owner: { id: user } });
+      issueOf(ask, user, user);
+      if (user > COURIER) share(ask, user, user + 1);
+    },
+    tried: [
+      [
+        'by whom it was shared with',
+        (ask) => {
+          share(ask, OWNER, OTHER);
+          return issueOf(ask, OTHER, OWNER);
+        },
+        NEVER,
+      ],
+      ['by somebody else', (ask) => issueOf(ask, COURIER, OWNER), BOTH],
     ],
   },
   {

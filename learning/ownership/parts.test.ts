@@ -210,6 +210,10 @@ t.test('objects of answers', async (t) => {
   t.same(objects({ orders: [{ id: 1 }, { id: 2 }], page: 1 }), ['order:1 list', 'order:2 list']);
   t.same(objects({ data: [{ type: 'orders', id: '1', attributes: { a: 1 } }] }), ['order:1 list']);
   t.same(objects({ _embedded: { orders: [{ order_id: 7 }] } }, ''), ['order:7 list']);
+  const self = (href: string) => ({ _links: { self: { href } } });
+  t.same(objects({ ...self('/orders?page=2'), _embedded: { orders: [{ total: 1, ...self('/orders/7') }] } }), ['order:7 list'], 'HAL');
+  t.same(objects({ ...self('/orders'), _embedded: { orders: [self('/orders/7')] } }, 'job'), ['order:7 list'], 'HAL, called otherwise');
+  t.same(objects({ total: 1, ...self('/orders/7'), _embedded: { lines: [{ id: 'l1' }] } }), ['order:7 root', 'line:l1 list'], 'HAL, one');
   const api = readAnswer({ data: { type: 'orders', id: '1', relationships: { owner: { data: { type: 'users', id: '9' } } } } }, 'order')[0];
   t.ok(
     api.all.paths.some((path, index) => pathName(path).endsWith('owner.id') && api.all.values[index] === '9'),

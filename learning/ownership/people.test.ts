@@ -129,6 +129,14 @@ const WAYS: {
       return credential;
     },
   },
+  {
+    name: 'own pages that link to the account (HAL)',
+    enter: (ask, user, session) => {
+      const credential = bearer(opaque(user, session));
+      ask('/', '/', { ...credential, answer: { _links: { self: { href: '/' }, account: { href: `/people/${user}` } } } });
+      return credential;
+    },
+  },
   { name: 'API keys', enter: (ask, user, session) => me(ask, user, { headers: { 'x-api-key': opaque(user, session) } }) },
   {
     name: 'names and passwords',
@@ -229,4 +237,25 @@ t.test('an object inside another: both are looked at', async (t) => {
   t.equal(open(5, PEOPLE + 5, 5), 'own');
   t.equal(open(5, PEOPLE + 6, 5), 'foreign', 'the own page, another’s order');
   t.equal(open(6, PEOPLE + 6, 5), 'foreign');
+});
+
+t.test('what is shared with a name is for whoever has it for certain, whoever seems to have it before', async (t) => {
+  const ask = service();
+  const open = (order: number, credential: Credential): string | undefined =>
+    ask(`/orders/${order}`, '/orders/{id}', { ...credential, answer: { id: order, userId: order % PEOPLE, total: 12 } });
+  const share = (order: number, by: Credential, who: number): unknown =>
+    ask(`/orders/${order}/share`, '/orders/{id}/share', { method: 'POST', ...by, send: { userId: who }, answer: { ok: true } });
+  const of = (user: number): Credential => bearer(tokenOf({ sub: String(user) }));
+  for (let user = 0; user < PEOPLE; user++) {
+    if (user === 7) continue;
+    for (let turn = 1; turn <= 3; turn++) open(turn * PEOPLE + user, of(user));
+    share(PEOPLE + user, of(user), user === 6 ? 8 : (user + 1) % PEOPLE);
+  }
+  const visitor = bearer(opaque(7, 0));
+  for (let round = 0; round < 2; round++) for (let turn = 1; turn <= 3; turn++) open(turn * PEOPLE + 7, visitor);
+  share(2 * PEOPLE + 8, of(8), 7);
+  console.error(open(2 * PEOPLE + 8, visitor), open(2 * PEOPLE + 7, visitor));
+  open(3 * PEOPLE + 9, visitor);
+  t.not(open(2 * PEOPLE + 8, visitor), 'granted', 'who opens what is 9’s is somebody else');
+  t.equal(open(2 * PEOPLE + 8, of(7)), 'granted', 'for 7 it was meant');
 });

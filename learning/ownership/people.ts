@@ -199,6 +199,8 @@ export class People {
     this.setFlags(person, PERSON.identified);
     this.#writeIdentity(person, person.id, PERSON_KIND);
     this.onIdentity?.(person, value);
+    const holder = this.holder(value, kind);
+    if (holder !== undefined && holder !== person && !isGuess(person, value) && !isGuess(holder, value)) this.#follow(person, holder);
   }
 
   /** Returns the kind under which the person holds the group: that of an earlier source where there was one. */
@@ -225,6 +227,12 @@ export class People {
       const follower = this.get(id);
       if (follower !== undefined && follower !== person) this.#lend(follower, hi, lo, grant);
     }
+  }
+
+  /** Gives what was given to somebody of that name; for as long as the name is on trial, if it is. */
+  give(holder: Person, value: number, hi: number, lo: number, grant: number): void {
+    if (isGuess(holder, value)) this.#lend(holder, hi, lo, grant);
+    else this.addGrant(holder, hi, lo, grant);
   }
 
   /** False where the person has a grant on the object that says as much. Leaves its key in the hash. */
@@ -290,16 +298,20 @@ export class People {
       const holder = this.holder(value, kind);
       if (holder === undefined || holder === person || isGuess(holder, value)) continue;
       for (const [group, groupKind] of holder.groups) this.#guessGroup(person, group, groupKind);
-      if (!holder.followers.includes(person.id) && holder.followers.length < MAX_FOLLOWERS) {
-        holder.followers.push(person.id);
-        for (let at = 0; at < holder.grants.length; at += 3)
-          this.#lend(person, holder.grants[at], holder.grants[at + 1], holder.grants[at + 2]);
-        this.touched(`p|${holder.id}`);
-      }
+      this.#follow(person, holder);
       if ((person.flags & PERSON.established) !== 0 || (holder.flags & PERSON.established) === 0) continue;
       person.isOnTrial = true;
       this.setFlags(person, PERSON.established);
     }
+  }
+
+  /** The person has the name of the holder: what that was given, and will be, is for both. */
+  #follow(person: Person, holder: Person): void {
+    if (holder.followers.includes(person.id) || holder.followers.length >= MAX_FOLLOWERS) return;
+    holder.followers.push(person.id);
+    for (let at = 0; at < holder.grants.length; at += 3)
+      this.#lend(person, holder.grants[at], holder.grants[at + 1], holder.grants[at + 2]);
+    this.touched(`p|${holder.id}`);
   }
 
   /** What was concluded from openings only does not hold: the person opened something of somebody else. */
@@ -497,6 +509,7 @@ export class People {
         person.borrowed = [];
         person.isOnTrial = false;
         this.#claim(person, value, kind);
+        this.onIdentity?.(person, value);
       }
       this.addIdentity(person, value, kind);
     } else if (source.role === 'group') this.#tellGroup(person, value & GROUP_BITS, source.groupKind);
@@ -541,7 +554,7 @@ export class People {
 }
 
 /** Was this name only concluded from what the person opened? Whoever was shown to have it is somebody else, until more is known. */
-function isGuess({ guessed }: Person, value: number): boolean {
+export function isGuess({ guessed }: Person, value: number): boolean {
   for (let i = 0; i < guessed.length; i += 2) if (guessed[i] === value) return true;
   return false;
 }

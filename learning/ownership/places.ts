@@ -14,7 +14,7 @@ import {
   tallyOf,
 } from './contexts.js';
 import { typeFields } from './fields.js';
-import { GRANT, GROUP_BITS, type Knowledge, PERSON, type Relation, type Resource } from './knowledge.js';
+import { GRANT, GROUP_BITS, type Knowledge, PERSON, pathValues, type Relation, type Resource } from './knowledge.js';
 import type { Objects } from './objects.js';
 import { pathName, pathNumber } from './paths.js';
 import type { People } from './people.js';
@@ -22,7 +22,7 @@ import { namedKind } from './person.js';
 import type { Reference, RouteReading } from './references.js';
 import { prefixOf, Scopes } from './scopes.js';
 import { isGloballyUnique, referentOf } from './shape.js';
-import { FIELD_SLOT, type ResourceRule, type RouteRule, type SheetChange, type SlotRule, type Stance, scoped } from './sheet.js';
+import { CLASSES, FIELD_SLOT, type ResourceRule, type RouteRule, type SheetChange, type SlotRule, type Stance, scoped } from './sheet.js';
 import { Shown } from './shown.js';
 
 const MAX_CONTEXTS = 60_000;
@@ -140,7 +140,15 @@ export class Places {
     if (parent === undefined) return;
     const prefix = prefixOf(reading.pathRoute, index);
     const value = this.#known.valueHash(reference.value);
-    if (!this.#scopes.note(service, prefix, value, this.#known.valueHash(parent.value), object, person)) return;
+    // A parent that is no id by itself either is told from others of its name by what stands before it.
+    const above = this.#scopes.above(service, prefixOf(reading.pathRoute, index - 1));
+    const parents =
+      above === 0
+        ? parent.value
+        : pathValues(reading.references)
+            .slice(index - 1 - above, index)
+            .join('/');
+    if (!this.#scopes.note(service, prefix, value, this.#known.valueHash(parents), object, person)) return;
     for (const context of this.#contexts.values()) {
       const above = context.service === service ? this.#aboveOf(context) : context.above;
       if (above === context.above) continue;
@@ -358,6 +366,9 @@ export class Places {
       addTally(tally, counted(other), 0.5);
     }
     const stances = stancesOf(tally, context.people.size, context.mutates, this.#regime);
+    // A place to write where hardly anybody has reached anything of their own is proven by no other place.
+    if (tally.leans && context.mutates && own.own <= own.people * 0.4)
+      for (const name of CLASSES) if (stances[name].proven) stances[name] = { ...stances[name], proven: false };
     if (stances.foreign.is === 'open' && isForStaff(context))
       stances.foreign = { is: 'deny', confidence: 0.75, proven: context.staffUses >= 12 && context.staff.size >= 3 };
     if (stances.foreign.is === 'grey' && context.mutates && this.#writesArePrivate(context.service)) stances.foreign = PRIVATE_BY_CUSTOM;
@@ -441,10 +452,16 @@ export class Places {
     const rule = this.#known.sheet.resource(context.service, context.resource);
     const held = this.#known.relation(person, sample.hi, sample.lo, sample.value, rule, withoutGrants);
     const { fields } = sample;
-    if (held === 'own' || held === 'granted' || rule === undefined || fields === null) return held;
+    if (rule === undefined || fields === null || held === 'granted' || (held === 'own' && !context.mutates)) return held;
+    let namesOwner = false;
     for (const field of rule.owners)
-      for (let i = 0; i < fields.length; i += 2)
-        if (fields[i] === field.number && this.#known.holds(person, fields[i + 1], field.kind)) return 'own';
+      for (let i = 0; i < fields.length; i += 2) {
+        if (fields[i] !== field.number) continue;
+        if (this.#known.holds(person, fields[i + 1], field.kind)) return 'own';
+        namesOwner = true;
+      }
+    // A write is judged by what the object was before it: whoever takes something on becomes a party to it by that.
+    if (held === 'own') return namesOwner && rule.selfKinds.length === 0 ? 'foreign' : 'own';
     for (const field of rule.parties)
       for (let i = 0; i < fields.length; i += 2)
         if (fields[i] === field.number && this.#known.holds(person, fields[i + 1], field.kind)) return 'granted';
