@@ -171,7 +171,8 @@ export function tallyOf(
   for (const sample of [...context.samples, ...context.denied]) {
     const person = people.get(sample.person);
     // People who own nothing anywhere (staff, batch jobs, fresh accounts) say nothing about how private a place is.
-    if (person === undefined || (person.flags & PERSON.privileged) !== 0 || person.owned === 0 || guests.has(person.id)) continue;
+    if (person === undefined || (person.flags & PERSON.privileged) !== 0 || guests.has(person.id)) continue;
+    if (person.owned === 0 && !person.hasPresumed) continue;
     let relation = sample.took ?? relate(context, sample, person.id);
     // Who may see a list below an object may see what it shows; that does not make it theirs, nor a custom of another sort. Nor says what a list shows
     // how private the list is.

@@ -236,7 +236,11 @@ export class Knowledge {
     if (grant === GRANT.party || (grant === GRANT.creator && owner === 0)) return 'own';
     if (grant === GRANT.granted || grant === GRANT.weak) return 'granted';
     // Where no field names an owner, being listed is what makes an object one's own.
-    if (grant === GRANT.listed) return owner === 0 || rule?.hasOwner !== true ? 'own' : 'listed';
+    if (grant === GRANT.listed) {
+      if (owner !== 0 && rule?.hasOwner === true) return 'listed';
+      const groupKind = group === 0 ? -1 : (rule?.groupKind ?? -1);
+      return groupKind < 0 || !this.hasKind(person, groupKind) || this.holdsGroup(person, group, groupKind) ? 'own' : 'listed';
+    }
     let told = this.#stranger(person, owner, kind, group, rule);
     if (told === 'unknown' && owner === 0 && value !== 0) told = this.#strangerByName(person, value, rule);
     return grant === GRANT.below && told === 'foreign' ? 'listed' : told;

@@ -177,7 +177,7 @@ export class Learning {
     const took = isTaken ? { took: isAccessClass(relation) ? relation : 'foreign' } : null;
     this.places.add(context, [{ ...sample, denied: isDenied, was, ...took }]);
     if (relation === 'foreign' && read.status < 300) {
-      this.roles.reached(person, this.places.ownersIn(context, sample)[0] ?? 0);
+      this.roles.reached(person, this.places.ownersIn(context, sample)[0] ?? this.places.groupsIn(context, sample)[0] ?? 0);
       this.people.doubt(person);
     }
     // Where others' objects are denied, a single one is told anyway.

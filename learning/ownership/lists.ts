@@ -77,7 +77,7 @@ export class Lists {
     const { rule } = resource;
     const relation = this.#known.relation(person.id, hi, lo, this.#known.selfValue(rule, id), rule);
     if (relation === 'own') {
-      this.reached(person, resource, hi, lo);
+      if (!this.reached(person, resource, hi, lo)) this.broad(handing, hi, lo);
       return;
     }
     if (relation === 'foreign' || relation === 'ungrouped' || relation === 'unidentified') this.broad(handing, hi, lo);
@@ -121,11 +121,20 @@ export class Lists {
     if (everywhere.length > 0) this.#people.voteByList(person, everywhere, objects > 1 || created ? 3 : 2);
   }
 
-  /** The person reached something of their own, or what counts as that because it was listed for them and nothing says yet which field names an owner. */
-  reached(person: Person, resource: Resource, hi: number, lo: number): void {
-    if (resource.rule !== undefined || this.#known.grant(hi, lo, person.id) !== GRANT.listed) this.owns(person, resource);
-    // Staff are shown what is not theirs.
-    else if (person.guessed.length === 0) this.#people.setFlags(person, PERSON.established);
+  /**
+   * The person reached something of their own, or what counts as that because it was listed for them while nothing says whose it is: no field is known
+   * to name an owner, or the group that one names may be theirs or not. Staff are shown what is not theirs. True when it is theirs.
+   */
+  reached(person: Person, resource: Resource, hi: number, lo: number): boolean {
+    const groupKind = resource.rule?.groupKind ?? -1;
+    const isTold = resource.rule !== undefined && (groupKind < 0 || this.#known.hasKind(person.id, groupKind));
+    if (isTold || this.#known.grant(hi, lo, person.id) !== GRANT.listed) {
+      this.owns(person, resource);
+      return true;
+    }
+    person.hasPresumed = true;
+    if (person.guessed.length === 0) this.#people.setFlags(person, PERSON.established);
+    return false;
   }
 
   /** The person has something of their own. */
@@ -143,7 +152,8 @@ export class Lists {
   /** Who owns nothing and is handed lists of many owners' objects by the server itself sees them as its job. */
   broad(handing: Handing, hi: number, lo: number): void {
     if (!this.#known.table.get(hi, lo)) return;
-    const owner = this.#known.table.a;
+    // Where objects name no person, the group is the owner.
+    const owner = this.#known.table.a || this.#known.table.b >>> 8;
     const { read, person } = handing;
     handing.broad ??= this.#broadList(read);
     const { signature, seenBy } = handing.broad;

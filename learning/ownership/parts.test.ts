@@ -210,6 +210,9 @@ t.test('objects of answers', async (t) => {
   t.same(objects({ orders: [{ id: 1 }, { id: 2 }], page: 1 }), ['order:1 list', 'order:2 list']);
   t.same(objects({ data: [{ type: 'orders', id: '1', attributes: { a: 1 } }] }), ['order:1 list']);
   t.same(objects({ _embedded: { orders: [{ order_id: 7 }] } }, ''), ['order:7 list']);
+  t.same(objects([{ deviceId: 'd1', accountId: 5 }], 'fleet'), ['device:d1 list'], 'a list that is not called after what it holds');
+  t.same(objects([{ userId: 1, role: 'x' }], 'seat'), ['seat:null list'], 'who sits there is not what it is');
+  t.same(objects({ deviceId: 'd1', model: 'x' }, 'check'), ['check:null root'], 'one object is what was asked for');
   const self = (href: string) => ({ _links: { self: { href } } });
   t.same(objects({ ...self('/orders?page=2'), _embedded: { orders: [{ total: 1, ...self('/orders/7') }] } }), ['order:7 list'], 'HAL');
   t.same(objects({ ...self('/orders'), _embedded: { orders: [self('/orders/7')] } }, 'job'), ['order:7 list'], 'HAL, called otherwise');

@@ -259,3 +259,20 @@ t.test('what is shared with a name is for whoever has it for certain, whoever se
   t.not(open(2 * PEOPLE + 8, visitor), 'granted', 'who opens what is 9’s is somebody else');
   t.equal(open(2 * PEOPLE + 8, of(7)), 'granted', 'for 7 it was meant');
 });
+
+t.test('staff of all tenants, whose objects name no person: who is handed lists of many tenants sees them all', async (t) => {
+  const ask = service();
+  const tenantOf = (n: number): string => `tenant-${n % 6}`;
+  const member = (user: number): Credential => bearer(tokenOf({ sub: String(user), tenant: tenantOf(user) }));
+  const order = (n: number) => ({ id: `ord-${n}-x`, tenant: tenantOf(n), total: 12 });
+  const open = (n: number, by: Credential): string | undefined => ask(`/orders/ord-${n}-x`, '/orders/{id}', { ...by, answer: order(n) });
+  for (let user = 0; user < PEOPLE; user++)
+    for (let turn = 1; turn <= 3; turn++) for (let twice = 0; twice < 2; twice++) open(turn * PEOPLE + user, member(user));
+  const staff = bearer(tokenOf({ sub: '900' }));
+  const all = { orders: Array.from({ length: 12 }, (_, n) => order(PEOPLE + n)) };
+  ask('/backoffice', '/backoffice', { ...staff, answer: all });
+  t.not(open(PEOPLE + 3, staff), 'privileged', 'one list may be an accident');
+  ask('/backoffice', '/backoffice', { ...staff, answer: all });
+  t.equal(open(PEOPLE + 3, staff), 'privileged');
+  t.equal(open(PEOPLE + 3, member(4)), 'foreign', 'a member of another tenant');
+});

@@ -367,6 +367,7 @@ export class People {
     for (let i = 0; i < from.grants.length; i += 3) this.addGrant(into, from.grants[i], from.grants[i + 1], from.grants[i + 2]);
     into.requests += from.requests;
     into.owned += from.owned;
+    into.hasPresumed ||= from.hasPresumed;
     into.firstSeenMs = Math.min(into.firstSeenMs, from.firstSeenMs);
     for (const key of into.keys) this.#writeKey(key, into);
     for (const source of this.#sources.values()) {

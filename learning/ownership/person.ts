@@ -47,7 +47,10 @@ export interface Person {
   privilegedBy: string;
   /** What the token says of roles; empty when it says nothing. */
   role: string;
+  /** How often they reached what is theirs. */
   owned: number;
+  /** They reached what was listed for them while nothing said whose it was: theirs, or what staff see. */
+  hasPresumed: boolean;
   misses: number;
   /** Different objects that alerts were about, each worth less with every ordinary request since. */
   suspicion: number;
@@ -103,6 +106,7 @@ export function newPerson(id: number, key: string, nowMs: number): Person {
     privilegedBy: '',
     role: '',
     owned: 0,
+    hasPresumed: false,
     misses: 0,
     suspicion: 0,
     suspectedOf: [],

@@ -13,6 +13,9 @@ export const NO_ID_RANK = 98;
 const NO_NUMBER = -1;
 const MEMBER_NAME = /^(?:_?id|uuid|uid|.*[a-z](?:_id|Id|-id)|user|member|username|email|login|handle)$/;
 const ID_SUFFIX = /^(?:id|uuid|guid|key|ref|no|number|code|)$/;
+const ID_OF = /^(.*[A-Za-z0-9])(?:[_-](?:id|ID|uuid)|I[dD]|Uuid)$/;
+const NAMES_PEOPLE =
+  /(?:owner|user|author|creator|customer|client|member|patient|account|holder|buyer|seller|sender|recipient|assignee|profile|person|tenant|org|organi[sz]ation|company|team|group)$/i;
 /** Together with those below them, long names counting for several; beyond, everything is forgotten and worked out again. */
 const MAX_STEPS = 40_000;
 const weightOf = (spelling: string): number => 1 + (spelling.length >>> 6);
@@ -23,6 +26,8 @@ export class Key {
   readonly isEnvelope: boolean;
   /** How good an id a value under it makes: the less the better, up to 7 always, {@link NO_ID_RANK} never. */
   readonly idRank: number;
+  /** What an id under this key is the id of: `device` of `deviceId`; empty when the key is not called like an id of something, or of people. */
+  readonly idOf: string;
   /** It holds fields of the object itself, not another object. */
   readonly isOwnPart: boolean;
   /** It may say what the object is. */
@@ -36,6 +41,8 @@ export class Key {
     const first = ID_KEYS.indexOf(spelling);
     const second = SECOND_ID_KEYS.indexOf(spelling);
     this.idRank = first >= 0 ? first : second >= 0 ? ID_KEYS.length + second : NO_ID_RANK;
+    const of = ID_OF.exec(spelling)?.[1] ?? '';
+    this.idOf = of === '' || NAMES_PEOPLE.test(of) ? '' : foldName(of);
     this.isType = spelling === 'type' || spelling === '__typename';
     this.isOwnPart = spelling === 'attributes' || spelling === 'relationships' || spelling === '_links' || spelling.startsWith('$');
   }
