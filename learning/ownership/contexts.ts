@@ -137,6 +137,13 @@ function drop(ring: Sample[], places: readonly number[]): void {
   ring.length = to;
 }
 
+/** People at a place who say nothing about how private it is, and why ({@link SlotRule}). */
+export interface Others {
+  readonly people: ReadonlySet<number>;
+  readonly hasGuests: boolean;
+  readonly roles: readonly number[];
+}
+
 /** Sums over people of the share of their accesses in each class. */
 export interface Tally {
   people: number;
@@ -148,8 +155,8 @@ export interface Tally {
   denied: number;
   /** Too few people come here, others of the same resource were counted in. */
   leans: boolean;
-  /** {@link SlotRule.hasGuests}; what those do says nothing about how private a place is. */
   readonly hasGuests: boolean;
+  readonly roles: readonly number[];
   /** So many of these objects nineteen of twenty people named here at most. */
   usual: Record<Strange, number>;
 }
@@ -162,7 +169,7 @@ export function tallyOf(
   people: People,
   relate: (context: Context, sample: Sample, person: number, withoutGrants?: boolean) => Relation,
   isBelow: (sample: Sample, person: number) => boolean,
-  guests: ReadonlySet<number>,
+  others: Others,
 ): Tally {
   const perPerson = new Map<number, { total: number; own: number; counts: number[] }>();
   const strange: Record<Strange, Map<number, number>> = { unknown: new Map(), foreign: new Map() };
@@ -171,7 +178,7 @@ export function tallyOf(
   for (const sample of [...context.samples, ...context.denied]) {
     const person = people.get(sample.person);
     // People who own nothing anywhere (staff, batch jobs, fresh accounts) say nothing about how private a place is.
-    if (person === undefined || (person.flags & PERSON.privileged) !== 0 || guests.has(person.id)) continue;
+    if (person === undefined || (person.flags & PERSON.privileged) !== 0 || others.people.has(person.id)) continue;
     if (person.owned === 0 && !person.hasPresumed) continue;
     let relation = sample.took ?? relate(context, sample, person.id);
     // Who may see a list below an object may see what it shows; that does not make it theirs, nor a custom of another sort. Nor says what a list shows
@@ -200,7 +207,8 @@ export function tallyOf(
     anybody: zero(),
     denied: trespassers.size,
     leans: false,
-    hasGuests: guests.size > 0,
+    hasGuests: others.hasGuests,
+    roles: others.roles,
     usual: { unknown: usual([...strange.unknown.values()]), foreign: usual([...strange.foreign.values()]) },
   };
   for (const entry of perPerson.values()) {

@@ -1,6 +1,6 @@
 import type { Principal } from '../../exchange/index.js';
 import type { AnswerObject } from './answer.js';
-import { PERSON } from './knowledge.js';
+import { PERSON, roleOf } from './knowledge.js';
 import { pathName } from './paths.js';
 import { namesFirst, type People } from './people.js';
 import type { Person } from './person.js';
@@ -25,7 +25,7 @@ export class Identify {
   personOf(principal: Principal, nowMs: number, service: string): Person {
     const known = this.people.find(principal.key);
     const person = known ?? this.#welcome(principal, nowMs, service);
-    if (principal.claims !== undefined && person.role === '') this.roles.note(service, person, principal.claims);
+    if (principal.claims !== undefined && roleOf(person.flags) === 0) this.roles.note(service, person, principal.claims);
     person.lastSeenMs = nowMs;
     person.requests++;
     return person;

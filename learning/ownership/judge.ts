@@ -1,6 +1,6 @@
 import type { AccessVerdict, Location } from '../../exchange/index.js';
 import type { AnswerObject } from './answer.js';
-import { type Knowledge, PERSON, type Relation, type Resource } from './knowledge.js';
+import { type Knowledge, PERSON, type Relation, type Resource, roleOf } from './knowledge.js';
 import { isAbout } from './reading.js';
 import type { Reference, RouteReading } from './references.js';
 import type { AccessClass, KnownRule, RouteRule, SlotRule, Stance } from './sheet.js';
@@ -73,7 +73,7 @@ export function judge(
       const ruled = slots[reference.slot];
       if (ruled === undefined) continue;
       const resource = known.resource(service, ruled.resource);
-      const rule = ruled.hasGuests === true && !known.isAtHome(caller.person, resource) ? forGuests(ruled) : ruled;
+      const rule = ruleFor(known, ruled, resource, caller);
       const relation = relationAt(known, caller.person, reference, resource, reading, answer, rule.above);
       if (relation === 'foreign' && leadsToGift(known, service, reading, reference, caller.person)) continue;
       keep(ofRelation(relation, rule, reference, caller, settings));
@@ -110,8 +110,10 @@ export function leadsToGift(known: Knowledge, service: string, reading: RouteRea
   return false;
 }
 
-/** What is known of a place says nothing of those who are guests there. */
-function forGuests(rule: SlotRule): SlotRule {
+/** What is known of a place says nothing of those who are guests there, nor of those whose role reaches the objects of others there. */
+function ruleFor(known: Knowledge, rule: SlotRule, resource: Resource, { person, flags }: Caller): SlotRule {
+  const isGuest = rule.hasGuests === true && !known.isAtHome(person, resource);
+  if (!isGuest && rule.roles?.includes(roleOf(flags)) !== true) return rule;
   const { stances } = rule;
   return { ...rule, stances: { ...stances, group: UNSURE, foreign: UNSURE } };
 }
@@ -307,7 +309,7 @@ function ofAnswer(
     if (held === 'foreign' || held === 'ungrouped') foreign++;
   }
   if (foreign === 0 || foreign < total * 0.5) return null;
-  return ofClass('foreign', rule, { phase: 'response', in: 'body', path: '' }, caller, settings);
+  return ofClass('foreign', ruleFor(known, rule, resource, caller), { phase: 'response', in: 'body', path: '' }, caller, settings);
 }
 
 function locationOf(reference: Reference): Location {

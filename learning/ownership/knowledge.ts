@@ -23,6 +23,16 @@ export const PERSON = {
   suspect: 16,
 } as const;
 
+/** The flags of a principal's entry hold from this bit on what role it has: 16 bits of a hash of its name, 0 without one. */
+const ROLE_SHIFT = 8;
+const ROLE_BITS = 0xffff;
+
+/** The role that flags tell of. */
+export const roleOf = (flags: number): number => (flags >>> ROLE_SHIFT) & ROLE_BITS;
+
+/** Flags with that role instead of the one that they told of. */
+export const withRole = (flags: number, role: number): number => (flags & ~(ROLE_BITS << ROLE_SHIFT)) | (role << ROLE_SHIFT);
+
 /** Why a principal may act on an object that is not its own. */
 export const GRANT = { party: 1, granted: 2, listed: 3, weak: 4, creator: 5, below: 6 } as const;
 
@@ -181,6 +191,11 @@ export class Knowledge {
 
   valueHash(value: string): number {
     return this.hash.short(SPACE.value, value);
+  }
+
+  /** The number of a role, by its name. */
+  roleNumber(name: string): number {
+    return this.valueHash(name) & ROLE_BITS || 1;
   }
 
   /** The value of an id where the rule may take it for one of the caller's names, else 0. */

@@ -6,8 +6,8 @@ import { OwnershipModel, OwnershipView } from './index.js';
 
 const BUYERS = 30;
 const reader = new PrincipalReader('parties');
-const tokenOf = (user: number): string =>
-  [{ alg: 'HS256' }, { sub: String(user) }].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.');
+const tokenOf = (user: number, claims: object = {}): string =>
+  `${[{ alg: 'HS256' }, { sub: String(user), ...claims }].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.')}.sig`;
 
 type Answer = (order: number, caller: number) => object;
 const buyerOf = (order: number): number => 1000 + (order % BUYERS);
@@ -22,7 +22,7 @@ const NEVER: Refused = { request: false, response: false };
 const BOTH: Refused = { request: true, response: true };
 
 /** An engine and a gateway that hears of everything at once; asks as one user after another. */
-function shop() {
+function shop(claimsOf: (user: number) => object = () => ({})) {
   const model = new OwnershipModel({ secret: 'parties', seed: Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8) });
   const view = new OwnershipView();
   for (const chunk of model.snapshot()) view.apply(chunk);
@@ -31,7 +31,7 @@ function shop() {
     const method = body === null ? 'GET' : 'POST';
     const headers = headersOf({
       host: 'shop',
-      authorization: `Bearer ${tokenOf(user)}`,
+      authorization: `Bearer ${tokenOf(user, claimsOf(user))}`,
       ...(body === null ? {} : { 'content-type': 'application/json' }),
     });
     const principal = reader.read(headers, target);
@@ -157,8 +157,18 @@ const share = (ask: Ask, user: number, other: number): Refused =>
 const issueOf = (ask: Ask, user: number, owner: number): Refused =>
   ask(user, `/repos/${owner}/app/issues/1`, '/repos/{owner}/{name}/issues/{n}', { id: 9_500 + owner, number: 1 });
 
+/** Some of the buyers are teachers, says their token. They have reports of their own, and `busy` of them open those of two pupils. */
+const isTeacher = (user: number): boolean => user >= 1025 && user < 2000;
+const teaching =
+  (busy: number) =>
+  (ask: Ask, user: number, round: number): void => {
+    reportOf(ask, user, user);
+    if (isTeacher(user) && user < 1025 + busy) reportOf(ask, user, 1000 + 2 * (user - 1025) + round);
+  };
+
 const standing: {
   readonly what: string;
+  readonly claims?: (user: number) => object;
   readonly learn: (ask: Ask, user: number, round: number) => unknown;
   readonly tried: [string, (ask: Ask) => Refused, Refused][];
 }[] = [
@@ -333,6 +343,29 @@ const standing: {
     ],
   },
   {
+    what: 'a role whose members open what is not theirs, as their job',
+    claims: (user) => ({ role: isTeacher(user) ? 'teacher' : 'pupil' }),
+    learn: teaching(3),
+    tried: [
+      ["a pupil's, by one of them", (ask) => reportOf(ask, 1025, 1018), NEVER],
+      ["a pupil's, by one who never did", (ask) => reportOf(ask, 1028, 1018), NEVER],
+      ["a pupil's, by a pupil", (ask) => reportOf(ask, 1005, 1018), BOTH],
+      ["a teacher's, by a pupil", (ask) => reportOf(ask, 1005, 1025), BOTH],
+    ],
+  },
+  {
+    what: 'two members of a role are none',
+    claims: (user) => ({ role: isTeacher(user) ? 'teacher' : 'pupil' }),
+    learn: teaching(2),
+    tried: [["a pupil's, by one who never did", (ask) => reportOf(ask, 1028, 1018), BOTH]],
+  },
+  {
+    what: 'what everybody is called is no role',
+    claims: () => ({ role: 'user' }),
+    learn: teaching(3),
+    tried: [["a pupil's, by a pupil", (ask) => reportOf(ask, 1005, 1018), BOTH]],
+  },
+  {
     what: 'two accounts without reports of their own that open those of others from the first day are no guests',
     learn: (ask, user, round) => reportOf(ask, user, user < 1028 ? user : 1000 + round),
     tried: [
@@ -350,10 +383,10 @@ const standing: {
   },
 ];
 
-for (const { what, learn, tried } of standing)
+for (const { what, claims, learn, tried } of standing)
   t.test(what, async (t) => {
     for (const [who, ask, refused] of tried) {
-      const asked = shop();
+      const asked = shop(claims);
       arrive(asked);
       for (let round = 0; round < 4; round++) for (const user of buyers) learn(asked, user, round % 2);
       t.same(ask(asked), refused, who);

@@ -1,7 +1,7 @@
 /**
  * One room: the credentials, names, groups and grants of a person change together. Whoever is joined, guessed or doubted gains or loses all of them at once.
  */
-import { GRANT, GROUP_BITS, type Knowledge, PERSON, PERSON_KIND, type Resource, SPACE } from './knowledge.js';
+import { GRANT, GROUP_BITS, type Knowledge, PERSON, PERSON_KIND, type Resource, roleOf, SPACE, withRole } from './knowledge.js';
 import type { Write } from './objects.js';
 import { cast, leader, loadPerson, namedKind, newPerson, type Person, rank, type Scatter, savePerson, worth } from './person.js';
 import { isGloballyUnique } from './shape.js';
@@ -114,6 +114,13 @@ export class People {
   clearFlags(person: Person, flags: number): void {
     if ((person.flags & flags) === 0) return;
     person.flags &= ~flags;
+    for (const key of person.keys) this.#writeKey(key, person);
+  }
+
+  /** The person's token names this role. */
+  setRole(person: Person, name: string): void {
+    person.role = name;
+    person.flags = withRole(person.flags, this.known.roleNumber(name));
     for (const key of person.keys) this.#writeKey(key, person);
   }
 
@@ -361,7 +368,9 @@ export class People {
       this.known.hash.words(SPACE.identity, alias, PERSON_KIND, into.id);
       this.write(this.known.hash.hi, this.known.hash.lo, 1, 0, WORTH.person);
     }
-    into.flags |= from.flags & ~PERSON.privileged;
+    const role = roleOf(into.flags) || roleOf(from.flags);
+    into.flags = withRole(into.flags | (from.flags & ~PERSON.privileged), role);
+    into.role ||= from.role;
     for (const [value, kind] of from.identities) this.addIdentity(into, value, kind);
     for (const [value, kind] of from.groups) this.addGroup(into, value, kind);
     for (let i = 0; i < from.grants.length; i += 3) this.addGrant(into, from.grants[i], from.grants[i + 1], from.grants[i + 2]);

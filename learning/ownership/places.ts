@@ -6,6 +6,7 @@ import {
   type Context,
   loadContext,
   newContext,
+  type Others,
   type RegimeSettings,
   type Sample,
   saveContext,
@@ -14,11 +15,11 @@ import {
   tallyOf,
 } from './contexts.js';
 import { typeFields } from './fields.js';
-import { GRANT, GROUP_BITS, type Knowledge, PERSON, pathValues, type Relation, type Resource } from './knowledge.js';
+import { GRANT, GROUP_BITS, type Knowledge, PERSON, pathValues, type Relation, type Resource, roleOf } from './knowledge.js';
 import type { Objects } from './objects.js';
 import { pathName, pathNumber } from './paths.js';
 import type { People } from './people.js';
-import { namedKind } from './person.js';
+import { namedKind, type Person } from './person.js';
 import type { Reference, RouteReading } from './references.js';
 import { prefixOf, Scopes } from './scopes.js';
 import { isGloballyUnique, referentOf } from './shape.js';
@@ -39,10 +40,19 @@ const ENOUGH_PEOPLE = 6;
 /** So many people who have no such objects are guests, and no mistake, if they are this share of all. */
 const FEW_GUESTS = 3;
 const GUESTS = 0.1;
-const NOBODY: ReadonlySet<number> = new Set();
+/** So many members of a role do what the role is for. */
+const FEW_IN_ROLE = 3;
 const STRANGER: ReadonlySet<Relation> = new Set(['foreign', 'group', 'ungrouped']);
 /** People who send long bodies that are told apart at a place. */
 const MAX_LONG = 50;
+
+/** What was found already of the places of one resource, for one state of knowledge. */
+interface Review {
+  readonly tallies: Map<Context, Tally>;
+  /** Roles whose members reach objects of others by reading (false) and by writing. */
+  readonly roles: Map<boolean, readonly number[]>;
+}
+const newReview = (): Review => ({ tallies: new Map(), roles: new Map() });
 
 /** What places tell the model: a rule that changed, a piece that must be saved again. */
 export interface PlacePorts {
@@ -292,11 +302,11 @@ export class Places {
     context.nextCheck = Math.min(context.uses + 500, Math.ceil(context.uses * 1.35) + 2);
     this.#vote(context);
     const isRetyped = this.#typeResource(context.service, context.resource);
-    const tallies = new Map<Context, Tally>();
-    this.refresh(context, tallies);
+    const review = newReview();
+    this.refresh(context, review);
     // Places with too few people of their own lean on the others of the resource, so they follow these.
     for (const other of this.#ofResource.get(scoped(context.service, context.resource)) ?? [])
-      if (other !== context && (isRetyped || (other.rule?.principals ?? 0) < ENOUGH_PEOPLE)) this.refresh(other, tallies);
+      if (other !== context && (isRetyped || (other.rule?.principals ?? 0) < ENOUGH_PEOPLE)) this.refresh(other, review);
   }
 
   /** The body of a request was too long to be read whole: what it names at these places nobody knows. */
@@ -340,13 +350,13 @@ export class Places {
     return true;
   }
 
-  /** Decides the rule of a place from its samples. `tallies`: those that were made already, for the same state of knowledge. */
-  refresh(context: Context, tallies: Map<Context, Tally> = new Map()): void {
+  /** Decides the rule of a place from its samples. */
+  refresh(context: Context, review: Review = newReview()): void {
     const counted = (one: Context): Tally => {
-      let tally = tallies.get(one);
+      let tally = review.tallies.get(one);
       if (tally === undefined) {
-        tally = tallyOf(one, this.#people, this.relate, this.#wasBelow, this.#guestsAt(one));
-        tallies.set(one, tally);
+        tally = tallyOf(one, this.#people, this.relate, this.#wasBelow, this.#othersAt(one, review));
+        review.tallies.set(one, tally);
       }
       return tally;
     };
@@ -375,6 +385,7 @@ export class Places {
     const rule: SlotRule = {
       resource: context.resource,
       ...(own.hasGuests ? { hasGuests: true } : {}),
+      ...(own.roles.length > 0 ? { roles: own.roles } : {}),
       ...(context.above > 0 ? { above: context.above } : {}),
       stances,
       principals: Math.round(tally.people),
@@ -390,20 +401,44 @@ export class Places {
     this.#ports.change({ route: name, rule: route });
   }
 
-  /** People who have none of these objects and reach some all the same, refused or not: several such rather are what they are here for. */
-  #guestsAt(context: Context): ReadonlySet<number> {
-    const resource = this.#known.resource(context.service, context.resource);
-    const reached = new Map<number, number>();
+  /** How many objects of others each person reached at a place, refused or not. */
+  #reachedAt(context: Context): Map<Person, number> {
+    const reached = new Map<Person, number>();
     for (const ring of [context.samples, context.denied])
       for (const sample of ring) {
         const person = this.#people.get(sample.person);
         if (person === undefined || (person.flags & PERSON.privileged) !== 0) continue;
         const isStrange = STRANGER.has(this.relate(context, sample, person.id, true));
-        reached.set(person.id, (reached.get(person.id) ?? 0) + (isStrange ? 1 : 0));
+        reached.set(person, (reached.get(person) ?? 0) + (isStrange ? 1 : 0));
       }
+    return reached;
+  }
+
+  /**
+   * Who says nothing of how private a place is. Guests: people who have none of these objects and reach some all the same. And those whose role reaches
+   * objects of others, there or at the like places of the resource. Several such rather are what they are here for.
+   */
+  #othersAt(context: Context, review: Review): Others {
+    const resource = this.#known.resource(context.service, context.resource);
+    const reached = this.#reachedAt(context);
     const guests = new Set<number>();
-    for (const [person, times] of reached) if (times >= 2 && !this.#known.isAtHome(person, resource)) guests.add(person);
-    return guests.size >= FEW_GUESTS && guests.size >= reached.size * GUESTS ? guests : NOBODY;
+    for (const [{ id }, times] of reached) if (times >= 2 && !this.#known.isAtHome(id, resource)) guests.add(id);
+    const hasGuests = guests.size >= FEW_GUESTS && guests.size >= reached.size * GUESTS;
+    const people = hasGuests ? guests : new Set<number>();
+    const roles = this.#rolesAt(context, review);
+    if (roles.length > 0) for (const { id, flags } of reached.keys()) if (roles.includes(roleOf(flags))) people.add(id);
+    return { people, hasGuests, roles };
+  }
+
+  #rolesAt({ service, resource, mutates }: Context, { roles }: Review): readonly number[] {
+    const known = roles.get(mutates);
+    if (known !== undefined) return known;
+    const all = new Map<Person, number>();
+    for (const one of this.#ofResource.get(scoped(service, resource)) ?? [])
+      if (one.mutates === mutates) for (const [person, times] of this.#reachedAt(one)) all.set(person, (all.get(person) ?? 0) + times);
+    const found = rolesThatReach(all);
+    roles.set(mutates, found);
+    return found;
   }
 
   /** Where people write to what is theirs at nearly every other place of the service, they should here, too. */
@@ -467,6 +502,22 @@ export class Places {
         if (fields[i] === field.number && this.#known.holds(person, fields[i + 1], field.kind)) return 'granted';
     return held;
   };
+}
+
+/** `reached`: how many objects of others each person reached at a place. Roles that are not everybody's, most of whose members did so. */
+function rolesThatReach(reached: ReadonlyMap<Person, number>): number[] {
+  const roles = new Map<number, { members: number; reaching: number }>();
+  for (const [{ flags }, times] of reached) {
+    const role = roleOf(flags);
+    if (role === 0) continue;
+    const counted = nested(roles, role, () => ({ members: 0, reaching: 0 }));
+    counted.members++;
+    if (times >= 2) counted.reaching++;
+  }
+  return [...roles]
+    .filter(([, { members, reaching }]) => reaching >= FEW_IN_ROLE && reaching * 2 >= members && members * 2 <= reached.size)
+    .map(([role]) => role)
+    .sort((a, b) => a - b);
 }
 
 const indexOf = (slot: string): number => Number(slot.slice('path:'.length));

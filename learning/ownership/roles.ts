@@ -1,4 +1,4 @@
-import { PERSON } from './knowledge.js';
+import { PERSON, roleOf } from './knowledge.js';
 import type { People } from './people.js';
 import type { Person } from './person.js';
 
@@ -29,7 +29,7 @@ export class Roles {
 
   /** The token of this person was read. */
   note(service: string, person: Person, claims: Readonly<Record<string, unknown>>): void {
-    if (person.role !== '') return;
+    if (person.role !== '' && roleOf(person.flags) !== 0) return;
     const named = Object.keys(claims)
       .filter((name) => ROLE_CLAIM.test(name))
       .sort()
@@ -38,7 +38,7 @@ export class Roles {
     const name = `${service} ${named.join(' ')}`.slice(0, 500);
     const role = this.#role(name);
     if (role === null) return;
-    person.role = name;
+    this.people.setRole(person, name);
     role.people.add(person.id);
     this.#members++;
     if (role.isPrivileged) this.#privilege(person, name);

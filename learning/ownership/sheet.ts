@@ -25,6 +25,8 @@ export interface SlotRule {
   readonly stances: Readonly<Record<AccessClass, Stance>>;
   /** Several people who have no such object of their own reach those of others here: parents, teachers, couriers. */
   readonly hasGuests?: boolean;
+  /** Numbers of the roles whose members reach objects of others here as their job: what is denied to everybody else is not to them. */
+  readonly roles?: readonly number[];
   /** Principals and accesses that the stances rest on, for explanations. */
   readonly principals: number;
   readonly accesses: number;
