@@ -504,18 +504,20 @@ export class Places {
   };
 }
 
-/** `reached`: how many objects of others each person reached at a place. Roles that are not everybody's, most of whose members did so. */
+/** `reached`: how many objects of others each person reached at a place. Roles most of whose members did so, and which most who have a role have not. */
 function rolesThatReach(reached: ReadonlyMap<Person, number>): number[] {
   const roles = new Map<number, { members: number; reaching: number }>();
+  let named = 0;
   for (const [{ flags }, times] of reached) {
     const role = roleOf(flags);
     if (role === 0) continue;
+    named++;
     const counted = nested(roles, role, () => ({ members: 0, reaching: 0 }));
     counted.members++;
     if (times >= 2) counted.reaching++;
   }
   return [...roles]
-    .filter(([, { members, reaching }]) => reaching >= FEW_IN_ROLE && reaching * 2 >= members && members * 2 <= reached.size)
+    .filter(([, { members, reaching }]) => reaching >= FEW_IN_ROLE && reaching * 2 >= members && members * 2 <= named)
     .map(([role]) => role)
     .sort((a, b) => a - b);
 }
