@@ -165,6 +165,9 @@ export class Lists {
       return;
     }
     if (person.owned > 0) return;
+    // What a list that everybody gets showed them before was rather theirs.
+    const visitors = this.#places.get(read.service, read.reading.route, read.reading.answerSlot)?.people.size ?? 0;
+    if (person.hasPresumed && visitors > common) return;
     if (person.foreignOwners.size < 33) person.foreignOwners.add(owner);
     if (person.foreignOwners.size < 4 || (person.flags & PERSON.privileged) !== 0) return;
     if (person.lastBroad !== read.observation.exchange.id) {

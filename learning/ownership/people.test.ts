@@ -260,19 +260,38 @@ t.test('what is shared with a name is for whoever has it for certain, whoever se
   t.equal(open(2 * PEOPLE + 8, of(7)), 'granted', 'for 7 it was meant');
 });
 
-t.test('staff of all tenants, whose objects name no person: who is handed lists of many tenants sees them all', async (t) => {
+/** Thirty members of six tenants have listed and opened orders, which name no person. */
+function tenants() {
   const ask = service();
   const tenantOf = (n: number): string => `tenant-${n % 6}`;
   const member = (user: number): Credential => bearer(tokenOf({ sub: String(user), tenant: tenantOf(user) }));
   const order = (n: number) => ({ id: `ord-${n}-x`, tenant: tenantOf(n), total: 12 });
   const open = (n: number, by: Credential): string | undefined => ask(`/orders/ord-${n}-x`, '/orders/{id}', { ...by, answer: order(n) });
-  for (let user = 0; user < PEOPLE; user++)
-    for (let turn = 1; turn <= 3; turn++) for (let twice = 0; twice < 2; twice++) open(turn * PEOPLE + user, member(user));
-  const staff = bearer(tokenOf({ sub: '900' }));
-  const all = { orders: Array.from({ length: 12 }, (_, n) => order(PEOPLE + n)) };
-  ask('/backoffice', '/backoffice', { ...staff, answer: all });
-  t.not(open(PEOPLE + 3, staff), 'privileged', 'one list may be an accident');
-  ask('/backoffice', '/backoffice', { ...staff, answer: all });
-  t.equal(open(PEOPLE + 3, staff), 'privileged');
+  const list = (path: string, by: Credential, of: readonly number[]): unknown =>
+    ask(path, path, { ...by, answer: { orders: of.map(order) } });
+  for (let user = 0; user < PEOPLE; user++) {
+    const own = [1, 2, 3].map((turn) => turn * PEOPLE + user);
+    list('/orders', member(user), own);
+    for (const n of [...own, ...own]) open(n, member(user));
+  }
+  return { member, open, list };
+}
+const ALL = Array.from({ length: 12 }, (_, n) => PEOPLE + n);
+const newcomer = bearer(tokenOf({ sub: '900' }));
+
+t.test('staff of all tenants: who is handed lists of many of them sees them all', async (t) => {
+  const { member, open, list } = tenants();
+  list('/backoffice', newcomer, ALL);
+  t.not(open(PEOPLE + 3, newcomer), 'privileged', 'one list may be an accident');
+  list('/backoffice', newcomer, ALL);
+  t.equal(open(PEOPLE + 3, newcomer), 'privileged');
   t.equal(open(PEOPLE + 3, member(4)), 'foreign', 'a member of another tenant');
+});
+
+t.test('nobody becomes staff by what the list that everybody gets shows of others', async (t) => {
+  const { open, list } = tenants();
+  list('/orders', newcomer, [PEOPLE + 3]);
+  open(PEOPLE + 3, newcomer);
+  for (let times = 0; times < 3; times++) list('/orders', newcomer, ALL);
+  t.not(open(PEOPLE + 4, newcomer), 'privileged');
 });
