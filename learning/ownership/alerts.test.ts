@@ -188,11 +188,14 @@ const alerts: {
       ['an object of others where some people reach one', 'foreign', 0.4, 'foreign', 3, true, 'foreign', 0.4],
       ['several objects of others there', 'foreign', 0.4, 'foreign', 4, true, 'foreign', 0.55],
       ['where hardly anybody does, one is enough', 'foreign', 0.9, 'foreign', 3, true, 'foreign', 0.9],
+      ['one more where many ids are usual', 'unknown', 0, 'unknown', 5, true, 'unknown', 0, 4],
+      ['two more there', 'unknown', 0, 'unknown', 6, true, 'enumeration', 0.55, 4],
+      ['as many as are counted where one less is usual', 'unknown', 0, 'unknown', 8, true, 'enumeration', 0.55, 7],
     ] as const
-  ).map(([name, given, before, sort, named, hasName, relation, confidence]) => ({
+  ).map(([name, given, before, sort, named, hasName, relation, confidence, usual = 2]) => ({
     name,
     verdict: verdict(given, before),
-    signs: { ...nothing, strange: { sort, named, usual: 2, people: 30 } },
+    signs: { ...nothing, strange: { sort, named, usual, people: 30 } },
     hasName,
     relation,
     confidence,

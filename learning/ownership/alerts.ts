@@ -7,6 +7,8 @@ import type { Reading, Signs } from './reading.js';
 const NEWCOMER = 0.55;
 /** By how many ids of objects of unknown owners somebody stands out: with a name, and without one, when their own objects are unknown as well. */
 const MANY = { named: 1, nameless: 4 };
+/** No more than so many are counted of one person. */
+const MOST_COUNTED = 8;
 /** The same of objects of others where some people do reach such ones, and what a single such access is less than. */
 const MANY_FOREIGN = 2;
 const FEW_FOREIGN = 0.5;
@@ -55,7 +57,8 @@ function ofGuess(verdict: AccessVerdict, misses: number): AccessVerdict {
 
 /** Nobody knows whose the object is; but hardly anybody names as many such objects here. */
 function ofUnknown(verdict: AccessVerdict, { named, usual, people }: NonNullable<Signs['strange']>, many: number): AccessVerdict {
-  if (named < usual + many) return verdict;
+  // Where people often do, chance alone makes some name one more.
+  if (named < Math.min(usual + many + Math.floor(usual / 4), Math.max(usual + 1, MOST_COUNTED))) return verdict;
   return {
     ...verdict,
     relation: 'enumeration',
