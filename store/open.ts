@@ -20,7 +20,8 @@ import type { Commit, CommitResult } from './types.js';
 
 /** Where the data lies: one SQLite file, or a PostgreSQL database. */
 export type StoreLocation =
-  | { readonly sqlite: string; readonly busyTimeoutMs?: number }
+  /** `mappedBytes`: so much of the file is mapped into memory, 256 MiB by default; whoever writes more than they read needs none. */
+  | { readonly sqlite: string; readonly busyTimeoutMs?: number; readonly mappedBytes?: number }
   | { readonly postgres: string; readonly maxConnections?: number; readonly onError?: (error: Error) => void };
 
 export interface LearnedState {
@@ -63,6 +64,7 @@ export interface Store {
 
 const DEFAULT_BUSY_TIMEOUT_MS = 10_000;
 const DEFAULT_CONNECTIONS = 8;
+const DEFAULT_MAPPED_BYTES = 256 * 1024 * 1024;
 const LEARNED_KEYS_AT_ONCE = 500;
 
 /**
@@ -82,7 +84,7 @@ export async function openStore(location: StoreLocation): Promise<Store> {
   // Asked for every batch before anything is learned of it: it waits neither until a commit has ended nor for a turn of the event loop.
   const reads =
     'sqlite' in location && location.sqlite !== ':memory:'
-      ? new Kysely<Tables>({ dialect: await dialectOf(location, Number.POSITIVE_INFINITY) })
+      ? new Kysely<Tables>({ dialect: await dialectOf({ ...location, mappedBytes: 0 }, Number.POSITIVE_INFINITY) })
       : db;
   return {
     engine,
@@ -136,7 +138,8 @@ async function dialectOf(location: StoreLocation, turnMs?: number): Promise<Dial
   } catch (cause) {
     throw openingFailed(location, cause);
   }
-  return new LibsqlDialect(location.sqlite, location.busyTimeoutMs ?? DEFAULT_BUSY_TIMEOUT_MS, turnMs);
+  const { sqlite, busyTimeoutMs = DEFAULT_BUSY_TIMEOUT_MS, mappedBytes = DEFAULT_MAPPED_BYTES } = location;
+  return new LibsqlDialect(sqlite, { busyTimeoutMs, mappedBytes, turnMs });
 }
 
 function openingFailed(location: StoreLocation, cause: unknown): StoreError {

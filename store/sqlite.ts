@@ -28,6 +28,14 @@ const MOST_TURN_MS = 50;
 const BEGIN = 'begin immediate';
 const ENDS: ReadonlySet<string> = new Set(['commit', 'rollback']);
 
+export interface LibsqlSettings {
+  readonly busyTimeoutMs: number;
+  /** Time of one turn of the event loop that statements may take. */
+  readonly turnMs?: number;
+  /** So much of the file is mapped into memory, which makes long reads faster and counts as memory of the process. */
+  readonly mappedBytes: number;
+}
+
 /**
  * SQLite through libsql, one connection, WAL, `synchronous = normal` (a power cut may lose the last commits, never the file).
  *
@@ -35,18 +43,15 @@ const ENDS: ReadonlySet<string> = new Set(['commit', 'rollback']);
  */
 export class LibsqlDialect implements Dialect {
   readonly #file: string;
-  readonly #busyTimeoutMs: number;
-  readonly #turnMs: number;
+  readonly #settings: LibsqlSettings;
 
-  /** `turnMs`: time of one turn of the event loop that statements may take. */
-  constructor(file: string, busyTimeoutMs: number, turnMs = TURN_MS) {
+  constructor(file: string, settings: LibsqlSettings) {
     this.#file = file;
-    this.#busyTimeoutMs = busyTimeoutMs;
-    this.#turnMs = turnMs;
+    this.#settings = settings;
   }
 
   createDriver() {
-    return new LibsqlDriver(this.#file, this.#busyTimeoutMs, this.#turnMs);
+    return new LibsqlDriver(this.#file, this.#settings);
   }
   createAdapter() {
     return new SqliteAdapter();
@@ -62,20 +67,19 @@ export class LibsqlDialect implements Dialect {
 /** One connection, handed to one user at a time: a transaction has it until its end. */
 class LibsqlDriver implements Driver {
   readonly #file: string;
-  readonly #busyTimeoutMs: number;
-  readonly #turnMs: number;
+  readonly #settings: LibsqlSettings;
   #connection: LibsqlConnection | null = null;
   #inUse: Promise<void> = Promise.resolve();
   #release: () => void = () => undefined;
 
-  constructor(file: string, busyTimeoutMs: number, turnMs: number) {
+  constructor(file: string, settings: LibsqlSettings) {
     this.#file = file;
-    this.#busyTimeoutMs = busyTimeoutMs;
-    this.#turnMs = turnMs;
+    this.#settings = settings;
   }
 
   async init(): Promise<void> {
-    this.#connection = new LibsqlConnection(openDatabase(this.#file, this.#busyTimeoutMs), this.#busyTimeoutMs, this.#turnMs);
+    const { busyTimeoutMs, turnMs = TURN_MS } = this.#settings;
+    this.#connection = new LibsqlConnection(openDatabase(this.#file, this.#settings), busyTimeoutMs, turnMs);
   }
 
   async acquireConnection(): Promise<DatabaseConnection> {
@@ -200,19 +204,19 @@ const OPEN_AGAIN_MS = 20;
 const isBusy = (error: unknown): boolean => error instanceof Error && 'code' in error && String(error.code).startsWith('SQLITE_BUSY');
 
 /** SQLite does not wait while another connection makes a file a WAL file: it is busy at once. */
-function openDatabase(file: string, busyTimeoutMs: number): Database.Database {
+function openDatabase(file: string, settings: LibsqlSettings): Database.Database {
   const pause = new Int32Array(new SharedArrayBuffer(4));
   for (let waitedMs = 0; ; waitedMs += OPEN_AGAIN_MS) {
     try {
-      return openOnce(file, busyTimeoutMs);
+      return openOnce(file, settings);
     } catch (error) {
-      if (!isBusy(error) || waitedMs >= busyTimeoutMs) throw error;
+      if (!isBusy(error) || waitedMs >= settings.busyTimeoutMs) throw error;
       Atomics.wait(pause, 0, 0, OPEN_AGAIN_MS);
     }
   }
 }
 
-function openOnce(file: string, busyTimeoutMs: number): Database.Database {
+function openOnce(file: string, { busyTimeoutMs, mappedBytes }: LibsqlSettings): Database.Database {
   const database = new Database(file, { timeout: busyTimeoutMs });
   // auto_vacuum must be set before the first table: the disk cap gives pages back in small steps with it.
   const pragmas = [
@@ -223,7 +227,7 @@ function openOnce(file: string, busyTimeoutMs: number): Database.Database {
     'foreign_keys = on',
     'temp_store = memory',
     'cache_size = -65536',
-    'mmap_size = 268435456',
+    `mmap_size = ${mappedBytes}`,
     `busy_timeout = ${BLOCKING_WAIT_MS}`,
   ];
   try {

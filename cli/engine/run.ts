@@ -38,10 +38,10 @@ const GROUP = 'engine';
 const IDLE_MS = 1_000;
 const POLICIES_AFTER_MS = 700;
 
-/** Where the store lies: PostgreSQL where one is named, else a SQLite file in the data folder. */
-export function openConfiguredStore(config: Config): Promise<Store> {
+/** Where the store lies: PostgreSQL where one is named, else a SQLite file in the data folder. `mappedBytes`: see `StoreLocation`. */
+export function openConfiguredStore(config: Config, mappedBytes?: number): Promise<Store> {
   const { postgres, sqlite } = config.store;
-  return openStore(postgres === undefined ? { sqlite: sqlite ?? path.join(config.data, 'weir.db') } : { postgres });
+  return openStore(postgres === undefined ? { sqlite: sqlite ?? path.join(config.data, 'weir.db'), mappedBytes } : { postgres });
 }
 
 const autoBlock = ({ actors }: Config) => ({
@@ -66,7 +66,8 @@ export interface RunningEngine {
 export async function runEngine(run: EngineRun): Promise<RunningEngine> {
   const { config, secret } = run;
   tellIpv6ActorsBy(config.actors.ipv6Prefix);
-  const store = await openConfiguredStore(config);
+  // It writes nearly everything it ever reads: a mapped file would only count as its memory.
+  const store = await openConfiguredStore(config, 0);
   const maps = await openSharedMaps(run.shared);
   const vocabulary = openVocabulary({ dataTypes: config.dataTypes, keySets: config.keySets, maps, log: run.log });
   // Compiling takes most of a second that the gateway needs just now: ready first. What is learned does not need them.
