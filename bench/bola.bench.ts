@@ -62,7 +62,7 @@ function cost(): void {
     granted: stance('open'),
     listed: stance('open'),
     group: stance('deny'),
-    unlisted: stance('deny'),
+    public: stance('deny'),
     foreign: stance('deny'),
   };
   const rule = { resource: 'order', stances, principals: 50, accesses: 300, wrappings: [''], repeats: 0 };

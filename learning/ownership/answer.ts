@@ -235,7 +235,8 @@ class AnswerReader {
       if (isIdentifier(value)) this.#put(step.path, unlink(value));
     } else if (typeof value === 'number') {
       if (Number.isSafeInteger(value)) this.#put(step.path, String(value));
-    } else if (typeof value !== 'object' || value === null) return true;
+    } else if (typeof value === 'boolean') this.#put(step.path, value ? 'true' : 'false');
+    else if (typeof value !== 'object' || value === null) return true;
     else if (Array.isArray(value)) return !withLists || value.length > 64 || this.#collectList(step, value, depth);
     else if (depth < 4) {
       const record = value as Record<string, unknown>;

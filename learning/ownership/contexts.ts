@@ -142,6 +142,8 @@ export interface Others {
   readonly people: ReadonlySet<number>;
   readonly hasGuests: boolean;
   readonly roles: readonly number[];
+  /** Lists show these objects to people to whom they do not belong. */
+  readonly areShown: boolean;
 }
 
 /** Sums over people of the share of their accesses in each class. */
@@ -157,6 +159,7 @@ export interface Tally {
   leans: boolean;
   readonly hasGuests: boolean;
   readonly roles: readonly number[];
+  readonly areShown: boolean;
   /** So many of these objects nineteen of twenty people named here at most. */
   usual: Record<Strange, number>;
 }
@@ -209,6 +212,7 @@ export function tallyOf(
     leans: false,
     hasGuests: others.hasGuests,
     roles: others.roles,
+    areShown: others.areShown,
     usual: { unknown: usual([...strange.unknown.values()]), foreign: usual([...strange.foreign.values()]) },
   };
   for (const entry of perPerson.values()) {
@@ -240,7 +244,7 @@ export function addTally(into: Tally, from: Tally, weight: number): void {
 }
 
 export function zero(): Record<AccessClass, number> {
-  return { granted: 0, listed: 0, group: 0, unlisted: 0, foreign: 0 };
+  return { granted: 0, listed: 0, public: 0, group: 0, foreign: 0 };
 }
 
 /** Settings of the regime; defaults were chosen on the worlds in `worlds/`. */
@@ -276,22 +280,24 @@ const ALLOW: Stance = { is: 'allow', confidence: 0, proven: false };
 /** Turns a tally into stances. A class denies only if every weaker claim's own share is meaningful: people mostly reach what is theirs here. */
 export function stancesOf(tally: Tally, seenPeople: number, mutates: boolean, settings: RegimeSettings): Record<AccessClass, Stance> {
   const stances = {} as Record<AccessClass, Stance>;
+  // What one alone does, or two among many, is no custom: unless lists show around what others own, so that more will come.
+  const few = tally.areShown ? 0 : Math.min(FEW, Math.floor((tally.people - 1) / settings.provenPeople));
   for (const name of CLASSES) {
     if (tally.people < settings.minPeople || tally.own <= 0) {
       stances[name] = OPEN;
       continue;
     }
-    const share = tally.share[name] / tally.people;
+    const share = tally.anybody[name] <= few ? 0 : tally.share[name] / tally.people;
     // Claims that a server made itself (it handed the object out, or an owner shared it) need more evidence before they count for nothing.
-    const needed = name === 'foreign' || name === 'unlisted' ? settings.minPeople : 8;
+    const needed = name === 'foreign' ? settings.minPeople : 8;
     if (share >= settings.allowShare && tally.anybody[name] >= 3) stances[name] = ALLOW;
-    else if (name === 'granted' || (name === 'listed' && !mutates)) stances[name] = OPEN;
+    else if (name === 'granted' || (!mutates && (name === 'listed' || name === 'public'))) stances[name] = OPEN;
     else if (tally.people < needed || tally.own / tally.people < 0.25) stances[name] = OPEN;
     else if (share <= settings.denyShare) {
       const proven =
         tally.people >= settings.provenPeople * (name === 'group' ? GROUP_CAUTION : 1) &&
         tally.accesses >= settings.provenAccesses &&
-        tally.anybody[name] <= Math.max(1, settings.provenDenied * tally.people) &&
+        tally.anybody[name] <= Math.max(1, few, settings.provenDenied * tally.people) &&
         // So many trespassers are more likely a misunderstanding of ours than an attack.
         tally.denied <= Math.max(20, 0.5 * seenPeople);
       stances[name] = { is: 'deny', confidence: Math.max(0.5, Math.min(0.99, 1 - 3 * share - 1 / (tally.people + 2))), proven };

@@ -214,10 +214,10 @@ function ofRelation(
 
 function ofClass(relation: AccessClass, rule: SlotRule, location: Location, caller: Caller, settings: JudgeSettings): AccessVerdict {
   const stance = rule.stances[relation];
-  const public_ = relation === 'unlisted' ? 'unknown' : relation;
+  const told = relation === 'public' && stance.is === 'deny' ? 'foreign' : relation;
   if (stance.is === 'allow')
     return verdict(
-      relation === 'foreign' ? 'public' : public_,
+      relation === 'foreign' ? 'public' : told,
       0,
       false,
       location,
@@ -228,7 +228,7 @@ function ofClass(relation: AccessClass, rule: SlotRule, location: Location, call
   const isSure = stance.proven && stance.confidence >= settings.blockConfidence;
   const isSuspect = (caller.flags & PERSON.suspect) !== 0 && stance.confidence >= settings.suspectConfidence;
   const enforceable = stance.is === 'deny' && (isSure || isSuspect) && known !== 0;
-  return verdict(public_, stance.is === 'open' ? 0 : stance.confidence, enforceable, location, rule.resource, sentence(relation, rule));
+  return verdict(told, stance.is === 'open' ? 0 : stance.confidence, enforceable, location, rule.resource, sentence(relation, rule));
 }
 
 /** Why an access of a class counts, and what of its kind hardly anybody does. */
@@ -236,7 +236,7 @@ const SENTENCES: Readonly<Record<AccessClass, readonly [is: string, such: string
   granted: ['belongs to somebody else who shared it with the caller', 'open what was only shared'],
   listed: ['belongs to somebody else and was only listed for the caller', 'open what was only listed'],
   group: ["belongs to another member of the caller's group", 'open what another member owns'],
-  unlisted: ['was only ever listed for others', 'open what was never listed for the caller'],
+  public: ['belongs to somebody else and is open to be read only', 'change what others may read'],
   foreign: ['belongs to somebody else', 'open what somebody else owns'],
 };
 

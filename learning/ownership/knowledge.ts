@@ -34,14 +34,17 @@ export const roleOf = (flags: number): number => (flags >>> ROLE_SHIFT) & ROLE_B
 export const withRole = (flags: number, role: number): number => (flags & ~(ROLE_BITS << ROLE_SHIFT)) | (role << ROLE_SHIFT);
 
 /** Why a principal may act on an object that is not its own. */
-export const GRANT = { party: 1, granted: 2, listed: 3, weak: 4, creator: 5, below: 6 } as const;
+export const GRANT = { party: 1, granted: 2, listed: 3, weak: 4, creator: 5, below: 6, everybody: 7, group: 8 } as const;
+
+/** In place of a person: what an object says of for whom it is. */
+export const ANYBODY = 0;
 
 export type Relation =
   | 'own'
   | 'granted'
   | 'listed'
   | 'group'
-  | 'unlisted'
+  | 'public'
   | 'foreign'
   | 'ungrouped'
   | 'unidentified'
@@ -258,7 +261,8 @@ export class Knowledge {
     }
     let told = this.#stranger(person, owner, kind, group, rule);
     if (told === 'unknown' && owner === 0 && value !== 0) told = this.#strangerByName(person, value, rule);
-    return grant === GRANT.below && told === 'foreign' ? 'listed' : told;
+    if (grant === GRANT.below && told === 'foreign') return 'listed';
+    return rule === undefined || rule.opens.length === 0 ? told : opened(told, this.grant(hi, lo, ANYBODY));
   }
 
   /** The same, from what an answer itself says. `null` when it names nobody. */
@@ -285,7 +289,7 @@ export class Knowledge {
       for (let i = object.from; i < object.to; i++)
         if (paths[i] === field.number && this.holds(person, object.valueAt(i, this), field.kind)) return 'granted';
     const told = this.#stranger(person, owner, kind, group, rule);
-    return told === 'unknown' ? null : told;
+    return told === 'unknown' ? null : opened(told, openingOf(rule, object, this));
   }
 
   /**
@@ -309,7 +313,7 @@ export class Knowledge {
       if (rule.parties.some((field) => field.number === path)) return;
       if (group === 0 && rule.groups.some((field) => field.number === path)) group = object.valueAt(i, this) & GROUP_BITS;
     }
-    if (owner === 0) return;
+    if (owner === 0 || openingOf(rule, object, this) !== 0) return;
     this.#shown ??= new LatestMap(MAX_SHOWN);
     this.#shown.set(objectNumber(hi, lo), { owner, packed: ((group << 8) | kind) >>> 0 });
   }
@@ -350,6 +354,23 @@ export class Knowledge {
     // Somebody else's, but perhaps of the caller's group, which is not known.
     return ungrouped ? 'ungrouped' : 'foreign';
   }
+}
+
+/** How a stranger stands to an object that says for whom it is. */
+function opened(told: Relation, grant: number): Relation {
+  if (grant === GRANT.everybody && (told === 'foreign' || told === 'group' || told === 'ungrouped' || told === 'unidentified'))
+    return 'public';
+  // Open to its group, and nothing says which is the caller's.
+  if (grant === GRANT.group && told === 'ungrouped') return 'unidentified';
+  return grant === GRANT.group && told === 'group' ? 'public' : told;
+}
+
+/** What an answer says of for whom the object is: a grant, 0 for nothing. */
+function openingOf({ opens }: KnownRule, object: AnswerObject, known: Knowledge): number {
+  const { paths } = object.all;
+  for (const { number, value, to } of opens)
+    for (let i = object.from; i < object.to; i++) if (paths[i] === number && object.valueAt(i, known) === value) return GRANT[to];
+  return 0;
 }
 
 /** Values of the parameters of a path; of several in one segment the first. */

@@ -54,6 +54,6 @@ export function viewOfKnownCaller(places: readonly Place[], owned: readonly Owne
 
 function ruleOf({ is, proven = true, resource }: Place): RouteRule {
   const stance: Stance = is === 'deny' ? { is, confidence: 0.95, proven } : { is, confidence: 0, proven: false };
-  const stances = { granted: stance, listed: stance, group: stance, unlisted: stance, foreign: stance };
+  const stances = { granted: stance, listed: stance, group: stance, public: stance, foreign: stance };
   return { slots: { 'path:0': { resource, stances, principals: 20, accesses: 80, wrappings: [''], repeats: 0 } } };
 }

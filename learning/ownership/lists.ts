@@ -127,7 +127,7 @@ export class Lists {
    */
   reached(person: Person, resource: Resource, hi: number, lo: number): boolean {
     const groupKind = resource.rule?.groupKind ?? -1;
-    const isTold = resource.rule !== undefined && (groupKind < 0 || this.#known.hasKind(person.id, groupKind));
+    const isTold = (resource.rule?.fields.length ?? 0) > 0 && (groupKind < 0 || this.#known.hasKind(person.id, groupKind));
     if (isTold || this.#known.grant(hi, lo, person.id) !== GRANT.listed) {
       this.owns(person, resource);
       return true;

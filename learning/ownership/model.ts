@@ -22,7 +22,7 @@ import type { Reading } from './reading.js';
 import { readRequest } from './references.js';
 import { Roles } from './roles.js';
 import { foldRoute } from './routes.js';
-import { type SheetChange, scoped } from './sheet.js';
+import { type SheetChange, savedChange, scoped } from './sheet.js';
 import { SignIns } from './signin.js';
 import { Table } from './table.js';
 import { answerObjects } from './view.js';
@@ -205,7 +205,7 @@ export class OwnershipModel {
         if (key.startsWith('x|')) loadSegment(this.known.table, key, value);
         else if (key.startsWith('p|') || key.startsWith('s|')) this.people.load(key, value);
         else if (key.startsWith('place|')) this.#places.load(value);
-        else this.known.sheet.apply(JSON.parse(value) as SheetChange);
+        else this.known.sheet.apply(savedChange(value));
       } catch (error) {
         throw error instanceof OwnershipError
           ? error

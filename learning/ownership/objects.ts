@@ -1,6 +1,6 @@
 import type { AnswerObject } from './answer.js';
 import { Details } from './details.js';
-import { GRANT, type Knowledge, type Resource } from './knowledge.js';
+import { ANYBODY, GRANT, type Knowledge, type Resource, SPACE } from './knowledge.js';
 import type { KnownRule } from './sheet.js';
 import { WORTH } from './table.js';
 
@@ -47,6 +47,7 @@ export class Objects {
     let kind = 0;
     let group = 0;
     const end = from + length;
+    if (rule.opens.length > 0) this.#writeOpening(hi, lo, fields, from, end, rule);
     for (const field of rule.owners) {
       for (let i = from; i < end; i += 2) {
         if (fields[i] !== field.number) continue;
@@ -70,5 +71,20 @@ export class Objects {
       if (group === 0) group = this.known.table.b >>> 8;
     }
     this.write(hi, lo, owner, ((group << 8) | kind) >>> 0, WORTH.object);
+  }
+
+  #writeOpening(hi: number, lo: number, fields: Uint32Array, from: number, end: number, rule: KnownRule): void {
+    let grant = 0;
+    let isTold = false;
+    for (const { number, value, to } of rule.opens)
+      for (let i = from; i < end; i += 2) {
+        if (fields[i] !== number) continue;
+        isTold = true;
+        if (fields[i + 1] === value && grant !== GRANT.everybody) grant = GRANT[to];
+      }
+    if (!isTold || this.known.grant(hi, lo, ANYBODY) === grant) return;
+    const { hash } = this.known;
+    hash.words(SPACE.grant, hi, lo, ANYBODY);
+    this.write(hash.hi, hash.lo, grant, 0, WORTH.object);
   }
 }

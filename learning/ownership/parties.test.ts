@@ -1,75 +1,10 @@
 /** Objects with two sides: who is named in an object is not refused before it is known what the field means. */
 import t from 'tap';
-import { bodyOf, emptyBody, headersOf, newId, PrincipalReader } from '../../exchange/index.js';
-import { exchangeOf } from '../../test/support/exchange.js';
-import { OwnershipModel, OwnershipView } from './index.js';
-
-const BUYERS = 30;
-const reader = new PrincipalReader('parties');
-const tokenOf = (user: number, claims: object = {}): string =>
-  `${[{ alg: 'HS256' }, { sub: String(user), ...claims }].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.')}.sig`;
+import { arrive, BOTH, BUYERS, buyers, NEVER, type Refused, SELLERS, STRANGER, shop } from './shop.fixture.js';
 
 type Answer = (order: number, caller: number) => object;
 const buyerOf = (order: number): number => 1000 + (order % BUYERS);
 const sellerOf = (order: number): number => 2000 + (order % 7);
-
-/** What a gateway refused, before it was forwarded and by its answer. */
-interface Refused {
-  readonly request: boolean;
-  readonly response: boolean;
-}
-const NEVER: Refused = { request: false, response: false };
-const BOTH: Refused = { request: true, response: true };
-
-/** An engine and a gateway that hears of everything at once; asks as one user after another. */
-function shop(claimsOf: (user: number) => object = () => ({})) {
-  const model = new OwnershipModel({ secret: 'parties', seed: Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8) });
-  const view = new OwnershipView();
-  for (const chunk of model.snapshot()) view.apply(chunk);
-  let nowMs = 1.7e12;
-  return (user: number, target: string, template: string, shown: object, body: object | null = null): Refused => {
-    const method = body === null ? 'GET' : 'POST';
-    const headers = headersOf({
-      host: 'shop',
-      authorization: `Bearer ${tokenOf(user, claimsOf(user))}`,
-      ...(body === null ? {} : { 'content-type': 'application/json' }),
-    });
-    const principal = reader.read(headers, target);
-    const sent = body === null ? emptyBody : bodyOf(Buffer.from(JSON.stringify(body)));
-    const asked = { service: 'shop', method, template, path: target, target, headers, parameters: [], body: sent };
-    const before = view.judgeRequest({ ...asked, principalKey: principal?.key ?? null });
-    nowMs += 1000;
-    const { verdict } = model.judge({
-      exchange: exchangeOf({
-        id: newId(nowMs),
-        requestId: String(nowMs),
-        service: 'shop',
-        startedAtMs: nowMs,
-        request: { method, host: 'shop', target, headers, body: sent },
-        response: { headers: headersOf({ 'content-type': 'application/json' }), body: bodyOf(Buffer.from(JSON.stringify(shown))) },
-        principal,
-      }),
-      endpoint: { id: template, service: 'shop', method, template },
-      pathParameters: [],
-      dataHits: [],
-    });
-    const delta = model.deltas();
-    if (delta !== null) view.apply(delta);
-    return { request: before?.enforceable ?? false, response: verdict?.enforceable ?? false };
-  };
-}
-
-const SELLERS = [2000, 2001, 2002, 2003, 2004, 2005, 2006];
-const STRANGER = 3000;
-const buyers = Array.from({ length: BUYERS }, (_, index) => 1000 + index);
-
-/** Everybody looks at their own page, and at an address of theirs: whoever owns nothing is not refused anything. */
-function arrive(ask: ReturnType<typeof shop>): void {
-  for (const user of [...buyers, ...SELLERS, STRANGER]) {
-    ask(user, '/me', '/me', { id: user });
-    ask(user, `/addresses/${user}`, '/addresses/{id}', { id: user, userId: user });
-  }
-}
 
 /** Thirty people open three of their own orders each; then `caller` opens order 5000, which its buyer opened before, so that a gateway knows whose it is. */
 function opens(answer: Answer, caller: number): Refused {

@@ -305,7 +305,7 @@ t.test('what a place has not proven blocks only a caller who was just alerted of
     ['an ordinary caller where it is proven', established | identified, { is: 'deny', confidence: 0.9, proven: true }, true],
   ];
   for (const [what, flags, stance, blocks] of cases) {
-    const stances = { granted: stance, listed: stance, group: stance, unlisted: stance, foreign: stance };
+    const stances = { granted: stance, listed: stance, group: stance, public: stance, foreign: stance };
     const slot = { resource: 'order', stances, principals: 20, accesses: 80, wrappings: [''], repeats: 0 };
     known.sheet.apply({ route: 's\u001fGET /orders/{}', rule: { slots: { 'path:0': slot } } });
     t.equal(judge(known, 's', reading, { person: 1, flags }, null, JUDGE)?.enforceable ?? false, blocks, what);
@@ -315,7 +315,7 @@ t.test('what a place has not proven blocks only a caller who was just alerted of
     'header:authorization',
   );
   const stance: Stance = { is: 'deny', confidence: 0.6, proven: false };
-  const stances = { granted: stance, listed: stance, group: stance, unlisted: stance, foreign: stance };
+  const stances = { granted: stance, listed: stance, group: stance, public: stance, foreign: stance };
   const slot = { resource: 'order', stances, principals: 20, accesses: 80, wrappings: [''], repeats: 0 };
   known.sheet.apply({ route: 's\u001fGET /invoice', rule: { slots: { 'query:id': slot } } });
   for (const [what, flags, blocks] of [
@@ -358,7 +358,7 @@ t.test('a body too long to be read whole, where bodies name what is private', as
     ['where hardly anybody was', 'body:from', stance, 0, 3, established, null],
   ];
   for (const [what, slot, is, longBodies, people, flags, blocks] of cases) {
-    const stances = { granted: is, listed: is, group: is, unlisted: is, foreign: is };
+    const stances = { granted: is, listed: is, group: is, public: is, foreign: is };
     const rule = {
       resource: 'account',
       stances,
@@ -384,7 +384,7 @@ t.test('an operation that the client makes up is no way around what is known of 
   known.table.set(known.hash.hi, known.hash.lo, known.valueHash('77'), 2);
   const place = (route: string, slot: string, is: Stance['is']) => {
     const stance: Stance = { is, confidence: 0.9, proven: true };
-    const stances = { granted: stance, listed: stance, group: stance, unlisted: stance, foreign: stance };
+    const stances = { granted: stance, listed: stance, group: stance, public: stance, foreign: stance };
     const rule = { resource: 'order', stances, principals: 20, accesses: 80, wrappings: [''], repeats: 0 };
     known.sheet.apply({ route: `s\u001f${route}`, rule: { slots: { [slot]: rule } } });
   };

@@ -17,6 +17,7 @@ import {
 import { typeFields } from './fields.js';
 import { GRANT, GROUP_BITS, type Knowledge, PERSON, pathValues, type Relation, type Resource, roleOf } from './knowledge.js';
 import type { Objects } from './objects.js';
+import { openingsOf } from './openings.js';
 import { pathName, pathNumber } from './paths.js';
 import type { People } from './people.js';
 import { namedKind, type Person } from './person.js';
@@ -343,9 +344,21 @@ export class Places {
     this.#typedAt.set(name, Math.min(uses + 1000, Math.ceil(uses * 1.2) + 3));
     const fields = typeFields(contexts, this.#people);
     const before = this.#known.sheet.resources.get(name);
-    if (JSON.stringify(before?.fields ?? []) === JSON.stringify(fields)) return false;
-    const rule: ResourceRule = { fields };
-    this.#ports.change({ resource: name, rule: fields.length === 0 ? null : rule });
+    const openings = openingsOf(
+      contexts,
+      this.#people,
+      fields,
+      before?.openings ?? [],
+      (value) => this.#known.valueHash(value),
+      this.#asStranger,
+    );
+    if (
+      JSON.stringify(before?.fields ?? []) === JSON.stringify(fields) &&
+      JSON.stringify(before?.openings ?? []) === JSON.stringify(openings)
+    )
+      return false;
+    const rule: ResourceRule = { fields, ...(openings.length > 0 ? { openings } : {}) };
+    this.#ports.change({ resource: name, rule: fields.length + openings.length === 0 ? null : rule });
     this.#objects.reread(this.#known.resource(service, resource));
     return true;
   }
@@ -427,7 +440,13 @@ export class Places {
     const people = hasGuests ? guests : new Set<number>();
     const roles = this.#rolesAt(context, review);
     if (roles.length > 0) for (const { id, flags } of reached.keys()) if (roles.includes(roleOf(flags))) people.add(id);
-    return { people, hasGuests, roles };
+    return { people, hasGuests, roles, areShown: this.#areShown(context) };
+  }
+
+  #areShown({ service, resource }: Context): boolean {
+    for (const { slot, rule } of this.#ofResource.get(scoped(service, resource)) ?? [])
+      if (slot.startsWith('answer') && rule?.stances.foreign.is === 'allow') return true;
+    return false;
   }
 
   #rolesAt({ service, resource, mutates }: Context, { roles }: Review): readonly number[] {
@@ -481,6 +500,14 @@ export class Places {
   }
 
   readonly #wasBelow = ({ hi, lo }: Sample, person: number): boolean => this.#known.grant(hi, lo, person) === GRANT.below;
+
+  /** Relation of a past access, had nobody shared or listed the object and did it not say for whom it is. */
+  readonly #asStranger = (context: Context, sample: Sample, person: number): Relation => {
+    const told = this.relate(context, sample, person, true);
+    if (told !== 'public') return told;
+    const rule = this.#known.sheet.resource(context.service, context.resource);
+    return this.#known.relation(person, sample.hi, sample.lo, sample.value, rule === undefined ? rule : { ...rule, opens: [] }, true);
+  };
 
   /** Relation of a past access, by what the object said then and by the grants known now. */
   readonly relate = (context: Context, sample: Sample, person: number, withoutGrants = false): Relation => {

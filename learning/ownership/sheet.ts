@@ -3,8 +3,8 @@
  */
 import { CONTAINER, ruledPath } from './paths.js';
 
-/** Relations that a slot may deny or allow, from the weakest claim to none. */
-export const CLASSES = ['granted', 'listed', 'group', 'unlisted', 'foreign'] as const;
+/** Relations that a slot may deny or allow, from the weakest claim to none. `public`: the object itself says that it is for the caller, too ({@link Opening}). */
+export const CLASSES = ['granted', 'listed', 'public', 'group', 'foreign'] as const;
 export type AccessClass = (typeof CLASSES)[number];
 
 /** What is known about one class of access at one slot. */
@@ -53,8 +53,17 @@ export interface FieldRule {
   readonly kind: number;
 }
 
+/** A value of a field that says for whom an object is: where it stands, everybody may read it, or all members of its group. */
+export interface Opening {
+  readonly path: string;
+  /** Hash of the value. */
+  readonly value: number;
+  readonly to: 'everybody' | 'group';
+}
+
 export interface ResourceRule {
   readonly fields: readonly FieldRule[];
+  readonly openings?: readonly Opening[];
 }
 
 /** A resource's rule as it is looked up: with numbers for the paths, and what is asked of it often. */
@@ -68,6 +77,11 @@ export interface KnownRule extends ResourceRule {
   readonly groupKind: number;
   /** Objects themselves name an owner; what they hang on is known of some only. */
   readonly hasOwner: boolean;
+  readonly opens: readonly KnownOpening[];
+}
+
+export interface KnownOpening extends Pick<Opening, 'value' | 'to'> {
+  readonly number: number;
 }
 
 export interface KnownField {
@@ -88,6 +102,7 @@ function known(rule: ResourceRule): KnownRule {
     selfKinds: rule.fields.filter((field) => field.path === '@').map((field) => field.kind),
     groupKind: rule.fields.find((field) => field.role === 'group')?.kind ?? -1,
     hasOwner: rule.fields.some((field) => field.role === 'owner' && !field.path.startsWith(CONTAINER)),
+    opens: (rule.openings ?? []).map(({ path, value, to }) => ({ number: ruledPath(path), value, to })),
   };
 }
 
@@ -104,6 +119,19 @@ export const FIELD_SLOT = 'body:gql:';
 export type SheetChange =
   | { readonly route: string; readonly rule: RouteRule | null }
   | { readonly resource: string; readonly rule: ResourceRule | null };
+
+const UNSEEN: Stance = { is: 'open', confidence: 0, proven: false };
+
+/** A change as it was saved as JSON, perhaps by a version that knew fewer classes of access. */
+export function savedChange(text: string): SheetChange {
+  const change = JSON.parse(text) as SheetChange;
+  if (!('route' in change) || change.rule === null) return change;
+  const slots = Object.entries(change.rule.slots).map(([slot, rule]) => {
+    const stances = Object.fromEntries(CLASSES.map((name) => [name, UNSEEN])) as Record<AccessClass, Stance>;
+    return [slot, { ...rule, stances: { ...stances, ...rule.stances } }];
+  });
+  return { ...change, rule: { slots: Object.fromEntries(slots) } };
+}
 
 /** All rules. */
 export class Sheet {

@@ -1,0 +1,61 @@
+/** How private a place is, by who reached what there. */
+import t from 'tap';
+import { REGIME, stancesOf, type Tally, zero } from './contexts.js';
+import { CLASSES, savedChange } from './sheet.js';
+
+/** People who reached only what is theirs, two things each, and people who reached only what others own. */
+function tally(own: number, strangers: number, areShown: boolean): Tally {
+  return {
+    people: own + strangers,
+    accesses: 2 * (own + strangers),
+    own,
+    share: { ...zero(), foreign: strangers },
+    anybody: { ...zero(), foreign: strangers },
+    denied: 0,
+    leans: false,
+    hasGuests: false,
+    roles: [],
+    areShown,
+    usual: { unknown: 0, foreign: 0 },
+  };
+}
+
+const cases: readonly [own: number, strangers: number, areShown: boolean, is: string, proven: boolean][] = [
+  [2, 0, false, 'open', false],
+  [4, 0, false, 'deny', false],
+  [5, 0, false, 'deny', true],
+  // One alone, beside five, and two beside ten, are no custom.
+  [4, 1, false, 'grey', false],
+  [5, 1, false, 'deny', true],
+  [8, 2, false, 'grey', false],
+  [9, 2, false, 'deny', true],
+  // Three are, or may be.
+  [12, 3, false, 'allow', false],
+  [30, 3, false, 'grey', false],
+  [60, 3, false, 'deny', false],
+  [80, 3, false, 'deny', true],
+  // Where lists show around what others own, more will come.
+  [5, 1, true, 'grey', false],
+  [9, 2, true, 'grey', false],
+  [17, 1, true, 'deny', true],
+];
+
+for (const [own, strangers, areShown, is, proven] of cases)
+  t.test(`${own} people reach their own and ${strangers} what others own${areShown ? ', which lists show around' : ''}`, async (t) => {
+    const { foreign } = stancesOf(tally(own, strangers, areShown), own + strangers, false, REGIME);
+    t.match(foreign, { is, proven });
+  });
+
+t.test('a place that was saved before there were as many classes of access', async (t) => {
+  const stance = { is: 'deny', confidence: 0.9, proven: true };
+  const saved = JSON.stringify({
+    route: 's\u001fGET /a/{}',
+    rule: { slots: { 'path:0': { resource: 'a', stances: { foreign: stance } } } },
+  });
+  const change = savedChange(saved);
+  if (!('route' in change) || change.rule === null) return t.fail('no place');
+  const { stances } = change.rule.slots['path:0'];
+  t.same(Object.keys(stances).sort(), [...CLASSES].sort());
+  t.same(stances.foreign, stance);
+  t.equal(stances.public.is, 'open');
+});
