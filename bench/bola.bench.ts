@@ -10,6 +10,7 @@ import { bodyOf } from '../exchange/index.js';
 import { OwnershipView } from '../learning/index.js';
 import { KeyedHash } from '../learning/ownership/hash.js';
 import { Knowledge } from '../learning/ownership/knowledge.js';
+import { sameForAll } from '../learning/ownership/sheet.js';
 import { encodeDelta } from '../learning/ownership/wire.js';
 import { KEPT_BACK, TUNING, UNLIKE } from '../learning/ownership/worlds/declared.js';
 import { play } from '../learning/ownership/worlds/kit.js';
@@ -58,13 +59,7 @@ function cost(): void {
   const known = new Knowledge(new KeyedHash(seed));
   const order = known.resource('s', 'order');
   const stance = (is: 'deny' | 'open') => ({ is, confidence: is === 'deny' ? 0.98 : 0, proven: is === 'deny' });
-  const stances = {
-    granted: stance('open'),
-    listed: stance('open'),
-    group: stance('deny'),
-    public: stance('deny'),
-    foreign: stance('deny'),
-  };
+  const stances = { ...sameForAll(stance('deny')), granted: stance('open'), listed: stance('open') };
   const rule = { resource: 'order', stances, principals: 50, accesses: 300, wrappings: [''], repeats: 0 };
   view.apply(
     encodeDelta({

@@ -193,7 +193,7 @@ export function tallyOf(
     if (relation !== 'own' && (index < 0 || sample.denied)) continue;
     let entry = perPerson.get(person.id);
     if (entry === undefined) {
-      entry = { total: 0, own: 0, counts: [0, 0, 0, 0, 0] };
+      entry = { total: 0, own: 0, counts: CLASSES.map(() => 0) };
       perPerson.set(person.id, entry);
     }
     entry.total++;

@@ -74,7 +74,9 @@ export function judge(
       if (ruled === undefined) continue;
       const resource = known.resource(service, ruled.resource);
       const rule = ruleFor(known, ruled, resource, caller);
-      const relation = relationAt(known, caller.person, reference, resource, reading, answer, rule.above);
+      const told = relationAt(known, caller.person, reference, resource, reading, answer, rule.above);
+      // Who has people to look after needs no group to be a stranger to the rest.
+      const relation = told === 'ungrouped' && known.looksAfter(caller.person) ? 'foreign' : told;
       if (relation === 'foreign' && leadsToGift(known, service, reading, reference, caller.person)) continue;
       keep(ofRelation(relation, rule, reference, caller, settings));
       keep(ofForm(relation, rule, reference, caller));
@@ -114,6 +116,8 @@ export function leadsToGift(known: Knowledge, service: string, reading: RouteRea
 function ruleFor(known: Knowledge, rule: SlotRule, resource: Resource, { person, flags }: Caller): SlotRule {
   const isGuest = rule.hasGuests === true && !known.isAtHome(person, resource);
   if (!isGuest && rule.roles?.includes(roleOf(flags)) !== true) return rule;
+  // Of those whom lists tell whom they look after, the rest is no business of theirs.
+  if (known.looksAfter(person)) return rule;
   const { stances } = rule;
   return { ...rule, stances: { ...stances, group: UNSURE, foreign: UNSURE } };
 }

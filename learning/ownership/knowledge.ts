@@ -34,7 +34,7 @@ export const roleOf = (flags: number): number => (flags >>> ROLE_SHIFT) & ROLE_B
 export const withRole = (flags: number, role: number): number => (flags & ~(ROLE_BITS << ROLE_SHIFT)) | (role << ROLE_SHIFT);
 
 /** Why a principal may act on an object that is not its own. */
-export const GRANT = { party: 1, granted: 2, listed: 3, weak: 4, creator: 5, below: 6, everybody: 7, group: 8 } as const;
+export const GRANT = { party: 1, granted: 2, listed: 3, weak: 4, creator: 5, below: 6, everybody: 7, group: 8, entrusts: 9 } as const;
 
 /** In place of a person: what an object says of for whom it is. */
 export const ANYBODY = 0;
@@ -219,6 +219,16 @@ export class Knowledge {
     return this.table.get(this.hash.hi, this.hash.lo);
   }
 
+  /** Did a list show somebody of that name to the person, and to few others? */
+  isEntrusted(person: number, value: number, kind: number): boolean {
+    return value !== 0 && this.grant(value, kind, person) === GRANT.entrusts;
+  }
+
+  /** Is anybody at all? */
+  looksAfter(person: number): boolean {
+    return this.grant(0, 0, person) === GRANT.entrusts;
+  }
+
   /** Group values are kept with 24 bits in object entries, so they are compared with 24. */
   holdsGroup(person: number, value: number, kind: number): boolean {
     return this.holds(person, value & GROUP_BITS, kind);
@@ -262,6 +272,7 @@ export class Knowledge {
     let told = this.#stranger(person, owner, kind, group, rule);
     if (told === 'unknown' && owner === 0 && value !== 0) told = this.#strangerByName(person, value, rule);
     if (grant === GRANT.below && told === 'foreign') return 'listed';
+    if (!withoutGrants && told !== 'unknown' && this.isEntrusted(person, owner, kind)) return 'listed';
     return rule === undefined || rule.opens.length === 0 ? told : opened(told, this.grant(hi, lo, ANYBODY));
   }
 
@@ -289,6 +300,7 @@ export class Knowledge {
       for (let i = object.from; i < object.to; i++)
         if (paths[i] === field.number && this.holds(person, object.valueAt(i, this), field.kind)) return 'granted';
     const told = this.#stranger(person, owner, kind, group, rule);
+    if (told !== 'unknown' && this.isEntrusted(person, owner, kind)) return 'listed';
     return told === 'unknown' ? null : opened(told, openingOf(rule, object, this));
   }
 

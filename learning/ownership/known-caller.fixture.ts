@@ -1,7 +1,7 @@
 /** Test support: a gateway's view of a service in which one caller is known. */
 import { KeyedHash } from './hash.js';
 import { Knowledge, PERSON, SPACE } from './knowledge.js';
-import type { RouteRule, Stance } from './sheet.js';
+import { type RouteRule, type Stance, sameForAll } from './sheet.js';
 import { OwnershipView } from './view.js';
 import { encodeDelta } from './wire.js';
 
@@ -54,6 +54,6 @@ export function viewOfKnownCaller(places: readonly Place[], owned: readonly Owne
 
 function ruleOf({ is, proven = true, resource }: Place): RouteRule {
   const stance: Stance = is === 'deny' ? { is, confidence: 0.95, proven } : { is, confidence: 0, proven: false };
-  const stances = { granted: stance, listed: stance, group: stance, public: stance, foreign: stance };
+  const stances = sameForAll(stance);
   return { slots: { 'path:0': { resource, stances, principals: 20, accesses: 80, wrappings: [''], repeats: 0 } } };
 }

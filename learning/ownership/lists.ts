@@ -1,15 +1,21 @@
 import { GRANT, type Knowledge, objectNumber, PERSON, type Resource } from './knowledge.js';
 import type { Objects } from './objects.js';
 import type { People } from './people.js';
-import type { Person } from './person.js';
+import { namedKind, type Person } from './person.js';
 import type { Places } from './places.js';
 import { isCreation, isNamed, type Reading as Read } from './reading.js';
+import { isGloballyUnique } from './shape.js';
+import { scoped } from './sheet.js';
 
 /** Objects of which a list remembers who was shown them first. */
 const MAX_FIRST = 20_000;
 const MAX_LISTS = 5_000;
 /** People that must be shown other objects each until a list counts as one's own. */
 const ENOUGH = 4;
+/** Whom more callers are shown, nobody looks after. */
+const FEW_LOOK_AFTER = 4;
+/** What numbers and words may be the names of: other things are numbered as well. */
+const OF_PEOPLE = /user|person|people|member|patient|client|customer|child|pupil|student|employee|account|profile|contact|friend/;
 
 interface OwnList {
   /** Object → who was shown it first. */
@@ -43,6 +49,10 @@ export interface Handing {
 export class Lists {
   readonly #lists = new Map<string, OwnList>();
   readonly #broadLists = new Map<string, BroadList>();
+  /** Name → who was shown somebody of that name. */
+  readonly #shownTo = new Map<number, number[]>();
+  /** Resources whose ids are names of people. */
+  readonly #ofPeople = new Set<string>();
   readonly #known: Knowledge;
   readonly #people: People;
   readonly #objects: Objects;
@@ -75,6 +85,7 @@ export class Lists {
   handOut(handing: Handing, resource: Resource, id: string, hi: number, lo: number): void {
     const { person } = handing;
     const { rule } = resource;
+    if (handing.isRead && !handing.isPublic) this.#entrust(person, resource, id);
     const relation = this.#known.relation(person.id, hi, lo, this.#known.selfValue(rule, id), rule);
     if (relation === 'own') {
       if (!this.reached(person, resource, hi, lo)) this.broad(handing, hi, lo);
@@ -89,6 +100,38 @@ export class Lists {
       if (relation !== 'unknown' && !handing.isPublic) this.#people.addGrant(person, hi, lo, GRANT.below);
     } else if (relation === 'unknown') this.#listed(handing, hi, lo, resource);
     else if (!handing.isPublic) this.#people.addGrant(person, hi, lo, GRANT.listed);
+  }
+
+  /** A list shows somebody to the caller: a child to a parent, a patient to a doctor. What is theirs may be the caller's to look after. */
+  #entrust(person: Person, resource: Resource, id: string): void {
+    const kind = namedKind(id);
+    if (!isGloballyUnique(id) && !OF_PEOPLE.test(resource.name)) return;
+    const value = this.#known.valueHash(id);
+    const holder = this.#people.holder(value, kind);
+    if (holder === person) return;
+    // Whoever has not come yet has a name as well.
+    const sort = scoped(resource.service, resource.name);
+    if (holder === undefined) {
+      if (!this.#ofPeople.has(sort)) return;
+    } else if (this.#ofPeople.size < MAX_LISTS) this.#ofPeople.add(sort);
+    let shownTo = this.#shownTo.get(value);
+    if (shownTo === undefined) {
+      if (this.#shownTo.size >= MAX_FIRST) return;
+      shownTo = [];
+      this.#shownTo.set(value, shownTo);
+    }
+    if (shownTo.includes(person.id) || shownTo.length > FEW_LOOK_AFTER) return;
+    shownTo.push(person.id);
+    if (shownTo.length <= FEW_LOOK_AFTER) {
+      this.#people.addGrant(person, value, kind, GRANT.entrusts);
+      this.#people.addGrant(person, 0, 0, GRANT.entrusts);
+      return;
+    }
+    // Everybody knows them.
+    for (const id of shownTo) {
+      const one = this.#people.get(id);
+      if (one !== undefined) this.#people.dropGrant(one, value, kind);
+    }
   }
 
   /** Somebody without a name gets a list that shows everybody only their own, or creates something: then the owner named there is this person. */

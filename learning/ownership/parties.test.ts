@@ -267,6 +267,27 @@ const standing: {
     ],
   },
   {
+    what: 'parents whom a list shows their children',
+    learn: (ask, user, round) => {
+      const children = [user + 1, user + 2];
+      if (user % 4 === 0) ask(user, '/children', '/children', { children: children.map((id) => ({ id, name: `n${id}` })) });
+      const pupil = user % 4 === 0 ? children[round % 2] : user;
+      ask(user, `/reports/r-${pupil}-x${round}`, '/reports/{id}', { id: `r-${pupil}-x${round}`, pupilId: pupil });
+    },
+    tried: [
+      ["a child's", (ask) => ask(1004, '/reports/r-1006-x1', '/reports/{id}', { id: 'r-1006-x1', pupilId: 1006 }), NEVER],
+      ["another pupil's", (ask) => ask(1004, '/reports/r-1010-x1', '/reports/{id}', { id: 'r-1010-x1', pupilId: 1010 }), BOTH],
+    ],
+  },
+  {
+    what: 'a list that shows everybody to everybody',
+    learn: (ask, user, round) => {
+      ask(user, '/people', '/people', { people: buyers.map((id) => ({ id, name: `n${id}` })) });
+      ask(user, `/reports/r-${user}-x${round}`, '/reports/{id}', { id: `r-${user}-x${round}`, pupilId: user });
+    },
+    tried: [["somebody else's", (ask) => ask(1004, '/reports/r-1010-x1', '/reports/{id}', { id: 'r-1010-x1', pupilId: 1010 }), BOTH]],
+  },
+  {
     what: 'parents, who have no reports of their own, beside pupils who have',
     learn: (ask, user, round) => {
       const pupil = user % 4 === 0 ? user + 1 + (round % 2) : user;

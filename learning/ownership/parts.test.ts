@@ -9,7 +9,7 @@ import { subjectOutside } from './reading.js';
 import { readRequest } from './references.js';
 import { foldRoute } from './routes.js';
 import { foldName, isGloballyUnique, looksLikeValue, referentOf, unlink } from './shape.js';
-import type { SlotRule, Stance } from './sheet.js';
+import { type SlotRule, type Stance, sameForAll } from './sheet.js';
 import { Table } from './table.js';
 import { OwnershipView } from './view.js';
 import { encodeDelta } from './wire.js';
@@ -305,7 +305,7 @@ t.test('what a place has not proven blocks only a caller who was just alerted of
     ['an ordinary caller where it is proven', established | identified, { is: 'deny', confidence: 0.9, proven: true }, true],
   ];
   for (const [what, flags, stance, blocks] of cases) {
-    const stances = { granted: stance, listed: stance, group: stance, public: stance, foreign: stance };
+    const stances = sameForAll(stance);
     const slot = { resource: 'order', stances, principals: 20, accesses: 80, wrappings: [''], repeats: 0 };
     known.sheet.apply({ route: 's\u001fGET /orders/{}', rule: { slots: { 'path:0': slot } } });
     t.equal(judge(known, 's', reading, { person: 1, flags }, null, JUDGE)?.enforceable ?? false, blocks, what);
@@ -315,7 +315,7 @@ t.test('what a place has not proven blocks only a caller who was just alerted of
     'header:authorization',
   );
   const stance: Stance = { is: 'deny', confidence: 0.6, proven: false };
-  const stances = { granted: stance, listed: stance, group: stance, public: stance, foreign: stance };
+  const stances = sameForAll(stance);
   const slot = { resource: 'order', stances, principals: 20, accesses: 80, wrappings: [''], repeats: 0 };
   known.sheet.apply({ route: 's\u001fGET /invoice', rule: { slots: { 'query:id': slot } } });
   for (const [what, flags, blocks] of [
@@ -384,7 +384,7 @@ t.test('an operation that the client makes up is no way around what is known of 
   known.table.set(known.hash.hi, known.hash.lo, known.valueHash('77'), 2);
   const place = (route: string, slot: string, is: Stance['is']) => {
     const stance: Stance = { is, confidence: 0.9, proven: true };
-    const stances = { granted: stance, listed: stance, group: stance, public: stance, foreign: stance };
+    const stances = sameForAll(stance);
     const rule = { resource: 'order', stances, principals: 20, accesses: 80, wrappings: [''], repeats: 0 };
     known.sheet.apply({ route: `s\u001f${route}`, rule: { slots: { [slot]: rule } } });
   };

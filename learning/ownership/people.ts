@@ -236,6 +236,14 @@ export class People {
     }
   }
 
+  /** Takes back what was given by {@link addGrant}. */
+  dropGrant(person: Person, hi: number, lo: number): void {
+    for (let i = person.grants.length - 3; i >= 0; i -= 3)
+      if (person.grants[i] === hi && person.grants[i + 1] === lo) person.grants.splice(i, 3);
+    this.known.hash.words(SPACE.grant, hi, lo, person.id);
+    this.forget(this.known.hash.hi, this.known.hash.lo);
+  }
+
   /** Gives what was given to somebody of that name; for as long as the name is on trial, if it is. */
   give(holder: Person, value: number, hi: number, lo: number, grant: number): void {
     if (isGuess(holder, value)) this.#lend(holder, hi, lo, grant);

@@ -3,7 +3,10 @@
  */
 import { CONTAINER, ruledPath } from './paths.js';
 
-/** Relations that a slot may deny or allow, from the weakest claim to none. `public`: the object itself says that it is for the caller, too ({@link Opening}). */
+/**
+ * Relations that a slot may deny or allow, from the weakest claim to none. `public`: the object itself says that it is for the caller, too
+ * ({@link Opening}).
+ */
 export const CLASSES = ['granted', 'listed', 'public', 'group', 'foreign'] as const;
 export type AccessClass = (typeof CLASSES)[number];
 
@@ -120,6 +123,13 @@ export type SheetChange =
   | { readonly route: string; readonly rule: RouteRule | null }
   | { readonly resource: string; readonly rule: ResourceRule | null };
 
+/** One stance for every class of access. */
+export const sameForAll = (stance: Stance): Record<AccessClass, Stance> => {
+  const stances = {} as Record<AccessClass, Stance>;
+  for (const name of CLASSES) stances[name] = stance;
+  return stances;
+};
+
 const UNSEEN: Stance = { is: 'open', confidence: 0, proven: false };
 
 /** A change as it was saved as JSON, perhaps by a version that knew fewer classes of access. */
@@ -127,8 +137,7 @@ export function savedChange(text: string): SheetChange {
   const change = JSON.parse(text) as SheetChange;
   if (!('route' in change) || change.rule === null) return change;
   const slots = Object.entries(change.rule.slots).map(([slot, rule]) => {
-    const stances = Object.fromEntries(CLASSES.map((name) => [name, UNSEEN])) as Record<AccessClass, Stance>;
-    return [slot, { ...rule, stances: { ...stances, ...rule.stances } }];
+    return [slot, { ...rule, stances: { ...sameForAll(UNSEEN), ...rule.stances } }];
   });
   return { ...change, rule: { slots: Object.fromEntries(slots) } };
 }
