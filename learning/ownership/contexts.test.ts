@@ -37,6 +37,7 @@ const cases: readonly [own: number, strangers: number, areShown: boolean, is: st
   // Where lists show around what others own, more will come.
   [5, 1, true, 'grey', false],
   [9, 2, true, 'grey', false],
+  [9, 0, true, 'deny', false],
   [17, 1, true, 'deny', true],
 ];
 

@@ -47,6 +47,8 @@ export interface Context {
   staffUses: number;
   /** {@link Tally.usual} when it was last counted. */
   usual: Readonly<Record<Strange, number>>;
+  /** A list that shows people what others own. */
+  showsOthers: boolean;
   rule: SlotRule | null;
 }
 
@@ -83,6 +85,7 @@ export function newContext(key: string, service: string, route: string, slot: st
     staff: new FewSet(),
     staffUses: 0,
     usual: { unknown: 0, foreign: 0 },
+    showsOthers: false,
   };
 }
 
@@ -272,14 +275,20 @@ export const REGIME: RegimeSettings = {
 };
 
 const FEW = 2;
-/** So many times the people before a place counts as closed to members of one's own group: most are open to them, and the first visitors say little. */
-const GROUP_CAUTION = 3;
+/**
+ * So many times the people before a place counts as closed to members of one's own group, or to anybody where lists show such objects around: most are
+ * open to them, and the first visitors say little.
+ */
+const CAUTION = 3;
+/** People who were denied at a place until that rather is a misunderstanding, and their share of all who came. */
+const MOST_DENIED = { else: { people: 20, share: 0.5 }, ofShown: { people: 3, share: 0.3 } };
 const OPEN: Stance = { is: 'open', confidence: 0, proven: false };
 const ALLOW: Stance = { is: 'allow', confidence: 0, proven: false };
 
 /** Turns a tally into stances. A class denies only if every weaker claim's own share is meaningful: people mostly reach what is theirs here. */
 export function stancesOf(tally: Tally, seenPeople: number, mutates: boolean, settings: RegimeSettings): Record<AccessClass, Stance> {
   const stances = {} as Record<AccessClass, Stance>;
+  const most = tally.areShown ? MOST_DENIED.ofShown : MOST_DENIED.else;
   // What one alone does, or two among many, is no custom: unless lists show around what others own, so that more will come.
   const few = tally.areShown ? 0 : Math.min(FEW, Math.floor((tally.people - 1) / settings.provenPeople));
   for (const name of CLASSES) {
@@ -295,11 +304,11 @@ export function stancesOf(tally: Tally, seenPeople: number, mutates: boolean, se
     else if (tally.people < needed || tally.own / tally.people < 0.25) stances[name] = OPEN;
     else if (share <= settings.denyShare) {
       const proven =
-        tally.people >= settings.provenPeople * (name === 'group' ? GROUP_CAUTION : 1) &&
+        tally.people >= settings.provenPeople * (name === 'group' || tally.areShown ? CAUTION : 1) &&
         tally.accesses >= settings.provenAccesses &&
         tally.anybody[name] <= Math.max(1, few, settings.provenDenied * tally.people) &&
         // So many trespassers are more likely a misunderstanding of ours than an attack.
-        tally.denied <= Math.max(20, 0.5 * seenPeople);
+        tally.denied <= Math.max(most.people, most.share * seenPeople);
       stances[name] = { is: 'deny', confidence: Math.max(0.5, Math.min(0.99, 1 - 3 * share - 1 / (tally.people + 2))), proven };
     }
     // One or two people who do all of it are rather trespassers than a custom.
@@ -354,6 +363,7 @@ export function loadContext(saved: ReturnType<typeof saveContext>, pathId: (path
     samples: saved.samples.map(sample),
     denied: saved.denied.map(sample),
     usual: saved.usual ?? { unknown: 0, foreign: 0 },
+    showsOthers: saved.showsOthers ?? false,
     wrappings: new FewMap(saved.wrappings),
     votes: new FewMap(saved.votes),
     people: new FewSet(saved.people),

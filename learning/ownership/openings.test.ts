@@ -118,3 +118,21 @@ t.test('what others may read they may not change', async (t) => {
   t.same(open(1005, thingOf(1010, 0)), NEVER, 'read');
   t.same(rename(1005, thingOf(1010, 0)), BOTH, 'changed');
 });
+
+for (const [what, hasFeed, refused] of [
+  ['a list shows around what others own: eight people who opened their own only say little', true, NEVER],
+  ['nothing does: eight people are enough', false, BOTH],
+] as const)
+  t.test(what, async (t) => {
+    const ask = shop();
+    const show = (of: number): object => ({ id: of, userId: ownerOf(of) });
+    const open = (user: number, of: number): Refused => ask(user, `/things/${of}`, '/things/{id}', show(of));
+    arrive(ask);
+    for (let round = 0; round < 3; round++)
+      for (const user of buyers.slice(0, 8)) {
+        if (hasFeed) ask(user, '/things', '/things', { things: [1, 2, 3, 4, 5].map((next) => show(thingOf(user + 10 + next, round))) });
+        open(user, thingOf(user, round));
+      }
+    open(1020, thingOf(1020, 7));
+    t.same(open(1005, thingOf(1020, 7)), refused);
+  });

@@ -41,6 +41,9 @@ const ENOUGH_PEOPLE = 6;
 /** So many people who have no such objects are guests, and no mistake, if they are this share of all. */
 const FEW_GUESTS = 3;
 const GUESTS = 0.1;
+/** A list that shows so many people objects of so many others each shows them around; few share with the same one. */
+const FEW_SHOWN = 3;
+const MANY_OWNERS = 4;
 /** So many members of a role do what the role is for. */
 const FEW_IN_ROLE = 3;
 const STRANGER: ReadonlySet<Relation> = new Set(['foreign', 'group', 'ungrouped']);
@@ -375,6 +378,7 @@ export class Places {
     };
     const own = counted(context);
     context.usual = own.usual;
+    if (context.slot === 'answer') context.showsOthers = this.#showsOthers(context);
     const tally = { ...own, share: { ...own.share }, anybody: { ...own.anybody } };
     for (const other of this.#ofResource.get(scoped(context.service, context.resource)) ?? []) {
       if (context.slot.startsWith('answer')) break;
@@ -443,9 +447,22 @@ export class Places {
     return { people, hasGuests, roles, areShown: this.#areShown(context) };
   }
 
+  #showsOthers(context: Context): boolean {
+    const owners = new Map<number, Set<number>>();
+    for (const sample of context.samples) {
+      const person = this.#people.get(sample.person);
+      if (person === undefined || (person.flags & PERSON.privileged) !== 0 || this.relate(context, sample, person.id, true) !== 'foreign')
+        continue;
+      nested(owners, person.id, () => new Set<number>()).add(this.ownersIn(context, sample)[0] ?? 0);
+    }
+    let people = 0;
+    for (const { size } of owners.values()) if (size >= MANY_OWNERS) people++;
+    return people >= FEW_SHOWN;
+  }
+
   #areShown({ service, resource }: Context): boolean {
-    for (const { slot, rule } of this.#ofResource.get(scoped(service, resource)) ?? [])
-      if (slot.startsWith('answer') && rule?.stances.foreign.is === 'allow') return true;
+    for (const { slot, showsOthers, rule } of this.#ofResource.get(scoped(service, resource)) ?? [])
+      if (slot.startsWith('answer') && (showsOthers || rule?.stances.foreign.is === 'allow')) return true;
     return false;
   }
 
