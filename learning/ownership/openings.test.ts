@@ -33,6 +33,16 @@ const services: readonly Service[] = [
     ],
   },
   {
+    what: 'all say the same: that says nothing',
+    says: () => ({ private: false }),
+    tried: [['any', 1005, thingOf(1010, 0), BOTH]],
+  },
+  {
+    what: 'a part of it is private or not',
+    says: (thing) => ({ note: { text: 'n', private: !isEven(thing) } }),
+    tried: [['any', 1005, thingOf(1010, 0), BOTH]],
+  },
+  {
     what: 'a state of which all others open one only',
     says: (thing) => ({ state: isEven(thing) ? 'released' : 'planned' }),
     also: (open, user, round) => {

@@ -13,13 +13,13 @@ const FEW_OTHERS = 3;
 /** Names that say what such fields are for. */
 const TELLING = /private|public|visib|scope|audience|shar|access|publish|draft|hidden|listed|unlisted|privacy|secret|internal/;
 
-/** What is said in so many words needs no evidence. */
+/** What is said in so many words needs no evidence, where not all objects say the same. */
 const IN_WORDS: readonly [path: RegExp, values: readonly string[], to: Opening['to']][] = [
-  [/(?:^|\.)(?:is)?public$/, ['true'], 'everybody'],
-  [/(?:^|\.)(?:is)?private$/, ['false'], 'everybody'],
-  [/(?:^|\.)(?:visibility|privacy|audience|access|sharing)$/, ['public', 'everyone', 'everybody', 'anyone', 'world'], 'everybody'],
+  [/^(?:is)?public$/, ['true'], 'everybody'],
+  [/^(?:is)?private$/, ['false'], 'everybody'],
+  [/^(?:visibility|privacy|audience|access|sharing)$/, ['public', 'everyone', 'everybody', 'anyone', 'world'], 'everybody'],
   [
-    /(?:^|\.)(?:visibility|privacy|audience|access|sharing)$/,
+    /^(?:visibility|privacy|audience|access|sharing)$/,
     ['team', 'group', 'organization', 'organisation', 'company', 'tenant', 'workspace'],
     'group',
   ],
@@ -67,7 +67,7 @@ export function openingsOf(
   for (const context of contexts) if (!context.mutates) count(context, people, relate, byPath, everybody);
   const openings: Opening[] = [];
   for (const [number, values] of byPath) {
-    if (values === null) continue;
+    if (values === null || values.size < 2) continue;
     const path = pathName(number);
     if (taken.has(path)) continue;
     const said = IN_WORDS.filter(([name]) => name.test(path)).flatMap(([, words, to]) =>
