@@ -32,8 +32,8 @@ function breach(file: string, specifier: string): string | null {
   const target = path.relative(root, path.resolve(root, path.dirname(file), specifier));
   const [to, ...rest] = target.split(path.sep);
   if (to === from || !specifier.endsWith('.js')) return null;
-  // Tests and contract suites drive real servers; what starts those is shared. Product code never imports it.
-  if (to === 'test' && rest[0] === 'support' && /\.(test|contract)\.ts$/.test(file)) return null;
+  // Tests, their fixtures and contract suites drive real servers; what starts those is shared. Product code never imports it.
+  if (to === 'test' && rest[0] === 'support' && /\.(test|contract|fixture)\.ts$/.test(file)) return null;
   const floor = floorOf.get(from);
   const other = floorOf.get(to);
   if (other === undefined) return `${file} imports ${specifier}, which is in no module of the house`;
