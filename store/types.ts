@@ -17,6 +17,18 @@ export interface Service {
 
 export type AccessType = 'public' | 'partner' | 'private' | 'unknown';
 
+/** Who reaches whose objects at an endpoint: hardly anybody what others own (`owner-private`), members what other members of their group own (`tenant-shared`), … */
+export type SharingRegime = 'owner-private' | 'tenant-shared' | 'role-visible' | 'public' | 'undecided';
+
+/** The sharing regime of an endpoint as people are told of it. */
+export interface Sharing {
+  readonly regime: SharingRegime;
+  /** 0–1; 0 while nothing is decided. */
+  readonly confidence: number;
+  /** What its objects are, with the numbers; no whole sentence. */
+  readonly explanation: string;
+}
+
 /** What learning knows of an endpoint beside the columns that lists sort and filter by. Every member is optional: it grows with the traffic. */
 export interface EndpointDetail {
   readonly parameters?: readonly ParameterFacts[];
@@ -34,7 +46,7 @@ export interface EndpointDetail {
   readonly roles?: readonly string[];
   /** When credentials, claims, roles, content types and statuses were first and last seen; parameters and data types say it themselves. */
   readonly seen?: readonly FactSeen[];
-  readonly sharing?: { readonly regime: string; readonly confidence: number; readonly explanation: string };
+  readonly sharing?: Sharing;
   /** Sentences: why this template exists. */
   readonly why?: readonly string[];
   readonly pinned?: boolean;

@@ -171,6 +171,14 @@ t.test('by keyboard: to a page, to its search, from row to row, and into one; da
   t.pass('without a mouse');
 });
 
+t.test('an endpoint says who reaches whose objects there', async (t) => {
+  const { items } = await call<{ items: { id: string; template: string }[] }>(page, 'GET', '/endpoints?limit=100');
+  const ids = items.filter(({ template }) => /^\/api\/products\/\{/.test(template));
+  t.equal(ids.length, 1);
+  await page.goto(`${weir.admin}/inventory/${ids[0].id}`);
+  await page.getByText(/^Its objects are (?:not decided about|open|private)/).waitFor();
+});
+
 t.test('a template is pinned, and the pin taken back', async (t) => {
   await openEndpoint('/api/orders');
   await page.getByRole('tab', { name: 'Why this template' }).click();

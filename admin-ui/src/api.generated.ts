@@ -2295,8 +2295,11 @@ export interface components {
                 /** @description Unix epoch, milliseconds */
                 lastSeenMs: number;
             }[];
+            /** @description Who reaches whose objects here */
             sharing?: {
-                regime: string;
+                /** @enum {string} */
+                regime: "owner-private" | "tenant-shared" | "role-visible" | "public" | "undecided";
+                /** @description 0–1; 0 while nothing is decided */
                 confidence: number;
                 explanation: string;
             };
@@ -8965,4 +8968,4 @@ export interface operations {
         };
     };
 }
-// document 35153ee09cf451f013b6dcc9ea73dede, client eb0b2aad45f4d02077baebf093057979
+// document ee9d53185dd8e00c6cf0166db7aa2e01, client 430f550872b82ae584328688515be339

@@ -88,7 +88,14 @@ export const endpointDetail = z
       )
       .optional()
       .describe('When credentials, claims, roles, content types and statuses were first and last seen'),
-    sharing: z.object({ regime: z.string(), confidence: z.number(), explanation: z.string() }).optional(),
+    sharing: z
+      .object({
+        regime: z.enum(['owner-private', 'tenant-shared', 'role-visible', 'public', 'undecided']),
+        confidence: z.number().describe('0–1; 0 while nothing is decided'),
+        explanation: z.string(),
+      })
+      .optional()
+      .describe('Who reaches whose objects here'),
     why: z.array(z.string()).optional().describe('Why this template exists, in sentences'),
     pinned: z.boolean().optional(),
     origin: z.string().optional(),

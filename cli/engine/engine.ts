@@ -16,7 +16,7 @@ import {
 } from '../../exchange/index.js';
 import { bodiesOf, type DetectorWatch, type Inventory, type OwnershipModel } from '../../learning/index.js';
 import { type Classifier, type Decision, type ExchangeReading, type FullPolicySet, readExchange } from '../../policies/index.js';
-import type { Commit, CommitResult, SampleWrite, Store } from '../../store/index.js';
+import type { Commit, CommitResult, EndpointWrite, SampleWrite, Sharing, Store } from '../../store/index.js';
 import type { Batch, Taken } from '../../traffic/index.js';
 import { ActorDeltas } from './actor-deltas.js';
 import { Assessor } from './assessor.js';
@@ -467,7 +467,7 @@ export class Engine {
     return {
       services: step.services,
       folds: step.folds,
-      endpoints: step.endpoints,
+      endpoints: step.endpoints.map((endpoint) => withSharing(endpoint, ownership.sharing(endpoint.ref))),
       history: step.history,
       counters: [...step.counters, ...this.extra.take()],
       dataSightings: step.dataSightings,
@@ -508,3 +508,6 @@ const entriesOf = (
   scope: string,
   entries: readonly { readonly key: string; readonly value: string | null }[],
 ): Required<Commit>['learned'] => entries.map(({ key, value }) => ({ scope, key, value: value === null ? null : encoder.encode(value) }));
+
+const withSharing = (endpoint: EndpointWrite, sharing: Sharing | null): EndpointWrite =>
+  sharing === null ? endpoint : { ...endpoint, detail: { ...endpoint.detail, sharing } };

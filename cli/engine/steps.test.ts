@@ -2,7 +2,7 @@
 import { cpSync } from 'node:fs';
 import path from 'node:path';
 import t, { type Test } from 'tap';
-import { bodyOf, type Exchange, emptyBody } from '../../exchange/index.js';
+import { bodyOf, type Exchange, emptyBody, PrincipalReader } from '../../exchange/index.js';
 import { openStore, type Store } from '../../store/index.js';
 import { type Batch, createSharedState, type TakeBatches, type Taken } from '../../traffic/index.js';
 import { loadConfig } from '../config.js';
@@ -154,4 +154,33 @@ t.test('learning goes on while second looks wait; a crash between two steps', as
   await (await again.give(batch('two', 60, nowMs + 10_000))).safe;
   await again.close();
   t.same(await counted(crashed), straight, 'as without it');
+});
+
+t.test('an endpoint tells who reaches whose objects there', async (t: Test) => {
+  const data = t.testdir();
+  const engine = await start(data);
+  const reader = new PrincipalReader('test');
+  const [sample] = batch('own', 1, Date.now()).exchanges;
+  const own = (user: number, order: number): Exchange => {
+    const token = ['{"alg":"HS256"}', `{"sub":"u-${user}"}`, 'x'].map((part) => Buffer.from(part).toString('base64url')).join('.');
+    const headers = ['Authorization', `Bearer ${token}`];
+    const target = `/orders/${order}`;
+    return {
+      ...sample,
+      id: `own-${order}`,
+      request: { ...sample.request, target, headers },
+      response: { ...sample.response!, body: bodyOf(Buffer.from(JSON.stringify({ id: order, userId: `u-${user}` }))) },
+      principal: reader.read(headers, target),
+    };
+  };
+  for (let round = 0; round < 4; round++)
+    await (
+      await engine.give({ id: `own-${round}`, exchanges: Array.from({ length: 20 }, (_, user) => own(user, 1000 + round * 20 + user)) })
+    ).safe;
+  await engine.close();
+  const store: Store = await openStore({ sqlite: path.join(data, 'weir.db') });
+  const [{ id }] = (await store.inventory.list({}, {})).items;
+  const { detail } = (await store.inventory.get(id))!;
+  await store.close();
+  t.match(detail.sharing, { regime: 'owner-private', explanation: /^private to their owners: of \d+ accesses by \d+ callers hardly any/ });
 });

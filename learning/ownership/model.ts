@@ -1,4 +1,13 @@
-import { type AccessVerdict, type Finding, isJsonType, isTruncated, mediaType, type Observation } from '../../exchange/index.js';
+import {
+  type AccessVerdict,
+  type EndpointRef,
+  type Finding,
+  isJsonType,
+  isTruncated,
+  mediaType,
+  type Observation,
+} from '../../exchange/index.js';
+import type { Sharing } from '../../store/index.js';
 import { accessFinding, alertOf, castsSuspicion } from './alerts.js';
 import { readAnswer } from './answer.js';
 import { objectText } from './body-text.js';
@@ -22,6 +31,7 @@ import type { Reading } from './reading.js';
 import { readRequest } from './references.js';
 import { Roles } from './roles.js';
 import { foldRoute } from './routes.js';
+import { sharingOf } from './sharing.js';
 import { type SheetChange, savedChange, scoped } from './sheet.js';
 import { SignIns } from './signin.js';
 import { Table } from './table.js';
@@ -166,6 +176,15 @@ export class OwnershipModel {
     if (before === after) return;
     this.#places.rename(service, before, after);
     this.#change({ route: scoped(service, before), rule: null });
+  }
+
+  /** Who reaches whose objects at an endpoint; null while nothing is known of it. */
+  sharing({ service, method, template }: EndpointRef): Sharing | null {
+    const route = this.known.sheet.route(service, foldRoute(method, template));
+    const isRead = method === 'GET' || method === 'HEAD';
+    return route === undefined
+      ? null
+      : sharingOf(route, (name) => (isRead ? this.known.sheet.resources.get(scoped(service, name)) : undefined));
   }
 
   /** Everything a new view needs, in chunks of at most a few megabytes; the first one resets the view. */

@@ -64,7 +64,9 @@ function Parts({ endpoint }: { readonly endpoint: Detail }) {
             endpoint.authRequired === false
               ? 'not needed'
               : endpoint.authRequired === null
-                ? 'not known yet'
+                ? endpoint.auth.length === 0
+                  ? 'not known yet'
+                  : `${endpoint.auth.join(', ')}; nobody came without`
                 : endpoint.auth.join(', ') || 'needed',
           ],
           ['Requests', count(endpoint.counts.requests)],
@@ -85,6 +87,12 @@ function Parts({ endpoint }: { readonly endpoint: Detail }) {
       {endpoint.riskReasons.length > 0 && (
         <Text size="sm">
           <b>Why this risk:</b> {endpoint.riskReasons.join('; ')}.
+        </Text>
+      )}
+      {detail.sharing !== undefined && (
+        <Text size="sm">
+          <b>Its objects</b> are {detail.sharing.explanation}
+          {detail.sharing.confidence > 0 && ` (confidence ${Math.round(detail.sharing.confidence * 100)} %)`}.
         </Text>
       )}
       <Tabs value={filters.tab ?? 'parameters'} onChange={(tab) => setFilters({ tab: tab ?? undefined })} keepMounted={false}>

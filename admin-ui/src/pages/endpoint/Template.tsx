@@ -29,18 +29,13 @@ export function Why({ endpoint }: { readonly endpoint: Schemas['Endpoint'] }) {
     done: (edit) => edit.text,
     after: close,
   });
-  const { why = [], pinned, sharing } = endpoint.detail;
+  const { why = [], pinned } = endpoint.detail;
   return (
     <Stack>
       {why.length === 0 ? (
         <Text>No reason is recorded: this path was seen as it stands.</Text>
       ) : (
         why.map((sentence) => <Text key={sentence}>{sentence}</Text>)
-      )}
-      {sharing !== undefined && (
-        <Text size="sm" c="dimmed">
-          Who may read its objects: {sharing.explanation} (confidence {Math.round(sharing.confidence * 100)} %)
-        </Text>
       )}
       <Group>
         <Button variant="default" disabled={!may || pinned === true} loading={pin.isPending} onClick={() => pin.mutate(undefined)}>
