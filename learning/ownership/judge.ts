@@ -74,9 +74,7 @@ export function judge(
       if (ruled === undefined) continue;
       const resource = known.resource(service, ruled.resource);
       const rule = ruleFor(known, ruled, resource, caller);
-      const told = relationAt(known, caller.person, reference, resource, reading, answer, rule.above);
-      // Who has people to look after needs no group to be a stranger to the rest.
-      const relation = told === 'ungrouped' && known.looksAfter(caller.person) ? 'foreign' : told;
+      const relation = standing(known, relationAt(known, caller.person, reference, resource, reading, answer, rule.above), ruled, caller);
       if (relation === 'foreign' && leadsToGift(known, service, reading, reference, caller.person)) continue;
       keep(ofRelation(relation, rule, reference, caller, settings));
       keep(ofForm(relation, rule, reference, caller));
@@ -110,6 +108,15 @@ export function leadsToGift(known: Knowledge, service: string, reading: RouteRea
     if (relation === 'granted' || (relation === 'listed' && !reading.mutates) || (relation === 'own' && isPartOfId)) return true;
   }
   return false;
+}
+
+/** Do some reach the objects of others here as what they are here for: guests, or those of a role? */
+export const isForOthers = (rule: SlotRule | null): boolean => rule !== null && (rule.hasGuests === true || (rule.roles?.length ?? 0) > 0);
+
+/** Only where some do are people looked after; and who has such needs no group to be a stranger to the rest. */
+function standing(known: Knowledge, told: Relation, rule: SlotRule, { person }: Caller): Exclude<Relation, 'entrusted'> {
+  if (told === 'entrusted') return isForOthers(rule) ? 'listed' : 'foreign';
+  return told === 'ungrouped' && isForOthers(rule) && known.looksAfter(person) ? 'foreign' : told;
 }
 
 /** What is known of a place says nothing of those who are guests there, nor of those whose role reaches the objects of others there. */
@@ -160,7 +167,7 @@ function namesOwner(object: AnswerObject, rule: KnownRule, reading: RouteReading
 }
 
 function ofRelation(
-  relation: Relation,
+  relation: Exclude<Relation, 'entrusted'>,
   rule: SlotRule,
   reference: Reference,
   caller: Caller,
@@ -304,12 +311,18 @@ function ofAnswer(
   let total = 0;
   for (const object of answer.objects) {
     if (object.resource !== rule.resource || object.id === null || reading.references.some((one) => one.value === object.id)) continue;
-    const told = known.relationOfAnswer(caller.person, object, fields);
-    if (told === null) continue;
+    const said = known.relationOfAnswer(caller.person, object, fields);
+    if (said === null) continue;
     total++;
+    const told = standing(known, said, rule, caller);
     if (told !== 'foreign' && !(told === 'ungrouped' && rule.stances.group.is === 'deny')) continue;
     object.key(known, resource);
-    const held = known.relation(caller.person, object.hi, object.lo, known.selfValue(fields, object.id), fields);
+    const held = standing(
+      known,
+      known.relation(caller.person, object.hi, object.lo, known.selfValue(fields, object.id), fields),
+      rule,
+      caller,
+    );
     if (held === 'foreign' || held === 'ungrouped') foreign++;
   }
   if (foreign === 0 || foreign < total * 0.5) return null;

@@ -45,6 +45,8 @@ export type Relation =
   | 'listed'
   | 'group'
   | 'public'
+  /** Somebody's whom a list showed to the caller and to few others. */
+  | 'entrusted'
   | 'foreign'
   | 'ungrouped'
   | 'unidentified'
@@ -219,12 +221,11 @@ export class Knowledge {
     return this.table.get(this.hash.hi, this.hash.lo);
   }
 
-  /** Did a list show somebody of that name to the person, and to few others? */
-  isEntrusted(person: number, value: number, kind: number): boolean {
+  #isEntrusted(person: number, value: number, kind: number): boolean {
     return value !== 0 && this.grant(value, kind, person) === GRANT.entrusts;
   }
 
-  /** Is anybody at all? */
+  /** Did the person reach objects of somebody whom a list had shown to them, where others do so as well? */
   looksAfter(person: number): boolean {
     return this.grant(0, 0, person) === GRANT.entrusts;
   }
@@ -272,8 +273,8 @@ export class Knowledge {
     let told = this.#stranger(person, owner, kind, group, rule);
     if (told === 'unknown' && owner === 0 && value !== 0) told = this.#strangerByName(person, value, rule);
     if (grant === GRANT.below && told === 'foreign') return 'listed';
-    if (!withoutGrants && told !== 'unknown' && this.isEntrusted(person, owner, kind)) return 'listed';
-    return rule === undefined || rule.opens.length === 0 ? told : opened(told, this.grant(hi, lo, ANYBODY));
+    const is = rule === undefined || rule.opens.length === 0 ? told : opened(told, this.grant(hi, lo, ANYBODY));
+    return !withoutGrants && isSomebodys(is) && this.#isEntrusted(person, owner, kind) ? 'entrusted' : is;
   }
 
   /** The same, from what an answer itself says. `null` when it names nobody. */
@@ -300,8 +301,9 @@ export class Knowledge {
       for (let i = object.from; i < object.to; i++)
         if (paths[i] === field.number && this.holds(person, object.valueAt(i, this), field.kind)) return 'granted';
     const told = this.#stranger(person, owner, kind, group, rule);
-    if (told !== 'unknown' && this.isEntrusted(person, owner, kind)) return 'listed';
-    return told === 'unknown' ? null : opened(told, openingOf(rule, object, this));
+    const is = opened(told, openingOf(rule, object, this));
+    if (isSomebodys(is) && this.#isEntrusted(person, owner, kind)) return 'entrusted';
+    return is === 'unknown' ? null : is;
   }
 
   /**
@@ -367,6 +369,8 @@ export class Knowledge {
     return ungrouped ? 'ungrouped' : 'foreign';
   }
 }
+
+const isSomebodys = (told: Relation): boolean => told === 'foreign' || told === 'group' || told === 'ungrouped';
 
 /** How a stranger stands to an object that says for whom it is. */
 function opened(told: Relation, grant: number): Relation {

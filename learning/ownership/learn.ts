@@ -3,7 +3,7 @@ import type { AnswerObject } from './answer.js';
 import { type Context, type Sample, type Strange, strangeOf } from './contexts.js';
 import { afterSuccess, GUESSES, isMiss } from './guesses.js';
 import type { Identify } from './identify.js';
-import { leadsToGift, relationAt } from './judge.js';
+import { isForOthers, leadsToGift, relationAt } from './judge.js';
 import { GRANT, type Knowledge, objectNumber, PERSON, type Relation } from './knowledge.js';
 import type { Handing, Lists } from './lists.js';
 import type { Objects } from './objects.js';
@@ -191,6 +191,7 @@ export class Learning {
         people: context.rule.principals,
       };
     }
+    if (relation === 'entrusted' && isForOthers(context.rule)) this.people.addGrant(person, 0, 0, GRANT.entrusts);
     if (relation === 'own') this.lists.reached(person, resource, hi, lo);
     else if (relation === 'unidentified' && (context.rule?.stances.foreign.is === 'deny' || (mutates && reference.place !== 'body')))
       this.#noteOpening(read, context, sample, person);

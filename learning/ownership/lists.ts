@@ -124,7 +124,6 @@ export class Lists {
     shownTo.push(person.id);
     if (shownTo.length <= FEW_LOOK_AFTER) {
       this.#people.addGrant(person, value, kind, GRANT.entrusts);
-      this.#people.addGrant(person, 0, 0, GRANT.entrusts);
       return;
     }
     // Everybody knows them.

@@ -280,6 +280,16 @@ const standing: {
     ],
   },
   {
+    what: 'a search for people, which shows each to one caller',
+    learn: (ask, user, round) => {
+      ask(user, `/people?q=n${user % 7}`, '/people', { people: [{ id: user + 1, name: 'n' }] });
+      ask(user, `/reports/r-${user}-x${round}`, '/reports/{id}', { id: `r-${user}-x${round}`, pupilId: user });
+    },
+    tried: [
+      ['the report of whom was found', (ask) => ask(1004, '/reports/r-1005-x1', '/reports/{id}', { id: 'r-1005-x1', pupilId: 1005 }), BOTH],
+    ],
+  },
+  {
     what: 'a list that shows everybody to everybody',
     learn: (ask, user, round) => {
       ask(user, '/people', '/people', { people: buyers.map((id) => ({ id, name: `n${id}` })) });

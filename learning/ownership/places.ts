@@ -1,3 +1,6 @@
+/**
+ * One room: the rule of a place rests on the other places of its resource, on the lists that show its objects, and on guests and roles; a change of any is one of all.
+ */
 import { FewMap, FewSet } from '../../exchange/index.js';
 import type { AnswerObject } from './answer.js';
 import {
