@@ -247,6 +247,31 @@ t.test('principals', async (t) => {
     if (carrier !== undefined) t.equal(read?.carrier, carrier);
   }
   t.match(reader.read([], '/', 'CN=svc'), { kind: 'mtls', carrier: 'tls' });
+  const several: [string[], string, string[]][] = [
+    [['cookie', 'sid=abcdefgh', 'Authorization', 'Bearer opaque-token-1'], '/', ['header:authorization', 'cookie:sid']],
+    [['x-acme-token', 'k-123456789', 'X-Api-Key', 'k-123456'], '/', ['header:x-api-key', 'header:x-acme-token']],
+    [['cookie', 'a_session=abcdefgh; theme=dark; session=ijklmnop'], '/', ['cookie:a_session', 'cookie:session']],
+    [['cookie', 'session=abcdefgh; session=ijklmnop'], '/', ['cookie:session', 'cookie:session']],
+    [['cookie', 'session=abcdefgh', 'cookie', 'session=ijklmnop'], '/', ['cookie:session', 'cookie:session']],
+    [['authorization', 'Bearer one-opaque', 'authorization', 'Bearer two-opaque'], '/', ['header:authorization', 'header:authorization']],
+    [['authorization', 'Bearer the-same-one', 'x-api-key', 'the-same-one'], '/', ['header:authorization']],
+    [['authorization', 'Bearer one-opaque'], '/a?page=2&api_key=abcdefgh12', ['header:authorization', 'query:api_key']],
+    [['authorization', 'Bearer one-opaque'], '/a?%74oken=abcdefgh12', ['header:authorization', 'query:token']],
+    [['authorization', `Bearer ${jwt({ sub: 'alice' })}`], `/a?token=${jwt({ sub: 'bob' })}`, ['header:authorization', 'query:token']],
+  ];
+  for (const [headers, target, carriers] of several) {
+    const all = reader.all(headers, target);
+    t.same(
+      all.map((one) => one.carrier),
+      carriers,
+      headers.join(' ').slice(0, 70),
+    );
+    t.equal(all[0], reader.read(headers, target));
+    t.equal(new Set(all.map((one) => one.key)).size, all.length);
+  }
+  t.equal(reader.all(['cookie', 'sid=abcdefgh'], '/', 'CN=svc').length, 2);
+  const flood = Array.from({ length: 200 }, (_, n) => ['x-api-key', `key-${n}-0123`]).flat();
+  t.equal(reader.all(flood, '/').length, 64);
   t.equal(x.readJwt('eyJ.x'), null);
   t.equal(x.maskName('alice@example.com'), 'al…@example.com');
 });

@@ -45,17 +45,22 @@ export function headersOf(record: Readonly<Record<string, string | number | read
 /** Name/value pairs of all Cookie headers (RFC 6265 §4.2.1), first of a name wins; values keep their encoding, quotes removed. */
 export function cookies(list: HeaderList): Map<string, string> {
   const found = new Map<string, string>();
-  for (const line of headerAll(list, 'cookie')) {
-    for (const part of line.split(';')) {
-      const equals = part.indexOf('=');
-      if (equals < 1) continue;
-      const name = part.slice(0, equals).trim();
-      let value = part.slice(equals + 1).trim();
-      if (value.length >= 2 && value.startsWith('"') && value.endsWith('"')) value = value.slice(1, -1);
-      if (name !== '' && !found.has(name)) found.set(name, value);
-    }
-  }
+  for (const line of headerAll(list, 'cookie')) for (const [name, value] of cookiePairs(line)) if (!found.has(name)) found.set(name, value);
   return found;
+}
+
+/** Name/value pairs of one Cookie header in order, also of names that come again. */
+export function cookiePairs(line: string): [name: string, value: string][] {
+  const pairs: [string, string][] = [];
+  for (const part of line.split(';')) {
+    const equals = part.indexOf('=');
+    if (equals < 1) continue;
+    const name = part.slice(0, equals).trim();
+    let value = part.slice(equals + 1).trim();
+    if (value.length >= 2 && value.startsWith('"') && value.endsWith('"')) value = value.slice(1, -1);
+    if (name !== '') pairs.push([name, value]);
+  }
+  return pairs;
 }
 
 /** Media type without parameters, lower case: `application/json`; empty when there is no Content-Type. */

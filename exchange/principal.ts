@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import { cookies, header } from './headers.js';
+import { cookiePairs } from './headers.js';
 import { LatestTexts } from './latest-texts.js';
 import { queryPairs, splitTarget } from './target.js';
 import type { CredentialKind, HeaderList, Principal } from './types.js';
@@ -100,6 +100,8 @@ const KEY_HEADERS = [
 ];
 const KEY_HEADER = /^(?:x-)?[a-z0-9-]*(?:api-?key|-token|auth-?key|access-?key|session(?:-?id)?|subscription-key)$/;
 const NOT_CREDENTIAL = /csrf|xsrf|idempotency|request|trace|correlation|sec-websocket/;
+/** What a target has in it where a parameter may carry a key. */
+const MAY_CARRY_KEY = /[?&](?:[^=&]*%|api|key|access|auth|token|sess|sid)/i;
 const KEY_PARAMETER = /^(?:api[_-]?key|apikey|key|access[_-]?token|auth[_-]?token|token|auth|session(?:[_-]?id)?|sid)$/i;
 
 const MOST_KNOWN = 50_000;
@@ -111,6 +113,37 @@ interface Known {
   readonly principal: Principal;
 }
 
+/** Credentials of one request that are told apart. */
+const MOST_CREDENTIALS = 64;
+const NO_CREDENTIAL = -1;
+const AUTHORIZATION = -2;
+const COOKIE = -3;
+/** After the names that are known to carry keys. */
+const UNLISTED_KEY = KEY_HEADERS.length;
+const MAX_HEADER_NAMES = 2_000;
+const NOWHERE: readonly number[] = [];
+const ranks = new Map<string, number>();
+
+/** What a header of that name carries; remembered by spelling. */
+function rankOf(spelling: string): number {
+  const known = ranks.get(spelling);
+  if (known !== undefined) return known;
+  const name = spelling.toLowerCase();
+  const listed = KEY_HEADERS.indexOf(name);
+  let rank = NO_CREDENTIAL;
+  if (name === 'authorization') rank = AUTHORIZATION;
+  else if (name === 'cookie') rank = COOKIE;
+  else if (listed >= 0) rank = listed;
+  else if (name.length >= 5 && KEY_HEADER.test(name) && !NOT_CREDENTIAL.test(name)) rank = UNLISTED_KEY;
+  if (ranks.size >= MAX_HEADER_NAMES) ranks.clear();
+  ranks.set(spelling, rank);
+  return rank;
+}
+
+function add(found: Principal[], one: Principal | null): void {
+  if (one !== null && found.length < MOST_CREDENTIALS && !found.some(({ key }) => key === one.key)) found.push(one);
+}
+
 /**
  * Reads who a request claims to be, from the request alone: bearer JWT (issuer and subject), opaque bearer, basic user, API-key header or query
  * parameter, session cookie, client certificate. The credential is hashed with a secret of this installation and never kept.
@@ -120,38 +153,50 @@ interface Known {
 export class PrincipalReader {
   private readonly cache = new Map<string, Known>();
   private readonly latest = new LatestTexts<Known>(LATEST);
+  private readonly latestCookies = new LatestTexts<{ readonly text: string; readonly principals: readonly Principal[] }>(LATEST);
 
   constructor(private readonly secret: string) {}
 
-  /** `clientCertificate` is the subject of a verified TLS client certificate. */
+  /** The strongest credential of a request. `clientCertificate` is the subject of a verified TLS client certificate. */
   read(headers: HeaderList, target: string, clientCertificate: string | null = null): Principal | null {
-    if (clientCertificate !== null) return this.make('mtls', 'tls', clientCertificate, clientCertificate);
-    const authorization = header(headers, 'authorization');
-    if (authorization !== null && authorization !== '') {
-      const read = this.fromAuthorization(authorization);
-      if (read !== null) return read;
+    return this.all(headers, target, clientCertificate)[0] ?? null;
+  }
+
+  /**
+   * Every credential of a request, the strongest first, at most {@link MOST_CREDENTIALS}: which of them a server heeds, the request alone does not tell. One that
+   * comes again is there once.
+   */
+  all(headers: HeaderList, target: string, clientCertificate: string | null = null): readonly Principal[] {
+    const found: Principal[] = clientCertificate === null ? [] : [this.make('mtls', 'tls', clientCertificate, clientCertificate)];
+    let keysAt = NOWHERE;
+    let cookiesAt = NOWHERE;
+    for (let at = 0; at < headers.length; at += 2) {
+      const rank = rankOf(headers[at]);
+      if (rank === NO_CREDENTIAL) continue;
+      const value = headers[at + 1];
+      if (rank === AUTHORIZATION) add(found, value === '' ? null : this.fromAuthorization(value));
+      else if (rank === COOKIE) cookiesAt = [...cookiesAt, at];
+      else if (value.length >= (rank === UNLISTED_KEY ? 8 : 4)) keysAt = [...keysAt, at];
     }
-    for (const name of KEY_HEADERS) {
-      const value = header(headers, name);
-      if (value !== null && value.length >= 4) return this.fromToken(value, `header:${name}`, 'api-key');
+    for (const at of keysAt.length < 2 ? keysAt : [...keysAt].sort((one, other) => rankOf(headers[one]) - rankOf(headers[other])))
+      add(found, this.fromToken(headers[at + 1], `header:${headers[at].toLowerCase()}`, 'api-key'));
+    for (const at of cookiesAt) for (const one of this.fromCookies(headers[at + 1])) add(found, one);
+    if (target.includes('?') && (found.length === 0 || MAY_CARRY_KEY.test(target))) {
+      for (const [name, value] of queryPairs(splitTarget(target).query))
+        if (value.length >= 8 && KEY_PARAMETER.test(name)) add(found, this.fromToken(value, `query:${name}`, 'api-key'));
     }
-    for (let index = 0; index < headers.length; index += 2) {
-      if (headers[index].length < 5 || headers[index + 1].length < 8) continue;
-      const name = headers[index].toLowerCase();
-      if (KEY_HEADER.test(name) && !NOT_CREDENTIAL.test(name)) return this.fromToken(headers[index + 1], `header:${name}`, 'api-key');
-    }
-    if (header(headers, 'cookie') !== null) {
-      for (const [name, value] of cookies(headers)) {
-        if (value.length >= 8 && SESSION_COOKIE.test(name) && !NOT_CREDENTIAL.test(name.toLowerCase()))
-          return this.fromToken(value, `cookie:${name}`, 'session-cookie');
-      }
-    }
-    if (target.includes('?')) {
-      for (const [name, value] of queryPairs(splitTarget(target).query)) {
-        if (value.length >= 8 && KEY_PARAMETER.test(name)) return this.fromToken(value, `query:${name}`, 'api-key');
-      }
-    }
-    return null;
+    return found;
+  }
+
+  private fromCookies(line: string): readonly Principal[] {
+    const latest = this.latestCookies.get(line);
+    if (latest !== undefined) return latest.principals;
+    const principals: Principal[] = [];
+    for (const [name, value] of cookiePairs(line))
+      if (value.length >= 8 && SESSION_COOKIE.test(name) && !NOT_CREDENTIAL.test(name.toLowerCase()))
+        add(principals, this.fromToken(value, `cookie:${name}`, 'session-cookie'));
+    this.latestCookies.put({ text: line, principals });
+    return principals;
   }
 
   private fromAuthorization(value: string): Principal | null {
@@ -206,6 +251,7 @@ export class PrincipalReader {
     if (this.cache.size >= MOST_KNOWN) {
       this.cache.clear();
       this.latest.clear();
+      this.latestCookies.clear();
     }
     this.cache.set(text, { text, principal });
   }

@@ -38,6 +38,7 @@ import type { AccessQuestion, BlockVerdict, GatewayPorts, RouteMatch } from './p
 import type { PlanCache } from './services.js';
 
 const NO_ACTS: readonly Act[] = [];
+const NOBODY: readonly Principal[] = [];
 const NO_TAGS: readonly string[] = [];
 /** What the engine knows weir's own scans by. */
 const SCAN_TAGS: readonly string[] = ['scan'];
@@ -113,6 +114,7 @@ export class Passage implements RequestView, EvaluationContext, AccessQuestion {
   readonly service: string;
   readonly match: RouteMatch | null;
   readonly principal: Principal | null;
+  readonly beside: readonly Principal[];
   readonly route: RouteFacts;
   readonly plan: Plan;
   /** Request body as rules see it. */
@@ -165,9 +167,11 @@ export class Passage implements RequestView, EvaluationContext, AccessQuestion {
     if (this.silent) {
       this.match = null;
       this.principal = null;
+      this.beside = NOBODY;
     } else {
       this.match = this.matchOf();
       this.principal = this.principalOf();
+      this.beside = this.principal === null ? NOBODY : (ports.principals.beside?.(entry.headers) ?? NOBODY);
     }
     const planned = plans.get(ports.policies(), entry.host, entry.method, this.match);
     this.route = planned.facts;
@@ -192,7 +196,8 @@ export class Passage implements RequestView, EvaluationContext, AccessQuestion {
 
   private principalOf(): Principal | null {
     try {
-      return this.ports.principals.read(this.entry.headers, this.entry.target, this.entry.clientCertificate);
+      const { headers, target, clientCertificate, service } = this.entry;
+      return this.ports.principals.read(headers, target, clientCertificate, service);
     } catch (error) {
       this.counters.portFailed('principal', error);
       return null;
@@ -240,7 +245,17 @@ export class Passage implements RequestView, EvaluationContext, AccessQuestion {
 
   /** What the blocklist says of the client, known as it is by now. */
   blockOfClient(): BlockVerdict | null {
-    return this.ask('blocklist', null, () => this.ports.blocklist.check(this.client.ip, this.principal?.key ?? null, this.service));
+    return this.ask('blocklist', null, () => {
+      const { blocklist } = this.ports;
+      const verdict = blocklist.check(this.client.ip, this.principal?.key ?? null, this.service);
+      if (verdict !== null || this.beside.length === 0) return verdict;
+      // A blocked user is no other for a credential that was added.
+      for (const { key } of this.beside) {
+        const other = blocklist.check(this.client.ip, key, this.service);
+        if (other !== null) return other;
+      }
+      return null;
+    });
   }
 
   /** The part of it that a route of an app may see. */
@@ -261,10 +276,7 @@ export class Passage implements RequestView, EvaluationContext, AccessQuestion {
     if (this.entry.requestMode === 'mirror' || this.isScan) return null;
     let verdict = atAddress;
     // A known user may be blocked where the address is not, and let through where it is: on the allowlist, or behind a block of unknown users only.
-    if (this.principal !== null) {
-      const key = this.principal.key;
-      verdict = this.ask('blocklist', null, () => this.ports.blocklist.check(this.client.ip, key, this.service));
-    }
+    if (this.principal !== null) verdict = this.blockOfClient();
     if (verdict?.action === 'throttle') verdict = this.throttled(verdict);
     if (verdict === null) return null;
     this.blockId = verdict.id;

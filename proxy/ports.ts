@@ -39,6 +39,8 @@ export interface AccessQuestion {
   readonly service: string;
   readonly match: RouteMatch | null;
   readonly principal: Principal | null;
+  /** Others of whom something is known, and whose credentials came with the request as well. */
+  readonly beside: readonly Principal[];
   readonly clientIp: string;
   readonly request: RequestView;
   readonly response: ResponseView | null;
@@ -80,7 +82,11 @@ export interface GatewayPorts {
   /** What `access` would say of a request may change in a moment, and matters: something that passed before it is on its way to who learns. May be asked again. */
   isStillLearning(question: AccessQuestion): boolean;
   schemaViolations(phase: Phase, question: AccessQuestion): readonly string[];
-  readonly principals: { read(headers: HeaderList, target: string, clientCertificate?: string): Principal | null };
+  /** Whose the request is; and who else it says to be: the same list of headers is asked about right after. */
+  readonly principals: {
+    read(headers: HeaderList, target: string, clientCertificate: string | undefined, service: string): Principal | null;
+    beside?(headers: HeaderList): readonly Principal[];
+  };
   /** Counts one hit on `key` and says how many there were in the window. */
   rate(key: string, windowMs: number, nowMs: number): number;
   distinct(key: string, value: string, windowMs: number, nowMs: number): number | null;

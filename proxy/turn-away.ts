@@ -32,7 +32,7 @@ export function turnAway(core: GatewayCore, repeated: Repeated): boolean {
   let verdict: BlockVerdict | null;
   let principalKey: string | null;
   try {
-    principalKey = ports.principals.read(req.rawHeaders, target, connection.certificate)?.key ?? null;
+    principalKey = ports.principals.read(req.rawHeaders, target, connection.certificate, service.name)?.key ?? null;
     verdict = ports.blocklist.check(client.ip, principalKey, service.name);
   } catch {
     return false;

@@ -59,6 +59,8 @@ export interface EngineParts {
   /** Null until they are loaded: second looks wait for them. */
   readonly policies: () => FullPolicySet | null;
   readonly redactor: Redactor;
+  /** Whose an exchange is: a gateway has said it with what it knows, a sensor by the request alone. */
+  readonly principalOf: (exchange: Exchange) => Exchange['principal'];
   /** Seals the real values of evidence; null where they are not kept. */
   readonly seal: (bytes: Uint8Array) => Uint8Array | null;
   readonly actorScore: (id: string) => number;
@@ -255,7 +257,10 @@ export class Engine {
       if (isSelfTest) this.keep(this.samples, exchange, null, [], true);
       return;
     }
-    this.attempt(exchange, () => this.learn(exchange, lagMs, nowMs));
+    this.attempt(exchange, () => {
+      const principal = this.parts.principalOf(exchange);
+      this.learn(principal === exchange.principal ? exchange : { ...exchange, principal }, lagMs, nowMs);
+    });
   }
 
   /** One exchange that breaks a learner must not stop the stream: it is counted, named, and left out. */

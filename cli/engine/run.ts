@@ -11,6 +11,7 @@ import type { Batch, FeedWriter, SharedState, TrafficConsumer } from '../../traf
 import type { Config } from '../config.js';
 import { rulesPublisher, violationsOf } from '../conformance.js';
 import { openSharedMaps, type ProcessStatus, type SharedMaps, STATUS_TTL_MS } from '../shared-maps.js';
+import { Callers } from '../wiring/callers.js';
 import { ConfigState } from '../wiring/config-watch.js';
 import { protectedAddresses } from '../wiring/gateway.js';
 import { openPolicyBook, type PolicyBook } from '../wiring/policies.js';
@@ -90,6 +91,7 @@ export async function runEngine(run: EngineRun): Promise<RunningEngine> {
   const outward = new OutwardState(maps, actors, hits, await run.shared.open<BlockHits>('block-hits'));
   const publishRules = rulesPublisher(inventory, maps.schemas);
   const feed = run.feed(() => ownership.snapshot());
+  const callers = new Callers(secret, ownership);
   const engine = new Engine(
     {
       store,
@@ -102,6 +104,8 @@ export async function runEngine(run: EngineRun): Promise<RunningEngine> {
       policies: () => policies.book?.current() ?? null,
       redactor: new Redactor(secret, redaction.isOwnSecret),
       seal: redaction.seal,
+      principalOf: ({ observer, principal, request, service }) =>
+        observer.kind === 'sensor' ? callers.read(request.headers, request.target, undefined, service) : principal,
       actorScore: (id) => maps.scores.get(id)?.score ?? 0,
       isAllowed: (ref) => blocklist.isAllowed(ref),
       tagsOf: (endpointId) => maps.templates.get(endpointId)?.tags ?? [],

@@ -10,21 +10,14 @@ import {
   THROTTLE_PER_MINUTE,
   Throttle,
 } from '../../attackers/index.js';
-import {
-  type AccessVerdict,
-  actorOf,
-  type Body,
-  type HeaderList,
-  type Phase,
-  PrincipalReader,
-  TemplateMatcher,
-} from '../../exchange/index.js';
+import { type AccessVerdict, actorOf, type Body, type HeaderList, type Phase, TemplateMatcher } from '../../exchange/index.js';
 import { type AccessRequest, OwnershipView } from '../../learning/index.js';
 import type { AccessLogSink, AccessQuestion, BlockVerdict, GatewayPorts, RouteMatch } from '../../proxy/index.js';
 import { type FeedReader, redisCounters, type SharedState, type TrafficPublisher } from '../../traffic/index.js';
 import { violationsOf } from '../conformance.js';
 import { scanMarks } from '../scan-keys.js';
 import type { SharedMaps } from '../shared-maps.js';
+import { Callers } from './callers.js';
 import { EngineLag } from './engine-lag.js';
 import type { PolicyBook } from './policies.js';
 import { type RepeatCount, RepeatCounts } from './repeat-counts.js';
@@ -98,7 +91,7 @@ interface Followed {
 function gatewayPorts(parts: PortParts, followed: Followed): GatewayPorts {
   const { maps, policies, geo } = parts;
   const { ownership, table, templates } = followed;
-  const principals = new PrincipalReader(parts.secret);
+  const principals = new Callers(parts.secret, ownership);
   const nowMs = () => Date.now();
   const marks = scanMarks(maps, nowMs);
   return {
@@ -137,7 +130,7 @@ function gatewayPorts(parts: PortParts, followed: Followed): GatewayPorts {
             headers: request.headers,
             body: request.body,
           }),
-    principals: { read: (headers, target, certificate) => principals.read(headers, target, certificate ?? null) },
+    principals,
     rate: (key, windowMs, atMs) => followed.rates.hit(key, windowMs, atMs),
     distinct: (key, value, windowMs, atMs) => followed.rates.distinct(key, value, windowMs, atMs),
     take: (key, limit, atMs) => followed.throttle.take(key, limit, atMs),
@@ -190,13 +183,14 @@ class Asked implements AccessRequest {
   readonly parameters: readonly string[];
   readonly body: Body | null;
   readonly principalKey: string | null;
+  readonly besideKeys?: readonly string[];
   readonly carrier?: string;
   readonly exchangeId: string;
   readonly nowMs: number;
   memo: AccessRequest['memo'] = undefined;
   private readonly lagMs: () => number;
 
-  constructor({ exchangeId, match, nowMs, principal, request, service }: AccessQuestion, lagMs: () => number) {
+  constructor({ beside, exchangeId, match, nowMs, principal, request, service }: AccessQuestion, lagMs: () => number) {
     this.service = service;
     this.method = request.method;
     this.template = match?.endpoint.template ?? null;
@@ -207,6 +201,7 @@ class Asked implements AccessRequest {
     this.body = request.body;
     this.principalKey = principal?.key ?? null;
     if (principal !== null) this.carrier = principal.carrier;
+    if (beside.length > 0) this.besideKeys = beside.map(({ key }) => key);
     this.exchangeId = exchangeId;
     this.nowMs = nowMs;
     this.lagMs = lagMs;

@@ -1,5 +1,6 @@
 import type { Principal } from '../../exchange/index.js';
 import type { AnswerObject } from './answer.js';
+import type { Habits } from './habits.js';
 import { PERSON, roleOf } from './knowledge.js';
 import { pathName } from './paths.js';
 import { namesFirst, type People } from './people.js';
@@ -19,6 +20,7 @@ export class Identify {
     private readonly people: People,
     private readonly signIns: SignIns,
     private readonly roles: Roles,
+    private readonly habits: Habits,
   ) {}
 
   /** The person behind a principal, with what its token says. */
@@ -65,6 +67,7 @@ export class Identify {
     const fields = fieldsOf(outer);
     const handed = this.signIns.credentials(exchange.request.method, response.headers, fields);
     if (handed.length > 0) this.#expect(read, handed, fields);
+    if (read.person !== null) this.habits.note(read.person.id, read.reading.references);
     if (read.person !== null && read.reading.method === 'GET' && outer.length === read.objects.length) this.#readMe(read, read.person);
   }
 
@@ -75,9 +78,12 @@ export class Identify {
       if (text.length <= 100 && !/token|key|secret|pass|expire|type$/i.test(path))
         told.push({ source: `${place}:${service}:${reading.route}:${path}`, path, text });
     };
-    for (const field of fields) if (!field.path.startsWith('^')) tell('answer', field.path, field.value);
-    for (const reference of reading.references)
-      if (reference.place === 'body') tell('asked', reference.name.toLowerCase(), reference.value);
+    const asked = reading.references.filter(({ place }) => place === 'body');
+    const usual = this.signIns.usual(`${service} ${reading.route}`, asked);
+    // What hardly anybody writes, the server hardly reads: it makes nobody somebody else.
+    const isMade = (value: string): boolean => asked.some((one) => one.value === value) && !usual.some((one) => one.value === value);
+    for (const field of fields) if (!field.path.startsWith('^') && !isMade(field.value)) tell('answer', field.path, field.value);
+    for (const { name, value } of usual) tell('asked', name.toLowerCase(), value);
     for (const principal of handed) {
       if (read.observation.exchange.principal?.key === principal.key || this.people.find(principal.key) !== undefined) continue;
       this.signIns.expect(principal.key, {
@@ -97,6 +103,7 @@ export class Identify {
     let person = caller;
     for (const { path, value } of namesFirst(fieldsOf(roots), ({ path }) => path)) {
       if (path.includes('[]') || path.startsWith('^') || depthOf(path) > 2) continue;
+      if (this.habits.isChosen(caller.id, reading.references, value)) continue;
       person = this.people.tell(`me:${service}:${reading.route}:${path}`, path, person, value, true);
     }
   }

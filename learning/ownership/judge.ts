@@ -351,7 +351,7 @@ function verdict(
   };
 }
 
-/** That one object of a request is the caller's own says nothing in favour of the others. */
-function score(one: AccessVerdict): number {
+/** How bad it is. That one object of a request is the caller's own says nothing in favour of the others. */
+export function score(one: AccessVerdict): number {
   return one.relation === 'own' ? 0.02 : one.confidence + (one.enforceable ? 2 : 0) + 0.01;
 }

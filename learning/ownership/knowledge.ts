@@ -1,5 +1,6 @@
 import { LatestMap } from '../../exchange/index.js';
 import type { AnswerObject } from './answer.js';
+import type { Standing } from './credentials.js';
 import type { HashPrefix, KeyedHash } from './hash.js';
 import type { Reference } from './references.js';
 import { isGloballyUnique } from './shape.js';
@@ -117,6 +118,14 @@ export class Knowledge {
     this.person = found ? this.table.a : 0;
     this.flags = found ? this.table.b : 0;
     return found;
+  }
+
+  /** How much is known of whoever has a credential. */
+  standingOf(principalKey: string): Standing {
+    this.findPerson(principalKey);
+    if (this.person === 0) return 'unknown';
+    if ((this.flags & PERSON.established) !== 0) return 'established';
+    return (this.flags & PERSON.identified) !== 0 ? 'named' : 'seen';
   }
 
   /** The resource of that name, with the rule it has now. */

@@ -1,3 +1,4 @@
+import type { Habits } from './habits.js';
 import { GRANT, type Knowledge, objectNumber, PERSON, type Resource } from './knowledge.js';
 import type { Objects } from './objects.js';
 import type { People } from './people.js';
@@ -57,12 +58,14 @@ export class Lists {
   readonly #people: People;
   readonly #objects: Objects;
   readonly #places: Places;
+  readonly #habits: Habits;
 
-  constructor(known: Knowledge, people: People, objects: Objects, places: Places) {
+  constructor(known: Knowledge, people: People, objects: Objects, places: Places, habits: Habits) {
     this.#known = known;
     this.#people = people;
     this.#objects = objects;
     this.#places = places;
+    this.#habits = habits;
   }
 
   /** A route without ids answered: what all objects of the answer have in common when they are handed out. */
@@ -151,6 +154,8 @@ export class Lists {
       for (const field of rule.owners) {
         for (let i = object.from; i < object.to; i++) {
           if (object.all.paths[i] !== field.number) continue;
+          // A list of whom the caller chose says nothing of the caller.
+          if (this.#habits.isChosen(person.id, reading.references, object.all.values[i])) continue;
           const value = object.valueAt(i, this.#known);
           if (seen.has(value)) continue;
           seen.add(value);

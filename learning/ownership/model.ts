@@ -13,9 +13,11 @@ import { readAnswer } from './answer.js';
 import { objectText } from './body-text.js';
 import { Dirty, loadSegment, MAX_PIECES, type SavedEntry } from './checkpoint.js';
 import { REGIME, type RegimeSettings } from './contexts.js';
+import type { Standing } from './credentials.js';
 import { EntryLog } from './entries.js';
 import { OwnershipError } from './errors.js';
 import { GUESSES } from './guesses.js';
+import { Habits } from './habits.js';
 import { KeyedHash } from './hash.js';
 import { Identify } from './identify.js';
 import { type Caller, JUDGE, type JudgedAnswer, type JudgeSettings, judge, relationAt } from './judge.js';
@@ -132,13 +134,14 @@ export class OwnershipModel {
       this.#places.forgetResources(numbers);
     };
     const roles = new Roles(this.people);
-    this.#identify = new Identify(this.people, new SignIns(settings.secret), roles);
+    const habits = new Habits();
+    this.#identify = new Identify(this.people, new SignIns(settings.secret), roles, habits);
     this.#learning = new Learning(
       this.known,
       this.people,
       this.#objects,
       this.#places,
-      new Lists(this.known, this.people, this.#objects, this.#places),
+      new Lists(this.known, this.people, this.#objects, this.#places, habits),
       roles,
       this.#identify,
       this.#settings,
@@ -161,6 +164,11 @@ export class OwnershipModel {
       isGuess: verdict?.relation === 'enumeration',
     };
     return { verdict: alert, finding: accessFinding(read.observation, alert, facts) };
+  }
+
+  /** How much is known of whoever has a credential. */
+  standingOf(principalKey: string): Standing {
+    return this.known.standingOf(principalKey);
   }
 
   /** Learns from an exchange without a judgement (imports, warm-up). */

@@ -254,10 +254,84 @@ t.test('what is shared with a name is for whoever has it for certain, whoever se
   const visitor = bearer(opaque(7, 0));
   for (let round = 0; round < 2; round++) for (let turn = 1; turn <= 3; turn++) open(turn * PEOPLE + 7, visitor);
   share(2 * PEOPLE + 8, of(8), 7);
-  console.error(open(2 * PEOPLE + 8, visitor), open(2 * PEOPLE + 7, visitor));
+  open(2 * PEOPLE + 8, visitor);
+  open(2 * PEOPLE + 7, visitor);
   open(3 * PEOPLE + 9, visitor);
   t.not(open(2 * PEOPLE + 8, visitor), 'granted', 'who opens what is 9’s is somebody else');
   t.equal(open(2 * PEOPLE + 8, of(7)), 'granted', 'for 7 it was meant');
+});
+
+/** Where a caller may say for whom they ask, and what a server answers that believes it. */
+const CHOSEN: readonly {
+  readonly name: string;
+  readonly asked: (user: number, n: number) => [target: string, template: string, call: Call];
+}[] = [
+  {
+    name: 'an own page by a header',
+    asked: (user) => ['/settings', '/settings', { headers: { 'x-user-id': String(user) }, answer: { userId: user, locale: 'de' } }],
+  },
+  {
+    name: 'an own page by a cookie',
+    asked: (user) => ['/settings', '/settings', { headers: { cookie: `userId=${user}` }, answer: { userId: user, locale: 'de' } }],
+  },
+  {
+    name: 'a list by a parameter',
+    asked: (user, n) => [
+      `/orders?userId=${user}`,
+      '/orders',
+      { answer: { orders: [1, 2, 3].map((turn) => ({ id: (n + turn) * PEOPLE + user, userId: user, total: 12 })) } },
+    ],
+  },
+  {
+    name: 'something made in the name of somebody',
+    asked: (user, n) => [
+      '/orders',
+      '/orders',
+      { method: 'POST', send: { userId: user, total: 12 }, answer: { id: (n + 4) * PEOPLE + user, userId: user, total: 12 } },
+    ],
+  },
+];
+
+for (const { name, asked } of CHOSEN)
+  t.test(`nobody is who they once chose to be: ${name}`, async (t) => {
+    const ask = service();
+    const of = (user: number): Credential => bearer(tokenOf({ sub: String(user) }));
+    const open = (order: number, by: Credential): string | undefined =>
+      ask(`/orders/${order}`, '/orders/{id}', { ...by, answer: { id: order, userId: order % PEOPLE, total: 12 } });
+    const choose = (user: number, by: Credential, turn: number): void => {
+      const [target, template, call] = asked(user, 10 * turn);
+      ask(target, template, { ...call, headers: { ...by.headers, ...call.headers } });
+    };
+    for (let user = 0; user < PEOPLE; user++)
+      for (let turn = 1; turn <= 3; turn++) {
+        choose(user, of(user), turn);
+        open(turn * PEOPLE + user, of(user));
+      }
+    const visitor = bearer(opaque(900, 0));
+    choose(7, visitor, 5);
+    t.not(open(2 * PEOPLE + 7, visitor), 'own', 'once is no name');
+    const regular = bearer(opaque(901, 0));
+    for (let turn = 6; turn <= 9; turn++) choose(7, regular, turn);
+    t.equal(open(2 * PEOPLE + 7, regular), 'own', 'what they always say');
+    t.equal(open(2 * PEOPLE + 8, regular), 'foreign');
+  });
+
+t.test('a sign-in makes nobody of whom it only mentions', async (t) => {
+  const ask = service();
+  const open = (order: number, by: Credential): string | undefined =>
+    ask(`/orders/${order}`, '/orders/{id}', { ...by, answer: { id: order, userId: order % PEOPLE, total: 12 } });
+  const signIn = (user: number, send: object, answer: object = {}): Credential => {
+    const token = opaque(user, 0);
+    ask('/login', '/login', { method: 'POST', send: { userName: user, password: 'pw', ...send }, answer: { token, ...answer } });
+    return bearer(token);
+  };
+  for (let user = 0; user < PEOPLE; user++) {
+    const credential = signIn(user, {});
+    for (let turn = 1; turn <= 3; turn++) open(turn * PEOPLE + user, credential);
+  }
+  t.equal(open(4 * PEOPLE + 9, signIn(9, {})), 'own', 'what all of them name is who they are');
+  t.not(open(2 * PEOPLE + 7, signIn(900, { userId: 7 })), 'own', 'what only one names is not');
+  t.not(open(2 * PEOPLE + 7, signIn(901, { userId: 7 }, { user: { id: 901 } })), 'own');
 });
 
 /** Thirty members of six tenants have listed and opened orders, which name no person. */

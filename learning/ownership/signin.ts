@@ -1,4 +1,5 @@
-import { type HeaderList, headerAll, type Principal, PrincipalReader } from '../../exchange/index.js';
+import { type HeaderList, headerAll, LatestMap, type Principal, PrincipalReader } from '../../exchange/index.js';
+import type { Reference } from './references.js';
 
 /** Something an answer said about the person it handed a credential to. */
 export interface Told {
@@ -22,6 +23,11 @@ interface Pending {
 }
 
 const MAX_PENDING = 20_000;
+/** Routes on which credentials were handed out, the latest ones, and what is told apart of what such requests name. */
+const MOST_ROUTES = 2_000;
+const MOST_NAMED = 40;
+/** From so many sign-ins on that name it, and half of all, something is what people sign in with. */
+const FEW = 3;
 const TOKEN_NAME = /token|key|session|jwt|secret|auth|ticket|credential|sid|bearer|pass$/;
 
 /**
@@ -30,6 +36,7 @@ const TOKEN_NAME = /token|key|session|jwt|secret|auth|ticket|credential|sid|bear
  */
 export class SignIns {
   readonly #pending = new Map<string, Pending>();
+  readonly #routes = new LatestMap<{ times: number; readonly slots: Map<string, number> }>(MOST_ROUTES);
   readonly #reader: PrincipalReader;
 
   constructor(secret: string) {
@@ -56,6 +63,19 @@ export class SignIns {
         add(this.#reader.read(['authorization', `Bearer ${field.value}`], '/'));
     }
     return found;
+  }
+
+  /** What a sign-in names as most of them on that route do: the name that they sign in with. Counts this one. */
+  usual(route: string, named: readonly Reference[]): Reference[] {
+    const before = this.#routes.get(route) ?? { times: 0, slots: new Map<string, number>() };
+    before.times++;
+    this.#routes.set(route, before);
+    for (const slot of new Set(named.map((one) => one.slot)))
+      if (before.slots.size < MOST_NAMED || before.slots.has(slot)) before.slots.set(slot, (before.slots.get(slot) ?? 0) + 1);
+    return named.filter(({ slot }) => {
+      const times = before.slots.get(slot) ?? 0;
+      return times >= FEW && times * 2 >= before.times;
+    });
   }
 
   expect(key: string, pending: Pending): void {

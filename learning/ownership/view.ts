@@ -1,9 +1,10 @@
 import type { AccessVerdict, Body, HeaderList } from '../../exchange/index.js';
 import { readAnswer } from './answer.js';
 import { objectText } from './body-text.js';
+import type { Standing } from './credentials.js';
 import { Guesses, isMiss } from './guesses.js';
 import { KeyedHash } from './hash.js';
-import { type Caller, JUDGE, type JudgedAnswer, type JudgeSettings, judge, NAMELESS_CONFIDENCE } from './judge.js';
+import { type Caller, JUDGE, type JudgedAnswer, type JudgeSettings, judge, NAMELESS_CONFIDENCE, score } from './judge.js';
 import { Knowledge, PERSON, SPACE } from './knowledge.js';
 import { kindsBeside } from './person.js';
 import { subjectOf, subjectOutside } from './reading.js';
@@ -24,6 +25,8 @@ export interface AccessRequest {
   /** Captured body, content coding still applied; null when none was captured. */
   readonly body: Body | null;
   readonly principalKey: string | null;
+  /** Other people whom the request says to be: what one of them may not do is not done. */
+  readonly besideKeys?: readonly string[];
   /** `Principal.carrier`: where the credential stood, so that it is not taken for an object id. */
   readonly carrier?: string;
   /** Which exchange it is, when the request came, and up to which moment the engine has learned; without them it is taken to be up to date. */
@@ -61,6 +64,7 @@ const WORTH_WAITING_MS = 250;
 /** From this confidence on an access is more than a curiosity: by somebody unknown to somebody's object at a private place. */
 const WORRYING = NAMELESS_CONFIDENCE;
 const NOTHING_AWAITED: readonly Passing[] = [];
+const NOBODY: readonly string[] = [];
 
 /**
  * What a gateway needs of the learned ownership: a replica of the table and the rules, read-only, synchronous, no I/O.
@@ -127,7 +131,7 @@ export class OwnershipView {
     const { memo } = request;
     if (memo.awaited === undefined) {
       if (memo.reading.references.length === 0 || !this.#known.sheet.knows(service, memo.reading)) return false;
-      memo.verdict = judge(this.#known, service, memo.reading, this.#callerOf(principalKey), null, this.#settings);
+      memo.verdict = this.#worstFor(request, memo.reading, this.#callerOf(principalKey), null);
       if (memo.verdict === null || !isWorrying(memo.verdict)) return false;
       memo.awaited = this.#onTheirWay(request, memo.reading, memo.verdict.enforceable);
     }
@@ -158,6 +162,11 @@ export class OwnershipView {
     return { person: known.person, flags: known.flags | guessing };
   }
 
+  /** How much is known of whoever has a credential. */
+  standingOf(principalKey: string): Standing {
+    return this.#known.standingOf(principalKey);
+  }
+
   /** Judges a request before it is forwarded; null when nothing is known about the route or it names no object. */
   judgeRequest(request: AccessRequest): AccessVerdict | null {
     return this.#judge(request, null);
@@ -185,7 +194,7 @@ export class OwnershipView {
     const judged = answer === null || answer.body === null ? null : new LazyAnswer(answer.status, answer.headers, answer.body, reading);
     const kept = answer === null ? request.memo.verdict : undefined;
     request.memo.verdict = undefined;
-    const verdict = kept === undefined ? judge(known, request.service, reading, caller, judged, this.#settings) : kept;
+    const verdict = kept === undefined ? this.#worstFor(request, reading, caller, judged) : kept;
     if (judged?.wasRead === true && !reading.mutates) this.#keepShown(request.service, reading, judged);
     const isStale = verdict?.enforceable === true && this.#isStale(request, reading, verdict.relation === 'enumeration');
     const isHeldBack = isStale || (verdict?.enforceable === true && this.#wasJustNamed(request.service, reading, caller.person));
@@ -197,6 +206,21 @@ export class OwnershipView {
     if (verdict === null || !isHeldBack) return verdict;
     if (isStale) this.heldBack++;
     return { ...verdict, enforceable: false };
+  }
+
+  /** The verdict for who is asking, or a worse one for somebody else whom the request says to be. */
+  #worstFor(
+    { service, besideKeys }: AccessRequest,
+    reading: RouteReading,
+    caller: Caller,
+    answer: JudgedAnswer | null,
+  ): AccessVerdict | null {
+    let worst = judge(this.#known, service, reading, caller, answer, this.#settings);
+    for (const key of besideKeys ?? NOBODY) {
+      const other = judge(this.#known, service, reading, this.#callerOf(key), answer, this.#settings);
+      if (other !== null && (worst === null || score(other) > score(worst))) worst = other;
+    }
+    return worst;
   }
 
   /** The engine will know whose an answer said that its object is; whoever was shown it may act on it before. */
