@@ -50,6 +50,14 @@ const NEEDLESS_ESCAPE = /%(?:2[de]|3\d|[46][1-9a-f]|[57][\da]|5f|7e)/gi;
 const ESCAPED_TWICE = /%25(?=[\da-f]{2})/gi;
 const ESCAPED_SLASH = /%2f|%5c|\\/gi;
 
+/** A dot segment beside a slash that only some servers take for one. */
+const ESCAPED_CLIMB = /(?:%2f|%5c|\\)(?:\.|%2e|%252e)|(?:\.|%2e|%252e)(?:%2f|%5c|\\)/i;
+
+/** Does a raw path climb by escaped slashes? Only for servers that heed these it is a path at all. */
+export function climbsByEscapes(path: string): boolean {
+  return ESCAPED_CLIMB.test(path);
+}
+
 /** Is there only one way to read a raw path? So it is with nearly every one. */
 export function isPlainPath(path: string): boolean {
   return !ODD_PATH.test(path);

@@ -7,6 +7,7 @@ import {
   type Act,
   actorOf,
   type Body,
+  climbsByEscapes,
   type Exchange,
   emptyBody,
   type HeaderList,
@@ -43,8 +44,6 @@ const NO_TAGS: readonly string[] = [];
 /** What the engine knows weir's own scans by. */
 const SCAN_TAGS: readonly string[] = ['scan'];
 const MOST_ACTS = 100;
-/** A dot segment beside a slash that only some servers take for one. */
-const ESCAPED_CLIMB = /(?:%2f|%5c|\\)(?:\.|%2e|%252e)|(?:\.|%2e|%252e)(?:%2f|%5c|\\)/i;
 const LET_THROUGH: TokenAnswer = { allowed: true, retryAfterMs: 0 };
 const NO_TRAILERS: HeaderList = [];
 
@@ -186,7 +185,7 @@ export class Passage implements RequestView, EvaluationContext, AccessQuestion {
     try {
       if (isPlainPath(path)) return this.ports.match(service, method, path);
       // What most servers take it for is the endpoint that is meant; where there is none, or it climbs by escaped slashes, what the most lenient ones do.
-      const match = ESCAPED_CLIMB.test(path) ? null : this.ports.match(service, method, plainPath(path));
+      const match = climbsByEscapes(path) ? null : this.ports.match(service, method, plainPath(path));
       return match ?? this.ports.match(service, method, lenientPath(path));
     } catch (error) {
       this.counters.portFailed('match', error);

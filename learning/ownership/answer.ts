@@ -1,7 +1,7 @@
 import type { Knowledge, Resource } from './knowledge.js';
 import { CONTAINER, heirOf, pathNumber } from './paths.js';
 import type { RouteReading } from './references.js';
-import { foldName, isIdentifier, unlink } from './shape.js';
+import { canonicalId, foldName, isIdentifier, unlink } from './shape.js';
 import { keyOf, NO_ID_RANK, type Step, stepsBelow } from './steps.js';
 import { wordsOf } from './words.js';
 
@@ -223,7 +223,9 @@ class AnswerReader {
       values.push(inherited.values[i]);
     }
     if (inList && !isMentioned) this.#put(this.#containerPath, this.#containerValue);
-    this.objects.push(new AnswerObject(resource, id, this.#all, from, paths.length, inList, isRoot, isMentioned));
+    this.objects.push(
+      new AnswerObject(resource, id === null ? null : canonicalId(id), this.#all, from, paths.length, inList, isRoot, isMentioned),
+    );
   }
 
   /**

@@ -1,5 +1,6 @@
 import { LatestMap } from '../../exchange/index.js';
 import type { Reference } from './references.js';
+import { canonicalId } from './shape.js';
 
 /** So often the same, and in four of five cases: what a client sends by itself. */
 const OFTEN = 3;
@@ -39,9 +40,10 @@ export class Habits {
 
   /** Did the caller name this itself, and not as it always does? */
   isChosen(person: number, references: readonly Reference[], value: string): boolean {
-    const named = references.find((one) => one.value === value);
+    const id = canonicalId(value);
+    const named = references.find((one) => one.value === id);
     if (named === undefined) return false;
     const habit = this.#habits.get(keyOf(person, named));
-    return habit === undefined || habit.value !== value || habit.times < OFTEN || habit.times < (habit.times + habit.others) * MOSTLY;
+    return habit === undefined || habit.value !== id || habit.times < OFTEN || habit.times < (habit.times + habit.others) * MOSTLY;
   }
 }

@@ -7,6 +7,7 @@ import { namesFirst, type People } from './people.js';
 import type { Person } from './person.js';
 import type { Reading } from './reading.js';
 import type { Roles } from './roles.js';
+import { canonicalId } from './shape.js';
 import type { Field, SignIns, Told } from './signin.js';
 
 /** Claims that never name anybody; roles are shared by many and may change. */
@@ -81,7 +82,10 @@ export class Identify {
     const asked = reading.references.filter(({ place }) => place === 'body');
     const usual = this.signIns.usual(`${service} ${reading.route}`, asked);
     // What hardly anybody writes, the server hardly reads: it makes nobody somebody else.
-    const isMade = (value: string): boolean => asked.some((one) => one.value === value) && !usual.some((one) => one.value === value);
+    const isMade = (value: string): boolean => {
+      const id = canonicalId(value);
+      return asked.some((one) => one.value === id) && !usual.some((one) => one.value === id);
+    };
     for (const field of fields) if (!field.path.startsWith('^') && !isMade(field.value)) tell('answer', field.path, field.value);
     for (const { name, value } of usual) tell('asked', name.toLowerCase(), value);
     for (const principal of handed) {
@@ -97,7 +101,7 @@ export class Identify {
   #readMe(read: Reading, caller: Person): void {
     const { service, reading } = read;
     // With anything to choose or page by, it is a search and not `/me`.
-    if (read.observation.exchange.request.target.includes('?') || reading.references.some((one) => one.place === 'path')) return;
+    if (read.observation.exchange.request.target.includes('?') || reading.pathRoute.includes('{}')) return;
     const roots = read.objects.filter((object) => object.isRoot);
     if (roots.length !== 1) return;
     let person = caller;

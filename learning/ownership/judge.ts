@@ -3,6 +3,7 @@ import type { AnswerObject } from './answer.js';
 import { type Knowledge, PERSON, type Relation, type Resource, roleOf } from './knowledge.js';
 import { isAbout } from './reading.js';
 import type { Reference, RouteReading } from './references.js';
+import { canonicalId, lenientId } from './shape.js';
 import type { AccessClass, KnownRule, RouteRule, SlotRule, Stance } from './sheet.js';
 
 /** Who asks. `person` 0: nobody known. */
@@ -137,12 +138,13 @@ export function relationAt(
   resource: Resource,
   reading: RouteReading,
   answer: JudgedAnswer | null,
-  above?: number,
+  above = 0,
 ): Relation {
   const { rule } = resource;
   known.referenceKey(resource, reference, reading.references, above);
   const { hi, lo } = known.hash;
-  const held = known.relation(person, hi, lo, known.selfValue(rule, reference.value), rule);
+  const relation = known.relation(person, hi, lo, known.selfValue(rule, reference.value), rule);
+  const held = relation === 'unknown' && above === 0 ? byLenientId(known, person, reference, resource) : relation;
   if (answer === null || rule === undefined || held === 'own' || held === 'granted' || held === 'listed') return held;
   const handsOver = reading.mutates;
   for (const object of answer.objects) {
@@ -157,11 +159,21 @@ export function relationAt(
   return held;
 }
 
+/** What nothing is known of may be another spelling of somebody's object. Leaves the object's own key in the hash. */
+function byLenientId(known: Knowledge, person: number, { value }: Reference, resource: Resource): Relation {
+  const other = lenientId(value);
+  if (other === null) return 'unknown';
+  known.objectKey(resource, other);
+  const relation = known.relation(person, known.hash.hi, known.hash.lo, 0, resource.rule);
+  known.objectKey(resource, value);
+  return relation === 'foreign' || relation === 'ungrouped' || relation === 'unidentified' ? relation : 'unknown';
+}
+
 function namesOwner(object: AnswerObject, rule: KnownRule, reading: RouteReading): boolean {
   const { paths, values } = object.all;
   for (let i = object.from; i < object.to; i++) {
     const names = rule.owners.some((field) => field.number === paths[i]) || rule.groups.some((field) => field.number === paths[i]);
-    if (names && reading.references.some((one) => one.place === 'body' && one.value === values[i])) return true;
+    if (names && reading.references.some((one) => one.place === 'body' && one.value === canonicalId(values[i]))) return true;
   }
   return false;
 }

@@ -3,7 +3,7 @@ import type { AnswerObject } from './answer.js';
 import type { Standing } from './credentials.js';
 import type { HashPrefix, KeyedHash } from './hash.js';
 import type { Reference } from './references.js';
-import { isGloballyUnique } from './shape.js';
+import { canonicalId, isGloballyUnique } from './shape.js';
 import { type KnownRule, Sheet } from './sheet.js';
 import { Table } from './table.js';
 
@@ -203,8 +203,9 @@ export class Knowledge {
     this.hash.after((resource as HashedResource).prefix, `${pathValues(references).slice(-above).join('/')}/${id}`);
   }
 
+  /** 32 bits of a value, in whatever spelling. */
   valueHash(value: string): number {
-    return this.hash.short(SPACE.value, value);
+    return this.hash.short(SPACE.value, canonicalId(value));
   }
 
   /** The number of a role, by its name. */

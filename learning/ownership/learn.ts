@@ -13,7 +13,7 @@ import type { Places } from './places.js';
 import { isAbout, isCreation, isNamed, type Reading, subjectOf, subjectOutside } from './reading.js';
 import type { Reference } from './references.js';
 import type { Roles } from './roles.js';
-import { isGloballyUnique } from './shape.js';
+import { canonicalId, isGloballyUnique } from './shape.js';
 import { type AccessClass, CLASSES } from './sheet.js';
 
 const MAX_WAITING_GRANTS = 20_000;
@@ -211,7 +211,7 @@ export class Learning {
   /** What a route without ids answered, or created. */
   #learnList(read: Reading, person: Person, mutates: boolean, denied: boolean): void {
     const { service, reading } = read;
-    const isBelow = reading.references.some((one) => one.place === 'path');
+    const isBelow = reading.pathRoute.includes('{}');
     if (read.objects.length === 0 || reading.isCut || (read.status !== 201 && isBelow && reading.container === null)) return;
     const listed = read.objects.filter((object) => object.id !== null && (object.inList || object.isRoot) && !isNamed(reading, object));
     if (listed.length === 0) return;
@@ -247,7 +247,7 @@ export class Learning {
     const pathReference =
       reading.references.findLast((one) => one.place === 'path') ??
       reading.references.find((one) => one.place === 'query' || one.place === 'header' || one.place === 'body');
-    const idFree = !reading.references.some((one) => one.place === 'path');
+    const idFree = !reading.pathRoute.includes('{}');
     if (person !== null && (idFree || read.status === 201) && !denied) this.lists.voteByList(read, person);
     // Of a request that names more than is looked at nobody can tell what its answer hands out.
     const handsOut = idFree || (reading.container !== null && !denied && !reading.mutates);
@@ -302,7 +302,8 @@ export class Learning {
       const { paths, values } = object.all;
       for (let i = object.from; i < object.to; i++) {
         if (!person.identities.has(object.valueAt(i, this.known)) || hasPath(before, paths[i])) continue;
-        if (!reading.references.some((one) => one.value === values[i])) return { hi, lo };
+        const id = canonicalId(values[i]);
+        if (!reading.references.some((one) => one.value === id)) return { hi, lo };
       }
     }
     return null;

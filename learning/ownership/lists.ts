@@ -77,7 +77,7 @@ export class Lists {
       person,
       isCreation: isCreation(read),
       isRead: !reading.mutates,
-      isBelow: reading.references.some((one) => one.place === 'path'),
+      isBelow: reading.pathRoute.includes('{}'),
       isPublic: context?.rule?.stances.foreign.is === 'allow',
       broad: null,
       list: null,

@@ -8,7 +8,7 @@ import { pathName, pathNumber } from './paths.js';
 import { subjectOutside } from './reading.js';
 import { readRequest } from './references.js';
 import { foldRoute } from './routes.js';
-import { foldName, isGloballyUnique, looksLikeValue, referentOf, unlink } from './shape.js';
+import { canonicalId, foldName, isGloballyUnique, lenientId, looksLikeValue, referentOf, unlink } from './shape.js';
 import { type SlotRule, type Stance, sameForAll } from './sheet.js';
 import { Table } from './table.js';
 import { OwnershipView } from './view.js';
@@ -99,6 +99,100 @@ t.test('names and values', async (t) => {
     t.equal(unlink(link), id);
 });
 
+t.test('ids in other spellings', async (t) => {
+  const uuid = '7d0f4a3e-93a0-4a38-9d21-0c1a2b3c4d5e';
+  for (const [id, spellings] of Object.entries({
+    10: [
+      '10',
+      '010',
+      '00010',
+      '+10',
+      ' 10',
+      '10\t',
+      '10\0',
+      '10.',
+      '10.0',
+      '10.00',
+      '0xA',
+      '0X0a',
+      '1e1',
+      '1E1',
+      '１０',
+      '{10}',
+      '{{010}}',
+    ],
+    0: ['0', '00', '0.0'],
+    [uuid]: [
+      uuid.toUpperCase(),
+      `{${uuid}}`,
+      `urn:uuid:${uuid}`,
+      uuid.replaceAll('-', ''),
+      uuid.toUpperCase().replaceAll('-', ''),
+      ` ${uuid} `,
+    ],
+    'inv-2024-00101': ['INV-2024-00101', 'inv-2024-00101'],
+    '01hv3z8q6n9r4t5w7x0y1z2a3b': ['01HV3Z8Q6N9R4T5W7X0Y1Z2A3B'],
+    'ann@corp.test': ['Ann@Corp.Test', 'ann@corp.test'],
+    // Of both cases: two of these may be two things.
+    ZmlsZToxMDAw: ['ZmlsZToxMDAw'],
+    usr_1zpSjxEVPOAyhZ: ['usr_1zpSjxEVPOAyhZ'],
+    '10.5': ['10.5'],
+    '1e400': ['1e400'],
+    '-10': ['-10'],
+    '+': ['+'],
+  }))
+    for (const spelling of spellings) t.equal(canonicalId(spelling), id, JSON.stringify(spelling));
+  for (const [value, id] of [
+    ['10.json', '10'],
+    ['010.json', '10'],
+    ['10abc', '10'],
+    ['10;x', '10'],
+    ['10-my-title', '10'],
+    ['Amber-Stone', 'amber-stone'],
+    ['amber-stone', null],
+    ['10', null],
+    [uuid, null],
+    ['507f1f77bcf86cd799439011', null],
+    ['20241101-00af', null],
+  ] as const)
+    t.equal(lenientId(value), id, value);
+  const texts = fc.oneof(fc.string(), fc.string({ unit: 'binary' }), fc.stringMatching(/^[+{ ]?[0x]{0,3}[0-9a-fA-F.e-]{1,36}[} ]?$/));
+  fc.assert(
+    fc.property(texts, (text) => {
+      const once = canonicalId(text);
+      return canonicalId(once) === once && (once !== '' || text === '');
+    }),
+    { numRuns: 3000 },
+  );
+});
+
+t.test('paths that can be read in more ways than one name what servers take them for', async (t) => {
+  for (const path of [
+    '/orders/10',
+    '/orders/10/',
+    '/orders//10',
+    '/orders/./10',
+    '/orders/x/../10',
+    '/orders/x/%2e%2e/10',
+    '/orders/%31%30',
+    '/orders/10;v=1',
+    '/orders;v=1/10',
+    '/orders/%2010',
+    '/ORDERS/010',
+    '/orders/x%2f..%2f10',
+    '/orders/%252e/10',
+  ]) {
+    const facts = { method: 'GET', template: '/orders/{id}', target: path, headers: [], bodyText: null };
+    const { references, route } = readRequest(facts, '');
+    t.same(
+      references.map(({ slot, value }) => `${slot}=${value}`),
+      ['path:0=10'],
+      path,
+    );
+    t.equal(route, 'GET /orders/{}', path);
+  }
+});
+
 t.test('routes fold parameters and literal ids', async (t) => {
   for (const [method, template, route] of [
     ['GET', '/orders/{orderId}', 'GET /orders/{}'],
@@ -120,7 +214,7 @@ t.test('references of requests', async (t) => {
     [
       'header, not the credential',
       read('GET', '/x', '/x', ['x-account-id', 'A1', 'x-key', 'secret', 'accept', '*/*']),
-      ['header:x-account-id=A1'],
+      ['header:x-account-id=a1'],
     ],
     [
       'JSON body',

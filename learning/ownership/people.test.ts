@@ -316,6 +316,42 @@ for (const { name, asked } of CHOSEN)
     t.equal(open(2 * PEOPLE + 8, regular), 'foreign');
   });
 
+t.test('however somebody writes an id, it is the same object, and no page of their own', async (t) => {
+  const ask = service();
+  const of = (user: number): Credential => bearer(tokenOf({ sub: String(user) }));
+  const open = (path: string, order: number, by: number): string | undefined =>
+    ask(path, '/orders/{id}', { ...of(by), answer: { id: order, userId: order % PEOPLE, total: 12 } });
+  for (let user = 0; user < PEOPLE; user++)
+    for (let turn = 1; turn <= 3; turn++) open(`/orders/${turn * PEOPLE + user}`, turn * PEOPLE + user, user);
+  const theirs = 2 * PEOPLE + 6;
+  const spelled = [
+    '%20ID',
+    'ID%20',
+    '0ID',
+    '%2BID',
+    'ID.0',
+    'ID.json',
+    'IDabc',
+    './ID',
+    'x/../ID',
+    '%2e/ID',
+    'ID/',
+    'ID;x=1',
+    'ID%09',
+    '%7BID%7D',
+    '%20%22ID',
+    '+',
+  ];
+  for (const form of spelled) {
+    const path = `/orders/${form.replace('ID', String(theirs))}`;
+    if (/ID/.test(form) && !form.includes('%22')) t.equal(open(path, theirs, 5), 'foreign', path);
+    else open(path, theirs, 5);
+    t.equal(open(`/orders/${theirs}`, theirs, 5), 'foreign', `after ${path}`);
+  }
+  t.equal(open(`/orders/0${2 * PEOPLE + 5}`, 2 * PEOPLE + 5, 5), 'own');
+  t.equal(open(`/orders/${theirs}`, theirs, 6), 'own');
+});
+
 t.test('a sign-in makes nobody of whom it only mentions', async (t) => {
   const ask = service();
   const open = (order: number, by: Credential): string | undefined =>

@@ -4,7 +4,7 @@
 import { GRANT, GROUP_BITS, type Knowledge, PERSON, PERSON_KIND, type Resource, roleOf, SPACE, withRole } from './knowledge.js';
 import type { Write } from './objects.js';
 import { cast, leader, loadPerson, namedKind, newPerson, type Person, rank, type Scatter, savePerson, worth } from './person.js';
-import { isGloballyUnique } from './shape.js';
+import { canonicalId, isGloballyUnique } from './shape.js';
 import { WORTH } from './table.js';
 
 /** What a collection of people is called, as the whole of a name. */
@@ -43,6 +43,8 @@ const MAX_FOLLOWERS = 16;
 const MAX_BORROWED = 1_800;
 /** People of whom a source without a telling name must say different things before that may be their names. */
 const ENOUGH_NAMES = 8;
+/** The same of pages that seem to be about who asks, whatever their fields are called. */
+const FEW_TOLD = 3;
 const MAX_GROUPS = 64;
 /** Marks a guessed value as a group, above the bits of a kind. */
 const GUESSED_GROUP = 256;
@@ -140,9 +142,12 @@ export class People {
    * `value` stood at `source` (a claim, a field of a `/me`-like answer, …) for `person`. `distinctive`: the answer was surely about the caller.
    * Returns the person, who may turn out to be one already known.
    */
-  tell(sourceKey: string, path: string, person: Person, text: string, mayJoin: boolean): Person {
+  tell(sourceKey: string, path: string, person: Person, spelled: string, mayJoin: boolean): Person {
+    const text = canonicalId(spelled);
     const value = this.known.valueHash(text);
     let source = this.#sources.get(sourceKey);
+    // Any answer may look like one's own page to whoever finds a way to ask for another's: only what says something else to each of several people is one.
+    const isAnswer = sourceKey.startsWith('me:');
     if (source === undefined) {
       if (this.#sources.size >= MAX_SOURCES) return person;
       const prior = priorOf(sourceKey, path);
@@ -156,10 +161,10 @@ export class People {
         distinct: new Map(),
         inconsistent: 0,
         role: 'off',
-        nextCheck: 2,
+        nextCheck: isAnswer && prior === 'identity' ? FEW_TOLD : 2,
       };
       this.#sources.set(sourceKey, source);
-      if (prior === 'identity') source.role = 'identity';
+      if (prior === 'identity' && !isAnswer) source.role = 'identity';
     }
     if (source.role === 'identity' && mayJoin && (source.prior === 'identity' || this.#mayJoin(source))) {
       const holder = this.holder(value, isGloballyUnique(text) || source.prior === 'identity' ? namedKind(text) : source.kind);

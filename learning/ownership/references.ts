@@ -1,8 +1,20 @@
-import { cookies, decodeSegment, type HeaderList, isJsonType, mediaType, queryPairs, splitTarget } from '../../exchange/index.js';
+import {
+  climbsByEscapes,
+  cookies,
+  decodeSegment,
+  type HeaderList,
+  isJsonType,
+  isPlainPath,
+  lenientPath,
+  mediaType,
+  plainPath,
+  queryPairs,
+  splitTarget,
+} from '../../exchange/index.js';
 import { operationOf, splitOperation } from '../operations.js';
 import { FieldCalls, isCall } from './field-calls.js';
 import { SAFE, withOperation } from './routes.js';
-import { foldName, isIdentifier, looksLikeValue, referentOf } from './shape.js';
+import { canonicalId, foldName, isIdentifier, looksLikeValue, referentOf } from './shape.js';
 import { CREDENTIAL_NAME, valueWalk } from './value-walk.js';
 
 /** A value of a request that may name an object, and where it stood. */
@@ -150,12 +162,13 @@ export function readRequest(request: RequestFacts, carrier: string): RouteReadin
     place: Reference['place'],
     slotName: string,
     name: string,
-    value: string,
+    spelled: string,
     hint: string,
     wrapping: string,
     listed: boolean,
     isCallNumber = false,
   ): void => {
+    const value = canonicalId(spelled);
     if (!isIdentifier(value)) return;
     if (plainReferences++ >= MAX_REFERENCES) {
       calls.cut();
@@ -270,13 +283,18 @@ function readPath(
   template: string | null,
   add: Add,
 ): Pick<PathPlan, 'route' | 'collection'> & { routes: PathPlan['routes'] | null } {
-  const raw = segmentsOf(path);
+  let raw = segmentsOf(isPlainPath(path) ? path : plainPath(path));
   if (template !== null) {
     const known = planOf(template);
+    // The template may be that of the path as the most lenient servers read it; nobody else has a use for what climbs by escaped slashes.
+    if (!isPlainPath(path) && (known.length !== raw.length || climbsByEscapes(path))) {
+      const lenient = segmentsOf(lenientPath(path));
+      if (lenient.length === known.length) raw = lenient;
+    }
     if (known.length === raw.length) {
       for (let i = 0; i < known.parameters.length; i++) {
         const { at, owner, shape } = known.parameters[i];
-        const segment = decodeSegment(raw[at].includes(';') ? raw[at].split(';', 1)[0] : raw[at]);
+        const segment = decodeSegment(raw[at]);
         addValues(add, String(i), innerValue(shape, segment), owner);
       }
       return known;
@@ -288,7 +306,7 @@ function readPath(
   const parameters: { at: number; owner: string; value: string }[] = [];
   let last = '';
   for (let i = 0; i < raw.length; i++) {
-    const segment = decodeSegment(raw[i].split(';', 1)[0]);
+    const segment = decodeSegment(raw[i]);
     const shape = aligned?.[i] ?? null;
     const isParameter = shape !== null ? shape.includes('{') || looksLikeValue(shape) : looksLikeValue(segment);
     if (!isParameter) {
@@ -304,11 +322,11 @@ function readPath(
   return { route: `/${out.join('/')}`, collection: last, routes: null };
 }
 
+/** Of a path in which nothing can be read in two ways. */
 function segmentsOf(path: string): string[] {
   const all = path.split('/');
-  const isPlain = all[0] === '' && !all.includes('', 1) && !all.includes('.');
-  if (!isPlain) return all.filter((segment) => segment !== '' && segment !== '.');
-  all.shift();
+  if (all.at(-1) === '') all.pop();
+  if (all[0] === '') all.shift();
   return all;
 }
 

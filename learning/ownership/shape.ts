@@ -56,6 +56,37 @@ export function isEnvelope(name: string): boolean {
   return ENVELOPES.has(foldName(name));
 }
 
+/** What {@link canonicalId} may have to change. */
+const ODD_SPELLING = /^(?:[+{]|0[\dxX]|urn:uuid:)|^\d[\d.]*(?:\.\d*|[eE]\d{1,2})$|[^!-~]|[A-Z]|^[0-9a-f]{32}$/;
+const ONE_CASE = /^[^a-z]*$|@/;
+const UUID = /^([\da-f]{8})-?([\da-f]{4})-?([\da-f]{4})-?([\da-f]{4})-?([\da-f]{12})$/i;
+/**
+ * One spelling for what servers take for the same id: `010`, `+10`, ` 10 `, `10.0`, `0xA` and `1e1` → `10`; a UUID in capitals, braces or without dashes → with dashes, in small
+ * letters; what is all in capitals, and addresses of mail, in small letters. Otherwise whoever writes somebody's id in another way would name an object that nobody knows.
+ * Ids of both cases stay as they are: two of base64 may differ by case alone.
+ */
+export function canonicalId(value: string): string {
+  if (value.length > 200 || !ODD_SPELLING.test(value)) return value;
+  let id = /[^!-~]/.test(value) ? value.normalize('NFKC').replace(/^[\s\0]+|[\s\0]+$/g, '') : value;
+  id = id.replace(/^\{+([^{}]+)\}+$/, '$1').replace(/^urn:uuid:/i, '');
+  const number = /^\+?(\d+)(?:\.0*)?$/.exec(id);
+  if (number !== null) return number[1].replace(/^0+(?=\d)/, '');
+  if (/^(?:0x[\da-f]{1,13}|\d+(?:\.\d+)?e\d{1,2})$/i.test(id) && Number.isSafeInteger(Number(id))) return String(Number(id));
+  const uuid = UUID.exec(id);
+  if (uuid !== null) return uuid.slice(1).join('-').toLowerCase();
+  return (ONE_CASE.test(id) ? id.toLowerCase() : id) || value;
+}
+
+/**
+ * What lenient servers may take an id for that nobody knows, null if nothing else: the number that it begins with, where the rest is none of another id (`10.json`,
+ * `10abc`, `10;x`), or the same in small letters.
+ */
+export function lenientId(value: string): string | null {
+  const found = /^(\d{1,15})\D/.exec(value);
+  if (found !== null) return value.length >= 8 && /^[\da-f-]+$/i.test(value) ? null : canonicalId(found[1]);
+  return /[A-Z]/.test(value) ? value.toLowerCase() : null;
+}
+
 /** True for texts that can be an identifier: short, without blanks, not a date, an address of a page or a sentence. */
 export function isIdentifier(value: string): boolean {
   const length = value.length;
