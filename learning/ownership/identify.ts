@@ -14,9 +14,13 @@ import type { Field, SignIns, Told } from './signin.js';
 const PLAIN_CLAIM = /^(?:exp|iat|nbf|jti|alg|sid|iss|aud)$/;
 const ROLE_CLAIM = /role|permission|scope|scp|authorit/i;
 const MAX_FIELDS = 60;
+const MAX_OPEN = 20_000;
 
 /** Who a caller is: what claims, sign-ins and `/me`-like answers say goes to {@link People}. */
 export class Identify {
+  /** Routes that were answered to somebody who was not signed in. */
+  readonly #open = new Set<string>();
+
   constructor(
     private readonly people: People,
     private readonly signIns: SignIns,
@@ -24,17 +28,15 @@ export class Identify {
     private readonly habits: Habits,
   ) {}
 
-  /** The person behind a principal, with what its token says. */
-  personOf(principal: Principal, nowMs: number, service: string): Person {
-    const known = this.people.find(principal.key);
-    const person = known ?? this.#welcome(principal, nowMs, service);
-    if (principal.claims !== undefined && roleOf(person.flags) === 0) this.roles.note(service, person, principal.claims);
+  /** The person behind a principal. */
+  personOf(principal: Principal, nowMs: number): Person {
+    const person = this.people.find(principal.key) ?? this.#welcome(principal, nowMs);
     person.lastSeenMs = nowMs;
     person.requests++;
     return person;
   }
 
-  #welcome(principal: Principal, nowMs: number, service: string): Person {
+  #welcome(principal: Principal, nowMs: number): Person {
     const pending = this.signIns.claim(principal.key);
     const by = pending === undefined || pending.by === 0 ? undefined : this.people.get(pending.by);
     if (by !== undefined) this.people.bind(principal.key, by);
@@ -44,12 +46,29 @@ export class Identify {
         person = this.people.tell(told.source, told.path, person, told.text, true);
       if (pending.registered) this.people.setFlags(person, PERSON.established);
     }
-    if (principal.claims !== undefined) return this.#readClaims(principal.claims, person, service);
     const isName = principal.label !== '' && principal.kind !== 'jwt' && !principal.label.includes('…');
     return isName ? this.people.tell(`name:${principal.kind}`, 'username', person, principal.label, true) : person;
   }
 
-  #readClaims(claims: NonNullable<Principal['claims']>, person: Person, service: string): Person {
+  /**
+   * What a token says of whoever has it. Nobody checks its signature here: the server does, which took it, unless it answers that route to those who are not signed in, too.
+   */
+  #readClaims({ observation, person, reading, service }: Reading): void {
+    const route = `${service} ${reading.route}`;
+    const { principal } = observation.exchange;
+    if (principal === null || person === null) {
+      if (this.#open.size < MAX_OPEN) this.#open.add(route);
+      return;
+    }
+    const { claims } = principal;
+    if (claims === undefined || (person.hasClaims && roleOf(person.flags) !== 0) || this.#open.has(route)) return;
+    let at = person;
+    if (!person.hasClaims) at = this.#tellClaims(claims, person, service);
+    at.hasClaims = true;
+    if (roleOf(at.flags) === 0) this.roles.note(service, at, claims);
+  }
+
+  #tellClaims(claims: NonNullable<Principal['claims']>, person: Person, service: string): Person {
     let at = person;
     for (const [name, claim] of namesFirst(Object.entries(claims), ([name]) => name.toLowerCase())) {
       if (PLAIN_CLAIM.test(name) || ROLE_CLAIM.test(name)) continue;
@@ -64,6 +83,7 @@ export class Identify {
     const { exchange } = read.observation;
     const { response } = exchange;
     if (response === null) return;
+    this.#readClaims(read);
     const outer = read.objects.filter((object) => !object.inList);
     const fields = fieldsOf(outer);
     const handed = this.signIns.credentials(exchange.request.method, response.headers, fields);

@@ -306,7 +306,7 @@ export class OwnershipModel {
         : answerObjects(objectText(response.headers, response.body).text, reading);
     this.#learning.hash(objects);
     if (exchange.principal !== null) this.#calls++;
-    const person = exchange.principal === null ? null : this.#identify.personOf(exchange.principal, exchange.startedAtMs, exchange.service);
+    const person = exchange.principal === null ? null : this.#identify.personOf(exchange.principal, exchange.startedAtMs);
     return { observation, service: exchange.service, reading, objects, status, person, signs: { scatter: null, strange: null } };
   }
 

@@ -18,6 +18,8 @@ interface Call {
   readonly certificate?: string;
   /** JSON, or the text of a form. */
   readonly send?: unknown;
+  /** Default 200. */
+  readonly status?: number;
   readonly answer: unknown;
   readonly answerHeaders?: Record<string, string>;
 }
@@ -45,7 +47,7 @@ function service() {
         startedAtMs: nowMs,
         request: { method, target, headers, body: bytes(call.send) },
         response: {
-          status: 200,
+          status: call.status ?? 200,
           headers: headersOf({ 'content-type': 'application/json', ...call.answerHeaders }),
           body: bytes(call.answer),
         },
@@ -258,6 +260,7 @@ t.test('what is shared with a name is for whoever has it for certain, whoever se
   open(2 * PEOPLE + 7, visitor);
   open(3 * PEOPLE + 9, visitor);
   t.not(open(2 * PEOPLE + 8, visitor), 'granted', 'who opens what is 9’s is somebody else');
+  open(PEOPLE + 7, of(7));
   t.equal(open(2 * PEOPLE + 8, of(7)), 'granted', 'for 7 it was meant');
 });
 
@@ -315,6 +318,35 @@ for (const { name, asked } of CHOSEN)
     t.equal(open(2 * PEOPLE + 7, regular), 'own', 'what they always say');
     t.equal(open(2 * PEOPLE + 8, regular), 'foreign');
   });
+
+t.test('a token counts for what it says once a server took it', async (t) => {
+  const ask = service();
+  const tokenFor = (user: number, more: object = {}): Credential =>
+    bearer(tokenOf({ email: `p${user}@x.test`, sub: String(user), ...more }));
+  const open = (order: number, by: Credential, status = 200): string | undefined =>
+    ask(`/orders/${order}`, '/orders/{id}', {
+      ...by,
+      status,
+      answer: status === 200 ? { id: order, email: `p${order % PEOPLE}@x.test` } : {},
+    });
+  const catalogue = (by: Credential): unknown => ask('/products', '/products', { ...by, answer: { products: [{ sku: 'a-1' }] } });
+  for (let visitor = 0; visitor < 3; visitor++) catalogue({});
+  for (let user = 0; user < PEOPLE; user++) for (let turn = 1; turn <= 3; turn++) open(turn * PEOPLE + user, tokenFor(user));
+  // Staff, by a role that none of the others has.
+  for (const who of [800, 801, 802])
+    for (let turn = 1; turn <= 3; turn++)
+      for (let user = 0; user < 12; user++) open(turn * PEOPLE + user, tokenFor(who, { role: 'support' }));
+  t.equal(open(PEOPLE + 3, tokenFor(800, { role: 'support' })), 'privileged');
+  open(PEOPLE + 7, tokenFor(900, { email: 'p7@x.test', role: 'support' }), 401);
+  catalogue(tokenFor(900, { email: 'p7@x.test', role: 'support' }));
+  open(1, tokenFor(900), 404);
+  for (let times = 0; times < 2; times++)
+    t.notOk(
+      ['own', 'privileged'].includes(open(2 * PEOPLE + 7, tokenFor(900)) ?? ''),
+      'neither the one whose address they wrote, nor staff',
+    );
+  t.equal(open(PEOPLE + 5, tokenFor(5)), 'own');
+});
 
 t.test('however somebody writes an id, it is the same object, and no page of their own', async (t) => {
   const ask = service();

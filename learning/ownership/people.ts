@@ -390,6 +390,7 @@ export class People {
     into.requests += from.requests;
     into.owned += from.owned;
     into.hasPresumed ||= from.hasPresumed;
+    into.hasClaims ||= from.hasClaims;
     into.firstSeenMs = Math.min(into.firstSeenMs, from.firstSeenMs);
     for (const key of into.keys) this.#writeKey(key, into);
     for (const source of this.#sources.values()) {

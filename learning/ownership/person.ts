@@ -47,6 +47,8 @@ export interface Person {
   privilegedBy: string;
   /** What the token says of roles; empty when it says nothing. */
   role: string;
+  /** What their token says was read, from one that the server took. */
+  hasClaims: boolean;
   /** How often they reached what is theirs. */
   owned: number;
   /** They reached what was listed for them while nothing said whose it was: theirs, or what staff see. */
@@ -105,6 +107,7 @@ export function newPerson(id: number, key: string, nowMs: number): Person {
     lastBroad: '',
     privilegedBy: '',
     role: '',
+    hasClaims: false,
     owned: 0,
     hasPresumed: false,
     misses: 0,
