@@ -86,7 +86,7 @@ export class Identify {
     this.#readClaims(read);
     const outer = read.objects.filter((object) => !object.inList);
     const fields = fieldsOf(outer);
-    const handed = this.signIns.credentials(exchange.request.method, response.headers, fields);
+    const handed = this.signIns.credentials(exchange.request, response.headers, fields);
     if (handed.length > 0) this.#expect(read, handed, fields);
     if (read.person !== null) this.habits.note(read.person.id, read.reading.references);
     if (read.person !== null && read.reading.method === 'GET' && outer.length === read.objects.length) this.#readMe(read, read.person);

@@ -348,6 +348,19 @@ t.test('a token counts for what it says once a server took it', async (t) => {
   t.equal(open(PEOPLE + 5, tokenFor(5)), 'own');
 });
 
+t.test('what a server repeats of a request it handed to nobody', async (t) => {
+  const ask = service();
+  const of = (user: number): Credential => bearer(tokenOf({ sub: String(user) }));
+  const open = (order: number, by: Credential): string | undefined =>
+    ask(`/orders/${order}`, '/orders/{id}', { ...by, answer: { id: order, userId: order % PEOPLE, total: 12 } });
+  for (let user = 0; user < PEOPLE; user++) if (user !== 7) for (let turn = 1; turn <= 3; turn++) open(turn * PEOPLE + user, of(user));
+  const text = tokenOf({ sub: '7' });
+  ask('/notes', '/notes', { method: 'POST', ...of(5), send: { text }, status: 201, answer: { id: 4711, text } });
+  for (let turn = 1; turn <= 3; turn++) open(turn * PEOPLE + 7, of(7));
+  t.equal(open(2 * PEOPLE + 7, of(5)), 'foreign', 'who wrote the token of somebody who had not come yet');
+  t.equal(open(2 * PEOPLE + 7, of(7)), 'own');
+});
+
 t.test('however somebody writes an id, it is the same object, and no page of their own', async (t) => {
   const ask = service();
   const of = (user: number): Credential => bearer(tokenOf({ sub: String(user) }));

@@ -1,4 +1,4 @@
-import { type HeaderList, headerAll, LatestMap, type Principal, PrincipalReader } from '../../exchange/index.js';
+import { type HeaderList, headerAll, LatestMap, type Principal, PrincipalReader, type RequestMessage } from '../../exchange/index.js';
 import type { Reference } from './references.js';
 
 /** Something an answer said about the person it handed a credential to. */
@@ -43,8 +43,8 @@ export class SignIns {
     this.#reader = new PrincipalReader(secret);
   }
 
-  /** Principals whose credentials stand in this answer, at most eight. */
-  credentials(method: string, headers: HeaderList, fields: readonly Field[]): Principal[] {
+  /** Principals whose credentials stand in this answer, at most eight; not those that the request brought, which the server only repeats. */
+  credentials({ body, method }: RequestMessage, headers: HeaderList, fields: readonly Field[]): Principal[] {
     const found: Principal[] = [];
     const seen = new Set<string>();
     const add = (principal: Principal | null): void => {
@@ -56,9 +56,11 @@ export class SignIns {
       const pair = line.split(';', 1)[0];
       if (pair.length - pair.indexOf('=') > 8) add(this.#reader.read(['cookie', pair], '/'));
     }
+    const sent = Buffer.from(body.bytes.buffer, body.bytes.byteOffset, body.bytes.byteLength);
     const unsafe = method !== 'GET' && method !== 'HEAD';
     for (const field of fields) {
       if (field.value.length < 12 || !/^[\w.~:%+/=-]+$/.test(field.value)) continue;
+      if (sent.includes(field.value)) continue;
       if (unsafe ? field.value.length >= 16 || TOKEN_NAME.test(field.path) : TOKEN_NAME.test(field.path))
         add(this.#reader.read(['authorization', `Bearer ${field.value}`], '/'));
     }
