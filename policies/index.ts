@@ -3,6 +3,8 @@
  */
 export type { AttackDetector, AttackFinding, AttackInput } from './attack-port.js';
 export * from './attacks/index.js';
+export { boundaryOf, type MultipartResult, type Part, parseMultipart } from './body/multipart.js';
+export { readXml, type XmlResult } from './body/xml.js';
 export * from './classify/index.js';
 export type { DataClassifier, DataTypeFacts } from './data-port.js';
 export * from './data-types/index.js';

@@ -256,6 +256,53 @@ t.test('references of requests', async (t) => {
   t.equal(read('GET', '/d', '/d?scope=team&page=2').answerSlot, 'answer?scope=team');
 });
 
+t.test('the same fields in another type of body are at the same places', async (t) => {
+  const boundary = '----x1';
+  const part = (name: string, value: string, more = ''): string =>
+    `--${boundary}\r\nContent-Disposition: form-data; name="${name}"${more}\r\n\r\n${value}\r\n`;
+  const bodies: Readonly<Record<string, readonly [type: string, text: string]>> = {
+    JSON: ['application/json', '{"orderId":10,"to":{"accountId":"a-77"},"note":"a b"}'],
+    'JSON, called something else': ['text/plain', '{"orderId":10,"to":{"accountId":"a-77"},"note":"a b"}'],
+    form: ['application/x-www-form-urlencoded', 'orderId=010&to[accountId]=a-77&note=a+b'],
+    'form with dots': ['application/x-www-form-urlencoded', 'orderId=10&to.accountId=a-77&note=a+b'],
+    multipart: [
+      `multipart/form-data; boundary=${boundary}`,
+      `${part('orderId', '10')}${part('file', '99', '; filename="a.txt"')}${part('to[accountId]', 'A-77')}${part('note', 'a b')}--${boundary}--\r\n`,
+    ],
+    XML: [
+      'application/xml',
+      '<?xml version="1.0"?><transfer><orderId>10</orderId><to><accountId>a-77</accountId></to><note>a b</note></transfer>',
+    ],
+    SOAP: [
+      'application/soap+xml; charset=utf-8',
+      '<s:Envelope xmlns:s="x"><s:Header/><s:Body><Transfer><orderId>10</orderId><to><accountId>a-77</accountId></to></Transfer></s:Body></s:Envelope>',
+    ],
+  };
+  for (const [what, [type, bodyText]] of Object.entries(bodies)) {
+    const { references } = readRequest(
+      { method: 'POST', template: '/transfers', target: '/transfers', headers: ['content-type', type], bodyText },
+      '',
+    );
+    t.same(
+      references.map(({ hint, slot, value }) => `${slot}=${value} of ${hint}`),
+      ['body:orderid=10 of order', 'body:to.accountid=a-77 of account'],
+      what,
+    );
+  }
+  for (const [type, bodyText] of [
+    ['multipart/form-data', part('orderId', '10')],
+    [`multipart/form-data; boundary=${boundary}`, ''],
+    ['application/xml', '<a><b></a>'],
+    ['application/xml', 'orderId=10'],
+    ['application/xml', '<a>'.repeat(100)],
+  ])
+    t.same(
+      readRequest({ method: 'POST', template: '/t', target: '/t', headers: ['content-type', type], bodyText }, '').references,
+      [],
+      type,
+    );
+});
+
 t.test('operations behind one path are routes of their own, and some calls only ask', async (t) => {
   const read = (template: string, body: object | null, method = 'POST') =>
     readRequest(

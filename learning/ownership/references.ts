@@ -3,6 +3,7 @@ import {
   cookies,
   decodeSegment,
   type HeaderList,
+  header,
   isJsonType,
   isPlainPath,
   lenientPath,
@@ -11,6 +12,7 @@ import {
   queryPairs,
   splitTarget,
 } from '../../exchange/index.js';
+import { boundaryOf, parseMultipart, readXml } from '../../policies/index.js';
 import { operationOf, splitOperation } from '../operations.js';
 import { FieldCalls, isCall } from './field-calls.js';
 import { SAFE, withOperation } from './routes.js';
@@ -103,6 +105,11 @@ function asksOnly(name: string): boolean {
 const MAX_REFERENCES = 2000;
 /** From so many on a place is looked up, not looked for. */
 const MANY = 16;
+/** Fields of one form that are looked at. */
+const MAX_FIELDS = 200;
+/** XML is read at a tenth of the speed of JSON. */
+export const MAX_XML = 65_536;
+const MAX_XML_DEPTH = 50;
 /** Calls of one GraphQL request that are looked at. */
 const MAX_CALLS = 1000;
 
@@ -402,12 +409,23 @@ function readBody(request: RequestFacts, json: () => unknown, collection: string
   const text = request.bodyText ?? '';
   const type = mediaType(request.headers);
   if (type === 'application/x-www-form-urlencoded') {
-    const pairs = queryPairs(text, 200);
+    const pairs = queryPairs(text, MAX_FIELDS);
     calls.readPairs(pairs);
-    for (const [name, value] of pairs) {
-      const bare = name.replace(/\[\d*\]$/, '');
-      if (!CREDENTIAL_NAME.test(bare)) add('body', foldName(bare), bare, value, referentOf(bare) || collection, '', bare !== name);
-    }
+    for (const [name, value] of pairs) addField(add, name, value, collection);
+    return;
+  }
+  if (type.startsWith('multipart/')) {
+    const boundary = boundaryOf(header(request.headers, 'content-type') ?? '');
+    const { parts } = boundary === null ? { parts: [] } : parseMultipart(text, boundary);
+    for (const { filename, name, text: value } of parts.slice(0, MAX_FIELDS)) if (filename === null) addField(add, name, value, collection);
+    return;
+  }
+  if (isXml(type, text)) {
+    const fields = valueWalk(
+      (at, name, one, hint, wrapping, inList) => add('body', at, name, one, hint || collection, wrapping, inList),
+      calls,
+    );
+    fields(xmlFields(text), '', '', '', 0, false);
     return;
   }
   if (type === 'application/graphql') {
@@ -436,6 +454,41 @@ function readBody(request: RequestFacts, json: () => unknown, collection: string
     else walk(one, '', '', '[', 1, true);
   }
 }
+
+/** A field of a form: `order[id]` is at the same place as `id` of `order` in JSON, so that another type of body is no way around what is known of it. */
+function addField(add: Add, name: string, value: string, collection: string): void {
+  const bare = name.replace(/\[\d*\]$/, '');
+  if (CREDENTIAL_NAME.test(bare)) return;
+  const steps = bare.split(/[[\].]+/).filter((step) => step !== '');
+  const last = steps.at(-1) ?? '';
+  add(
+    'body',
+    steps.map(foldName).join('.'),
+    last,
+    value,
+    referentOf(last) || referentOf(steps.at(-2) ?? '') || collection,
+    '',
+    bare !== name,
+  );
+}
+
+/** Whether a body is read as XML. */
+export function isXml(type: string, text: string): boolean {
+  return (type.endsWith('/xml') || type.endsWith('+xml')) && /^\s*</.test(text);
+}
+
+/** What stands in the root element of XML, or in the operation that SOAP calls: at the same places as the fields of JSON. */
+function xmlFields(text: string): unknown {
+  let value = text.length > MAX_XML ? undefined : readXml(text, MAX_XML_DEPTH).value;
+  const levels = isRecord(value) && 'Envelope' in value ? 3 : 1;
+  for (let level = 0; level < levels && isRecord(value); level++) {
+    const inner = Object.entries(value).filter(([name]) => !name.startsWith('@') && name !== 'Header');
+    value = inner.length === 1 ? inner[0][1] : value;
+  }
+  return value;
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** A JSON-RPC call, or a list that begins with one, by its own word. */
 function claimsRpc(body: unknown): boolean {

@@ -1,5 +1,4 @@
 import { isAscii } from 'node:buffer';
-import { XMLParser } from 'fast-xml-parser';
 import {
   type Body,
   type DecodedBody,
@@ -15,6 +14,7 @@ import {
 } from '../../exchange/index.js';
 import { buildJson } from './json-walk.js';
 import { boundaryOf, parseMultipart } from './multipart.js';
+import { readXml } from './xml.js';
 
 export type Format = 'json' | 'ndjson' | 'form' | 'multipart' | 'xml' | 'text' | 'none';
 
@@ -251,16 +251,10 @@ export class Content {
   }
 
   private xml(text: string, partial: boolean): Parsed {
-    if (xmlDepth(text) > this.limits.maxDepth) {
-      this.parseProblems.push('too-deep');
-      return { format: 'xml', value: undefined, partial: true };
-    }
-    try {
-      return { format: 'xml', value: xmlParser.parse(text) as unknown, partial };
-    } catch {
-      if (!partial) this.parseProblems.push('invalid');
-      return { format: 'xml', value: undefined, partial: true };
-    }
+    const { value, problem } = readXml(text, this.limits.maxDepth);
+    if (problem === null) return { format: 'xml', value, partial };
+    if (problem === 'too-deep' || !partial) this.parseProblems.push(problem);
+    return { format: 'xml', value: undefined, partial: true };
   }
 }
 
@@ -314,35 +308,6 @@ function readJson(text: string, limits: ContentLimits): ReturnType<typeof parseJ
   } catch {
     return { value: undefined, problem: 'invalid' };
   }
-}
-
-/** Entities are never expanded: a document type that declares some is a matter for the attack rules. */
-const xmlParser = new XMLParser({
-  ignoreAttributes: false,
-  attributeNamePrefix: '@',
-  removeNSPrefix: true,
-  parseTagValue: false,
-  parseAttributeValue: false,
-  processEntities: false,
-  ignoreDeclaration: true,
-  ignorePiTags: true,
-});
-
-/** Upper bound of the nesting of tags, without parsing. */
-function xmlDepth(text: string): number {
-  let depth = 0;
-  let deepest = 0;
-  for (let at = text.indexOf('<'); at >= 0; at = text.indexOf('<', at + 1)) {
-    const next = text.charCodeAt(at + 1);
-    if (next === 47) depth--;
-    else if (next !== 33 && next !== 63) {
-      const close = text.indexOf('>', at);
-      if (close < 0) break;
-      if (text.charCodeAt(close - 1) !== 47 && ++depth > deepest) deepest = depth;
-      at = close;
-    }
-  }
-  return deepest;
 }
 
 /** Names that occur more than once become arrays. Names such as `__proto__` stay plain keys. */
