@@ -31,6 +31,8 @@ export const NAMELESS_CONFIDENCE = 0.3;
 
 /** Share up to which hardly anybody writes requests to a place that way. */
 const RARE = 0.02;
+/** People of whom one learns what is usual at a place. */
+const FEW = 4;
 /** From so many people on, what none of them ever did is not begun by an honest caller. */
 const UNHEARD_OF = 20;
 
@@ -72,6 +74,7 @@ export function judge(
   const weigh = ({ slots }: RouteRule): void => {
     for (const reference of reading.references) {
       const ruled = slots[reference.slot];
+      if (isUnusual(ruled)) keep(ofExtra(known, service, reading, slots, reference, caller));
       if (ruled === undefined) continue;
       const resource = known.resource(service, ruled.resource);
       const rule = ruleFor(known, ruled, resource, caller);
@@ -270,7 +273,7 @@ function sentence(relation: AccessClass, rule: SlotRule): string {
 
 /** Repeated or wrapped ids at a place where they never are, with an object that is not clearly the caller's. */
 function ofForm(relation: Relation, rule: SlotRule, reference: Reference, caller: Caller): AccessVerdict | null {
-  if (relation === 'own' || relation === 'granted' || relation === 'listed' || rule.accesses < 12 || rule.principals < 4) return null;
+  if (relation === 'own' || relation === 'granted' || relation === 'listed' || rule.accesses < 12 || rule.principals < FEW) return null;
   const wrapped = reference.wrapping !== '' && !rule.wrappings.includes(reference.wrapping);
   const repeated = reference.repeated && rule.repeats <= RARE;
   if (!wrapped && !repeated) return null;
@@ -284,6 +287,40 @@ function ofForm(relation: Relation, rule: SlotRule, reference: Reference, caller
     `the ${rule.resource} id is ${how}, which none of ${rule.accesses} earlier requests did, and it is not known to be the caller's`,
   );
   return { ...found, form: wrapped ? 'wrapped' : 'repeated' };
+}
+
+/** Nobody, or hardly anybody, names anything there. */
+const isUnusual = (rule: SlotRule | undefined): boolean =>
+  rule === undefined || (rule.principals < FEW && rule.stances.foreign.is === 'open');
+
+/**
+ * Somebody else's object, named beside the one that the path names, where nobody ever named a second one: a server that merges parameters takes the one that
+ * was not checked.
+ */
+function ofExtra(
+  known: Knowledge,
+  service: string,
+  reading: RouteReading,
+  slots: RouteRule['slots'],
+  reference: Reference,
+  caller: Caller,
+): AccessVerdict | null {
+  if (reference.place === 'path') return null;
+  const beside = reading.references.find((one) => one.place === 'path' && slots[one.slot]?.resource === reference.hint);
+  const rule = beside === undefined ? undefined : slots[beside.slot];
+  if (rule === undefined || beside?.value === reference.value || rule.stances.foreign.is !== 'deny') return null;
+  if (rule.accesses < 12 || rule.principals < FEW) return null;
+  const relation = relationAt(known, caller.person, reference, known.resource(service, rule.resource), reading, null);
+  if (relation !== 'foreign') return null;
+  const found = verdict(
+    'foreign',
+    0.8,
+    rule.stances.foreign.proven && (caller.flags & (PERSON.established | PERSON.suspect)) !== 0,
+    locationOf(reference),
+    rule.resource,
+    `a second ${rule.resource} id is given where none of ${rule.accesses} earlier requests gave one, and it is somebody else's`,
+  );
+  return { ...found, form: 'repeated' };
 }
 
 /** A body that is too long to be read whole, where bodies name objects of which people only reach their own and hardly anybody sends such ones. */

@@ -66,7 +66,7 @@ const UUID = /^([\da-f]{8})-?([\da-f]{4})-?([\da-f]{4})-?([\da-f]{4})-?([\da-f]{
  * Ids of both cases stay as they are: two of base64 may differ by case alone.
  */
 export function canonicalId(value: string): string {
-  if (value.length > 200 || !ODD_SPELLING.test(value)) return value;
+  if (value.length > 200 || isPlainNumber(value) || !ODD_SPELLING.test(value)) return value;
   let id = /[^!-~]/.test(value) ? value.normalize('NFKC').replace(/^[\s\0]+|[\s\0]+$/g, '') : value;
   id = id.replace(/^\{+([^{}]+)\}+$/, '$1').replace(/^urn:uuid:/i, '');
   const number = /^\+?(\d+)(?:\.0*)?$/.exec(id);
@@ -75,6 +75,15 @@ export function canonicalId(value: string): string {
   const uuid = UUID.exec(id);
   if (uuid !== null) return uuid.slice(1).join('-').toLowerCase();
   return (ONE_CASE.test(id) ? id.toLowerCase() : id) || value;
+}
+
+/** Most ids are. */
+function isPlainNumber(value: string): boolean {
+  for (let i = 0; i < value.length; i++) {
+    const code = value.charCodeAt(i);
+    if (code < 48 || code > 57) return false;
+  }
+  return value.length === 1 || value.charCodeAt(0) !== 48;
 }
 
 /**
