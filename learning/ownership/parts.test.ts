@@ -181,6 +181,13 @@ t.test('paths that can be read in more ways than one name what servers take them
     '/ORDERS/010',
     '/orders/x%2f..%2f10',
     '/orders/%252e/10',
+    `/orders/${'0'.repeat(300)}10`,
+    `/orders/10.${'0'.repeat(300)}`,
+    `/orders/10${'a'.repeat(300)}`,
+    `/orders/10${'%20'.repeat(300)}x`,
+    '/orders/10%20or%201=1',
+    '/orders/10%22',
+    '/orders/10%3Cx',
   ]) {
     const facts = { method: 'GET', template: '/orders/{id}', target: path, headers: [], bodyText: null };
     const { references, route } = readRequest(facts, '');

@@ -16,7 +16,7 @@ import { boundaryOf, parseMultipart, readXml } from '../../policies/index.js';
 import { operationOf, splitOperation } from '../operations.js';
 import { FieldCalls, isCall } from './field-calls.js';
 import { SAFE, withOperation } from './routes.js';
-import { canonicalId, foldName, isIdentifier, looksLikeValue, referentOf } from './shape.js';
+import { canonicalId, foldName, hasTail, isIdentifier, lenientId, looksLikeValue, referentOf } from './shape.js';
 import { CREDENTIAL_NAME, valueWalk } from './value-walk.js';
 
 /** A value of a request that may name an object, and where it stood. */
@@ -175,8 +175,12 @@ export function readRequest(request: RequestFacts, carrier: string): RouteReadin
     listed: boolean,
     isCallNumber = false,
   ): void => {
-    const value = canonicalId(spelled);
-    if (!isIdentifier(value)) return;
+    let value = canonicalId(spelled);
+    if (!isIdentifier(value)) {
+      const read = place === 'path' && hasTail(value) ? lenientId(value) : null;
+      if (read === null || !isIdentifier(read)) return;
+      value = read;
+    }
     if (plainReferences++ >= MAX_REFERENCES) {
       calls.cut();
       return;

@@ -56,6 +56,8 @@ export function isEnvelope(name: string): boolean {
   return ENVELOPES.has(foldName(name));
 }
 
+const LONGEST_ID = 200;
+
 /** What {@link canonicalId} may have to change. */
 const ODD_SPELLING = /^(?:[+{]|0[\dxX]|urn:uuid:)|^\d[\d.]*(?:\.\d*|[eE]\d{1,2})$|[^!-~]|[A-Z]|^[0-9a-f]{32}$/;
 const ONE_CASE = /^[^a-z]*$|@/;
@@ -66,7 +68,14 @@ const UUID = /^([\da-f]{8})-?([\da-f]{4})-?([\da-f]{4})-?([\da-f]{4})-?([\da-f]{
  * Ids of both cases stay as they are: two of base64 may differ by case alone.
  */
 export function canonicalId(value: string): string {
-  if (value.length > 200 || isPlainNumber(value) || !ODD_SPELLING.test(value)) return value;
+  if (value.length > LONGEST_ID) {
+    const short = value
+      .trim()
+      .replace(/^\+?0+(?=\d)/, '')
+      .replace(/\.0*$/, '');
+    return short.length > LONGEST_ID ? value : canonicalId(short);
+  }
+  if (isPlainNumber(value) || !ODD_SPELLING.test(value)) return value;
   let id = /[^!-~]/.test(value) ? value.normalize('NFKC').replace(/^[\s\0]+|[\s\0]+$/g, '') : value;
   id = id.replace(/^\{+([^{}]+)\}+$/, '$1').replace(/^urn:uuid:/i, '');
   const number = /^\+?(\d+)(?:\.0*)?$/.exec(id);
@@ -92,14 +101,14 @@ function isPlainNumber(value: string): boolean {
  */
 export function lenientId(value: string): string | null {
   const found = /^(\d{1,15})\D/.exec(value);
-  if (found !== null) return value.length >= 8 && /^[\da-f-]+$/i.test(value) ? null : canonicalId(found[1]);
+  if (found !== null) return value.length >= 8 && value.length <= LONGEST_ID && /^[\da-f-]+$/i.test(value) ? null : canonicalId(found[1]);
   return /[A-Z]/.test(value) ? value.toLowerCase() : null;
 }
 
 /** True for texts that can be an identifier: short, without blanks, not a date, an address of a page or a sentence. */
 export function isIdentifier(value: string): boolean {
   const length = value.length;
-  if (length === 0 || length > 200) return false;
+  if (length === 0 || length > LONGEST_ID) return false;
   let digits = 0;
   let dots = 0;
   for (let i = 0; i < length; i++) {
@@ -112,6 +121,11 @@ export function isIdentifier(value: string): boolean {
   if (digits < 2) return true;
   const isDecimal = dots === 1 && digits === length - 1 && value.charCodeAt(0) !== 46 && value.charCodeAt(length - 1) !== 46;
   return !isDecimal && !isDate(value);
+}
+
+/** True for what is no identifier because of what stands behind one: a blank, a quotation mark, or too much. A server that reads a number stops there. */
+export function hasTail(value: string): boolean {
+  return value.length > LONGEST_ID || /[\0- "<>{}]/.test(value);
 }
 
 /** `2026-11-21`, with or without a time behind it. */
