@@ -42,6 +42,16 @@ t.test('members of a group are not joined for having the same one, though the fi
   });
 });
 
+t.test('what is called like a group names nobody, though the first sixteen are of as many', async (t) => {
+  const { arrives } = world();
+  const people = Array.from({ length: 60 }, (_, n) => {
+    const person = arrives(`k${n}`, { organisation: `org-${n % 16}` });
+    t.equal(person.identities.size, 0, `after ${n}`);
+    return person;
+  });
+  t.ok(people.every((person) => person.groups.size === 1));
+});
+
 t.test('another credential of the same person is joined by their name all the same', async (t) => {
   const { all, arrives } = world();
   const first = arrives('a', { practice: 'p1', sub: 'person-1' });

@@ -507,7 +507,7 @@ export class People {
     if (!steady) role = 'off';
     // The first few are often of as many groups.
     else if (share >= 0.9 && (people >= ENOUGH_NAMES || source.prior === 'identity'))
-      role = source.prior === 'group' && people < 12 ? 'off' : 'identity';
+      role = source.prior === 'group' && people < 20 ? 'off' : 'identity';
     else if (source.prior === 'identity' && (people < 8 || share >= 0.5)) role = 'identity';
     else if (people >= 4 && share < 0.75 && source.distinct.size >= 2) role = 'group';
     if (role === source.role) return;
