@@ -48,7 +48,7 @@ export interface Judged {
 /**
  * Judges one request, before it is forwarded (`answer` null) or once its answer is there. Pure: reads table and sheet, learns nothing.
  *
- * Returns the worst finding over all references; null when the route is unknown or names no object.
+ * Returns the worst finding over all references; null when the path is unknown or names no object.
  */
 export function judge(
   known: Knowledge,
@@ -63,7 +63,8 @@ export function judge(
   const ofPath = reading.pathRoute === reading.route ? undefined : known.sheet.route(service, reading.pathRoute);
   const { fieldRoute } = reading;
   const ofFields = fieldRoute === reading.route || fieldRoute === reading.pathRoute ? undefined : known.sheet.route(service, fieldRoute);
-  if (route === undefined && ofPath === undefined && ofFields === undefined) return null;
+  const isNew = route === undefined && ofPath === undefined && ofFields === undefined;
+  if (isNew && known.sheet.otherMethods(service, reading).length === 0) return null;
   if ((caller.flags & PERSON.privileged) !== 0)
     return verdict('privileged', 0, false, null, '', 'this principal sees all objects as its job');
   let worst: AccessVerdict | null = null;
@@ -88,6 +89,9 @@ export function judge(
     if (answer !== null && list !== undefined && answer.status < 300)
       keep(ofAnswer(known, service, reading, list, caller, answer, settings));
   };
+  for (const reference of reading.references)
+    if (reference.place === 'path' && isUnusual(route?.slots[reference.slot]))
+      keep(ofOtherMethods(known, service, reading, reference, caller, settings));
   if (route !== undefined) weigh(route);
   if (ofPath !== undefined) weigh(ofPath);
   if (ofFields !== undefined) weigh(ofFields);
@@ -287,6 +291,26 @@ function ofForm(relation: Relation, rule: SlotRule, reference: Reference, caller
     `the ${rule.resource} id is ${how}, which none of ${rule.accesses} earlier requests did, and it is not known to be the caller's`,
   );
   return { ...found, form: wrapped ? 'wrapped' : 'repeated' };
+}
+
+/** What hardly anybody ever did with such an object, by a path that is proven private for what people do: who may not read it may not delete it either. */
+function ofOtherMethods(
+  known: Knowledge,
+  service: string,
+  reading: RouteReading,
+  reference: Reference,
+  caller: Caller,
+  settings: JudgeSettings,
+): AccessVerdict | null {
+  for (const { slots } of known.sheet.otherMethods(service, reading)) {
+    const rule = slots[reference.slot];
+    if (rule === undefined || rule.stances.foreign.is !== 'deny' || !rule.stances.foreign.proven) continue;
+    const resource = known.resource(service, rule.resource);
+    const relation = standing(known, relationAt(known, caller.person, reference, resource, reading, null, rule.above), rule, caller);
+    if (relation !== 'foreign' || leadsToGift(known, service, reading, reference, caller.person)) return null;
+    return ofRelation(relation, ruleFor(known, rule, resource, caller), reference, caller, settings);
+  }
+  return null;
 }
 
 /** Nobody, or hardly anybody, names anything there. */

@@ -142,6 +142,9 @@ export function savedChange(text: string): SheetChange {
   return { ...change, rule: { slots: Object.fromEntries(slots) } };
 }
 
+const METHODS = ['GET', 'PUT', 'PATCH', 'DELETE', 'POST'] as const;
+const NO_ROUTES: RouteRule[] = [];
+
 /** All rules. */
 export class Sheet {
   /** By `service␟route` and `service␟resource`. */
@@ -169,12 +172,26 @@ export class Sheet {
     return this.#routes.get(service)?.get(name);
   }
 
+  /** What is known of the same path asked by other methods. */
+  otherMethods(service: string, { route, pathRoute }: Routes): RouteRule[] {
+    const routes = this.#routes.get(service);
+    if (routes === undefined || route !== pathRoute) return NO_ROUTES;
+    const path = pathRoute.slice(pathRoute.indexOf(' '));
+    const found: RouteRule[] = [];
+    for (const method of METHODS) {
+      const rule = pathRoute.startsWith(`${method} `) ? undefined : routes.get(method + path);
+      if (rule !== undefined) found.push(rule);
+    }
+    return found;
+  }
+
   /** Is anything known of what a request asks for? */
   knows(service: string, { route, pathRoute, fieldRoute }: Routes): boolean {
     return (
       this.route(service, route) !== undefined ||
       (route !== pathRoute && this.route(service, pathRoute) !== undefined) ||
-      (fieldRoute !== pathRoute && this.route(service, fieldRoute) !== undefined)
+      (fieldRoute !== pathRoute && this.route(service, fieldRoute) !== undefined) ||
+      this.otherMethods(service, { route, pathRoute, fieldRoute }).length > 0
     );
   }
 
