@@ -51,9 +51,11 @@ export class Identify {
   }
 
   /**
-   * What a token says of whoever has it. Nobody checks its signature here: the server does, which took it, unless it answers that route to those who are not signed in, too.
+   * What a token says of whoever has it. Nobody checks its signature here: the server does, which took it if it showed objects, unless it shows them on that route to those who
+   * are not signed in, too. (GraphQL answers 200 to everybody, and says in the body that it took nothing.)
    */
-  #readClaims({ observation, person, reading, service }: Reading): void {
+  #readClaims({ objects, observation, person, reading, service }: Reading): void {
+    if (!objects.some(({ id }) => id !== null)) return;
     const route = `${service} ${reading.route}`;
     const { principal } = observation.exchange;
     if (principal === null || person === null) {

@@ -331,6 +331,9 @@ t.test('a token counts for what it says once a server took it', async (t) => {
     });
   const catalogue = (by: Credential): unknown => ask('/products', '/products', { ...by, answer: { products: [{ sku: 'a-1' }] } });
   for (let visitor = 0; visitor < 3; visitor++) catalogue({});
+  // Some servers refuse with 200: that opens nothing, and takes no token.
+  const refused = (by: Credential): unknown => ask(`/orders/${PEOPLE}`, '/orders/{id}', { ...by, answer: { error: 'sign in' } });
+  refused({});
   for (let user = 0; user < PEOPLE; user++) for (let turn = 1; turn <= 3; turn++) open(turn * PEOPLE + user, tokenFor(user));
   // Staff, by a role that none of the others has.
   for (const who of [800, 801, 802])
@@ -338,6 +341,7 @@ t.test('a token counts for what it says once a server took it', async (t) => {
       for (let user = 0; user < 12; user++) open(turn * PEOPLE + user, tokenFor(who, { role: 'support' }));
   t.equal(open(PEOPLE + 3, tokenFor(800, { role: 'support' })), 'privileged');
   open(PEOPLE + 7, tokenFor(900, { email: 'p7@x.test', role: 'support' }), 401);
+  refused(tokenFor(900, { email: 'p7@x.test', role: 'support' }));
   catalogue(tokenFor(900, { email: 'p7@x.test', role: 'support' }));
   open(1, tokenFor(900), 404);
   for (let times = 0; times < 2; times++)
