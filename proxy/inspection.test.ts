@@ -4,7 +4,7 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import t from 'tap';
-import { type Body, type Exchange, emptyBody, TemplateMatcher } from '../exchange/index.js';
+import { type Body, type Exchange, emptyBody, type Principal, TemplateMatcher } from '../exchange/index.js';
 import { NEEDS_ALL, obedient } from '../test/support/policies.js';
 import { EventWindow } from './event-window.js';
 import {
@@ -290,6 +290,37 @@ t.test('blocklist', async (t) => {
   version++;
   t.equal((await ask('/')).status, 200);
   t.equal((await ask('/', { headers: { 'x-api-key': 'mallory' } })).status, 403, 'by principal, on the same connection');
+});
+
+t.test('a block holds for everybody whom a request says to be, an address only for who is not allowed in spite of it', async (t) => {
+  const named = (key: string): Principal => ({ key, kind: 'api-key', carrier: 'header:x-api-key', label: '' });
+  const rows: readonly (readonly [principal: string, beside: readonly string[], addressIsBlocked: boolean, status: number])[] = [
+    ['p_friend', [], false, 200],
+    ['p_friend', ['p_other'], false, 200],
+    ['p_friend', ['p_mallory'], false, 403],
+    ['p_mallory', ['p_friend'], false, 403],
+    ['p_friend', [], true, 200],
+    ['p_friend', ['p_other'], true, 200],
+    ['p_friend', ['p_mallory'], true, 403],
+    ['p_other', ['p_friend'], true, 403],
+  ];
+  for (const [principal, beside, addressIsBlocked, status] of rows) {
+    const { ask } = await start(
+      t,
+      {},
+      {
+        blocklist: {
+          version: 1,
+          check: (_, key) => {
+            if (key === 'p_mallory') return { id: 'b1', reason: 'r' };
+            return addressIsBlocked && key !== 'p_friend' ? { id: 'b2', reason: 'r' } : null;
+          },
+        },
+        principals: { read: () => named(principal), beside: () => beside.map(named) },
+      },
+    );
+    t.equal((await ask('/')).status, status, `${principal}, ${beside.join()}, ${addressIsBlocked}`);
+  }
 });
 
 t.test('a blocked client that goes on asking is answered without a record', async (t) => {

@@ -248,10 +248,11 @@ export class Passage implements RequestView, EvaluationContext, AccessQuestion {
       const { blocklist } = this.ports;
       const verdict = blocklist.check(this.client.ip, this.principal?.key ?? null, this.service);
       if (verdict !== null || this.beside.length === 0) return verdict;
-      // A blocked user is no other for a credential that was added.
+      // A blocked user is no other for a credential that was added. What holds for their address alone does not hold for who is allowed in spite of it.
+      const atAddress = blocklist.check(this.client.ip, null, this.service)?.id;
       for (const { key } of this.beside) {
         const other = blocklist.check(this.client.ip, key, this.service);
-        if (other !== null) return other;
+        if (other !== null && other.id !== atAddress) return other;
       }
       return null;
     });

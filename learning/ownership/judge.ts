@@ -342,7 +342,7 @@ function ofExtra(
     rule.stances.foreign.proven && (caller.flags & (PERSON.established | PERSON.suspect)) !== 0,
     locationOf(reference),
     rule.resource,
-    `a second ${rule.resource} id is given where none of ${rule.accesses} earlier requests gave one, and it is somebody else's`,
+    `a second ${rule.resource} id is given where hardly any of ${rule.accesses} requests gave one, and it is somebody else's`,
   );
   return { ...found, form: 'repeated' };
 }

@@ -139,7 +139,7 @@ export class People {
   }
 
   /**
-   * `value` stood at `source` (a claim, a field of a `/me`-like answer, …) for `person`. `distinctive`: the answer was surely about the caller.
+   * `spelled` stood at a source (a claim, a field of a `/me`-like answer, …), at `path` in it, for `person`. `mayJoin`: whoever has that name already may be the same person.
    * Returns the person, who may turn out to be one already known.
    */
   tell(sourceKey: string, path: string, person: Person, spelled: string, mayJoin: boolean): Person {
