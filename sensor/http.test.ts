@@ -55,6 +55,88 @@ const HTTP1: readonly Case[] = [
     talk: talk().client('GET /a HTTP/1.1').server('HTTP/1.1 200 OK').close(),
     lines: ['GET /a -> 200 (the answer was cut off)'],
   },
+  {
+    name: 'a protocol that nobody knows, with HTTP fields and an HTTP answer',
+    talk: talk().client('GET /a JUNK/1.0\r\nHost: a\r\n\r\n').server(answer('x')).close(),
+    lines: ['GET /a -> 200 1'],
+  },
+  {
+    name: 'an answer with a status that is none: the next answers are not for its request',
+    talk: talk()
+      .client(GET('/1') + GET('/2'))
+      .server('HTTP/1.1 ABC message\r\nContent-Length: 1\r\n\r\nx')
+      .server(answer('22'))
+      .client(GET('/3'))
+      .server(answer('333'))
+      .close(),
+    lines: ['GET /1 -> - (the answer is not HTTP)', 'GET /2 -> 200 2', 'GET /3 -> 200 3'],
+  },
+  {
+    name: 'bytes that nobody asked for, which do not look like an answer',
+    talk: talk().client(GET('/1')).server(answer('1')).client(GET('/2')).server('XXXXXXXX').server(answer('22')).close(),
+    lines: ['GET /1 -> 200 1', 'GET /2 -> 200 2'],
+  },
+  {
+    name: 'NUL in front of an answer',
+    talk: talk()
+      .client(GET('/a'))
+      .server(`\0${answer('x')}`)
+      .client(GET('/b'))
+      .server(answer('yy'))
+      .close(),
+    lines: ['GET /a -> 200 1', 'GET /b -> 200 2'],
+  },
+  ...['4\r\nwiki\r\n', '4\r\nwiki', '4\r\nwiki\r\nxyz', '4\r\nwiki\r\n4'].map(
+    (body): Case => ({
+      name: `chunks that break off: ${JSON.stringify(body)}`,
+      talk: talk()
+        .client(GET('/a'))
+        .server(`${OK}Transfer-Encoding: chunked\r\n\r\n${body}`)
+        .client(GET('/b'))
+        .server(answer('b'))
+        .client(GET('/c'))
+        .server(answer('cc'))
+        .close(),
+      lines: ['GET /a -> 200 4 (the answer was cut off)', 'GET /b -> 200 1', 'GET /c -> 200 2'],
+    }),
+  ),
+  {
+    name: 'chunks that break off before the next answer in one segment',
+    talk: talk()
+      .client(GET('/a') + GET('/b'))
+      .server(`${OK}Transfer-Encoding: chunked\r\n\r\n4\r\nwiki\r\n${answer('b')}`)
+      .close(),
+    lines: ['GET /a -> 200 4 (the answer was cut off)', 'GET /b -> 200 1'],
+  },
+  {
+    name: 'a body that is announced as chunked and is not',
+    talk: talk()
+      .client(GET('/a'))
+      .server(`${OK}Content-Length: 8\r\nTransfer-Encoding: chunked\r\n\r\nX5O!P%@A`)
+      .client(GET('/b'))
+      .server(answer('b'))
+      .close(),
+    lines: ['GET /a -> 200 (the answer was cut off)', 'GET /b -> 200 1'],
+  },
+  {
+    name: 'chunks of a request that break off, answered all the same',
+    talk: talk()
+      .client('POST /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n')
+      .server(answer('a'))
+      .client(GET('/b'))
+      .server(answer('b'))
+      .close(),
+    lines: ['POST /a 5 -> 200 1 (the request was cut off)', 'GET /b -> 200 1'],
+  },
+  {
+    name: 'a chunk whose data look like an answer',
+    talk: talk()
+      .client(GET('/a') + GET('/b'))
+      .server(`${OK}Transfer-Encoding: chunked\r\n\r\n11\r\n`)
+      .server(`${OK}\r\n0\r\n\r\n${answer('b')}`)
+      .close(),
+    lines: ['GET /a -> 200 17', 'GET /b -> 200 1'],
+  },
   { name: 'a request line alone', talk: talk().client('GET /a HTTP/1.1').close(), lines: ['GET /a -> - (closed without an answer)'] },
   {
     name: 'no empty line behind the last chunk',
@@ -202,6 +284,15 @@ const HTTP1: readonly Case[] = [
   {
     name: 'CONNECT, then HTTP',
     talk: talk().client('CONNECT a.b:80 HTTP/1.1\r\n\r\n').server('HTTP/1.1 200 OK\r\n\r\n').client(GET('/in')).server(answer('x')).close(),
+    lines: ['CONNECT a.b:80 -> 200', 'GET /in -> 200 1'],
+  },
+  {
+    name: 'CONNECT with HTTP behind it that waited for no leave',
+    talk: talk()
+      .client(`CONNECT a.b:80 HTTP/1.1\r\n\r\n${GET('/in')}`)
+      .server('HTTP/1.1 200 OK\r\n\r\n')
+      .server(answer('x'))
+      .close(),
     lines: ['CONNECT a.b:80 -> 200', 'GET /in -> 200 1'],
   },
   {

@@ -19,6 +19,8 @@ const VERSION_BEFORE_MORE = /[ \t]+HTTP\/(\d)\.(\d)\d*[ \t].*$/i;
 const STATUS = /^HTTP\/(\d)(?:\.(\d+))?[ \t]+(\d{3})(?!\d)/i;
 /** Where a version should stand, and none that is known does: not part of the target all the same. */
 const ODD_VERSION = /[ \t]+HTTP\/[\w.]*[ \t\r]*$/i;
+/** The version of a protocol that nobody knows. */
+const FOREIGN_VERSION = /^((?:\/|https?:\/\/)[^ \t]*)[ \t]+[A-Z]{2,}\/\d[\w.]*$/i;
 /** RFC 9110 §5.6.2 token, bounded: a method that is longer is none. */
 const METHOD = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,40}$/;
 /** Methods that are believed without a version behind the target. */
@@ -52,6 +54,8 @@ export function requestLine(line: string): Head | null {
   if (match === null) {
     if (!PLAIN.test(method)) return null;
     const target = line.slice(blank).trim();
+    const foreign = FOREIGN_VERSION.exec(target);
+    if (foreign !== null) return { method, target: foreign[1], version: '1.0', status: 0, headers: [] };
     if (!/^(?:\/|https?:\/\/|\*$)/i.test(target)) return null;
     return { method, target, version: '0.9', status: 0, headers: [] };
   }

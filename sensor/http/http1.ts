@@ -109,10 +109,13 @@ export class Http1 implements Protocol {
         for (const waiting of this.#waiting) waiting.doubtful = true;
         if (this.#holeInRequests) this.#dropDoubtful();
       },
-      acceptsPlain: (): boolean => {
+      acceptsPlain: (isHttp: boolean): boolean => {
         const plain = this.#waiting[0]?.request.head.version === '0.9';
-        if (!plain && this.#waiting.length > 0) this.#foreignAnswer = true;
-        return plain;
+        if (plain || this.#waiting.length === 0) return plain;
+        // An answer that nobody can read is one all the same: the next one is not for this request.
+        if (isHttp && this.#waiting[0].request.done) this.#unanswered(this.#waiting.shift() as Waiting, NOT_HTTP);
+        else this.#foreignAnswer = true;
+        return false;
       },
       expectsMore: (): boolean => this.#waiting.length > 0,
     };
@@ -133,6 +136,8 @@ export class Http1 implements Protocol {
       return 'switch';
     }
     if (method === 'CONNECT' && status >= 200 && status < 300) {
+      // Who did not wait for leave sent HTTP/1 already, which goes on.
+      if (this.#waiting.length > 0 && !this.#requests.lost) return NO_BODY;
       this.#succession = 'sniff';
       return 'switch';
     }
@@ -195,11 +200,13 @@ export class Http1 implements Protocol {
   #flush(reason: EndReason | 'tunnel', _tsMs: number): void {
     for (const waiting of this.#early) this.#pair(waiting);
     this.#early.clear();
-    const failure = this.#foreignAnswer ? 'the answer is not HTTP' : FAILURES[reason];
+    const failure = this.#foreignAnswer ? NOT_HTTP : FAILURES[reason];
     for (const waiting of this.#waiting) this.#unanswered(waiting, failure);
     this.#waiting.length = 0;
   }
 }
+
+const NOT_HTTP = 'the answer is not HTTP';
 
 const FAILURES: Readonly<Record<EndReason | 'tunnel', string>> = {
   fin: 'closed without an answer',

@@ -18,9 +18,9 @@ export interface ReaderOwner {
   onDone(message: Message): void;
   /** Bytes between messages were lost. */
   onLostBetween(): void;
-  /** Bytes that are no message stand where one should start. True: take them as the answer to an HTTP/0.9 request. */
-  acceptsPlain(): boolean;
-  /** In a body that ends with the connection, or of which nothing came: is another message due, so that a start line begins it? */
+  /** Bytes that are no message stand where one should start; `isHttp`: they begin as a message would. True: take them as the answer to an HTTP/0.9 request. */
+  acceptsPlain(isHttp: boolean): boolean;
+  /** Is another message due, so that a start line in a body begins it: one until close, one of which nothing came, one whose chunks break off? */
   expectsMore(): boolean;
 }
 
@@ -80,8 +80,7 @@ export class MessageReader {
       this.#context.counters.skippedBytes += end - start;
       return end;
     }
-    if (this.#state === 'close' && this.#owner.expectsMore() && this.#startsMessage(bytes, start, end)) this.#finish(true, tsMs);
-    else if (this.#isBodyRefused() && this.#startsMessage(bytes, start, end)) this.#finish(true, tsMs);
+    if ((this.#mayBreakOff() || this.#isBodyRefused()) && this.#startsMessage(bytes, start, end)) this.#breakOff(tsMs);
     while (at < end) {
       const before = at;
       const message = this.#message;
@@ -118,6 +117,25 @@ export class MessageReader {
     return end;
   }
 
+  /** Is this a place where no start line can be what is read, and is another message due? */
+  #mayBreakOff(): boolean {
+    return (
+      this.#state !== 'start' &&
+      this.#state !== 'length' &&
+      this.#state !== 'chunk-data' &&
+      this.#state !== 'lost' &&
+      this.#owner.expectsMore()
+    );
+  }
+
+  /** Another message begins: what was read is all there is. Chunks end behind the last one only. */
+  #breakOff(tsMs: number): void {
+    const isWhole = this.#isBodyRefused() || this.#state === 'close' || this.#state === 'trailers';
+    this.#pending.clear();
+    if (!isWhole) this.#context.counters.badFraming++;
+    this.#finish(isWhole, tsMs);
+  }
+
   /** The request was answered before a byte of its body was sent: who asked for leave with `Expect: 100-continue` and got none never sends it. */
   #isBodyRefused(): boolean {
     if (this.#kind === 'response' || this.#message === null || this.#body === null || this.#body.totalLength > 0) return false;
@@ -129,7 +147,8 @@ export class MessageReader {
     let at = start;
     if (pending.length === 0) {
       // Empty lines before a message are passed over (RFC 9112 §2.2), and blanks, which some clients send.
-      while (at < end && (bytes[at] === CR || bytes[at] === LF || bytes[at] === SPACE || bytes[at] === TAB)) at++;
+      // NUL too in front of an answer, which clients pass over.
+      while (at < end && (isLineEndOrBlank(bytes[at]) || (bytes[at] === 0 && this.#kind === 'response'))) at++;
       if (at === end) return end;
       this.#startedMs = tsMs;
       this.#scanned = 0;
@@ -228,7 +247,7 @@ export class MessageReader {
   }
 
   #noMessage(bytes: Uint8Array, start: number, end: number): number {
-    if (this.#owner.acceptsPlain()) {
+    if (this.#owner.acceptsPlain(/^HTTP\//i.test(latin1(bytes, start, Math.min(start + 5, end))))) {
       this.#begin({ method: '', target: '', version: '0.9', status: 0, headers: [] }, this.#startedMs);
       this.#body?.append(bytes, start, end);
       return end;
@@ -305,17 +324,18 @@ export class MessageReader {
   }
 
   #chunkLine(line: string, bytes: Uint8Array, start: number, after: number, end: number, tsMs: number): number {
+    if (this.#kind === 'response' && statusLine(line) !== null && this.#owner.expectsMore()) {
+      this.#breakOff(tsMs);
+      this.#readHead(Buffer.from(`${line}\r\n`, 'latin1'), 0, line.length + 2, tsMs);
+      return after;
+    }
     if (this.#state === 'chunk-end') {
       this.#state = 'chunk-size';
       return line === '' ? after : this.#badChunk(line, bytes, start, end, tsMs);
     }
     if (this.#state === 'trailers') {
       if (line === '') this.#finish(true, tsMs);
-      else if (this.#kind === 'response' && this.#owner.expectsMore() && statusLine(line) !== null) {
-        // The empty line behind the last chunk was left out, and the next answer follows.
-        this.#finish(true, tsMs);
-        this.#readHead(Buffer.from(`${line}\r\n`, 'latin1'), 0, line.length + 2, tsMs);
-      } else if (this.#message !== null) {
+      else if (this.#message !== null) {
         const trailers = [...this.#message.trailers];
         if (trailers.length < 512) fieldLines(line, 0, trailers);
         this.#message.trailers = trailers;
@@ -478,6 +498,10 @@ export class MessageReader {
     if (lineEnd === limit) return false;
     return certainRequestLine(withoutCr(latin1(bytes, start, lineEnd)));
   }
+}
+
+function isLineEndOrBlank(byte: number): boolean {
+  return byte === CR || byte === LF || byte === SPACE || byte === TAB;
 }
 
 function withoutCr(line: string): string {
