@@ -238,9 +238,42 @@ t.test('principals', async (t) => {
     [['cookie', `access_token=${jwt({ sub: 'alice' })}`], '/', 'jwt', 'cookie:access_token'],
     [[], '/a?api_key=abcdefgh12', 'api-key', 'query:api_key'],
     [['authorization', 'AWS4-HMAC-SHA256 Credential=AKID/2024/x, Signature=abc'], '/', 'hmac'],
+    // Names that nobody knows, with a value that says what it is, or a name that says so with a value that may be it.
+    [['cookie', `dw_at=${jwt({ sub: 'alice' })}`], '/', 'jwt', 'cookie:dw_at'],
+    [['cookie', 'lang=de; DWSESSID=5f1c8e3a9b7d20461c3e8f5a'], '/', 'session-cookie', 'cookie:DWSESSID'],
+    [['cookie', 'wcsid=5f1c8e3a9b7d20461c3e8f5a'], '/', 'session-cookie', 'cookie:wcsid'],
+    [['cookie', 'wcsid=short7; cart=5f1c8e3a9b7d20461c3e8f5a; _gid=GA1.2.123456.789012'], '/', null],
+    [['x-client-key', 'dwk.5f1c8e3a9b7d20461c3e'], '/', 'api-key', 'header:x-client-key'],
+    [['x-identity', jwt({ sub: 'alice' })], '/', 'jwt', 'header:x-identity'],
+    [
+      ['idempotency-key', '5f1c8e3a9b7d20461c3e8f5a', 'x-cache-key', '5f1c8e3a9b7d20461c3e8f5a', 'x-author', 'ada-lovelace-1815'],
+      '/',
+      null,
+    ],
+    [['if-none-match', '"5f1c8e3a9b7d20461c3e8f5a"', 'sec-websocket-key', 'dGhlIHNhbXBsZSBub25jZQ1='], '/', null],
     [['authorization', ''], '/', null],
     [[], '/', null],
   ];
+  const subjects: readonly [claims: object, label: string, kept: object][] = [
+    [{ customer_id: 'c-100200300', iat: 1 }, 'c-10…300', { customer_id: 'c-100200300' }],
+    [
+      { 'https://claims.acme.example/person_no': 4711, 'https://claims.acme.example/agency': 'north' },
+      '4711',
+      { person_no: 4711, agency: 'north' },
+    ],
+    [
+      { sub: 'auth0|ab', 'https://acme.example/roles': ['staff'], fleet: 'f 1', nested: { a: 1 }, phone: '1', access_token_hash: 'x' },
+      'auth0|ab',
+      { roles: ['staff'] },
+    ],
+    [{ jti: 'x', iat: 1 }, '', {}],
+  ];
+  for (const [claims, label, kept] of subjects) {
+    const read = reader.read(['authorization', `Bearer ${jwt(claims)}`], '/');
+    const { alg: _, sub: __, iat: ___, jti: ____, ...rest } = (read?.claims ?? {}) as Record<string, unknown>;
+    t.equal(read?.label, label);
+    t.same(rest, kept);
+  }
   for (const [headers, target, kind, carrier] of rows) {
     const read = reader.read(headers, target);
     t.equal(read?.kind ?? null, kind, headers.join(' ').slice(0, 60));

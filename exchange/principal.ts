@@ -45,36 +45,16 @@ function jsonPart(part: string): Record<string, unknown> | null {
 }
 
 const SUBJECT_CLAIMS = ['sub', 'user_id', 'userId', 'uid', 'username', 'preferred_username', 'email', 'client_id', 'azp', 'oid', 'id'];
-const KEPT_CLAIMS = new Set([
-  ...SUBJECT_CLAIMS,
-  'iss',
-  'aud',
-  'exp',
-  'nbf',
-  'iat',
-  'jti',
-  'sid',
-  'scope',
-  'scp',
-  'role',
-  'roles',
-  'groups',
-  'permissions',
-  'authorities',
-  'tenant',
-  'tenant_id',
-  'tenantId',
-  'tid',
-  'org',
-  'org_id',
-  'orgId',
-  'organization',
-  'account_id',
-  'accountId',
-  'customer_id',
-  'customerId',
-  'realm_access',
-]);
+/** Last part of a claim that names whose token it is where none of the usual ones is there; namespaced ones (`https://example.com/person_no`) too. */
+const SUBJECT_CLAIM =
+  /^(?:user|person|people|customer|member|client|subject|profile|account|acct|contact|party|patient|employee|staff|student|owner|holder|login)(?:[_-]?(?:id|uuid|uid|no|nr|num|number|key|ref|code|name))?$/i;
+/** Claims about the token itself, and what is nobody's business. */
+const TOKEN_CLAIM =
+  /^(?:auth_time|acr|amr|at_hash|c_hash|s_hash|nonce|cnf|act|typ|ver|zoneinfo|locale|updated_at)$|verified|secret|passw|token|hash|picture|phone|mobile|birth|gender|address|ssn|salary/i;
+/** Claims that are kept although they are no plain values. */
+const LIST_CLAIM = /role|scope|scp|group|permission|authorit|aud$|realm_access/i;
+const MOST_CLAIMS = 32;
+const LONGEST_CLAIM = 128;
 const SESSION_COOKIE =
   /^(?:__host-|__secure-)?(?:(?:[\w.-]*[._-])?(?:session(?:[._-]?id)?|sess(?:id)?|sid|auth(?:[._-]?token)?|token|access[._-]?token|jwt|id[._-]?token|identity|login|remember[._-]?(?:me|token))|connect\.sid|phpsessid|jsessionid|asp\.net_sessionid|laravel_session|ci_session|[\w-]*session[\w-]*)$/i;
 const KEY_HEADERS = [
@@ -100,6 +80,12 @@ const KEY_HEADERS = [
 ];
 const KEY_HEADER = /^(?:x-)?[a-z0-9-]*(?:api-?key|-token|auth-?key|access-?key|session(?:-?id)?|subscription-key)$/;
 const NOT_CREDENTIAL = /csrf|xsrf|idempotency|request|trace|correlation|sec-websocket/;
+/** What names of credentials have in them, whoever chose the name: believed where the value looks like one, too. */
+const CREDENTIAL_NAME = /sess|sid$|auth(?!or)|tok(?:en)?|tkn|jwt|log[io]n|passport|credential|ticket|secret|(?:^|[-_.])(?:key|at|rt)$/;
+const NOT_CREDENTIAL_NAME =
+  /csrf|xsrf|idempot|request|trace|correlation|^sec-|cache|partition|surrogate|encrypt|public|routing|signature|checksum|nonce|^if-|etag|digest|^_ga|^_gid|consent|track|analytics|authenticate$/;
+/** RFC 9110 §11.2 token68, percent-encoded or not, long enough and mixed enough that nobody guesses it. */
+const SECRET = /^(?=.*\d)(?=.*[a-z])[\w.~+/=:%-]{16,4096}$/i;
 /** What a target has in it where a parameter may carry a key. */
 const MAY_CARRY_KEY = /[?&](?:[^=&]*%|api|key|access|auth|token|sess|sid)/i;
 const KEY_PARAMETER = /^(?:api[_-]?key|apikey|key|access[_-]?token|auth[_-]?token|token|auth|session(?:[_-]?id)?|sid)$/i;
@@ -120,6 +106,9 @@ const AUTHORIZATION = -2;
 const COOKIE = -3;
 /** After the names that are known to carry keys. */
 const UNLISTED_KEY = KEY_HEADERS.length;
+const MAYBE_KEY = UNLISTED_KEY + 1;
+/** Any other header may carry a token that says so itself. */
+const MAYBE_JWT = MAYBE_KEY + 1;
 const MAX_HEADER_NAMES = 2_000;
 const NOWHERE: readonly number[] = [];
 const ranks = new Map<string, number>();
@@ -135,9 +124,54 @@ function rankOf(spelling: string): number {
   else if (name === 'cookie') rank = COOKIE;
   else if (listed >= 0) rank = listed;
   else if (name.length >= 5 && KEY_HEADER.test(name) && !NOT_CREDENTIAL.test(name)) rank = UNLISTED_KEY;
+  else if (!NOT_CREDENTIAL_NAME.test(name)) rank = CREDENTIAL_NAME.test(name) ? MAYBE_KEY : MAYBE_JWT;
   if (ranks.size >= MAX_HEADER_NAMES) ranks.clear();
   ranks.set(spelling, rank);
   return rank;
+}
+
+/** Is this the value of a header that carries a credential? */
+function isKey(rank: number, value: string): boolean {
+  if (rank < UNLISTED_KEY) return value.length >= 4;
+  if (rank === UNLISTED_KEY) return value.length >= 8;
+  return (rank === MAYBE_KEY && SECRET.test(value)) || readJwt(value) !== null;
+}
+
+/** Is this a cookie that says who somebody is? */
+function isSession(name: string, value: string): boolean {
+  if (value.length < 8) return false;
+  const lower = name.toLowerCase();
+  if (SESSION_COOKIE.test(name)) return !NOT_CREDENTIAL.test(lower);
+  if (NOT_CREDENTIAL_NAME.test(lower)) return false;
+  return (CREDENTIAL_NAME.test(lower) && SECRET.test(value)) || readJwt(value) !== null;
+}
+
+/** Whose token it is: by one of the usual claims, or by one that is called like a person. */
+function subjectOf(claims: Jwt['claims']): string | null {
+  const isText = (value: unknown): boolean => (typeof value === 'string' && value !== '') || typeof value === 'number';
+  const usual = SUBJECT_CLAIMS.find((name) => isText(claims[name]));
+  const name = usual ?? Object.keys(claims).find((one) => SUBJECT_CLAIM.test(lastPart(one)) && isText(claims[one]));
+  return name === undefined ? null : String(claims[name]);
+}
+
+/** The name of a claim without its namespace. */
+function lastPart(claim: string): string {
+  return claim.slice(Math.max(claim.lastIndexOf('/'), claim.lastIndexOf(':')) + 1);
+}
+
+/** What a token says of whoever has it, as one word or number; namespaces are left out, and what it says of itself. */
+function keptClaims(claims: Jwt['claims']): Record<string, unknown> {
+  const kept: Record<string, unknown> = {};
+  let count = 0;
+  for (const [name, value] of Object.entries(claims)) {
+    if (count >= MOST_CLAIMS) break;
+    const short = lastPart(name);
+    const isPlain = typeof value === 'number' || (typeof value === 'string' && value.length <= LONGEST_CLAIM && !/\s/.test(value));
+    if (short === '' || short in kept || TOKEN_CLAIM.test(short) || (!isPlain && !LIST_CLAIM.test(short))) continue;
+    kept[short] = value;
+    count++;
+  }
+  return kept;
 }
 
 function add(found: Principal[], one: Principal | null): void {
@@ -176,7 +210,7 @@ export class PrincipalReader {
       const value = headers[at + 1];
       if (rank === AUTHORIZATION) add(found, value === '' ? null : this.fromAuthorization(value));
       else if (rank === COOKIE) cookiesAt = [...cookiesAt, at];
-      else if (value.length >= (rank === UNLISTED_KEY ? 8 : 4)) keysAt = [...keysAt, at];
+      else if (isKey(rank, value)) keysAt = [...keysAt, at];
     }
     for (const at of keysAt.length < 2 ? keysAt : [...keysAt].sort((one, other) => rankOf(headers[one]) - rankOf(headers[other])))
       add(found, this.fromToken(headers[at + 1], `header:${headers[at].toLowerCase()}`, 'api-key'));
@@ -193,8 +227,7 @@ export class PrincipalReader {
     if (latest !== undefined) return latest.principals;
     const principals: Principal[] = [];
     for (const [name, value] of cookiePairs(line))
-      if (value.length >= 8 && SESSION_COOKIE.test(name) && !NOT_CREDENTIAL.test(name.toLowerCase()))
-        add(principals, this.fromToken(value, `cookie:${name}`, 'session-cookie'));
+      if (isSession(name, value)) add(principals, this.fromToken(value, `cookie:${name}`, 'session-cookie'));
     this.latestCookies.put({ text: line, principals });
     return principals;
   }
@@ -233,15 +266,13 @@ export class PrincipalReader {
     let principal: Principal;
     if (jwt === null) principal = this.make(kind, carrier, token, '');
     else {
-      const subject = SUBJECT_CLAIMS.map((name) => jwt.claims[name]).find(
-        (value) => (typeof value === 'string' && value !== '') || typeof value === 'number',
-      );
+      const subject = subjectOf(jwt.claims);
       const issuer = typeof jwt.claims.iss === 'string' ? jwt.claims.iss : '';
-      const kept = Object.fromEntries(Object.entries(jwt.claims).filter(([name]) => KEPT_CLAIMS.has(name)));
+      const claims = { ...keptClaims(jwt.claims), alg: jwt.header.alg };
       principal =
-        subject === undefined
-          ? { ...this.make('jwt', carrier, token, ''), claims: { ...kept, alg: jwt.header.alg } }
-          : { ...this.make('jwt', carrier, `${issuer}\0${String(subject)}`, String(subject)), claims: { ...kept, alg: jwt.header.alg } };
+        subject === null
+          ? { ...this.make('jwt', carrier, token, ''), claims }
+          : { ...this.make('jwt', carrier, `${issuer}\0${subject}`, subject), claims };
     }
     this.remember(cacheKey, principal);
     return principal;

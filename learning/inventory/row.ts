@@ -63,6 +63,8 @@ function factsSeen(state: EndpointState): FactSeen[] {
   ];
 }
 
+const ENOUGH_ANONYMOUS = 10;
+
 const quantiles = (of: EndpointState['latencyMs']): { p50: number; p95: number; p99: number } => ({
   p50: quantile(of, 0.5),
   p95: quantile(of, 0.95),
@@ -73,6 +75,11 @@ const quantiles = (of: EndpointState['latencyMs']): { p50: number; p95: number; 
 export function authRequired(state: EndpointState): boolean | null {
   if (state.counts.anonymousOk > 0) return false;
   return state.counts.anonymousRefused > 0 ? true : null;
+}
+
+/** Answers so many without credentials, and never refused one, that this is how it is meant. */
+function isOpen({ counts }: EndpointState): boolean {
+  return counts.anonymousOk >= ENOUGH_ANONYMOUS && counts.anonymousRefused === 0 && counts.anonymousOk * 10 >= counts.authenticatedOk;
 }
 
 /** `public`: answers anybody from public addresses without credentials; `partner`: machine credentials; `private`: users. */
@@ -90,6 +97,7 @@ export function accessOf(state: EndpointState): EndpointWrite['access'] {
 export function tagsOf(state: EndpointState): string[] {
   const tags: string[] = [];
   if (authRequired(state) === false) tags.push('unauthenticated');
+  if (isOpen(state)) tags.push('open');
   if (state.deprecated) tags.push('deprecated');
   if (state.raised.has('shadow')) tags.push('shadow');
   if (state.raised.has('zombie')) tags.push('zombie');

@@ -170,10 +170,10 @@ class AnswerReader {
     // Even `__typename` may be what the client calls something else.
     let resource = (hasType ? typeOf(record) : null) ?? name;
     let id = bestId !== null && bestRank < FIRST_ID_KEYS ? unlink(bestId) : this.#idOf(record, resource, base, bestId);
-    if (id === null && inList && end > base) {
-      // A list that is not called after what it holds: `/fleet` of `[{ "deviceId": … }]`.
+    if (id === null && (inList || isRoot) && end > base) {
+      // A list that is not called after what it holds: `/fleet` of `[{ "deviceId": … }]`. A single one is called so at least in part.
       const [first, value] = [this.#steps[base].key, this.#children[base]];
-      if (first.idOf !== '' && isIdText(value)) [resource, id] = [first.idOf, unlink(value)];
+      if (first.idOf !== '' && isIdText(value) && (inList || name.endsWith(first.idOf))) [resource, id] = [first.idOf, unlink(value)];
     }
     // `{ data: {…} }`, `{ order: {…} }` and `{ orders: [...], page: 1 }` are wrappings, not objects: what they hold is judged, with their other fields inherited.
     const isOnly = isRoot && within === 1 && (named || end === base + 1);

@@ -7,8 +7,8 @@ import { namesFirst, type People } from './people.js';
 import type { Person } from './person.js';
 import type { Reading } from './reading.js';
 import type { Roles } from './roles.js';
-import { canonicalId } from './shape.js';
-import type { Field, SignIns, Told } from './signin.js';
+import { canonicalId, foldName } from './shape.js';
+import type { Field, Handed, SignIns, Told } from './signin.js';
 
 /** Claims that never name anybody; roles are shared by many and may change. */
 const PLAIN_CLAIM = /^(?:exp|iat|nbf|jti|alg|sid|iss|aud)$/;
@@ -72,10 +72,10 @@ export class Identify {
 
   #tellClaims(claims: NonNullable<Principal['claims']>, person: Person, service: string): Person {
     let at = person;
-    for (const [name, claim] of namesFirst(Object.entries(claims), ([name]) => name.toLowerCase())) {
+    for (const [name, claim] of namesFirst(Object.entries(claims), ([name]) => foldName(name))) {
       if (PLAIN_CLAIM.test(name) || ROLE_CLAIM.test(name)) continue;
       if (typeof claim === 'string' || typeof claim === 'number')
-        at = this.people.tell(`claim:${service}:${name}`, name.toLowerCase(), at, String(claim), true);
+        at = this.people.tell(`claim:${service}:${name}`, foldName(name), at, String(claim), true);
     }
     return at;
   }
@@ -89,12 +89,15 @@ export class Identify {
     const outer = read.objects.filter((object) => !object.inList);
     const fields = fieldsOf(outer);
     const handed = this.signIns.credentials(exchange.request, response.headers, fields);
-    if (handed.length > 0) this.#expect(read, handed, fields);
-    if (read.person !== null) this.habits.note(read.person.id, read.reading.references);
+    const isSafe = exchange.request.method === 'GET' || exchange.request.method === 'HEAD';
+    const setsSession = handed.some(({ isCookie }) => isCookie);
+    const isSignIn = this.signIns.isSignIn(`${read.service} ${read.reading.route}`, isSafe, setsSession);
+    if (handed.length > 0) this.#expect(read, handed, fields, isSignIn);
+    if (read.person !== null) this.habits.note(read.person.id, read.service, read.reading.references);
     if (read.person !== null && read.reading.method === 'GET' && outer.length === read.objects.length) this.#readMe(read, read.person);
   }
 
-  #expect(read: Reading, handed: readonly Principal[], fields: readonly Field[]): void {
+  #expect(read: Reading, handed: readonly Handed[], fields: readonly Field[], isSignIn: boolean): void {
     const { service, reading } = read;
     const told: Told[] = [];
     const tell = (place: string, path: string, text: string): void => {
@@ -110,10 +113,10 @@ export class Identify {
     };
     for (const field of fields) if (!field.path.startsWith('^') && !isMade(field.value)) tell('answer', field.path, field.value);
     for (const { name, value } of usual) tell('asked', name.toLowerCase(), value);
-    for (const principal of handed) {
+    for (const { principal, isCookie } of handed) {
       if (read.observation.exchange.principal?.key === principal.key || this.people.find(principal.key) !== undefined) continue;
       this.signIns.expect(principal.key, {
-        told,
+        told: isCookie && !isSignIn ? [] : told,
         by: read.person?.id ?? 0,
         registered: /regist|sign-?up|join|enrol|create-?account|\/(?:users|accounts|members|customers)$/.test(reading.route),
       });
@@ -124,6 +127,8 @@ export class Identify {
     const { service, reading } = read;
     // With anything to choose or page by, it is a search and not `/me`.
     if (read.observation.exchange.request.target.includes('?') || reading.pathRoute.includes('{}')) return;
+    // Nor where a header says whose it is to be, which other requests do without.
+    if (reading.references.some((one) => one.place === 'header' && !this.habits.isAlways(service, one))) return;
     const roots = read.objects.filter((object) => object.isRoot);
     if (roots.length !== 1) return;
     let person = caller;

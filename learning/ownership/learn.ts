@@ -256,16 +256,19 @@ export class Learning {
     const isScoped = pathReference?.place === 'path' && (this.places.get(service, reading.route, pathReference.slot)?.above ?? 0) > 0;
     for (const object of read.objects) {
       if (object.id !== null) this.#learnObject(read, object, object.id, handing, denied);
-      const isUnlike = object.isRoot && pathReference !== undefined && (object.id !== pathReference.value || isScoped);
-      if (isUnlike && (pathReference.place !== 'path' || isAbout(object, pathReference, reading))) {
-        const context = this.places.get(service, reading.route, pathReference.slot);
-        if (context !== undefined && (pathReference.place === 'path' || object.id === null)) {
-          const resource = this.known.resource(service, context.resource);
-          this.known.referenceKey(resource, pathReference, reading.references, context.above);
-          const { hi, lo } = this.known.hash;
-          this.objects.learn(hi, lo, resource, object);
-        }
-      }
+      if (!object.isRoot || pathReference === undefined) continue;
+      const context = this.places.get(service, reading.route, pathReference.slot);
+      const isUnlike = object.id !== pathReference.value || isScoped || context?.resource !== object.resource;
+      if (
+        context === undefined ||
+        !isUnlike ||
+        !(pathReference.place === 'path' ? isAbout(object, pathReference, reading) : object.id === null)
+      )
+        continue;
+      const resource = this.known.resource(service, context.resource);
+      this.known.referenceKey(resource, pathReference, reading.references, context.above);
+      const { hi, lo } = this.known.hash;
+      this.objects.learn(hi, lo, resource, object);
     }
   }
 
@@ -280,7 +283,7 @@ export class Learning {
     }
     // Lists repeat what they embed (the same owner in every element): once is enough.
     if (!this.objects.learn(hi, lo, resource, object)) return;
-    this.places.noteId(object.idHash(this.known), resource);
+    this.places.noteId(object.idHash(this.known), resource, isNamed(read.reading, object));
     if (handing === null || !(object.inList || object.isRoot) || object.isMentioned || isNamed(read.reading, object)) return;
     if (!denied) this.lists.handOut(handing, resource, id, hi, lo);
     else if (handing.person.owned === 0) this.lists.broad(handing, hi, lo);

@@ -18,8 +18,8 @@ type Prior = 'identity' | 'group' | 'none';
 
 interface Source {
   readonly key: string;
-  /** Kind of values that neither shape nor name make identities. */
-  readonly kind: number;
+  /** Kind of values that neither shape nor name make identities; 0 until it is needed: most sources never name anybody. */
+  kind: number;
   /** Kind of group values: that of an earlier source that agreed with this one, else its own. 0: not decided. */
   groupKind: number;
   readonly unique: Map<number, number>;
@@ -49,7 +49,7 @@ const MAX_GROUPS = 64;
 /** Marks a guessed value as a group, above the bits of a kind. */
 const GUESSED_GROUP = 256;
 const IDENTITY_NAME =
-  /(?:^|[.^])(?:sub|id|uid|uuid|userid|user|username|login|email|mail|memberid|customerid|patientid|handle|preferredusername|oid)$/;
+  /(?:^|[.^])(?:sub|id|uid|uuid|username|login|email|mail|handle|preferredusername|oid|(?:user|person|member|customer|patient|employee|student|subscriber)(?:id|uuid|no|number|ref)?)$/;
 const GROUP_NAME =
   /tenant|org|company|team|workspace|clinic|group|department|branch|realm|role|scope|plan|region|country|locale|currency|status|type|lang|site|aud|iss|azp|clientid/;
 
@@ -153,7 +153,7 @@ export class People {
       const prior = priorOf(sourceKey, path);
       source = {
         key: sourceKey,
-        kind: this.kindOf(sourceKey),
+        kind: 0,
         groupKind: 0,
         unique: new Map(),
         prior,
@@ -167,7 +167,7 @@ export class People {
       if (prior === 'identity' && !isAnswer) source.role = 'identity';
     }
     if (source.role === 'identity' && mayJoin && (source.prior === 'identity' || this.#mayJoin(source))) {
-      const holder = this.holder(value, isGloballyUnique(text) || source.prior === 'identity' ? namedKind(text) : source.kind);
+      const holder = this.holder(value, isGloballyUnique(text) || source.prior === 'identity' ? namedKind(text) : this.#ownKind(source));
       const isOne = holder !== undefined && holder !== person && !isGuess(holder, value);
       if (isOne && holder.keys.length < 64 && (source.prior === 'identity' || !this.#areTwo(person, holder))) {
         this.join(person, holder);
@@ -202,6 +202,11 @@ export class People {
       this.#kinds.set(sourceKey, kind);
     }
     return kind;
+  }
+
+  #ownKind(source: Source): number {
+    if (source.kind === 0) source.kind = this.kindOf(source.key);
+    return source.kind;
   }
 
   addIdentity(person: Person, value: number, kind: number): void {
@@ -456,7 +461,7 @@ export class People {
         distinct: new Map(saved.distinct),
         unique: new Map(saved.unique),
       });
-      this.#kinds.set(saved.key, saved.kind);
+      if (saved.kind > 0) this.#kinds.set(saved.key, saved.kind);
       return;
     }
     const saved = loadPerson(value);
@@ -519,7 +524,7 @@ export class People {
     for (const [id, value] of source.values) {
       const person = this.get(id);
       if (person === undefined) continue;
-      if (before === 'identity') this.#retract(person, value, source.unique.get(value) ?? source.kind);
+      if (before === 'identity') this.#retract(person, value, source.unique.get(value) ?? this.#ownKind(source));
       if (before === 'group') this.#retract(person, value & GROUP_BITS, kindBefore | GUESSED_GROUP);
       if (role !== 'off') this.#assign(person, value, source);
     }
@@ -527,7 +532,7 @@ export class People {
 
   #assign(person: Person, value: number, source: Source): void {
     if (source.role === 'identity') {
-      const kind = source.unique.get(value) ?? source.kind;
+      const kind = source.unique.get(value) ?? this.#ownKind(source);
       if (isGuess(person, value)) {
         person.guessed = [];
         person.borrowed = [];

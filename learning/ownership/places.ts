@@ -82,6 +82,8 @@ export class Places {
   forgotten = 0;
   /** Names of the resources that answers have shown, by number. */
   readonly #shownNames: string[] = [];
+  /** Those of which answers have shown some that the request did not name. */
+  readonly #listed = new Set<number>();
   readonly #typedAt = new Map<string, number>();
   readonly #known: Knowledge;
   readonly #people: People;
@@ -193,16 +195,20 @@ export class Places {
       context.rule = this.#known.sheet.route(context.service, context.route)?.slots[context.slot] ?? null;
   }
 
-  /** An answer showed this id (its value hash) as this resource. */
-  noteId(value: number, resource: Resource): void {
+  /** An answer showed this id (its value hash) as this resource; `isNamed`: it is what the request had asked for by that id, and called after its path. */
+  noteId(value: number, resource: Resource, isNamed: boolean): void {
     this.#shown.note(value, resource.number);
     this.#shownNames[resource.number] ??= resource.name;
+    if (!isNamed) this.#listed.add(resource.number);
   }
 
   /** These numbers are no longer those of the resources that they were. */
   forgetResources(numbers: ReadonlySet<number>): void {
     this.#shown.forget(numbers);
-    for (const number of numbers) delete this.#shownNames[number];
+    for (const number of numbers) {
+      delete this.#shownNames[number];
+      this.#listed.delete(number);
+    }
   }
 
   /** The place of a reference; null where values are no references, as far as is known. */
@@ -221,10 +227,15 @@ export class Places {
       context = this.make(service, route, reference.slot, reference.hint, mutates);
     }
     if (seenAs.length > 0 && context.votes.size < 6) {
-      const weight = isGloballyUnique(reference.value) ? 1 : 0.1;
       const hinted = reference.hint === '' ? 0 : this.#known.resource(service, reference.hint).number;
-      const resource = hinted > 0 && this.#shownNames[hinted] !== undefined ? reference.hint : this.#shownNames[seenAs[0]];
-      context.votes.set(resource, (context.votes.get(resource) ?? 0) + weight);
+      // What is listed as `tickets` may be asked for at `/maintenance-tickets/{id}`, after which nothing is listed.
+      const isAlike = (name: string): boolean =>
+        isGloballyUnique(reference.value) || reference.hint.endsWith(name) || name.endsWith(reference.hint);
+      const listed = seenAs.find((number) => this.#listed.has(number) && isAlike(this.#shownNames[number]));
+      const isOfHint = hinted > 0 && this.#shownNames[hinted] !== undefined && (listed === undefined || this.#listed.has(hinted));
+      const resource = isOfHint ? reference.hint : this.#shownNames[listed ?? seenAs[0]];
+      const isSure = isGloballyUnique(reference.value) || (!isOfHint && listed !== undefined);
+      context.votes.set(resource, (context.votes.get(resource) ?? 0) + (isSure ? 1 : 0.1));
     }
     return context;
   }

@@ -322,7 +322,7 @@ function readPath(
     const isParameter = shape !== null ? shape.includes('{') || looksLikeValue(shape) : looksLikeValue(segment);
     if (!isParameter) {
       out.push((shape ?? segment).toLowerCase());
-      last = foldName(segment);
+      last = collectionOf(segment, last);
       continue;
     }
     parameters.push({ at: i, owner: last, value: shape === null ? segment : innerValue(shape, segment) });
@@ -354,6 +354,17 @@ interface PathPlan {
 const MAX_PLANS = 50_000;
 const plans = new Map<string, PathPlan>();
 
+/** Folded segments that say what is done, or with which of them, and not with what: `/trips/get`, `/claims/detail`, `/orders/mine`. */
+const ACTION =
+  /^(?:batch|bulk)?(?:get|list|search|find|query|lookup|read|fetch|view|show|describe|detail|info|count|check|preview|print|download|export|create|add|new|update|edit|change|modify|save|set|delete|remove|cancel|archive|all|mine|batch|bulk)(?:all|many|mine|batch|bulk)?$/;
+const NO_COLLECTION = /^(?:|v\d[\d.]*|api|rest|rpc)$/;
+
+/** What a path is about once this segment was read, and `before` so far. */
+function collectionOf(segment: string, before: string): string {
+  const word = foldName(segment);
+  return ACTION.test(word) && !NO_COLLECTION.test(before) ? before : word;
+}
+
 /** What a template says about its paths, worked out once. */
 function planOf(template: string): PathPlan {
   const known = plans.get(template);
@@ -367,7 +378,7 @@ function planOf(template: string): PathPlan {
       parameters.push({ at, owner, shape });
       out.push('{}');
     } else {
-      owner = foldName(decodeSegment(shape));
+      owner = collectionOf(decodeSegment(shape), owner);
       out.push(shape.toLowerCase());
     }
   });

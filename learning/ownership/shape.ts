@@ -16,6 +16,8 @@ export function foldName(name: string): string {
   if (plain.length > 3) {
     if (plain.endsWith('ies')) single = `${plain.slice(0, -3)}y`;
     else if (/(?:ss|x|ch|sh)es$/.test(plain)) single = plain.slice(0, -2);
+    else if (plain === 'people' || plain === 'persons') single = 'person';
+    else if (plain === 'children') single = 'child';
     else if (plain.endsWith('s') && !/(?:ss|us|is)$/.test(plain)) single = plain.slice(0, -1);
   }
   if (name.length > LONGEST_KEPT) return single;

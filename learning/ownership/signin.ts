@@ -8,6 +8,12 @@ export interface Told {
   readonly text: string;
 }
 
+/** A credential that an answer hands out. */
+export interface Handed {
+  readonly principal: Principal;
+  readonly isCookie: boolean;
+}
+
 /** A scalar of an answer. */
 export interface Field {
   readonly path: string;
@@ -28,6 +34,8 @@ const MOST_ROUTES = 2_000;
 const MOST_NAMED = 40;
 /** From so many sign-ins on that name it, and half of all, something is what people sign in with. */
 const FEW = 3;
+/** What routes of sign-ins, registrations and refreshes are called. */
+const SIGN_IN = /log-?[io]n|sign-?[io]n|sign-?up|regist|auth|token|session|oauth|sso|refresh|renew|account|enrol|join|callback|otp|verify/i;
 const TOKEN_NAME = /token|key|session|jwt|secret|auth|ticket|credential|sid|bearer|pass$/;
 
 /**
@@ -37,6 +45,7 @@ const TOKEN_NAME = /token|key|session|jwt|secret|auth|ticket|credential|sid|bear
 export class SignIns {
   readonly #pending = new Map<string, Pending>();
   readonly #routes = new LatestMap<{ times: number; readonly slots: Map<string, number> }>(MOST_ROUTES);
+  readonly #answers = new LatestMap<{ answers: number; setting: number }>(MOST_ROUTES);
   readonly #reader: PrincipalReader;
 
   constructor(secret: string) {
@@ -44,17 +53,17 @@ export class SignIns {
   }
 
   /** Principals whose credentials stand in this answer, at most eight; not those that the request brought, which the server only repeats. */
-  credentials({ body, method }: RequestMessage, headers: HeaderList, fields: readonly Field[]): Principal[] {
-    const found: Principal[] = [];
+  credentials({ body, method }: RequestMessage, headers: HeaderList, fields: readonly Field[]): Handed[] {
+    const found: Handed[] = [];
     const seen = new Set<string>();
-    const add = (principal: Principal | null): void => {
+    const add = (principal: Principal | null, isCookie: boolean): void => {
       if (principal === null || seen.has(principal.key) || found.length >= 8) return;
       seen.add(principal.key);
-      found.push(principal);
+      found.push({ principal, isCookie });
     };
     for (const line of headerAll(headers, 'set-cookie')) {
       const pair = line.split(';', 1)[0];
-      if (pair.length - pair.indexOf('=') > 8) add(this.#reader.read(['cookie', pair], '/'));
+      if (pair.length - pair.indexOf('=') > 8) add(this.#reader.read(['cookie', pair], '/'), true);
     }
     const sent = Buffer.from(body.bytes.buffer, body.bytes.byteOffset, body.bytes.byteLength);
     const unsafe = method !== 'GET' && method !== 'HEAD';
@@ -62,9 +71,23 @@ export class SignIns {
       if (field.value.length < 12 || !/^[\w.~:%+/=-]+$/.test(field.value)) continue;
       if (sent.includes(field.value)) continue;
       if (unsafe ? field.value.length >= 16 || TOKEN_NAME.test(field.path) : TOKEN_NAME.test(field.path))
-        add(this.#reader.read(['authorization', `Bearer ${field.value}`], '/'));
+        add(this.#reader.read(['authorization', `Bearer ${field.value}`], '/'), false);
     }
     return found;
+  }
+
+  /**
+   * Is this a route whose answers set session cookies, so that they speak of whoever gets them? Many servers set a new one with any answer, now and then: what that
+   * shows is somebody's order. Counts the answer.
+   */
+  isSignIn(route: string, isSafe: boolean, setsSession: boolean): boolean {
+    if (isSafe && !setsSession) return false;
+    const held = this.#answers.get(route) ?? { answers: 0, setting: 0 };
+    held.answers++;
+    if (setsSession) held.setting++;
+    this.#answers.set(route, held);
+    const isNamed = SIGN_IN.test(route);
+    return setsSession && (isNamed || !isSafe) && held.setting * 2 > held.answers && (isNamed || held.answers >= FEW);
   }
 
   /** What a sign-in names as most of them on that route do: the name that they sign in with. Counts this one. */
