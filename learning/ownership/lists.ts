@@ -2,9 +2,10 @@ import type { Habits } from './habits.js';
 import { GRANT, type Knowledge, objectNumber, PERSON, type Resource } from './knowledge.js';
 import type { Objects } from './objects.js';
 import type { People } from './people.js';
-import { namedKind, type Person } from './person.js';
+import { isMostlyStranger, MOST_OWNERS, namedKind, type Person } from './person.js';
 import type { Places } from './places.js';
 import { isCreation, isNamed, type Reading as Read } from './reading.js';
+import type { RouteReading } from './references.js';
 import { isGloballyUnique } from './shape.js';
 import { scoped } from './sheet.js';
 
@@ -44,6 +45,16 @@ export interface Handing {
   readonly isPublic: boolean;
   broad: BroadList | null;
   list: OwnList | null;
+  /** Others whose objects it shows. */
+  readonly owners: Set<number>;
+}
+
+/** Objects of so many others in one answer nobody asked for: the server shows them to whoever it is for. */
+const MIXED = 5;
+
+/** Does the request say of whom, or which, it wants to see? Words of it only choose the list. */
+function choosesAnything({ references }: RouteReading): boolean {
+  return references.some(({ place, value }) => (place === 'query' || place === 'body') && !/^[a-z][a-z_-]*$/i.test(value));
 }
 
 /** What it means that a route without ids handed objects out: they are the caller's own, or shown to the caller, or the caller's job is to see all. */
@@ -81,6 +92,7 @@ export class Lists {
       isPublic: context?.rule?.stances.foreign.is === 'allow',
       broad: null,
       list: null,
+      owners: new Set(),
     };
   }
 
@@ -174,14 +186,21 @@ export class Lists {
    */
   reached(person: Person, resource: Resource, hi: number, lo: number): boolean {
     const groupKind = resource.rule?.groupKind ?? -1;
-    const isTold = (resource.rule?.fields.length ?? 0) > 0 && (groupKind < 0 || this.#known.hasKind(person.id, groupKind));
-    if (isTold || this.#known.grant(hi, lo, person.id) !== GRANT.listed) {
+    const saysOwner = (resource.rule?.fields.length ?? 0) > 0;
+    const isTold = saysOwner && (groupKind < 0 || this.#known.hasKind(person.id, groupKind));
+    const grant = this.#known.grant(hi, lo, person.id);
+    if (isTold || (saysOwner ? grant !== GRANT.listed : grant === GRANT.creator)) {
       this.owns(person, resource);
       return true;
     }
+    this.#presume(person);
+    return false;
+  }
+
+  /** What the person reached or was listed may be theirs, or what staff see. */
+  #presume(person: Person): void {
     person.hasPresumed = true;
     if (person.guessed.length === 0) this.#people.setFlags(person, PERSON.established);
-    return false;
   }
 
   /** The person has something of their own. */
@@ -193,7 +212,7 @@ export class Lists {
     if (person.guessed.length > 0) this.#people.followNames(person);
     // Whoever has a name by what they opened only must have opened more of it before they may be blocked.
     if (person.owned >= (person.guessed.length === 0 ? 1 : 4)) this.#people.setFlags(person, PERSON.established);
-    if (person.owned === 3) this.#people.clearFlags(person, PERSON.privileged);
+    if (person.owned === 3 && !isMostlyStranger(person)) this.#people.clearFlags(person, PERSON.privileged);
   }
 
   /** Who owns nothing and is handed lists of many owners' objects by the server itself sees them as its job. */
@@ -211,12 +230,14 @@ export class Lists {
       if (seenBy.size <= common + 3) for (const id of seenBy) this.#unprivilege(id, signature);
       return;
     }
-    if (person.owned > 0) return;
+    handing.owners.add(owner);
+    const isMixed = handing.owners.size >= MIXED && !choosesAnything(read.reading);
+    if (person.owned > 0 && !isMixed) return;
     // What a list that everybody gets showed them before was rather theirs.
     const visitors = this.#places.get(read.service, read.reading.route, read.reading.answerSlot)?.people.size ?? 0;
     if (person.hasPresumed && visitors > common) return;
-    if (person.foreignOwners.size < 33) person.foreignOwners.add(owner);
-    if (person.foreignOwners.size < 4 || (person.flags & PERSON.privileged) !== 0) return;
+    for (const one of isMixed ? handing.owners : [owner]) if (person.foreignOwners.size < MOST_OWNERS) person.foreignOwners.add(one);
+    if (person.foreignOwners.size < 4 || !isMostlyStranger(person) || (person.flags & PERSON.privileged) !== 0) return;
     if (person.lastBroad !== read.observation.exchange.id) {
       person.lastBroad = read.observation.exchange.id;
       person.broadLists++;
@@ -256,7 +277,8 @@ export class Lists {
     if (!mine || person.identities.size === 0) return;
     const [value, kind] = person.identities.entries().next().value as [number, number];
     this.#objects.setListedOwner(hi, lo, value, kind);
-    this.owns(person, resource);
+    this.#people.settle(person, resource);
+    this.#presume(person);
   }
 
   #listOf({ service, reading }: Read): OwnList {

@@ -25,7 +25,8 @@ export function kindsBeside({ value, name }: Reference, rule: KnownRule | undefi
 }
 
 /** Names of fields that surely name a person. */
-export const NAMES_PERSON = /user|member|recipient|grantee|assignee|email|owner/i;
+export const NAMES_PERSON =
+  /user|person|people|member|recipient|grantee|assignee|invitee|guest|viewer|watcher|follower|collaborator|participant|contractor|colleague|contact|patient|customer|client|e?mail|handle|login|phone|owner/i;
 
 /** What the model keeps of one principal besides its table entries. */
 export interface Person {
@@ -189,6 +190,17 @@ export function leader(votes: Votes, occasions: number, needed: number, only?: n
     } else second = Math.max(second, weight);
   }
   return occasions >= needed && best[2] >= occasions * 0.8 && second <= best[2] * 0.6 ? [best[0], best[1]] : null;
+}
+
+/** Owners whose objects somebody reached that are told apart. */
+export const MOST_OWNERS = 32;
+
+/**
+ * Does somebody reach the objects of many, and hardly anything of their own? What was listed for staff before anything said whose it is looked like
+ * theirs.
+ */
+export function isMostlyStranger({ owned, foreignOwners }: Person): boolean {
+  return owned * 4 <= foreignOwners.size;
 }
 
 /** Order of forgetting: what is worth least comes first. */

@@ -34,10 +34,19 @@ const cases: {
     name: 'who owns something is no staff',
     people: [
       ...Array(30).fill({ claims: { role: 'user' }, reached: 1 }),
-      { claims: { roles: ['seller'] }, reached: 9, owned: 2 },
-      { claims: { roles: ['seller'] }, reached: 9, owned: 2 },
+      { claims: { roles: ['seller'] }, reached: 9, owned: 3 },
+      { claims: { roles: ['seller'] }, reached: 9, owned: 3 },
     ],
     privileged: [],
+  },
+  {
+    name: 'staff for whom something was taken for theirs, before anything said whose it is',
+    people: [
+      ...Array(30).fill({ claims: { role: 'user' }, reached: 1, owned: 4 }),
+      { claims: { role: 'support' }, reached: 9, owned: 2 },
+      { claims: { role: 'support' }, reached: 20, owned: 1 },
+    ],
+    privileged: [30, 31],
   },
   {
     name: 'tokens without roles',

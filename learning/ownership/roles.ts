@@ -1,6 +1,6 @@
 import { PERSON, roleOf } from './knowledge.js';
 import type { People } from './people.js';
-import type { Person } from './person.js';
+import { isMostlyStranger, MOST_OWNERS, type Person } from './person.js';
 
 const ROLE_CLAIM = /^(?:.*[/:])?(?:roles?|permissions?|scopes?|scp|authorit(?:y|ies)|groups?)$/i;
 /** Owners whose objects somebody must have reached to count as one who sees everything. */
@@ -46,9 +46,9 @@ export class Roles {
 
   /** The person reached somebody else's object. */
   reached(person: Person, owner: number): void {
-    if (person.role === '' || person.owned > 0 || owner === 0) return;
-    if (person.foreignOwners.size < 33) person.foreignOwners.add(owner);
-    if (person.foreignOwners.size < OWNERS) return;
+    if (person.role === '' || owner === 0) return;
+    if (person.foreignOwners.size < MOST_OWNERS) person.foreignOwners.add(owner);
+    if (person.foreignOwners.size < OWNERS || !isMostlyStranger(person)) return;
     const role = this.#role(person.role);
     if (role === null || role.isPrivileged) return;
     role.people.add(person.id);
@@ -58,7 +58,7 @@ export class Roles {
     role.isPrivileged = true;
     for (const id of role.people) {
       const member = this.people.get(id);
-      if (member !== undefined && member.owned === 0) this.#privilege(member, person.role);
+      if (member !== undefined && (member.owned === 0 || isMostlyStranger(member))) this.#privilege(member, person.role);
     }
   }
 

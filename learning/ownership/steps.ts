@@ -13,7 +13,10 @@ export const NO_ID_RANK = 98;
 const NO_NUMBER = -1;
 const MEMBER_NAME = /^(?:_?id|uuid|uid|.*[a-z](?:_id|Id|-id)|user|member|username|email|login|handle)$/;
 const ID_SUFFIX = /^(?:id|uuid|guid|key|ref|no|number|code|)$/;
-const ID_OF = /^(.*[A-Za-z0-9])(?:[_-](?:id|ID|uuid)|I[dD]|Uuid)$/;
+const ID_OF = /^(.*[A-Za-z0-9])(?:[_-](?:id|ID|uuid|no|nr|number|ref|code)|I[dD]|Uuid|No|Nr|Number|Ref|Code)$/;
+/** What is numbered or coded and is no object. */
+const IS_NO_OBJECT =
+  /(?:phone|mobile|fax|post|postal|zip|country|currency|language|lang|status|error|reason|tax|vat|version|line|house|street|serial|room|floor|seat|flat)$/i;
 const NAMES_PEOPLE =
   /(?:owner|user|author|creator|customer|client|member|patient|account|holder|buyer|seller|sender|recipient|assignee|profile|person|tenant|org|organi[sz]ation|company|team|group)$/i;
 /** Together with those below them, long names counting for several; beyond, everything is forgotten and worked out again. */
@@ -42,7 +45,7 @@ export class Key {
     const second = SECOND_ID_KEYS.indexOf(spelling);
     this.idRank = first >= 0 ? first : second >= 0 ? ID_KEYS.length + second : NO_ID_RANK;
     const of = ID_OF.exec(spelling)?.[1] ?? '';
-    this.idOf = of === '' || NAMES_PEOPLE.test(of) ? '' : foldName(of);
+    this.idOf = of === '' || NAMES_PEOPLE.test(of) || IS_NO_OBJECT.test(of) ? '' : foldName(of);
     this.isType = spelling === 'type' || spelling === '__typename';
     this.isOwnPart = spelling === 'attributes' || spelling === 'relationships' || spelling === '_links' || spelling.startsWith('$');
   }
