@@ -266,6 +266,7 @@ t.test('principals', async (t) => {
       'auth0|ab',
       { roles: ['staff'] },
     ],
+    [{ username: 'Ada Lovelace', note: 'two words' }, 'Ada …ace', { username: 'Ada Lovelace' }],
     [{ jti: 'x', iat: 1 }, '', {}],
   ];
   for (const [claims, label, kept] of subjects) {

@@ -167,7 +167,8 @@ function keptClaims(claims: Jwt['claims']): Record<string, unknown> {
     if (count >= MOST_CLAIMS) break;
     const short = lastPart(name);
     const isPlain = typeof value === 'number' || (typeof value === 'string' && value.length <= LONGEST_CLAIM && !/\s/.test(value));
-    if (short === '' || short in kept || TOKEN_CLAIM.test(short) || (!isPlain && !LIST_CLAIM.test(short))) continue;
+    const isWanted = isPlain || SUBJECT_CLAIMS.includes(short) || LIST_CLAIM.test(short);
+    if (short === '' || short in kept || TOKEN_CLAIM.test(short) || !isWanted) continue;
     kept[short] = value;
     count++;
   }
