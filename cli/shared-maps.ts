@@ -126,6 +126,11 @@ export interface ScanKey {
   readonly secret: string;
 }
 
+/** Key: name of a cookie that a server sets as a session, and that no list of such names has. */
+export interface SessionCookie {
+  readonly atMs: number;
+}
+
 export interface SharedMaps {
   readonly metrics: SharedMap<MetricsText>;
   readonly modes: SharedMap<ModeSetting>;
@@ -140,24 +145,27 @@ export interface SharedMaps {
   /** Key: service name. What its requests may hold. */
   readonly schemas: SharedMap<ServiceRules>;
   readonly dataTypes: SharedMap<OwnTypesSetting>;
+  readonly sessionCookies: SharedMap<SessionCookie>;
 }
 
 export async function openSharedMaps(shared: SharedState): Promise<SharedMaps> {
-  const [metrics, modes, policies, policyModes, templates, scores, status, sensor, pins, scanKeys, schemas, dataTypes] = await Promise.all([
-    shared.open<MetricsText>('metrics'),
-    shared.open<ModeSetting>('modes'),
-    shared.open<PolicyText>('policies'),
-    shared.open<PolicyModeSetting>('policy-modes'),
-    shared.open<TemplateSetting>('templates'),
-    shared.open<ScoreSetting>('scores'),
-    shared.open<ProcessStatus>('status'),
-    shared.open<SensorSetting>('sensor'),
-    shared.open<PinSetting>('pins'),
-    shared.open<ScanKey>('scan-keys'),
-    shared.open<ServiceRules>('schemas'),
-    shared.open<OwnTypesSetting>('data-types'),
-  ]);
-  return { metrics, modes, policies, policyModes, templates, scores, status, sensor, pins, scanKeys, schemas, dataTypes };
+  const [metrics, modes, policies, policyModes, templates, scores, status, sensor, pins, scanKeys, schemas, dataTypes, sessionCookies] =
+    await Promise.all([
+      shared.open<MetricsText>('metrics'),
+      shared.open<ModeSetting>('modes'),
+      shared.open<PolicyText>('policies'),
+      shared.open<PolicyModeSetting>('policy-modes'),
+      shared.open<TemplateSetting>('templates'),
+      shared.open<ScoreSetting>('scores'),
+      shared.open<ProcessStatus>('status'),
+      shared.open<SensorSetting>('sensor'),
+      shared.open<PinSetting>('pins'),
+      shared.open<ScanKey>('scan-keys'),
+      shared.open<ServiceRules>('schemas'),
+      shared.open<OwnTypesSetting>('data-types'),
+      shared.open<SessionCookie>('session-cookies'),
+    ]);
+  return { metrics, modes, policies, policyModes, templates, scores, status, sensor, pins, scanKeys, schemas, dataTypes, sessionCookies };
 }
 
 /** How long a status stays when its process no longer renews it. */

@@ -243,6 +243,8 @@ t.test('principals', async (t) => {
     [['cookie', 'lang=de; DWSESSID=5f1c8e3a9b7d20461c3e8f5a'], '/', 'session-cookie', 'cookie:DWSESSID'],
     [['cookie', 'wcsid=5f1c8e3a9b7d20461c3e8f5a'], '/', 'session-cookie', 'cookie:wcsid'],
     [['cookie', 'wcsid=short7; cart=5f1c8e3a9b7d20461c3e8f5a; _gid=GA1.2.123456.789012'], '/', null],
+    [['cookie', 'theme=dark; __Host-kts=5f1c8e3a9b7d20461c3e8f5a'], '/', 'session-cookie', 'cookie:__Host-kts'],
+    [['cookie', '__Host-theme=dark; kts=5f1c8e3a9b7d20461c3e8f5a'], '/', null],
     [['x-client-key', 'dwk.5f1c8e3a9b7d20461c3e'], '/', 'api-key', 'header:x-client-key'],
     [['x-identity', jwt({ sub: 'alice' })], '/', 'jwt', 'header:x-identity'],
     [
@@ -469,4 +471,32 @@ t.test('a kept exchange remembers how long its bodies were', async (t) => {
     t.equal(response && x.isTruncated(response.body), isCut, `${name}: cut`);
     t.equal(x.sentLength(tags, 'request'), null, name);
   }
+});
+
+t.test('a cookie is a session, whatever it is called, once a server sets it as one', async (t) => {
+  const value = '5f1c8e3a9b7d20461c3e8f5a';
+  const rows: readonly [line: string, name: string, isSession: boolean][] = [
+    [`kts=${value}; Path=/; HttpOnly`, 'kts', true],
+    [`pcare=${value}; path=/; secure; httponly; Max-Age=60`, 'pcare', true],
+    [`kts=${value}; Path=/`, 'kts', false],
+    ['kts=short7; HttpOnly', 'kts', false],
+    ['kts=; Max-Age=0; HttpOnly', 'kts', false],
+    [`csrf=${value}; HttpOnly`, 'csrf', false],
+    [`ARRAffinity=${value}; HttpOnly`, 'ARRAffinity', false],
+    [`TS01a2b3c4=${value}; HttpOnly`, 'TS01a2b3c4', false],
+    [`visitor=${value}; HttpOnly`, 'visitor', false],
+    [`guest_cart=${value}; HttpOnly`, 'guest_cart', false],
+    ['broken', 'broken', false],
+  ];
+  for (const [line, name, isSession] of rows) {
+    const reader = new x.PrincipalReader('secret');
+    const request = ['cookie', `lang=de; ${name}=${value}`];
+    t.equal(reader.read(request, '/'), null, `${name} before`);
+    reader.noteAnswer(['Content-Type', 'text/plain', 'Set-Cookie', line]);
+    t.equal(reader.read(request, '/')?.carrier ?? null, isSession ? `cookie:${name}` : null, line);
+  }
+  const reader = new x.PrincipalReader('secret');
+  for (let n = 0; n < 300; n++) reader.noteAnswer(['set-cookie', `c${n}x=${value}; HttpOnly`]);
+  t.ok(reader.read(['cookie', `c7x=${value}`], '/'));
+  t.equal(reader.read(['cookie', `c299x=${value}`], '/'), null, 'no more than a hundred names');
 });

@@ -84,6 +84,12 @@ const NOT_CREDENTIAL = /csrf|xsrf|idempotency|request|trace|correlation|sec-webs
 const CREDENTIAL_NAME = /sess|sid$|auth(?!or)|tok(?:en)?|tkn|jwt|log[io]n|passport|credential|ticket|secret|(?:^|[-_.])(?:key|at|rt)$/;
 const NOT_CREDENTIAL_NAME =
   /csrf|xsrf|idempot|request|trace|correlation|^sec-|cache|partition|surrogate|encrypt|public|routing|signature|checksum|nonce|^if-|etag|digest|^_ga|^_gid|consent|track|analytics|authenticate$/;
+/** Cookies of load balancers and firewalls, and those of visitors. */
+const NOT_SESSION_NAME =
+  /affinity|sticky|balanc|route|server|node|backend|upstream|^(?:aws|lb|gclb|bigip|ts[\da-f]{6,}|incap|visid|nlbi|ak_|bm_|_abck|_?_?cf_|datadome|dt|rx)|visit|device|anon|guest|cart|basket|pref|lang|locale|theme|test|exper|flash|return|state|pkce|verifier/;
+const LONGEST_COOKIE_NAME = 100;
+/** Names of cookies that servers may make sessions of, told apart by a reader. */
+const MOST_SESSION_NAMES = 100;
 /** RFC 9110 §11.2 token68, percent-encoded or not, long enough and mixed enough that nobody guesses it. */
 const SECRET = /^(?=.*\d)(?=.*[a-z])[\w.~+/=:%-]{16,4096}$/i;
 /** What a target has in it where a parameter may carry a key. */
@@ -98,6 +104,9 @@ interface Known {
   readonly text: string;
   readonly principal: Principal;
 }
+
+const SET_COOKIE = 'set-cookie';
+const NO_NAMES: readonly string[] = [];
 
 /** Credentials of one request that are told apart. */
 const MOST_CREDENTIALS = 64;
@@ -137,13 +146,28 @@ function isKey(rank: number, value: string): boolean {
   return (rank === MAYBE_KEY && SECRET.test(value)) || readJwt(value) !== null;
 }
 
-/** Is this a cookie that says who somebody is? */
-function isSession(name: string, value: string): boolean {
+/** Is this a cookie that says who somebody is? `isTold`: a server sets it as such. */
+function isSession(name: string, value: string, isTold: boolean): boolean {
   if (value.length < 8) return false;
   const lower = name.toLowerCase();
   if (SESSION_COOKIE.test(name)) return !NOT_CREDENTIAL.test(lower);
   if (NOT_CREDENTIAL_NAME.test(lower)) return false;
-  return (CREDENTIAL_NAME.test(lower) && SECRET.test(value)) || readJwt(value) !== null;
+  const mayBe = isTold || CREDENTIAL_NAME.test(lower) || lower.startsWith('__host-') || lower.startsWith('__secure-');
+  return (mayBe && SECRET.test(value)) || readJwt(value) !== null;
+}
+
+/**
+ * The name of the cookie that a `Set-Cookie` line makes the session of whoever gets it, whatever it is called: no script may read it (`HttpOnly`), and nobody guesses its value. What
+ * balances load and tells visitors apart is set likewise. Null for others.
+ */
+function sessionSetBy(line: string): string | null {
+  const [pair, ...attributes] = line.split(';');
+  const equals = pair.indexOf('=');
+  const name = pair.slice(0, equals).trim();
+  const lower = name.toLowerCase();
+  if (equals < 1 || name.length > LONGEST_COOKIE_NAME || NOT_CREDENTIAL_NAME.test(lower) || NOT_SESSION_NAME.test(lower)) return null;
+  if (!attributes.some((one) => one.trim().toLowerCase() === 'httponly')) return null;
+  return SECRET.test(pair.slice(equals + 1).trim()) ? name : null;
 }
 
 /** Whose token it is: by one of the usual claims, or by one that is called like a person. */
@@ -188,6 +212,7 @@ function add(found: Principal[], one: Principal | null): void {
 export class PrincipalReader {
   private readonly cache = new Map<string, Known>();
   private readonly latest = new LatestTexts<Known>(LATEST);
+  private readonly sessions = new Set<string>();
   private readonly latestCookies = new LatestTexts<{ readonly text: string; readonly principals: readonly Principal[] }>(LATEST);
 
   constructor(private readonly secret: string) {}
@@ -223,12 +248,34 @@ export class PrincipalReader {
     return found;
   }
 
+  /**
+   * An answer sets cookies: what it makes a session counts as a credential from now on, under any name (RFC 6265 §4.1). Returns the names that are new, for others to
+   * {@link know}.
+   */
+  noteAnswer(headers: HeaderList): readonly string[] {
+    let told = NO_NAMES;
+    for (let at = 0; at < headers.length; at += 2) {
+      if (headers[at].length !== SET_COOKIE.length || headers[at].toLowerCase() !== SET_COOKIE) continue;
+      const name = sessionSetBy(headers[at + 1]);
+      if (name !== null && this.know(name)) told = [...told, name];
+    }
+    return told;
+  }
+
+  /** A server makes cookies of that name sessions. False when that was known, or there are too many. */
+  know(name: string): boolean {
+    if (this.sessions.has(name) || this.sessions.size >= MOST_SESSION_NAMES) return false;
+    this.sessions.add(name);
+    this.latestCookies.clear();
+    return true;
+  }
+
   private fromCookies(line: string): readonly Principal[] {
     const latest = this.latestCookies.get(line);
     if (latest !== undefined) return latest.principals;
     const principals: Principal[] = [];
     for (const [name, value] of cookiePairs(line))
-      if (isSession(name, value)) add(principals, this.fromToken(value, `cookie:${name}`, 'session-cookie'));
+      if (isSession(name, value, this.sessions.has(name))) add(principals, this.fromToken(value, `cookie:${name}`, 'session-cookie'));
     this.latestCookies.put({ text: line, principals });
     return principals;
   }

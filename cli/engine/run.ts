@@ -91,7 +91,7 @@ export async function runEngine(run: EngineRun): Promise<RunningEngine> {
   const outward = new OutwardState(maps, actors, hits, await run.shared.open<BlockHits>('block-hits'));
   const publishRules = rulesPublisher(inventory, maps.schemas);
   const feed = run.feed(() => ownership.snapshot());
-  const callers = new Callers(secret, ownership);
+  const callers = new Callers(secret, ownership, maps.sessionCookies);
   const engine = new Engine(
     {
       store,
@@ -104,8 +104,11 @@ export async function runEngine(run: EngineRun): Promise<RunningEngine> {
       policies: () => policies.book?.current() ?? null,
       redactor: new Redactor(secret, redaction.isOwnSecret),
       seal: redaction.seal,
-      principalOf: ({ observer, principal, request, service }) =>
-        observer.kind === 'sensor' ? callers.read(request.headers, request.target, undefined, service) : principal,
+      principalOf: ({ observer, principal, request, response, service }) => {
+        if (observer.kind !== 'sensor') return principal;
+        if (response !== null) callers.noteAnswer(response.headers);
+        return callers.read(request.headers, request.target, undefined, service);
+      },
       actorScore: (id) => maps.scores.get(id)?.score ?? 0,
       isAllowed: (ref) => blocklist.isAllowed(ref),
       tagsOf: (endpointId) => maps.templates.get(endpointId)?.tags ?? [],

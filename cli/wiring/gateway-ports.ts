@@ -61,13 +61,15 @@ export async function openPorts(parts: PortParts): Promise<OpenPorts> {
   const engines = parts.redis === undefined ? null : new EngineLag(parts.maps.status);
   // How long ago what passed now and is learned now was published.
   const lagMs = () => Math.max(parts.publisher.stats().lagMs, engines?.lagMs(Date.now()) ?? 0);
+  const principals = new Callers(parts.secret, ownership, parts.maps.sessionCookies);
   return {
-    ports: gatewayPorts(parts, { throttle, rates, ownership, templates, table, blocklist, repeats, lagMs }),
+    ports: gatewayPorts(parts, { throttle, rates, ownership, principals, templates, table, blocklist, repeats, lagMs }),
     ownership,
     blocklist,
     throttle,
     async close() {
       engines?.close();
+      principals.close();
       templates.stop();
       repeats.close();
       stopBlocks();
@@ -81,6 +83,7 @@ interface Followed {
   readonly throttle: Throttle;
   readonly rates: SharedRates;
   readonly ownership: OwnershipView;
+  readonly principals: Callers;
   readonly templates: Templates;
   readonly table: BlockTable;
   readonly blocklist: Blocklist;
@@ -90,8 +93,7 @@ interface Followed {
 
 function gatewayPorts(parts: PortParts, followed: Followed): GatewayPorts {
   const { maps, policies, geo } = parts;
-  const { ownership, table, templates } = followed;
-  const principals = new Callers(parts.secret, ownership);
+  const { ownership, principals, table, templates } = followed;
   const nowMs = () => Date.now();
   const marks = scanMarks(maps, nowMs);
   return {
@@ -110,6 +112,7 @@ function gatewayPorts(parts: PortParts, followed: Followed): GatewayPorts {
     tee: {
       publish(exchange, question) {
         const asked = question?.memoOfAccess;
+        if (exchange.response !== null) principals.noteAnswer(exchange.response.headers);
         // What weir itself refused says nothing about what exists.
         const status = exchange.outcome.action === 'blocked' ? 0 : (exchange.response?.status ?? 0);
         if (asked instanceof Asked) ownership.ended(asked, status, nowMs());

@@ -61,6 +61,7 @@ export class SignIns {
       seen.add(principal.key);
       found.push({ principal, isCookie });
     };
+    this.#reader.noteAnswer(headers);
     for (const line of headerAll(headers, 'set-cookie')) {
       const pair = line.split(';', 1)[0];
       if (pair.length - pair.indexOf('=') > 8) add(this.#reader.read(['cookie', pair], '/'), true);
