@@ -69,19 +69,19 @@ for (const { name, owners, expected } of openings) {
   t.test(`openings of a nameless caller: ${name}`, async (t) => {
     const { people: all } = people();
     const person = all.add('k', 1);
-    t.same(owners.map((pair, object) => all.voteByOpening(person, object, pair, false)).at(-1), expected);
+    t.same(owners.map((pair, object) => all.voteByOpening(person, object, pair, false, true)).at(-1), expected);
   });
 }
 
 t.test('what openings of a group made of a caller is taken back when the caller opens another group', async (t) => {
   const { known, people: all } = people();
   const person = all.add('k', 1);
-  for (let i = 0; i < 3; i++) all.voteByOpening(person, i, [5, 9], true);
+  for (let i = 0; i < 3; i++) all.voteByOpening(person, i, [5, 9], true, true);
   t.ok(known.holdsGroup(person.id, 5, 9));
   all.doubt(person);
   t.notOk(known.holdsGroup(person.id, 5, 9));
   t.notOk(known.hasKind(person.id, 9), 'and its group is unknown again');
-  for (let i = 3; i < 6; i++) all.voteByOpening(person, i, [5, 9], true);
+  for (let i = 3; i < 6; i++) all.voteByOpening(person, i, [5, 9], true, true);
   all.setFlags(person, PERSON.established);
   all.doubt(person);
   t.ok(known.holdsGroup(person.id, 5, 9), 'who is established by more than that keeps it');
@@ -90,14 +90,32 @@ t.test('what openings of a group made of a caller is taken back when the caller 
 t.test('who opens one shared object again and again gets no name by it', async (t) => {
   const { known, people: all } = people();
   const person = all.add('k', 1);
-  for (let i = 0; i < 9; i++) t.same(all.voteByOpening(person, 4, [7, 2], false), { owners: 1, top: 1, isUsual: true });
+  for (let i = 0; i < 9; i++) t.same(all.voteByOpening(person, 4, [7, 2], false, true), { owners: 1, top: 1, isUsual: true });
   t.notOk(known.holds(person.id, 7, 2));
+});
+
+t.test('who was shown what many own gets no name by three of one owner in a row', async (t) => {
+  const { known, people: all } = people();
+  const person = all.add('k', 1);
+  for (const owner of [11, 12, 13, 14]) person.foreignOwners.add(owner);
+  for (let i = 0; i < 9; i++) all.voteByOpening(person, i, [7, 2], false, true);
+  t.notOk(known.holds(person.id, 7, 2));
+});
+
+t.test('where nobody knows how private a place is, a name takes five objects', async (t) => {
+  const { known, people: all } = people();
+  const person = all.add('k', 1);
+  const namedAfter = (n: number): boolean => {
+    all.voteByOpening(person, n, [7, 2], false, false);
+    return known.holds(person.id, 7, 2);
+  };
+  t.same([0, 1, 2, 3, 4].map(namedAfter), [false, false, false, false, true]);
 });
 
 t.test('a name that was only concluded from openings joins nobody with who has it', async (t) => {
   const { known, people: all } = people();
   const [visitor, owner, other] = ['visitor', 'owner', 'other'].map((key) => all.add(key, 1));
-  for (let i = 0; i < 3; i++) all.voteByOpening(visitor, i, [7, 2], false);
+  for (let i = 0; i < 3; i++) all.voteByOpening(visitor, i, [7, 2], false, true);
   t.ok(known.holds(visitor.id, 7, 2), 'on trial');
   for (let i = 0; i < 3; i++) t.equal(all.voteByList(owner, [7, 2], 1), owner, 'the lists of the owner say it, too');
   t.equal(all.holder(7, 2), owner, 'and the name stands for them');

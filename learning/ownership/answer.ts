@@ -197,7 +197,8 @@ class AnswerReader {
       if (isArray || wraps) handDown ??= this.#heritage(from, own);
       this.visit(
         child,
-        key.isEnvelope ? resource : key.folded,
+        // What `/maintenance-tickets` lists as `tickets` is what it is called after.
+        key.isEnvelope || (wraps && key.folded !== '' && resource.endsWith(key.folded)) ? resource : key.folded,
         isArray || wraps ? (handDown ?? NOTHING) : NOTHING,
         inList && !isArray,
         wraps && isRoot && !isArray && (isOnly || key.isEnvelope),

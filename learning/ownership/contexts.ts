@@ -306,7 +306,7 @@ export function stancesOf(tally: Tally, seenPeople: number, mutates: boolean, se
       const proven =
         tally.people >= settings.provenPeople * (name === 'group' || tally.areShown ? CAUTION : 1) &&
         tally.accesses >= settings.provenAccesses &&
-        tally.anybody[name] <= Math.max(1, few, settings.provenDenied * tally.people) &&
+        tally.anybody[name] <= (name === 'group' ? 1 : Math.max(1, few, settings.provenDenied * tally.people)) &&
         // So many trespassers are more likely a misunderstanding of ours than an attack.
         tally.denied <= Math.max(most.people, most.share * seenPeople);
       stances[name] = { is: 'deny', confidence: Math.max(0.5, Math.min(0.99, 1 - 3 * share - 1 / (tally.people + 2))), proven };

@@ -2,6 +2,7 @@ import type { Context } from './contexts.js';
 import { GROUP_BITS, PERSON } from './knowledge.js';
 import { pathName, SELF_FIELD } from './paths.js';
 import { mostOf, type People } from './people.js';
+import { NAMED_KINDS, TELLING_KINDS } from './person.js';
 import type { FieldRule } from './sheet.js';
 
 interface Count {
@@ -39,7 +40,7 @@ export function typeFields(contexts: readonly Context[], people: People): FieldR
       // While few people are known, a tenant field looks like an owner.
       if (suggested(field).group && (judged.good < 12 || judged.distinct < judged.good * 0.95)) continue;
       if (
-        judged.good >= (named ? 2 : 3) &&
+        judged.good >= (named ? 1 : 3) &&
         judged.good >= judged.observed * 0.5 &&
         judged.distinct >= judged.good * 0.8 &&
         !isEcho(context, field, people)
@@ -157,10 +158,6 @@ interface Named {
 
 /** So many values of a field are looked at in search of one that is somebody's name. */
 const TRIED = 8;
-/** Kinds of values that are no mere numbers: a quantity may equal somebody's number, hardly somebody's e-mail. */
-const TELLING_KINDS = [1, 3, 4];
-const ALL_KINDS = [1, 2, 3, 4];
-
 /** Counts fields that hold names of people: all whose own name suggests it, others where the values are no mere numbers. */
 function countNamed(context: Context, people: People, into: Map<number, Named>): void {
   for (const sample of context.samples) {
@@ -177,7 +174,7 @@ function countNamed(context: Context, people: People, into: Map<number, Named>):
       else named.ofOthers++;
       if (named.values.has(value)) continue;
       named.values.add(value);
-      const kind = (hint.owner ? ALL_KINDS : TELLING_KINDS).find((one) => people.holder(value, one) !== undefined);
+      const kind = (hint.owner ? NAMED_KINDS : TELLING_KINDS).find((one) => people.holder(value, one) !== undefined);
       if (kind === undefined) continue;
       named.held.add(value);
       named.kind = kind;
@@ -309,17 +306,26 @@ function groupFields(context: Context, people: People, owners: ReadonlyMap<numbe
     const named = suggested(field).group;
     const steady = new Map<number, number>();
     let judged = 0;
+    // One object alone is as steady as can be: of a shop's orders that says nothing.
+    let several = 0;
+    let steadySeveral = 0;
     for (const [id, seen] of perPerson) {
       const total = [...seen.values()].reduce((a, b) => a + b, 0);
       if (total < (named ? 1 : 3)) continue;
       judged++;
-      for (const [value, times] of seen) if (times >= total * 0.85) steady.set(id, value);
+      if (total > 1) several++;
+      for (const [value, times] of seen) {
+        if (times < total * 0.85) continue;
+        steady.set(id, value);
+        if (total > 1) steadySeveral++;
+      }
     }
     const distinct = new Set(steady.values()).size;
     if (!named && pathName(field).startsWith('^')) continue;
     if (
       judged < (named ? 4 : 6) ||
       steady.size < judged * (named ? 0.8 : 0.95) ||
+      steadySeveral < several * 0.8 ||
       distinct < (named ? 2 : 4) ||
       distinct > steady.size * 0.8
     )

@@ -94,7 +94,7 @@ export class Identify {
     const isSignIn = this.signIns.isSignIn(`${read.service} ${read.reading.route}`, isSafe, setsSession);
     if (handed.length > 0) this.#expect(read, handed, fields, isSignIn);
     if (read.person !== null) this.habits.note(read.person.id, read.service, read.reading.references);
-    if (read.person !== null && read.reading.method === 'GET' && outer.length === read.objects.length) this.#readMe(read, read.person);
+    if (read.person !== null && read.reading.method === 'GET') this.#readMe(read, read.person);
   }
 
   #expect(read: Reading, handed: readonly Handed[], fields: readonly Field[], isSignIn: boolean): void {
@@ -131,6 +131,8 @@ export class Identify {
     if (reading.references.some((one) => one.place === 'header' && !this.habits.isAlways(service, one))) return;
     const roots = read.objects.filter((object) => object.isRoot);
     if (roots.length !== 1) return;
+    // A page about the caller may list more (their children, their teams); what only counts a list is none.
+    if (roots[0].id === null && read.objects.some((object) => object.inList)) return;
     let person = caller;
     for (const { path, value } of namesFirst(fieldsOf(roots), ({ path }) => path)) {
       if (path.includes('[]') || path.startsWith('^') || depthOf(path) > 2) continue;

@@ -256,7 +256,8 @@ function ofClass(relation: AccessClass, rule: SlotRule, location: Location, call
     );
   const known = caller.flags & PERSON.established;
   const isSure = stance.proven && stance.confidence >= settings.blockConfidence;
-  const isSuspect = (caller.flags & PERSON.suspect) !== 0 && stance.confidence >= settings.suspectConfidence;
+  // Of one's own group more than suspicion is needed: the doctors of a clinic look suspicious where its patients are the rule.
+  const isSuspect = relation !== 'group' && (caller.flags & PERSON.suspect) !== 0 && stance.confidence >= settings.suspectConfidence;
   const enforceable = stance.is === 'deny' && (isSure || isSuspect) && known !== 0;
   return verdict(told, stance.is === 'open' ? 0 : stance.confidence, enforceable, location, rule.resource, sentence(relation, rule));
 }

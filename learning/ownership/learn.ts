@@ -1,4 +1,5 @@
 import type { AccessVerdict } from '../../exchange/index.js';
+import { Aliases } from './aliases.js';
 import type { AnswerObject } from './answer.js';
 import { type Context, type Sample, type Strange, strangeOf } from './contexts.js';
 import { afterSuccess, GUESSES, isMiss } from './guesses.js';
@@ -39,6 +40,7 @@ export interface GuessLimits {
 
 /** What one exchange teaches: of the caller, of the place it reached, of the objects that the answer shows, of what was given to whom. */
 export class Learning {
+  readonly #aliases: Aliases;
   readonly #waitingGrants = new Map<number, number[]>();
   /** Objects that were shared with somebody who is not known yet. */
   readonly #awaited = new Set<number>();
@@ -56,7 +58,9 @@ export class Learning {
     private readonly identify: Identify,
     private readonly limits: GuessLimits,
   ) {
-    people.onIdentity = (person, value) => {
+    this.#aliases = new Aliases(known, people);
+    people.onIdentity = (person, value, kind) => {
+      this.#aliases.onIdentity(person, value, kind);
       const waiting = this.#waitingGrants.get(value) ?? [];
       // Whoever has the name for certain may yet come.
       if (!isGuess(person, value)) this.#waitingGrants.delete(value);
@@ -176,10 +180,9 @@ export class Learning {
     const isTaken = taken !== null && taken.hi === hi && taken.lo === lo && relation !== 'own';
     const took = isTaken ? { took: isAccessClass(relation) ? relation : 'foreign' } : null;
     this.places.add(context, [{ ...sample, denied: isDenied, was, ...took }]);
-    if (relation === 'foreign' && read.status < 300) {
+    if ((relation === 'foreign' || relation === 'ungrouped') && read.status < 300)
       this.roles.reached(person, this.places.ownersIn(context, sample)[0] ?? this.places.groupsIn(context, sample)[0] ?? 0);
-      this.people.doubt(person);
-    }
+    if (relation === 'foreign' && read.status < 300) this.people.doubt(person);
     // Where others' objects are denied, a single one is told anyway.
     const told = relation === 'unknown' ? 'deny' : relation === 'foreign' ? 'grey' : null;
     if (told !== null && context.rule?.stances.foreign.is === told && context.rule.principals >= ENOUGH_PEOPLE) {
@@ -193,19 +196,28 @@ export class Learning {
     }
     if (relation === 'entrusted' && isForOthers(context.rule)) this.people.addGrant(person, 0, 0, GRANT.entrusts);
     if (relation === 'own') this.lists.reached(person, resource, hi, lo);
-    else if (relation === 'unidentified' && (context.rule?.stances.foreign.is === 'deny' || (mutates && reference.place !== 'body')))
-      this.#noteOpening(read, context, sample, person);
+    else if (relation === 'unidentified' || relation === 'unknown') this.#noteOpening(read, context, sample, person, reference);
     this.places.reviewIfDue(context);
     return relation;
   }
 
-  #noteOpening(read: Reading, context: Context, sample: Sample, person: Person): void {
+  /** Somebody reached an object of which nothing says whether it is theirs: whose it is may tell who they are. */
+  #noteOpening(read: Reading, context: Context, sample: Sample, person: Person, { place }: Reference): void {
+    const stance = context.rule?.stances.foreign.is;
+    const isPrivate = stance === 'deny' || (context.mutates && place !== 'body');
+    if (stance === 'allow' && !isPrivate) return;
     const owners = this.places.ownersIn(context, sample);
     const groups = owners.length === 0 ? this.places.groupsIn(context, sample) : [];
-    const object = objectNumber(sample.hi, sample.lo);
-    const scatter = this.people.voteByOpening(person, object, owners.length > 0 ? owners : groups, groups.length > 0);
+    const self = owners.length === 0 && groups.length === 0 && place === 'path' ? this.places.selfIn(context, sample) : [];
+    if (owners.length + groups.length + self.length === 0) return;
+    // Of people themselves the same one, asked for in several ways, says as much as several objects of theirs.
+    const object = self.length > 0 ? this.known.valueHash(read.reading.route) : objectNumber(sample.hi, sample.lo);
+    const named = owners.length > 0 ? owners : groups.length > 0 ? groups : self;
+    // Who has a name of that sort is known.
+    if (this.known.hasKind(person.id, named[1]) && person.guessed.length === 0) return;
+    const scatter = this.people.voteByOpening(person, object, named, groups.length > 0, isPrivate);
     // Shared with somebody whose name nobody knows yet: it may well have been the caller.
-    if (context.rule?.stances.foreign.is === 'deny' && !this.#isAwaited(sample.hi, sample.lo)) read.signs.scatter = scatter;
+    if (stance === 'deny' && !this.#isAwaited(sample.hi, sample.lo)) read.signs.scatter = scatter;
   }
 
   /** What a route without ids answered, or created. */
@@ -283,6 +295,7 @@ export class Learning {
     }
     // Lists repeat what they embed (the same owner in every element): once is enough.
     if (!this.objects.learn(hi, lo, resource, object)) return;
+    if (!denied) this.#aliases.note(object, read.reading);
     this.places.noteId(object.idHash(this.known), resource, isNamed(read.reading, object));
     if (handing === null || !(object.inList || object.isRoot) || object.isMentioned || isNamed(read.reading, object)) return;
     if (!denied) this.lists.handOut(handing, resource, id, hi, lo);

@@ -1,8 +1,8 @@
 import type { Habits } from './habits.js';
-import { GRANT, type Knowledge, objectNumber, PERSON, type Resource } from './knowledge.js';
+import { GRANT, type Knowledge, objectNumber, PERSON, PERSON_KIND, type Resource } from './knowledge.js';
 import type { Objects } from './objects.js';
-import type { People } from './people.js';
-import { isMostlyStranger, MOST_OWNERS, namedKind, type Person } from './person.js';
+import { isGuess, type People } from './people.js';
+import { isMostlyStranger, kindsByShape, MOST_OWNERS, type Person } from './person.js';
 import type { Places } from './places.js';
 import { isCreation, isNamed, type Reading as Read } from './reading.js';
 import type { RouteReading } from './references.js';
@@ -16,6 +16,8 @@ const MAX_LISTS = 5_000;
 const ENOUGH = 4;
 /** Whom more callers are shown, nobody looks after. */
 const FEW_LOOK_AFTER = 4;
+/** So many objects of a list must be known from elsewhere, and half of all, to tell whose it is. */
+const MANY_TOLD = 3;
 /** What numbers and words may be the names of: other things are numbered as well. */
 const OF_PEOPLE = /user|person|people|member|patient|client|customer|child|pupil|student|employee|account|profile|contact|friend/;
 
@@ -119,9 +121,10 @@ export class Lists {
 
   /** A list shows somebody to the caller: a child to a parent, a patient to a doctor. What is theirs may be the caller's to look after. */
   #entrust(person: Person, resource: Resource, id: string): void {
-    const kind = namedKind(id);
     if (!isGloballyUnique(id) && !OF_PEOPLE.test(resource.name)) return;
     const value = this.#known.valueHash(id);
+    const kinds = kindsByShape(id);
+    const kind = kinds.find((one) => this.#people.holder(value, one) !== undefined) ?? kinds[0];
     const holder = this.#people.holder(value, kind);
     if (holder === person) return;
     // Whoever has not come yet has a name as well.
@@ -160,6 +163,8 @@ export class Lists {
     for (const field of rule.owners) if (this.#known.hasKind(person.id, field.kind) && person.guessed.length === 0) return;
     const named = new Map<number, [kind: number, times: number]>();
     let objects = 0;
+    let fromTable = 0;
+    let untold = 0;
     for (const object of read.objects) {
       if (object.id === null || object.resource !== context.resource || isNamed(reading, object)) continue;
       const seen = new Set<number>();
@@ -174,8 +179,22 @@ export class Lists {
           named.set(value, [field.kind, (named.get(value)?.[1] ?? 0) + 1]);
         }
       }
+      // A list may leave out whose its objects are, and other answers have told.
+      if (seen.size === 0) {
+        object.key(this.#known, this.#known.resource(service, object.resource));
+        const { table } = this.#known;
+        const isTold = table.get(object.hi, object.lo) && table.a !== 0 && (table.b & 0xff) !== PERSON_KIND;
+        if (!isTold) untold++;
+        else {
+          fromTable++;
+          seen.add(table.a);
+          named.set(table.a, [table.b & 0xff, (named.get(table.a)?.[1] ?? 0) + 1]);
+        }
+      }
       if (seen.size > 0) objects++;
     }
+    // Of the few that somebody else opened before nothing follows for the rest.
+    if (fromTable > 0 && (objects < MANY_TOLD || untold > objects)) return;
     const everywhere = [...named].filter(([, [, times]]) => times === objects).flatMap(([value, [kind]]) => [value, kind]);
     if (everywhere.length > 0) this.#people.voteByList(person, everywhere, objects > 1 || created ? 3 : 2);
   }
@@ -187,13 +206,23 @@ export class Lists {
   reached(person: Person, resource: Resource, hi: number, lo: number): boolean {
     const groupKind = resource.rule?.groupKind ?? -1;
     const saysOwner = (resource.rule?.fields.length ?? 0) > 0;
-    const isTold = saysOwner && (groupKind < 0 || this.#known.hasKind(person.id, groupKind));
     const grant = this.#known.grant(hi, lo, person.id);
+    // A field names the owners of such objects, but nobody has seen that of this one.
+    const isUntold = grant === GRANT.listed && !this.#isTold(resource, hi, lo);
+    const isTold = saysOwner && !isUntold && (groupKind < 0 || this.#known.hasKind(person.id, groupKind));
     if (isTold || (saysOwner ? grant !== GRANT.listed : grant === GRANT.creator)) {
       this.owns(person, resource);
       return true;
     }
     this.#presume(person);
+    return false;
+  }
+
+  /** Did an answer say lately whose this object is? */
+  #isTold({ rule }: Resource, hi: number, lo: number): boolean {
+    const fields = this.#objects.details.of(hi, lo) ?? [];
+    for (let i = 0; i < fields.length; i += 2)
+      if (rule?.owners.some(({ number }) => number === fields[i]) || rule?.groups.some(({ number }) => number === fields[i])) return true;
     return false;
   }
 
@@ -274,8 +303,11 @@ export class Lists {
     } else if (before !== person.id && this.#people.canon(before) !== person.id) list.conflicts++;
     if (list.people.size < ENOUGH) list.people.add(person.id);
     const mine = list.people.size >= ENOUGH && list.first.size >= 6 && list.conflicts <= list.first.size * 0.05;
-    if (!mine || person.identities.size === 0) return;
-    const [value, kind] = person.identities.entries().next().value as [number, number];
+    if (!mine) return;
+    // A name on trial may be taken back; what it was given would stay somebody else's.
+    const names = [...person.identities].filter(([value]) => !isGuess(person, value));
+    if (names.length === 0) return;
+    const [value, kind] = names.find(([, one]) => resource.rule?.owners.some((owner) => owner.kind === one)) ?? names[0];
     this.#objects.setListedOwner(hi, lo, value, kind);
     this.#people.settle(person, resource);
     this.#presume(person);

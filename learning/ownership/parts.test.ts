@@ -261,6 +261,24 @@ t.test('references of requests', async (t) => {
     'the method that the upstream will see',
   );
   t.equal(read('GET', '/d', '/d?scope=team&page=2').answerSlot, 'answer?scope=team');
+  t.same(
+    read('GET', '/d', '/d?filter[tenant]=7&order_id=8').references.map((one) => `${one.slot} ${one.hint}`),
+    ['query:filtertenant tenant', 'query:orderid order'],
+    'the innermost name says what it names',
+  );
+  const call = (path: string) =>
+    readRequest(
+      {
+        method: 'POST',
+        template: path,
+        target: path,
+        headers: ['content-type', 'application/json'],
+        bodyText: '{"role":"driver","limit":15}',
+      },
+      '',
+    ).answerSlot;
+  t.equal(call('/trips/list'), 'answer?role=driver', 'a call that only asks chooses in its body');
+  t.equal(call('/trips'), 'answer', 'what a write says chooses no list');
 });
 
 t.test('the same fields in another type of body are at the same places', async (t) => {
@@ -359,6 +377,11 @@ t.test('objects of answers', async (t) => {
   t.same(objects({ data: [{ type: 'orders', id: '1', attributes: { a: 1 } }] }), ['order:1 list']);
   t.same(objects({ _embedded: { orders: [{ order_id: 7 }] } }, ''), ['order:7 list']);
   t.same(objects([{ deviceId: 'd1', accountId: 5 }], 'fleet'), ['device:d1 list'], 'a list that is not called after what it holds');
+  t.same(objects({ caseNo: 7, replies: 4 }, 'reply'), ['reply:null root'], 'how many there are is no id');
+  t.same(objects({ reply: 4, text: 'x' }, 'reply'), ['reply:4 root']);
+  t.same(objects({ no: 412, amount: 5 }, 'statement'), ['statement:412 root']);
+  t.same(objects({ tickets: [{ id: 1 }] }, 'maintenanceticket'), ['maintenanceticket:1 list'], 'called less than its path');
+  t.same(objects({ comments: [{ id: 1 }], count: 1 }, 'maintenanceticket'), ['comment:1 list']);
   t.same(objects([{ userId: 1, role: 'x' }], 'seat'), ['seat:null list'], 'who sits there is not what it is');
   t.same(objects({ deviceId: 'd1', model: 'x' }, 'check'), ['check:null root'], 'one object is what was asked for');
   const self = (href: string) => ({ _links: { self: { href } } });

@@ -3,7 +3,21 @@
  */
 import { GRANT, GROUP_BITS, type Knowledge, PERSON, PERSON_KIND, type Resource, roleOf, SPACE, withRole } from './knowledge.js';
 import type { Write } from './objects.js';
-import { cast, leader, loadPerson, namedKind, newPerson, type Person, rank, type Scatter, savePerson, worth } from './person.js';
+import {
+  cast,
+  FIRST_OWN_KIND,
+  isMadeUp,
+  leader,
+  loadPerson,
+  namedKind,
+  newPerson,
+  OWN_KINDS,
+  type Person,
+  rank,
+  type Scatter,
+  savePerson,
+  worth,
+} from './person.js';
 import { canonicalId, isGloballyUnique } from './shape.js';
 import { WORTH } from './table.js';
 
@@ -38,6 +52,10 @@ const MAX_SOURCES = 4000;
 /** Objects that a person without a name opened: so many are told apart, and so few are no reason for a name, since one may have been shared with them. */
 const MAX_OPENED = 32;
 const MIN_OPENED = 2;
+/** The same, and the times, where nobody knows yet how private a place is. */
+const ENOUGH_OPENED = 5;
+/** Whoever saw objects of so many others is not known by whose they open. */
+const MANY_OWNERS = 4;
 /** People who may have the name of somebody on trial, and hashes of grants that one of them may have with it. */
 const MAX_FOLLOWERS = 16;
 const MAX_BORROWED = 1_800;
@@ -49,7 +67,7 @@ const MAX_GROUPS = 64;
 /** Marks a guessed value as a group, above the bits of a kind. */
 const GUESSED_GROUP = 256;
 const IDENTITY_NAME =
-  /(?:^|[.^])(?:sub|id|uid|uuid|username|login|email|mail|handle|preferredusername|oid|(?:user|person|member|customer|patient|employee|student|subscriber)(?:id|uuid|no|number|ref)?)$/;
+  /(?:^|[.^])(?:sub|id|uid|uuid|username|login|email|mail|handle|phone|phonenumber|mobile|msisdn|preferredusername|oid|(?:user|person|member|customer|patient|employee|student|subscriber)(?:id|uuid|no|number|ref)?)$/;
 const GROUP_NAME =
   /tenant|org|company|team|workspace|clinic|group|department|branch|realm|role|scope|plan|region|country|locale|currency|status|type|lang|site|aud|iss|azp|clientid/;
 
@@ -68,7 +86,7 @@ export class People {
   joins = 0;
   forgotten = 0;
   /** Called when a person turns out to have an identity value. */
-  onIdentity: ((person: Person, value: number) => void) | null = null;
+  onIdentity: ((person: Person, value: number, kind: number) => void) | null = null;
 
   constructor(
     private readonly known: Knowledge,
@@ -166,16 +184,17 @@ export class People {
       this.#sources.set(sourceKey, source);
       if (prior === 'identity' && !isAnswer) source.role = 'identity';
     }
+    const kind = namedKind(text, path);
+    const isNamed = source.prior === 'identity' || isGloballyUnique(text) || isMadeUp(kind);
     if (source.role === 'identity' && mayJoin && (source.prior === 'identity' || this.#mayJoin(source))) {
-      const holder = this.holder(value, isGloballyUnique(text) || source.prior === 'identity' ? namedKind(text) : this.#ownKind(source));
+      const holder = this.holder(value, isNamed ? kind : this.#ownKind(source));
       const isOne = holder !== undefined && holder !== person && !isGuess(holder, value);
       if (isOne && holder.keys.length < 64 && (source.prior === 'identity' || !this.#areTwo(person, holder))) {
         this.join(person, holder);
         person = holder;
       }
     }
-    if ((isGloballyUnique(text) || source.prior === 'identity') && source.unique.size < MAX_SOURCE_PEOPLE * 2)
-      source.unique.set(value, namedKind(text));
+    if (isNamed && source.unique.size < MAX_SOURCE_PEOPLE * 2) source.unique.set(value, kind);
     const before = source.values.get(person.id);
     if (before === undefined) {
       if (source.values.size >= MAX_SOURCE_PEOPLE) {
@@ -198,7 +217,7 @@ export class People {
   kindOf(sourceKey: string): number {
     let kind = this.#kinds.get(sourceKey);
     if (kind === undefined) {
-      kind = 5 + (this.#kinds.size % 251);
+      kind = FIRST_OWN_KIND + (this.#kinds.size % OWN_KINDS);
       this.#kinds.set(sourceKey, kind);
     }
     return kind;
@@ -215,7 +234,7 @@ export class People {
     this.#writeIdentity(person, value, kind);
     this.setFlags(person, PERSON.identified);
     this.#writeIdentity(person, person.id, PERSON_KIND);
-    this.onIdentity?.(person, value);
+    this.onIdentity?.(person, value, kind);
     const holder = this.holder(value, kind);
     if (holder !== undefined && holder !== person && !isGuess(person, value) && !isGuess(holder, value)) this.#follow(person, holder);
   }
@@ -278,10 +297,10 @@ export class People {
   }
 
   /**
-   * Somebody reached an object that names `owners` (value, kind, value, kind, …) at a private place while nothing said who they are. `areGroups`:
-   * objects there name no person, only the group they belong to. `object`: its number.
+   * Somebody reached an object that names `owners` (value, kind, value, kind, …) while nothing said who they are. `areGroups`:
+   * objects there name no person, only the group they belong to. `object`: its number. `isPrivate`: people are known to reach their own there.
    */
-  voteByOpening(person: Person, object: number, owners: readonly number[], areGroups: boolean): Scatter | null {
+  voteByOpening(person: Person, object: number, owners: readonly number[], areGroups: boolean, isPrivate: boolean): Scatter | null {
     if (owners.length === 0) return null;
     // Names of different kinds say nothing about each other: one person has a number, an address and a company.
     const kind = owners[1];
@@ -298,8 +317,10 @@ export class People {
     }
     for (let i = 0; i < owners.length; i += 2) if (owners[i] === usual) isUsual = true;
     const scatter = { owners: count, top: most / opens, isUsual };
-    const best = leader(person.opened, opens, 3, kind);
-    if (best === null || (!areGroups && person.openedObjects.length < MIN_OPENED)) return scatter;
+    // Who was shown what many own opens what comes next: three of one owner in a row say nothing.
+    if (person.foreignOwners.size >= MANY_OWNERS) return scatter;
+    const best = leader(person.opened, opens, isPrivate ? 3 : ENOUGH_OPENED, kind);
+    if (best === null || (!areGroups && person.openedObjects.length < (isPrivate ? MIN_OPENED : ENOUGH_OPENED))) return scatter;
     if (areGroups) this.#guessGroup(person, best[0], best[1]);
     else if (person.identities.get(best[0]) !== best[1]) {
       person.guessed.push(best[0], best[1]);
@@ -538,7 +559,7 @@ export class People {
         person.borrowed = [];
         person.isOnTrial = false;
         this.#claim(person, value, kind);
-        this.onIdentity?.(person, value);
+        this.onIdentity?.(person, value, kind);
       }
       this.addIdentity(person, value, kind);
     } else if (source.role === 'group') this.#tellGroup(person, value & GROUP_BITS, source.groupKind);

@@ -4,14 +4,67 @@ import type { Reference } from './references.js';
 import { isGloballyUnique, shapeOf } from './shape.js';
 import type { KnownRule } from './sheet.js';
 
+/** Kinds of names that are told apart by what they look like, and of what people are called. Those of single sources lie between. */
+const KIND = {
+  email: 1,
+  integer: 2,
+  uuid: 3,
+  other: 4,
+  called: 250,
+  phone: 251,
+  longInteger: 252,
+  hex: 253,
+  prefixed: 254,
+  token: 255,
+} as const;
+/** How many kinds sources and fields may have of their own, after the fixed ones. */
+export const FIRST_OWN_KIND = KIND.other + 1;
+export const OWN_KINDS = KIND.called - FIRST_OWN_KIND;
+/** Values that are no mere numbers: a quantity may equal somebody's number, hardly somebody's e-mail. */
+export const TELLING_KINDS: readonly number[] = [
+  KIND.email,
+  KIND.uuid,
+  KIND.other,
+  KIND.called,
+  KIND.longInteger,
+  KIND.hex,
+  KIND.prefixed,
+  KIND.token,
+];
+export const NAMED_KINDS: readonly number[] = [...TELLING_KINDS, KIND.integer, KIND.phone];
+
+const IS_CALLED = /(?:handle|user_?name|login|nick(?:name)?|screen_?name|display_?name|alias)$/i;
+const IS_PHONE = /(?:phone|mobile|msisdn)(?:_?(?:no|nr|number))?$/i;
+/** From so many digits on an integer is no running number: a telephone number, the id of a distributed generator. */
+const LONG_INTEGER = 10;
+/** Letters and digits of no order, longer than what somebody would call themselves. */
+const LONG_TOKEN = 16;
+
 /**
- * The kind of an identity value that is unique by shape or stood under a name for identities: 1 e-mail, 2 integer, 3 UUID, 4 other. Having one's
- * e-mail says nothing about one's number. Values without such a name are told apart by where they stood ({@link People.kindOf}).
+ * The kind of an identity value that is unique by shape or stood under a name for identities. Having one's e-mail says nothing about one's number, nor what one is called
+ * (`anna.berg`) about one's id (`67af…`): whoever has a name of another kind only may be anybody among those of this one. `name`: of the field that it stood in.
+ * Values without a name for identities are told apart by where they stood ({@link People.kindOf}).
  */
-export function namedKind(value: string): number {
-  if (value.includes('@')) return 1;
+export function namedKind(value: string, name = ''): number {
+  if (value.includes('@')) return KIND.email;
+  if (IS_PHONE.test(name)) return KIND.phone;
   const shape = shapeOf(value);
-  return shape === 'i' ? 2 : shape === 'u' ? 3 : 4;
+  if (shape === 'i') return value.length < LONG_INTEGER ? KIND.integer : KIND.longInteger;
+  if (shape === 'u') return KIND.uuid;
+  if (shape === 'h') return KIND.hex;
+  if (IS_CALLED.test(name)) return KIND.called;
+  if (/^[a-z]{1,8}[_:][\da-z-]{5,}$/i.test(value)) return KIND.prefixed;
+  return value.length >= LONG_TOKEN && /^[\da-z]+$/i.test(value) ? KIND.token : KIND.other;
+}
+
+/** Is it the kind of ids that a machine made, all unlike each other? */
+export const isMadeUp = (kind: number): boolean => kind >= KIND.longInteger;
+
+/** The kinds under which somebody may have a name of which only the value is known. */
+export function kindsByShape(value: string): readonly number[] {
+  const kind = namedKind(value);
+  if (kind === KIND.integer || kind === KIND.longInteger) return [kind, KIND.phone];
+  return kind === KIND.email || kind === KIND.uuid || kind === KIND.hex ? [kind] : [kind, KIND.called];
 }
 
 /**
@@ -19,9 +72,9 @@ export function namedKind(value: string): number {
  * object's owners. People of whom nothing but their objects is known hold the names that these have.
  */
 export function kindsBeside({ value, name }: Reference, rule: KnownRule | undefined): readonly number[] {
-  const own = namedKind(value);
-  if (rule === undefined || (!isGloballyUnique(value) && !NAMES_PERSON.test(name))) return [own];
-  return [...new Set([own, ...rule.owners.map(({ kind }) => kind)])];
+  const own = kindsByShape(value);
+  if (rule === undefined || (!isGloballyUnique(value) && !NAMES_PERSON.test(name))) return own;
+  return [...new Set([...own, ...rule.owners.map(({ kind }) => kind)])];
 }
 
 /** Names of fields that surely name a person. */

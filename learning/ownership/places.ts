@@ -23,7 +23,7 @@ import type { Objects } from './objects.js';
 import { openingsOf } from './openings.js';
 import { pathName, pathNumber } from './paths.js';
 import type { People } from './people.js';
-import { namedKind, type Person } from './person.js';
+import { kindsByShape, type Person } from './person.js';
 import type { Reference, RouteReading } from './references.js';
 import { prefixOf, Scopes } from './scopes.js';
 import { isGloballyUnique, referentOf } from './shape.js';
@@ -222,7 +222,7 @@ export class Places {
       const isReference =
         reference.place === 'path' ||
         this.#pointsAt(reference, seenAs) ||
-        this.#people.holder(value, namedKind(reference.value)) !== undefined;
+        this.#people.holderOfAny(value, kindsByShape(reference.value)) !== undefined;
       if (!isReference) return null;
       context = this.make(service, route, reference.slot, reference.hint, mutates);
     }
@@ -528,6 +528,13 @@ export class Places {
         if (fields[i] === field.number) return [fields[i + 1] & GROUP_BITS, rule.groupKind];
     const group = this.#known.table.get(sample.hi, sample.lo) ? this.#known.table.b >>> 8 : 0;
     return group === 0 ? [] : [group, rule.groupKind];
+  }
+
+  /** The person whom an id is the name of, where ids of that sort are names of people (value, kind). */
+  selfIn(context: Context, { value }: Sample): number[] {
+    const kinds = this.#known.sheet.resource(context.service, context.resource)?.selfKinds ?? [];
+    const kind = kinds.find((one) => this.#people.holder(value, one) !== undefined) ?? kinds[0];
+    return kind === undefined ? [] : [value, kind];
   }
 
   readonly #wasBelow = ({ hi, lo }: Sample, person: number): boolean => this.#known.grant(hi, lo, person) === GRANT.below;

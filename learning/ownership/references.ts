@@ -203,7 +203,8 @@ export function readRequest(request: RequestFacts, carrier: string): RouteReadin
     for (const [name, value] of pairs) {
       const bare = name.replace(/\[\d*\]$/, '');
       if (carrier === `query:${name}` || CREDENTIAL_NAME.test(bare) || PAGING_NAME.test(bare)) continue;
-      const hint = referentOf(bare) || collection;
+      // `filter[tenant]` names a tenant.
+      const hint = referentOf(lastStep(bare)) || collection;
       const parts = value.includes(',') ? value.split(',') : [value];
       for (const part of parts) add('query', foldName(bare), bare, part.trim(), hint, '', parts.length > 1 || bare !== name);
     }
@@ -224,6 +225,7 @@ export function readRequest(request: RequestFacts, carrier: string): RouteReadin
   const marked = markedAs(references, repeatedSlots);
   const verb = method === 'HEAD' ? 'GET' : method;
   const plain = routes?.get(verb) ?? remembered(routes, verb, `${verb} ${route}`);
+  const mutates = !(SAFE.has(method) || (method === 'POST' && !calls.mutates && asksOnly(operation ?? lastWord(plain))));
   return {
     route: operation === null ? plain : withOperation(plain, operation),
     pathRoute: plain,
@@ -233,10 +235,10 @@ export function readRequest(request: RequestFacts, carrier: string): RouteReadin
     isCut: calls.isCut || request.isBodyCut === true,
     collection,
     references: marked,
-    answerSlot: answerSlotOf(references),
+    answerSlot: answerSlotOf(references, !mutates && !SAFE.has(method) && operation === null),
     method,
     container: plain.endsWith('}') ? null : containerOf(references),
-    mutates: !(SAFE.has(method) || (method === 'POST' && !calls.mutates && asksOnly(operation ?? lastWord(plain)))),
+    mutates,
   };
 }
 
@@ -249,12 +251,16 @@ function remembered(routes: Map<string, string> | null, verb: string, route: str
   return route;
 }
 
-/** Word-valued query parameters choose what is listed (`scope=team`, `filter=mine`); numbers, ids and free text only page or search in it. */
-function answerSlotOf(references: readonly Reference[]): string {
-  if (!references.some((one) => one.place === 'query')) return 'answer';
+/**
+ * Parameters with a word choose what is listed (`scope=team`, `filter=mine`); numbers, ids and free text only page or search in it. A call that asks by `POST` has
+ * them in its body as well (`alsoInBody`).
+ */
+function answerSlotOf(references: readonly Reference[], alsoInBody: boolean): string {
+  const chooses = ({ place }: Reference): boolean => place === 'query' || (alsoInBody && place === 'body');
+  if (!references.some(chooses)) return 'answer';
   const words = references.filter(
     (one) =>
-      one.place === 'query' &&
+      chooses(one) &&
       /^[a-z][a-z_-]{1,15}$/i.test(one.value) &&
       !/^(?:q|query|search|sort|order|sortby|orderby|lang|locale|field|fields|expand|include|name|title)$/i.test(one.name),
   );
@@ -469,6 +475,9 @@ function readBody(request: RequestFacts, json: () => unknown, collection: string
     else walk(one, '', '', '[', 1, true);
   }
 }
+
+/** The innermost name of `order[buyer][id]`. */
+const lastStep = (name: string): string => (name.endsWith(']') ? name.slice(name.lastIndexOf('[') + 1, -1) : name);
 
 /** A field of a form: `order[id]` is at the same place as `id` of `order` in JSON, so that another type of body is no way around what is known of it. */
 function addField(add: Add, name: string, value: string, collection: string): void {

@@ -7,7 +7,7 @@ import { foldName, isEnvelope } from './shape.js';
  */
 
 const ID_KEYS = ['id', '_id', 'uuid', 'guid', 'uid', 'ID', 'Id', '@id'];
-const SECOND_ID_KEYS = ['slug', 'key', 'code', 'number', 'ref', 'reference', 'handle'];
+const SECOND_ID_KEYS = ['slug', 'key', 'code', 'number', 'no', 'nr', 'ref', 'reference', 'handle'];
 /** Rank of a key whose values are no ids. */
 export const NO_ID_RANK = 98;
 const NO_NUMBER = -1;
@@ -35,11 +35,13 @@ export class Key {
   readonly isOwnPart: boolean;
   /** It may say what the object is. */
   readonly isType: boolean;
+  readonly #isPlural: boolean;
   #resource = '';
   #isIdOfIt = false;
 
   constructor(spelling: string) {
     this.folded = foldName(spelling);
+    this.#isPlural = spelling.length > this.folded.length && /s$/i.test(spelling);
     this.isEnvelope = isEnvelope(spelling);
     const first = ID_KEYS.indexOf(spelling);
     const second = SECOND_ID_KEYS.indexOf(spelling);
@@ -50,11 +52,14 @@ export class Key {
     this.isOwnPart = spelling === 'attributes' || spelling === 'relationships' || spelling === '_links' || spelling.startsWith('$');
   }
 
-  /** `orderNo` is an id of an order, and so is `order` when it is a scalar. */
+  /** `orderNo` is an id of an order, and so is `order` when it is a scalar; `orders` says how many there are. */
   isIdOf(resource: string): boolean {
     if (resource !== this.#resource) {
       this.#resource = resource;
-      this.#isIdOfIt = this.folded.startsWith(resource) && ID_SUFFIX.test(this.folded.slice(resource.length));
+      this.#isIdOfIt =
+        this.folded.startsWith(resource) &&
+        ID_SUFFIX.test(this.folded.slice(resource.length)) &&
+        (this.folded !== resource || !this.#isPlural);
     }
     return this.#isIdOfIt;
   }
