@@ -66,3 +66,28 @@ t.test('a shop is no group of those who order from it, though most order once', 
   for (let n = 1; n < 5; n++) t.same(open(seldom, seldom, n), NEVER, `their order at another shop: ${n}`);
   t.same(open(seldom, buyers[2], 0), BOTH);
 });
+
+t.test('staff do not own what their queue shows, though it leaves out whose it is', async (t) => {
+  const staff = [5000, 5001, 5002];
+  const ask = shop((user) => ({ role: staff.includes(user) ? 'support' : 'user' }));
+  const claim = (user: number, n: number) => ({ id: `c-${user}-${n}`, openedBy: { id: user }, text: 'late' });
+  const openClaim = (user: number, of: number, n: number) => ask(user, `/claims/c-${of}-${n}`, '/claims/{id}', claim(of, n));
+  const openOrder = (user: number, of: number) => ask(user, `/orders/o-${of}`, '/orders/{id}', { id: `o-${of}`, userId: of });
+  const refused: boolean[] = [];
+  for (let round = 0; round < 4; round++) {
+    for (const user of buyers) {
+      openClaim(user, user, round);
+      openOrder(user, user);
+    }
+    for (const [index, one] of staff.entries()) {
+      const queue = [1, 2, 3, 4].map((n) => buyers[(7 * round + 11 * index + n) % buyers.length]);
+      ask(one, '/claims?queue=open', '/claims', { claims: queue.map((of) => ({ id: `c-${of}-${round + 4}`, text: 'late' })) });
+      for (const of of queue) {
+        refused.push(openClaim(one, of, round + 4).request);
+        if (round > 1) refused.push(openOrder(one, of).request);
+      }
+    }
+  }
+  t.notOk(refused.includes(true));
+  t.same(openOrder(buyers[4], buyers[5]), BOTH, 'what is theirs alone stays private');
+});

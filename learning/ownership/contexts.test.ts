@@ -47,6 +47,24 @@ for (const [own, strangers, areShown, is, proven] of cases)
     t.match(foreign, { is, proven });
   });
 
+for (const [ofGroup, proven] of [
+  [0, true],
+  [1, true],
+  [2, false],
+  [3, false],
+] as const)
+  t.test(`of eighty people ${ofGroup} reach what others of their group own`, async (t) => {
+    const some = tally(80, 0, false);
+    const { group, foreign } = stancesOf(
+      { ...some, share: { ...zero(), group: ofGroup }, anybody: { ...zero(), group: ofGroup } },
+      80,
+      false,
+      REGIME,
+    );
+    t.match(group, { is: 'deny', proven });
+    t.match(foreign, { is: 'deny', proven: true });
+  });
+
 t.test('a place that was saved before there were as many classes of access', async (t) => {
   const stance = { is: 'deny', confidence: 0.9, proven: true };
   const saved = JSON.stringify({

@@ -481,6 +481,29 @@ t.test('what a place has not proven blocks only a caller who was just alerted of
     known.sheet.apply({ route: 's\u001fGET /orders/{}', rule: { slots: { 'path:0': slot } } });
     t.equal(judge(known, 's', reading, { person: 1, flags }, null, JUDGE)?.enforceable ?? false, blocks, what);
   }
+  // Order 20 is somebody else's of the caller's own group.
+  const fields = [
+    { path: 'userid', role: 'owner', kind: 2 },
+    { path: 'clinic', role: 'group', kind: 9 },
+  ] as const;
+  known.sheet.apply({ resource: 's\u001forder', rule: { fields } });
+  for (const value of [0, 5]) {
+    known.hash.words(SPACE.identity, value, 9, 1);
+    known.table.set(known.hash.hi, known.hash.lo, 1, 0);
+  }
+  known.objectKey(resource(), '20');
+  known.table.set(known.hash.hi, known.hash.lo, known.valueHash('77'), (5 << 8) | 2);
+  const ofGroup = readRequest({ method: 'GET', template: '/orders/{id}', target: '/orders/20', headers: [], bodyText: null }, '');
+  for (const [what, flags, proven, blocks] of [
+    ['a suspect, within their group', established | identified | suspect, false, false],
+    ['anybody, where it is proven that members open only their own', established | identified, true, true],
+  ] as const) {
+    const stances = sameForAll({ is: 'deny', confidence: 0.9, proven });
+    const slot = { resource: 'order', stances, principals: 20, accesses: 80, wrappings: [''], repeats: 0 };
+    known.sheet.apply({ route: 's\u001fGET /orders/{}', rule: { slots: { 'path:0': slot } } });
+    const verdict = judge(known, 's', ofGroup, { person: 1, flags }, null, JUDGE);
+    t.match(verdict, { relation: 'group', enforceable: blocks }, what);
+  }
   const twice = readRequest(
     { method: 'GET', template: '/invoice', target: '/invoice?id=11&id=10', headers: [], bodyText: null },
     'header:authorization',
