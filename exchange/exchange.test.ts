@@ -244,7 +244,7 @@ t.test('principals', async (t) => {
     [['cookie', 'wcsid=5f1c8e3a9b7d20461c3e8f5a'], '/', 'session-cookie', 'cookie:wcsid'],
     [['cookie', 'wcsid=short7; cart=5f1c8e3a9b7d20461c3e8f5a; _gid=GA1.2.123456.789012'], '/', null],
     [['cookie', 'theme=dark; __Host-kts=5f1c8e3a9b7d20461c3e8f5a'], '/', 'session-cookie', 'cookie:__Host-kts'],
-    [['cookie', '__Host-theme=dark; kts=5f1c8e3a9b7d20461c3e8f5a'], '/', null],
+    [['cookie', '__Host-theme=dark; kts=5f1c8e3a9b7d20461c3e8f5a; __Secure-guest-cart=5f1c8e3a9b7d20461c3e8f5a'], '/', null],
     [['x-client-key', 'dwk.5f1c8e3a9b7d20461c3e'], '/', 'api-key', 'header:x-client-key'],
     [['x-identity', jwt({ sub: 'alice' })], '/', 'jwt', 'header:x-identity'],
     [

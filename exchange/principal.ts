@@ -152,7 +152,9 @@ function isSession(name: string, value: string, isTold: boolean): boolean {
   const lower = name.toLowerCase();
   if (SESSION_COOKIE.test(name)) return !NOT_CREDENTIAL.test(lower);
   if (NOT_CREDENTIAL_NAME.test(lower)) return false;
-  const mayBe = isTold || CREDENTIAL_NAME.test(lower) || lower.startsWith('__host-') || lower.startsWith('__secure-');
+  // Browsers guard names with such a prefix (RFC 6265bis §4.1.3), mostly because they are sessions.
+  const isGuarded = (lower.startsWith('__host-') || lower.startsWith('__secure-')) && !NOT_SESSION_NAME.test(lower);
+  const mayBe = isTold || isGuarded || CREDENTIAL_NAME.test(lower);
   return (mayBe && SECRET.test(value)) || readJwt(value) !== null;
 }
 

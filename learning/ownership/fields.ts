@@ -40,7 +40,7 @@ export function typeFields(contexts: readonly Context[], people: People): FieldR
       // While few people are known, a tenant field looks like an owner.
       if (suggested(field).group && (judged.good < 12 || judged.distinct < judged.good * 0.95)) continue;
       if (
-        judged.good >= (named ? 1 : 3) &&
+        judged.good >= (named ? 2 : 3) &&
         judged.good >= judged.observed * 0.5 &&
         judged.distinct >= judged.good * 0.8 &&
         !isEcho(context, field, people)

@@ -1,3 +1,4 @@
+/** The parts of ownership one by one: requests, answers, tables, hashes, the judge. One room: each is a table of inputs beside what is expected, over the same few helpers. */
 import fc from 'fast-check';
 import t from 'tap';
 import { readAnswer } from './answer.js';
