@@ -1,7 +1,10 @@
 /** Which values name people and which name groups, where several sources speak of the same ones. */
 import t from 'tap';
+import { addSamples, newContext } from './contexts.js';
+import { typeFields } from './fields.js';
 import { KeyedHash } from './hash.js';
 import { GROUP_BITS, Knowledge } from './knowledge.js';
+import { pathNumber } from './paths.js';
 import { mostOf, namesFirst, People } from './people.js';
 import { kindsBeside, kindsByShape, namedKind, type Person } from './person.js';
 import { readRequest } from './references.js';
@@ -138,4 +141,21 @@ t.test('names that look alike have one kind, and what people are called another 
   t.equal(new Set(kinds).size, alike.length, kinds.join(' '));
   for (const values of alike)
     for (const [value, field] of values) t.ok(kindsByShape(value).includes(namedKind(value, field)), `${value} is found without its field`);
+});
+
+t.test('one person alone makes no field the owner', async (t) => {
+  const { known, all, arrives } = world();
+  const context = newContext('k', 's', 'GET /orders/{}', 'path:0', 'order', false);
+  for (const [n, isOwner] of [false, true, true].entries()) {
+    const person = arrives(`k${n}`, { sub: `person-${n}` });
+    const fields = [pathNumber('userid'), known.valueHash(`person-${n}`)];
+    for (let order = 0; order < 3; order++)
+      addSamples(context, [{ person: person.id, hi: (n + 1) << 16, lo: order, value: 0, fields, denied: false, was: null }], 1);
+    const owners = typeFields([context], all).filter(({ role }) => role === 'owner');
+    t.same(
+      owners.map(({ path }) => path),
+      isOwner ? ['userid'] : [],
+      `after ${n + 1}`,
+    );
+  }
 });
