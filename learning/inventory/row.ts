@@ -1,3 +1,4 @@
+import { dataTypes as allTypes } from '../../policies/index.js';
 import type { EndpointWrite, FactSeen, ParameterFacts } from '../../store/index.js';
 import type { EndpointState, Parameter, Sight } from './endpoint.js';
 import { announcedRisk } from './risk.js';
@@ -8,7 +9,7 @@ import { dominantFormat, enumOf, looksLikeId } from './values.js';
 /** The row of an endpoint as the store keeps it. */
 export function endpointWrite(state: EndpointState, why: readonly string[], pinned: boolean): EndpointWrite {
   const { counts } = state;
-  const dataTypes = [...new Set([...state.data.keys()].map((key) => key.split('|')[3]))].sort();
+  const held = [...new Set([...state.data.keys()].map((key) => key.split('|')[3]))].sort();
   const { risk, reasons } = announcedRisk(state);
   const bodyFields = fieldsOf(state.request?.root ?? null, '').concat(
     [...state.responses.values()].flatMap((response) => fieldsOf(response.schema?.root ?? null, '')),
@@ -21,7 +22,7 @@ export function endpointWrite(state: EndpointState, why: readonly string[], pinn
     authRequired: authRequired(state),
     auth: [...new Set([...state.auth.keys()].map((key) => key.split(' ')[0]))].sort(),
     tags: tagsOf(state),
-    dataTypes,
+    dataTypes: held,
     fields: [...new Set([...bodyFields, ...[...state.parameters.values()].map((parameter) => parameter.name)])].slice(0, 400),
     risk,
     riskReasons: reasons,
@@ -63,7 +64,14 @@ function factsSeen(state: EndpointState): FactSeen[] {
   ];
 }
 
-const ENOUGH_ANONYMOUS = 10;
+const ENOUGH_ANONYMOUS = 5;
+
+/** What hardly anybody minds: the barcode of an article, an address of a network. */
+const HARMLESS: ReadonlySet<string> = new Set(allTypes.filter(({ sensitivity }) => sensitivity === 'low').map(({ id }) => id));
+
+/** Did requests or answers hold data that somebody would mind to see elsewhere? Of custom types that is what they are for. */
+export const holdsSensitive = ({ data }: EndpointState): boolean =>
+  [...data.keys()].some((key) => !HARMLESS.has(key.slice(key.lastIndexOf('|') + 1)));
 
 const quantiles = (of: EndpointState['latencyMs']): { p50: number; p95: number; p99: number } => ({
   p50: quantile(of, 0.5),
@@ -102,7 +110,7 @@ export function tagsOf(state: EndpointState): string[] {
   if (state.raised.has('shadow')) tags.push('shadow');
   if (state.raised.has('zombie')) tags.push('zombie');
   if (state.documented) tags.push('documented');
-  if (state.data.size > 0) tags.push('sensitive');
+  if (holdsSensitive(state)) tags.push('sensitive');
   if (state.ref.template.includes('#')) tags.push('operation');
   if (/(?:^|\/)(?:admin|internal|debug|actuator|management)(?:\/|$)/i.test(state.ref.template)) tags.push('admin');
   if (
@@ -111,7 +119,7 @@ export function tagsOf(state: EndpointState): string[] {
   )
     tags.push('login');
   if (
-    /(?:^|[/_-])(?:register|registration|sign-?up|enrol|enroll|onboard|activate|verify|confirm|forgot|reset|recover)(?:$|[/_-])/i.test(
+    /(?:^|[/_-])(?:register|registration|sign-?up|join|enrol|enroll|onboard|activate|verify|confirm|forgot|reset|recover)(?:$|[/_-])/i.test(
       state.ref.template,
     ) &&
     state.ref.method === 'POST'

@@ -110,6 +110,13 @@ t.test('a token of letters alone is found, a word that begins like one is not', 
   t.same(typesOf('Akiajustalongword'), []);
 });
 
+t.test('an amount is no number of whoever pays it', async (t) => {
+  const typesOf = (value: object) => classifier.classifyBody(JSON_TYPE, Buffer.from(JSON.stringify(value))).map((match) => match.type);
+  t.same(typesOf({ vat: 'DE136695976' }), ['vat']);
+  t.same(typesOf({ vat_cents: 543210987 }), []);
+  t.same(typesOf({ vatAmount: 543210987, taxIdCount: 123456789, vat_rate: 123456789 }), []);
+});
+
 t.test('names that come in another order, or with values missing, still speak for their values', async (t) => {
   const items = [
     { id: 1, ssn: '536-22-8714', createdAt: '2026-03-04T05:06:07.123+01:00', note: 'x' },

@@ -2,6 +2,7 @@
 import { AT, CLASS, DIGIT, joinWords, LOWER, UPPER, WORD, wordStep } from './bytes.js';
 import type { Hint, Tables } from './tables.js';
 
+const QUANTITY: Hint = { types: [], against: true, generic: false };
 const MAX_WORDS = 8;
 /** Longest run of words that is looked up as one: `social security number` is three. */
 const MAX_GRAM = 4;
@@ -95,6 +96,7 @@ export class HintReader {
   #lookUp(bytes: Uint8Array, start: number, end: number, isKey: boolean): Hint | null {
     const count = this.#split(bytes, start, end);
     if (count === 0) return null;
+    if (isKey && this.#tables.hints.get(this.#hashes[count - 1])?.quantity === true) return QUANTITY;
     let types: number[] | null = null;
     let against = false;
     let generic = count > 0;

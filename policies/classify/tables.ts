@@ -36,6 +36,8 @@ export interface Hint {
   readonly against: boolean;
   /** The word says nothing by itself (`value`, `number`): what is around decides. */
   readonly generic: boolean;
+  /** A name that ends so is one of an amount. */
+  readonly quantity?: boolean;
 }
 
 export interface Tables {
@@ -62,6 +64,8 @@ const AGAINST =
   'order orderid orderno ordernumber invoice tracking shipment parcel ticket sku product item serial sequence version revision build trace span correlation request transaction timestamp epoch millis checksum hash offset byte bytes count total amount price port page size length width height id ids uid uuid ref reference cursor nonce etag row batch commit barcode'.split(
     ' ',
   );
+/** What a field is of whose name ends so: `vat_cents` is no number of whoever pays it. */
+const QUANTITY = 'cent cents amount total price count rate percent pct sum fee net gross millis bytes size length width height'.split(' ');
 const GENERIC =
   'value number no num code text string content data field input answer val v raw original current new old primary secondary main work home personal business'.split(
     ' ',
@@ -97,15 +101,16 @@ export function compileTables(types: readonly DataType[]): Tables {
   const prefixes: (PrefixRule[] | undefined)[] = new Array(4096).fill(undefined);
   const wholes: Rule[] = [];
   const scanners: Partial<Record<ScannerName, Rule>> = {};
-  const hints = new Map<number, { types: number[]; against: boolean; generic: boolean }>();
+  const hints = new Map<number, { types: number[]; against: boolean; generic: boolean; quantity: boolean }>();
   const hint = (word: string) => {
     const hash = wordHash(word);
-    const entry = hints.get(hash) ?? { types: [], against: false, generic: false };
+    const entry = hints.get(hash) ?? { types: [], against: false, generic: false, quantity: false };
     hints.set(hash, entry);
     return entry;
   };
   for (const word of AGAINST) hint(word).against = true;
   for (const word of GENERIC) hint(word).generic = true;
+  for (const word of QUANTITY) hint(word).quantity = true;
 
   types.forEach((type, index) => {
     const plurals = type.fields.filter((word) => !word.endsWith('s')).map((word) => `${word}s`);
