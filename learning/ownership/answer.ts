@@ -173,7 +173,8 @@ class AnswerReader {
     if (id === null && (inList || isRoot) && end > base) {
       // A list that is not called after what it holds: `/fleet` of `[{ "deviceId": … }]`. A single one is called so at least in part.
       const [first, value] = [this.#steps[base].key, this.#children[base]];
-      if (first.idOf !== '' && isIdText(value) && (inList || name.endsWith(first.idOf))) [resource, id] = [first.idOf, unlink(value)];
+      if (first.idOf !== '' && isIdText(value) && (inList || name.endsWith(first.idOf) || isViewOf(name, first.idOf)))
+        [resource, id] = [first.idOf, unlink(value)];
     }
     // `{ data: {…} }`, `{ order: {…} }` and `{ orders: [...], page: 1 }` are wrappings, not objects: what they hold is judged, with their other fields inherited.
     const isOnly = isRoot && within === 1 && (named || end === base + 1);
@@ -306,6 +307,10 @@ class AnswerReader {
     return isOfCollection(foldName(id), resource, record) ? null : id;
   }
 }
+
+/** Is it a way to look at one such thing: the `walletstatement` of a `wallet`? */
+const isViewOf = (name: string, thing: string): boolean => name.startsWith(thing) && VIEW.test(name.slice(thing.length));
+const VIEW = /^(?:statement|summary|slip|balance|status|detail|info|overview|history|snapshot|usage|telemetry)$/;
 
 /** A collection links to itself as well (HAL): the end of `/orders?page=2` is no id of what was asked for, nor where the orders of the list are embedded. */
 function isOfCollection(word: string, resource: string, { _embedded }: Record<string, unknown>): boolean {

@@ -65,6 +65,21 @@ for (const [ofGroup, proven] of [
     t.match(foreign, { is: 'deny', proven: true });
   });
 
+for (const [people, strangers, areShown, proven] of [
+  [60, 3, false, true],
+  [60, 5, false, false],
+  [20, 3, false, false],
+  [60, 3, true, false],
+] as const)
+  t.test(
+    `what was proven of ${people} people is not shaken by few: ${strangers}${areShown ? ', but lists show around' : ''}`,
+    async (t) => {
+      const before = stancesOf(tally(people, 0, areShown), people, false, REGIME);
+      t.ok(before.foreign.proven);
+      t.equal(stancesOf(tally(people, strangers, areShown), people + strangers, false, REGIME, before).foreign.proven, proven);
+    },
+  );
+
 t.test('a place that was saved before there were as many classes of access', async (t) => {
   const stance = { is: 'deny', confidence: 0.9, proven: true };
   const saved = JSON.stringify({

@@ -280,13 +280,23 @@ const FEW = 2;
  * open to them, and the first visitors say little.
  */
 const CAUTION = 3;
+/** So many times the people are needed to shake what was proven: else two or three would open a place to all who come after them. */
+const STAYING = 2;
+/** From so many on. */
+const MANY = 30;
 /** People who were denied at a place until that rather is a misunderstanding, and their share of all who came. */
 const MOST_DENIED = { else: { people: 20, share: 0.5 }, ofShown: { people: 3, share: 0.3 } };
 const OPEN: Stance = { is: 'open', confidence: 0, proven: false };
 const ALLOW: Stance = { is: 'allow', confidence: 0, proven: false };
 
 /** Turns a tally into stances. A class denies only if every weaker claim's own share is meaningful: people mostly reach what is theirs here. */
-export function stancesOf(tally: Tally, seenPeople: number, mutates: boolean, settings: RegimeSettings): Record<AccessClass, Stance> {
+export function stancesOf(
+  tally: Tally,
+  seenPeople: number,
+  mutates: boolean,
+  settings: RegimeSettings,
+  before?: Readonly<Record<AccessClass, Stance>>,
+): Record<AccessClass, Stance> {
   const stances = {} as Record<AccessClass, Stance>;
   const most = tally.areShown ? MOST_DENIED.ofShown : MOST_DENIED.else;
   // What one alone does, or two among many, is no custom: unless lists show around what others own, so that more will come.
@@ -306,7 +316,11 @@ export function stancesOf(tally: Tally, seenPeople: number, mutates: boolean, se
       const proven =
         tally.people >= settings.provenPeople * (name === 'group' || tally.areShown ? CAUTION : 1) &&
         tally.accesses >= settings.provenAccesses &&
-        tally.anybody[name] <= (name === 'group' ? 1 : Math.max(1, few, settings.provenDenied * tally.people)) &&
+        tally.anybody[name] <=
+          (name === 'group'
+            ? 1
+            : Math.max(1, few, settings.provenDenied * tally.people) *
+              (before?.[name].proven === true && !tally.areShown && tally.people >= MANY ? STAYING : 1)) &&
         // So many trespassers are more likely a misunderstanding of ours than an attack.
         tally.denied <= Math.max(most.people, most.share * seenPeople);
       stances[name] = { is: 'deny', confidence: Math.max(0.5, Math.min(0.99, 1 - 3 * share - 1 / (tally.people + 2))), proven };

@@ -113,13 +113,15 @@ export class Identify {
     };
     for (const field of fields) if (!field.path.startsWith('^') && !isMade(field.value)) tell('answer', field.path, field.value);
     for (const { name, value } of usual) tell('asked', name.toLowerCase(), value);
-    for (const { principal, isCookie } of handed) {
+    for (const { principal, isCookie, isSure } of handed) {
       if (read.observation.exchange.principal?.key === principal.key || this.people.find(principal.key) !== undefined) continue;
       this.signIns.expect(principal.key, {
         told: isCookie && !isSignIn ? [] : told,
         by: read.person?.id ?? 0,
         registered: /regist|sign-?up|join|enrol|create-?account|\/(?:users|accounts|members|customers)$/.test(reading.route),
       });
+      // Gateways know whose it is before it is used for the first time.
+      if (isSure && (isSignIn || read.person !== null)) this.#welcome(principal, read.observation.exchange.startedAtMs);
     }
   }
 

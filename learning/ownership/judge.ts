@@ -123,7 +123,7 @@ export const isForOthers = (rule: SlotRule | null): boolean => rule !== null && 
 
 /** Only where some do are people looked after; and who has such needs no group to be a stranger to the rest. */
 function standing(known: Knowledge, told: Relation, rule: SlotRule, { person }: Caller): Exclude<Relation, 'entrusted'> {
-  if (told === 'entrusted') return isForOthers(rule) ? 'listed' : 'foreign';
+  if (told === 'entrusted') return isForOthers(rule) ? 'listed' : 'unidentified';
   return told === 'ungrouped' && isForOthers(rule) && known.looksAfter(person) ? 'foreign' : told;
 }
 
@@ -258,7 +258,8 @@ function ofClass(relation: AccessClass, rule: SlotRule, location: Location, call
   const isSure = stance.proven && stance.confidence >= settings.blockConfidence;
   // Of one's own group more than suspicion is needed: the doctors of a clinic look suspicious where its patients are the rule.
   const isSuspect = relation !== 'group' && (caller.flags & PERSON.suspect) !== 0 && stance.confidence >= settings.suspectConfidence;
-  const enforceable = stance.is === 'deny' && (isSure || isSuspect) && known !== 0;
+  // What a list showed to the caller may be theirs to change.
+  const enforceable = stance.is === 'deny' && (isSure || isSuspect) && known !== 0 && relation !== 'listed';
   return verdict(told, stance.is === 'open' ? 0 : stance.confidence, enforceable, location, rule.resource, sentence(relation, rule));
 }
 
@@ -380,7 +381,8 @@ function ofAnswer(
 ): AccessVerdict | null {
   const resource = known.resource(service, rule.resource);
   const fields = resource.rule;
-  if (fields === undefined) return null;
+  // What the server lists for whoever asks, nobody has reached for.
+  if (fields === undefined || reading.references.every(({ place }) => place === 'cookie')) return null;
   let foreign = 0;
   let total = 0;
   for (const object of answer.objects) {

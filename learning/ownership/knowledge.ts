@@ -4,11 +4,11 @@ import type { Standing } from './credentials.js';
 import type { HashPrefix, KeyedHash } from './hash.js';
 import type { Reference } from './references.js';
 import { canonicalId, isGloballyUnique } from './shape.js';
-import { type KnownRule, Sheet } from './sheet.js';
+import { type KnownParent, type KnownRule, Sheet } from './sheet.js';
 import { Table } from './table.js';
 
 /** Name spaces of the table's keys. */
-export const SPACE = { value: 1, object: 2, principal: 3, identity: 4, grant: 5, holder: 6 } as const;
+export const SPACE = { value: 1, object: 2, principal: 3, identity: 4, grant: 5, holder: 6, parent: 7 } as const;
 
 /** Flags of a principal's entry. */
 export const PERSON = {
@@ -35,7 +35,18 @@ export const roleOf = (flags: number): number => (flags >>> ROLE_SHIFT) & ROLE_B
 export const withRole = (flags: number, role: number): number => (flags & ~(ROLE_BITS << ROLE_SHIFT)) | (role << ROLE_SHIFT);
 
 /** Why a principal may act on an object that is not its own. */
-export const GRANT = { party: 1, granted: 2, listed: 3, weak: 4, creator: 5, below: 6, everybody: 7, group: 8, entrusts: 9 } as const;
+export const GRANT = {
+  party: 1,
+  granted: 2,
+  listed: 3,
+  weak: 4,
+  creator: 5,
+  below: 6,
+  everybody: 7,
+  group: 8,
+  entrusts: 9,
+  cares: 10,
+} as const;
 
 /** In place of a person: what an object says of for whom it is. */
 export const ANYBODY = 0;
@@ -62,6 +73,8 @@ export const GROUP_BITS = 0xffffff;
 const MAX_RESOURCES = 20_000;
 /** Objects that answers showed and the table does not hold yet; so many are answered in the time that the engine takes at most. */
 const MAX_SHOWN = 8_192;
+/** An object hangs on one that hangs on another: so far it is looked up. */
+const MAX_ABOVE = 3;
 /** Names of things are short; longer ones are made to fill memory. */
 const LONGEST_NAME = 200;
 /** Share of the resources that gives way at once when there are too many: what is known under their numbers is looked through each time. */
@@ -91,7 +104,7 @@ interface HashedResource extends Resource {
  * Table and sheet together, and the questions that are asked of them. The model writes one; each gateway's view holds a replica.
  *
  * Table entries: object → owner value (32 bits), group value (24) and kind (8); principal key → person number, flags; (identity value, kind, person)
- * → 1; (object, person) → grant; (identity value, kind) → person.
+ * → 1; (object, person) → grant; (identity value, kind) → person; (object, what it hangs on) → the key of that.
  */
 export class Knowledge {
   readonly table = new Table();
@@ -231,8 +244,12 @@ export class Knowledge {
     return this.table.get(this.hash.hi, this.hash.lo);
   }
 
-  #isEntrusted(person: number, value: number, kind: number): boolean {
-    return value !== 0 && this.grant(value, kind, person) === GRANT.entrusts;
+  /** What it means to the caller that somebody is the owner whom lists show to them: `granted` where that is what these lists are for. */
+  entrusted(told: Relation, person: number, value: number, kind: number): Relation {
+    if (value === 0 || (!isSomebodys(told) && told !== 'unidentified' && told !== 'entrusted')) return told;
+    const grant = this.grant(value, kind, person);
+    if (grant === GRANT.cares) return 'granted';
+    return grant === GRANT.entrusts ? 'entrusted' : told;
   }
 
   /** Did the person reach objects of somebody whom a list had shown to them, where others do so as well? */
@@ -259,7 +276,57 @@ export class Knowledge {
    * How a person stands to an object of the table, named by its key, its value ({@link selfValue}), and the rule of its resource, which says what its
    * group is. `withoutGrants`: had nobody shared or listed it.
    */
-  relation(person: number, hi: number, lo: number, value: number, rule: KnownRule | undefined, withoutGrants = false): Relation {
+  relation(
+    person: number,
+    hi: number,
+    lo: number,
+    value: number,
+    rule: KnownRule | undefined,
+    withoutGrants = false,
+    left = MAX_ABOVE,
+  ): Relation {
+    const told = this.#relationItself(person, hi, lo, value, rule, withoutGrants);
+    if (told === 'own' || told === 'granted' || rule === undefined || rule.hangsOn === null || left === 0)
+      return told === 'handed' ? 'own' : told;
+    const above = this.findParent(hi, lo)
+      ? this.#relationAbove(person, this.table.a, this.table.b, rule.hangsOn, withoutGrants, left)
+      : 'unknown';
+    return told === 'handed' ? (isStranger(above) ? 'listed' : 'own') : byParent(told, above);
+  }
+
+  /** Leaves the key of what an object hangs on in `table.a` and `table.b`. */
+  findParent(hi: number, lo: number): boolean {
+    this.hash.words(SPACE.parent, hi, lo, 0);
+    return this.table.get(this.hash.hi, this.hash.lo);
+  }
+
+  /** Whose an object is, by itself or by what it hangs on: value and kind of its owner, 0 for none, and its group. Null where nothing is known. */
+  ownerOf(hi: number, lo: number, left = MAX_ABOVE): { readonly value: number; readonly kind: number; readonly group: number } | null {
+    const held = this.table.get(hi, lo) ? { value: this.table.a, kind: this.table.b & 0xff, group: this.table.b >>> 8 } : null;
+    if ((held !== null && held.value !== 0) || left === 0 || !this.findParent(hi, lo)) return held;
+    return this.ownerOf(this.table.a, this.table.b, left - 1) ?? held;
+  }
+
+  #relationAbove(
+    person: number,
+    hi: number,
+    lo: number,
+    { service, resource }: KnownParent,
+    withoutGrants: boolean,
+    left: number,
+  ): Relation {
+    return this.relation(person, hi, lo, 0, this.sheet.resource(service, resource), withoutGrants, left - 1);
+  }
+
+  /** `handed`: it was listed, and it says itself nothing of whose it is. */
+  #relationItself(
+    person: number,
+    hi: number,
+    lo: number,
+    value: number,
+    rule: KnownRule | undefined,
+    withoutGrants: boolean,
+  ): Relation | 'handed' {
     if (value !== 0 && this.#ownsByName(person, value, rule)) return 'own';
     const known = this.table.get(hi, lo);
     let owner = known ? this.table.a : 0;
@@ -277,27 +344,45 @@ export class Knowledge {
     // Where no field names an owner, being listed is what makes an object one's own.
     if (grant === GRANT.listed) {
       if (owner !== 0 && rule?.hasOwner === true) return 'listed';
+      if (owner === 0 && group === 0) return 'handed';
       const groupKind = group === 0 ? -1 : (rule?.groupKind ?? -1);
       return groupKind < 0 || !this.hasKind(person, groupKind) || this.holdsGroup(person, group, groupKind) ? 'own' : 'listed';
     }
     let told = this.#stranger(person, owner, kind, group, rule);
-    if (told === 'unknown' && owner === 0 && value !== 0) told = this.#strangerByName(person, value, rule);
-    if (grant === GRANT.below && told === 'foreign') return 'listed';
+    if (told === 'unknown' && owner === 0 && value !== 0) told = this.#strangerByName(person, value, rule, withoutGrants);
+    if (grant === GRANT.below && (told === 'foreign' || told === 'ungrouped')) return 'listed';
     const is = rule === undefined || rule.opens.length === 0 ? told : opened(told, this.grant(hi, lo, ANYBODY));
-    return !withoutGrants && isSomebodys(is) && this.#isEntrusted(person, owner, kind) ? 'entrusted' : is;
+    return withoutGrants ? is : this.entrusted(is, person, owner, kind);
   }
 
   /** The same, from what an answer itself says. `null` when it names nobody. */
   relationOfAnswer(person: number, object: AnswerObject, rule: KnownRule): Relation | null {
+    const told = this.#relationOfFields(person, object, rule);
+    if (rule.hangsOn === null || told === 'own' || told === 'granted') return told;
+    const { paths, values } = object.all;
+    const { number, service, resource } = rule.hangsOn;
+    for (let i = object.from; i < object.to; i++) {
+      if (paths[i] !== number) continue;
+      this.objectKey(this.resource(service, resource), canonicalId(values[i]));
+      const above = this.#relationAbove(person, this.hash.hi, this.hash.lo, rule.hangsOn, false, MAX_ABOVE);
+      const is = byParent(told ?? 'unknown', above);
+      return is === 'unknown' ? null : is;
+    }
+    return told;
+  }
+
+  #relationOfFields(person: number, object: AnswerObject, rule: KnownRule): Relation | null {
     const { paths } = object.all;
     let owner = 0;
     let kind = 0;
     let group = 0;
+    let cared: Relation = 'foreign';
     for (const field of rule.owners) {
       for (let i = object.from; i < object.to; i++) {
         if (paths[i] !== field.number) continue;
         const value = object.valueAt(i, this);
         if (this.holds(person, value, field.kind)) return 'own';
+        if (cared !== 'granted') cared = this.entrusted(cared, person, value, field.kind);
         if (owner === 0) {
           owner = value;
           kind = field.kind;
@@ -312,8 +397,8 @@ export class Knowledge {
         if (paths[i] === field.number && this.holds(person, object.valueAt(i, this), field.kind)) return 'granted';
     const told = this.#stranger(person, owner, kind, group, rule);
     const is = opened(told, openingOf(rule, object, this));
-    if (isSomebodys(is) && this.#isEntrusted(person, owner, kind)) return 'entrusted';
-    return is === 'unknown' ? null : is;
+    if (is === 'unknown') return null;
+    return cared !== 'foreign' && (isSomebodys(is) || is === 'unidentified') ? cared : is;
   }
 
   /**
@@ -349,9 +434,11 @@ export class Knowledge {
   }
 
   /** The id may be the name of somebody else. */
-  #strangerByName(person: number, value: number, rule: KnownRule | undefined): Relation {
+  #strangerByName(person: number, value: number, rule: KnownRule | undefined, withoutGrants: boolean): Relation {
     if (rule !== undefined)
       for (const kind of rule.selfKinds) {
+        const is = withoutGrants ? 'foreign' : this.entrusted('foreign', person, value, kind);
+        if (is !== 'foreign') return is;
         this.hash.words(SPACE.holder, value, kind, 0);
         if (this.table.get(this.hash.hi, this.hash.lo)) return this.hasKind(person, kind) ? 'foreign' : 'unidentified';
       }
@@ -379,6 +466,14 @@ export class Knowledge {
     return ungrouped ? 'ungrouped' : 'foreign';
   }
 }
+
+/** What an object hangs on says whose it is, where it does not say so itself; and whoever may see that is no stranger to it. */
+function byParent(told: Relation, above: Relation): Relation {
+  if (told === 'unknown') return above === 'public' ? 'unknown' : above;
+  return above === 'own' || above === 'granted' ? 'granted' : told;
+}
+
+const isStranger = (told: Relation): boolean => told === 'foreign' || told === 'group' || told === 'ungrouped' || told === 'unidentified';
 
 const isSomebodys = (told: Relation): boolean => told === 'foreign' || told === 'group' || told === 'ungrouped';
 

@@ -8,13 +8,15 @@ import { isForOthers, leadsToGift, relationAt } from './judge.js';
 import { GRANT, type Knowledge, objectNumber, PERSON, type Relation } from './knowledge.js';
 import type { Handing, Lists } from './lists.js';
 import type { Objects } from './objects.js';
+import { pathName } from './paths.js';
 import { isGuess, type People } from './people.js';
-import { kindsBeside, NAMES_PERSON, type Person } from './person.js';
+import { kindsBeside, kindsByShape, NAMES_PERSON, type Person } from './person.js';
 import type { Places } from './places.js';
 import { isAbout, isCreation, isNamed, type Reading, subjectOf, subjectOutside } from './reading.js';
 import type { Reference } from './references.js';
+import { type Revocation, revocationOf } from './revoking.js';
 import type { Roles } from './roles.js';
-import { canonicalId, isGloballyUnique } from './shape.js';
+import { canonicalId, foldName, isGloballyUnique } from './shape.js';
 import { type AccessClass, CLASSES } from './sheet.js';
 
 const MAX_WAITING_GRANTS = 20_000;
@@ -109,7 +111,10 @@ export class Learning {
     this.#learnObjects(read, person, denied);
     if (person === null) return;
     if (taken !== null) this.people.addGrant(person, taken.hi, taken.lo, GRANT.granted);
-    if (read.reading.mutates) this.#learnGrants(read, person, denied);
+    if (!read.reading.mutates) return;
+    const revoked = revocationOf(read.reading, (slot) => this.known.sheet.slot(read.service, read.reading, slot));
+    if (revoked === null) this.#learnGrants(read, person, denied);
+    else if (!denied) this.#learnRevoked(read, person, revoked);
   }
 
   /** Ids that do not exist: one by one a mistake, several in a row a search. Each success takes some of the suspicion back. */
@@ -150,6 +155,7 @@ export class Learning {
   #learnAccess(read: Reading, reference: Reference, person: Person, denied: boolean, taken: ObjectKey | null): Relation | null {
     const { service } = read;
     const { mutates } = read.reading;
+    if (reference.place !== 'path' && isEchoed(read, reference)) this.places.noteNamed(service, read.reading, reference);
     const context = this.places.at(service, read.reading, reference, mutates);
     if (context === null) return null;
     context.uses++;
@@ -170,6 +176,7 @@ export class Learning {
       denied: false,
       was: null,
     };
+    if (about !== null && !denied) this.places.hanging.note(resource, hi, lo, about, person);
     const relation = this.places.relate(context, sample, person.id);
     // It may turn out to be somebody else's once more names are known.
     if (relation !== 'own' && leadsToGift(this.known, service, read.reading, reference, person.id)) return relation;
@@ -180,7 +187,7 @@ export class Learning {
     const isTaken = taken !== null && taken.hi === hi && taken.lo === lo && relation !== 'own';
     const took = isTaken ? { took: isAccessClass(relation) ? relation : 'foreign' } : null;
     this.places.add(context, [{ ...sample, denied: isDenied, was, ...took }]);
-    if ((relation === 'foreign' || relation === 'ungrouped') && read.status < 300)
+    if ((relation === 'foreign' || relation === 'ungrouped') && (read.status < 300 || denied))
       this.roles.reached(person, this.places.ownersIn(context, sample)[0] ?? this.places.groupsIn(context, sample)[0] ?? 0);
     if (relation === 'foreign' && read.status < 300) this.people.doubt(person);
     // Where others' objects are denied, a single one is told anyway.
@@ -194,11 +201,18 @@ export class Learning {
         people: context.rule.principals,
       };
     }
+    if (relation === 'entrusted' && read.status < 300) this.#noteCare(person, this.places.ownersIn(context, sample), sample.value);
     if (relation === 'entrusted' && isForOthers(context.rule)) this.people.addGrant(person, 0, 0, GRANT.entrusts);
     if (relation === 'own') this.lists.reached(person, resource, hi, lo);
     else if (relation === 'unidentified' || relation === 'unknown') this.#noteOpening(read, context, sample, person, reference);
     this.places.reviewIfDue(context);
     return relation;
+  }
+
+  /** `owners`: pairs of value and kind, or else the object is the person of that name. */
+  #noteCare(person: Person, owners: readonly number[], value: number): void {
+    for (let i = 0; i < owners.length; i += 2) this.lists.carers.reachedShown(person, owners[i]);
+    if (owners.length === 0) this.lists.carers.reachedShown(person, value);
   }
 
   /** Somebody reached an object of which nothing says whether it is theirs: whose it is may tell who they are. */
@@ -236,6 +250,7 @@ export class Learning {
     for (const object of listed.slice(0, MAX_OF_LIST)) {
       if (object.resource !== resource.name) continue;
       object.key(this.known, resource);
+      if (!denied) this.places.hanging.note(resource, object.hi, object.lo, object, person);
       samples.push({ person: person.id, hi: object.hi, lo: object.lo, value: 0, fields: object.hashedFields(), denied, was: null });
     }
     this.places.add(context, samples);
@@ -265,6 +280,7 @@ export class Learning {
     const handsOut = idFree || (reading.container !== null && !denied && !reading.mutates);
     const handing = person !== null && handsOut && !reading.isCut ? this.lists.handing(read, person) : null;
     this.objects.details.nextAnswer();
+    if (handing !== null && !denied) this.lists.carers.entrustNamed(handing);
     const isScoped = pathReference?.place === 'path' && (this.places.get(service, reading.route, pathReference.slot)?.above ?? 0) > 0;
     for (const object of read.objects) {
       if (object.id !== null) this.#learnObject(read, object, object.id, handing, denied);
@@ -357,6 +373,25 @@ export class Learning {
     }
   }
 
+  /** Somebody who may took access back from somebody, or gave it up. */
+  #learnRevoked(read: Reading, person: Person, { subject, named, isLeaving }: Revocation): void {
+    const { service, status, reading } = read;
+    const slot = this.known.sheet.slot(service, reading, subject.slot);
+    const resource = this.known.resource(service, slot?.resource ?? subject.hint);
+    const relation = relationAt(this.known, person.id, subject, resource, reading, { status, objects: [] }, slot?.above);
+    if (relation === 'foreign' || relation === 'ungrouped') return;
+    this.known.referenceKey(resource, subject, reading.references, slot?.above);
+    const { hi, lo } = this.known.hash;
+    if (isLeaving) this.people.dropGrant(person, hi, lo);
+    for (const reference of named) {
+      const value = this.known.valueHash(reference.value);
+      const holder = this.people.holderOfAny(value, kindsByShape(reference.value));
+      if (holder !== undefined) this.people.dropGrant(holder, hi, lo);
+      const waiting = this.#waitingGrants.get(value) ?? [];
+      for (let i = 0; i < waiting.length; i += 3) if (waiting[i] === hi && waiting[i + 1] === lo) waiting.splice(i, 3);
+    }
+  }
+
   /** Where all ids stand in the body, the object is one at a private place that is the caller's, or may be; people are none. */
   #isThing(read: Reading, reference: Reference, person: Person, relation: Relation): boolean {
     const rule = this.known.sheet.slot(read.service, read.reading, reference.slot);
@@ -376,6 +411,7 @@ export class Learning {
 
   /** Gives somebody of that name a grant; nobody known has it for certain: it waits for who does. */
   give(holder: Person | undefined, value: number, hi: number, lo: number, grant: number): void {
+    for (const carer of this.lists.carers.carersOf(value)) this.people.addGrant(carer, hi, lo, GRANT.weak);
     if (holder === undefined || isGuess(holder, value)) this.await(value, hi, lo, grant);
     if (holder !== undefined) this.people.give(holder, value, hi, lo, grant);
   }
@@ -394,6 +430,16 @@ export class Learning {
 }
 
 const isAccessClass = (relation: Relation): relation is AccessClass => (CLASSES as readonly string[]).includes(relation);
+
+/** The answer as a whole names what the request named, under the same name (`x-wallet-ref` and `walletRef`): that is what it was asked for. */
+function isEchoed({ objects }: Reading, { name, value }: Reference): boolean {
+  const root = objects.find((object) => object.isRoot && !object.inList);
+  if (root === undefined) return false;
+  const { paths, values } = root.all;
+  for (let i = root.from; i < root.to; i++)
+    if (canonicalId(values[i]) === value && foldName(name).endsWith(pathName(paths[i]))) return true;
+  return false;
+}
 
 /** `fields`: pairs of path and value. */
 function hasPath(fields: readonly number[], path: number): boolean {

@@ -1,32 +1,35 @@
+import { Carers } from './carers.js';
 import type { Habits } from './habits.js';
 import { GRANT, type Knowledge, objectNumber, PERSON, PERSON_KIND, type Resource } from './knowledge.js';
 import type { Objects } from './objects.js';
 import { isGuess, type People } from './people.js';
-import { isMostlyStranger, kindsByShape, MOST_OWNERS, type Person } from './person.js';
+import { isMostlyStranger, MOST_OWNERS, type Person } from './person.js';
 import type { Places } from './places.js';
 import { isCreation, isNamed, type Reading as Read } from './reading.js';
 import type { RouteReading } from './references.js';
-import { isGloballyUnique } from './shape.js';
-import { scoped } from './sheet.js';
 
 /** Objects of which a list remembers who was shown them first. */
 const MAX_FIRST = 20_000;
 const MAX_LISTS = 5_000;
-/** People that must be shown other objects each until a list counts as one's own. */
+/** People that must be shown other objects each until a list counts as one's own, and how often objects must be shown. */
 const ENOUGH = 4;
-/** Whom more callers are shown, nobody looks after. */
-const FEW_LOOK_AFTER = 4;
+const ENOUGH_VIEWS = 12;
+/** The share of what a list shows that somebody else was shown before, up to which it shows everybody only their own; and up to which each of its objects is shown to few. */
+const OWN_OVERLAP = 0.15;
+const FEW_OVERLAP = 0.75;
+/** From so many views on old ones count for less. */
+const MAX_VIEWS = 4_000;
 /** So many objects of a list must be known from elsewhere, and half of all, to tell whose it is. */
 const MANY_TOLD = 3;
-/** What numbers and words may be the names of: other things are numbered as well. */
-const OF_PEOPLE = /user|person|people|member|patient|client|customer|child|pupil|student|employee|account|profile|contact|friend/;
-
 interface OwnList {
   /** Object → who was shown it first. */
   readonly first: Map<number, number>;
-  /** How often somebody else was shown it, too. */
+  /** How often objects of nobody in particular were shown to somebody else than the first. */
   conflicts: number;
   readonly people: Set<number>;
+  /** How often it showed objects, and how often to somebody else than the first. */
+  views: number;
+  overlaps: number;
 }
 
 interface BroadList {
@@ -45,8 +48,11 @@ export interface Handing {
   readonly isBelow: boolean;
   /** The list shows everybody everything: being on it means nothing. */
   readonly isPublic: boolean;
+  /** It shows everybody other objects: who is shown one has a part in it. */
+  readonly isOwn: boolean;
   broad: BroadList | null;
-  list: OwnList | null;
+  /** Null where the request chose whose objects it wants to see. */
+  readonly list: OwnList | null;
   /** Others whose objects it shows. */
   readonly owners: Set<number>;
 }
@@ -59,19 +65,20 @@ function choosesAnything({ references }: RouteReading): boolean {
   return references.some(({ place, value }) => (place === 'query' || place === 'body') && !/^[a-z][a-z_-]*$/i.test(value));
 }
 
+/** How much of what a list shows somebody else was shown before; all of it where too little was seen. */
+const overlapOf = (list: OwnList | null): number =>
+  list === null || list.people.size < ENOUGH || list.views < ENOUGH_VIEWS ? 1 : list.overlaps / list.views;
+
 /** What it means that a route without ids handed objects out: they are the caller's own, or shown to the caller, or the caller's job is to see all. */
 export class Lists {
   readonly #lists = new Map<string, OwnList>();
   readonly #broadLists = new Map<string, BroadList>();
-  /** Name → who was shown somebody of that name. */
-  readonly #shownTo = new Map<number, number[]>();
-  /** Resources whose ids are names of people. */
-  readonly #ofPeople = new Set<string>();
   readonly #known: Knowledge;
   readonly #people: People;
   readonly #objects: Objects;
   readonly #places: Places;
   readonly #habits: Habits;
+  readonly carers: Carers;
 
   constructor(known: Knowledge, people: People, objects: Objects, places: Places, habits: Habits) {
     this.#known = known;
@@ -79,21 +86,25 @@ export class Lists {
     this.#objects = objects;
     this.#places = places;
     this.#habits = habits;
+    this.carers = new Carers(known, people);
   }
 
   /** A route without ids answered: what all objects of the answer have in common when they are handed out. */
   handing(read: Read, person: Person): Handing {
     const { service, reading } = read;
     const context = this.#places.get(service, reading.route, reading.answerSlot);
+    const list = this.#ownList(read);
+    const overlap = overlapOf(list);
     return {
       read,
       person,
       isCreation: isCreation(read),
       isRead: !reading.mutates,
       isBelow: reading.pathRoute.includes('{}'),
-      isPublic: context?.rule?.stances.foreign.is === 'allow',
+      isPublic: context?.rule?.stances.foreign.is === 'allow' && overlap > FEW_OVERLAP,
+      isOwn: overlap <= OWN_OVERLAP,
       broad: null,
-      list: null,
+      list,
       owners: new Set(),
     };
   }
@@ -102,7 +113,8 @@ export class Lists {
   handOut(handing: Handing, resource: Resource, id: string, hi: number, lo: number): void {
     const { person } = handing;
     const { rule } = resource;
-    if (handing.isRead && !handing.isPublic) this.#entrust(person, resource, id);
+    if (handing.isRead && !handing.isPublic) this.carers.entrust(handing, resource, id);
+    const isFirst = this.#view(handing, objectNumber(hi, lo));
     const relation = this.#known.relation(person.id, hi, lo, this.#known.selfValue(rule, id), rule);
     if (relation === 'own') {
       if (!this.reached(person, resource, hi, lo)) this.broad(handing, hi, lo);
@@ -115,40 +127,8 @@ export class Lists {
     }
     if (handing.isBelow) {
       if (relation !== 'unknown' && !handing.isPublic) this.#people.addGrant(person, hi, lo, GRANT.below);
-    } else if (relation === 'unknown') this.#listed(handing, hi, lo, resource);
-    else if (!handing.isPublic) this.#people.addGrant(person, hi, lo, GRANT.listed);
-  }
-
-  /** A list shows somebody to the caller: a child to a parent, a patient to a doctor. What is theirs may be the caller's to look after. */
-  #entrust(person: Person, resource: Resource, id: string): void {
-    if (!isGloballyUnique(id) && !OF_PEOPLE.test(resource.name)) return;
-    const value = this.#known.valueHash(id);
-    const kinds = kindsByShape(id);
-    const kind = kinds.find((one) => this.#people.holder(value, one) !== undefined) ?? kinds[0];
-    const holder = this.#people.holder(value, kind);
-    if (holder === person) return;
-    // Whoever has not come yet has a name as well.
-    const sort = scoped(resource.service, resource.name);
-    if (holder === undefined) {
-      if (!this.#ofPeople.has(sort)) return;
-    } else if (this.#ofPeople.size < MAX_LISTS) this.#ofPeople.add(sort);
-    let shownTo = this.#shownTo.get(value);
-    if (shownTo === undefined) {
-      if (this.#shownTo.size >= MAX_FIRST) return;
-      shownTo = [];
-      this.#shownTo.set(value, shownTo);
-    }
-    if (shownTo.includes(person.id) || shownTo.length > FEW_LOOK_AFTER) return;
-    shownTo.push(person.id);
-    if (shownTo.length <= FEW_LOOK_AFTER) {
-      this.#people.addGrant(person, value, kind, GRANT.entrusts);
-      return;
-    }
-    // Everybody knows them.
-    for (const id of shownTo) {
-      const one = this.#people.get(id);
-      if (one !== undefined) this.#people.dropGrant(one, value, kind);
-    }
+    } else if (relation === 'unknown') this.#listed(handing, isFirst, hi, lo, resource);
+    else if (!handing.isPublic) this.#people.addGrant(person, hi, lo, handing.isOwn ? GRANT.granted : GRANT.listed);
   }
 
   /** Somebody without a name gets a list that shows everybody only their own, or creates something: then the owner named there is this person. */
@@ -157,7 +137,7 @@ export class Lists {
     const created = isCreation(read);
     if (!created && reading.mutates) return;
     const context = this.#places.get(service, reading.route, created ? 'answer!' : reading.answerSlot);
-    if (context?.rule?.stances.foreign.is !== 'deny') return;
+    if (context === undefined || (context.rule?.stances.foreign.is !== 'deny' && overlapOf(this.#ownList(read)) > OWN_OVERLAP)) return;
     const rule = this.#known.sheet.resource(service, context.resource);
     if (rule === undefined) return;
     for (const field of rule.owners) if (this.#known.hasKind(person.id, field.kind) && person.guessed.length === 0) return;
@@ -182,13 +162,12 @@ export class Lists {
       // A list may leave out whose its objects are, and other answers have told.
       if (seen.size === 0) {
         object.key(this.#known, this.#known.resource(service, object.resource));
-        const { table } = this.#known;
-        const isTold = table.get(object.hi, object.lo) && table.a !== 0 && (table.b & 0xff) !== PERSON_KIND;
-        if (!isTold) untold++;
+        const owner = this.#known.ownerOf(object.hi, object.lo);
+        if (owner === null || owner.value === 0 || owner.kind === PERSON_KIND) untold++;
         else {
           fromTable++;
-          seen.add(table.a);
-          named.set(table.a, [table.b & 0xff, (named.get(table.a)?.[1] ?? 0) + 1]);
+          seen.add(owner.value);
+          named.set(owner.value, [owner.kind, (named.get(owner.value)?.[1] ?? 0) + 1]);
         }
       }
       if (seen.size > 0) objects++;
@@ -205,7 +184,7 @@ export class Lists {
    */
   reached(person: Person, resource: Resource, hi: number, lo: number): boolean {
     const groupKind = resource.rule?.groupKind ?? -1;
-    const saysOwner = (resource.rule?.fields.length ?? 0) > 0;
+    const saysOwner = (resource.rule?.fields.length ?? 0) > 0 || (resource.rule?.hangsOn != null && this.#known.findParent(hi, lo));
     const grant = this.#known.grant(hi, lo, person.id);
     // A field names the owners of such objects, but nobody has seen that of this one.
     const isUntold = grant === GRANT.listed && !this.#isTold(resource, hi, lo);
@@ -220,6 +199,7 @@ export class Lists {
 
   /** Did an answer say lately whose this object is? */
   #isTold({ rule }: Resource, hi: number, lo: number): boolean {
+    if (rule?.hangsOn != null && this.#known.findParent(hi, lo)) return true;
     const fields = this.#objects.details.of(hi, lo) ?? [];
     for (let i = 0; i < fields.length; i += 2)
       if (rule?.owners.some(({ number }) => number === fields[i]) || rule?.groups.some(({ number }) => number === fields[i])) return true;
@@ -246,9 +226,10 @@ export class Lists {
 
   /** Who owns nothing and is handed lists of many owners' objects by the server itself sees them as its job. */
   broad(handing: Handing, hi: number, lo: number): void {
-    if (!this.#known.table.get(hi, lo)) return;
+    const known = this.#known.ownerOf(hi, lo);
+    if (known === null) return;
     // Where objects name no person, the group is the owner.
-    const owner = this.#known.table.a || this.#known.table.b >>> 8;
+    const owner = known.value || known.group;
     const { read, person } = handing;
     handing.broad ??= this.#broadList(read);
     const { signature, seenBy } = handing.broad;
@@ -292,16 +273,9 @@ export class Lists {
   }
 
   /** Lists that give every person other objects are lists of one's own: what they show belongs to the caller. */
-  #listed(handing: Handing, hi: number, lo: number, resource: Resource): void {
-    const { person } = handing;
-    handing.list ??= this.#listOf(handing.read);
-    const { list } = handing;
-    const object = objectNumber(hi, lo);
-    const before = list.first.get(object);
-    if (before === undefined) {
-      if (list.first.size < MAX_FIRST) list.first.set(object, person.id);
-    } else if (before !== person.id && this.#people.canon(before) !== person.id) list.conflicts++;
-    if (list.people.size < ENOUGH) list.people.add(person.id);
+  #listed({ person, list }: Handing, isFirst: boolean, hi: number, lo: number, resource: Resource): void {
+    if (list === null) return;
+    if (!isFirst) list.conflicts++;
     const mine = list.people.size >= ENOUGH && list.first.size >= 6 && list.conflicts <= list.first.size * 0.05;
     if (!mine) return;
     // A name on trial may be taken back; what it was given would stay somebody else's.
@@ -313,11 +287,31 @@ export class Lists {
     this.#presume(person);
   }
 
+  /** Counts who is shown what; false where somebody else was shown it before. */
+  #view({ person, list }: Handing, object: number): boolean {
+    if (list === null || (person.flags & PERSON.privileged) !== 0) return true;
+    const before = list.first.get(object);
+    const isFirst = before === undefined || before === person.id || this.#people.canon(before) === person.id;
+    if (before === undefined && list.first.size < MAX_FIRST) list.first.set(object, person.id);
+    if (list.people.size < ENOUGH) list.people.add(person.id);
+    if (++list.views >= MAX_VIEWS) {
+      list.views /= 2;
+      list.overlaps /= 2;
+    }
+    if (!isFirst) list.overlaps++;
+    return isFirst;
+  }
+
+  /** Null where the request chose whose objects it wants to see. */
+  #ownList(read: Read): OwnList | null {
+    return read.reading.mutates || this.#places.choosesObjects(read.service, read.reading) ? null : this.#listOf(read);
+  }
+
   #listOf({ service, reading }: Read): OwnList {
     const key = `${service} ${reading.route} ${reading.answerSlot}`;
     let list = this.#lists.get(key);
     if (list === undefined) {
-      list = { first: new Map(), conflicts: 0, people: new Set() };
+      list = { first: new Map(), conflicts: 0, people: new Set(), views: 0, overlaps: 0 };
       if (this.#lists.size < MAX_LISTS) this.#lists.set(key, list);
     }
     return list;

@@ -88,7 +88,17 @@ t.test('the number that occurs most often', async (t) => {
 
 t.test('under which kinds a person may be known whom a write names beside an object', async (t) => {
   const owners = [{ number: 1, kind: 7 }];
-  const rule: KnownRule = { fields: [], owners, groups: [], parties: [], selfKinds: [], groupKind: -1, hasOwner: true, opens: [] };
+  const rule: KnownRule = {
+    fields: [],
+    owners,
+    groups: [],
+    parties: [],
+    selfKinds: [],
+    groupKind: -1,
+    hasOwner: true,
+    opens: [],
+    hangsOn: null,
+  };
   const cases: readonly [body: object, expected: Record<string, number[]>][] = [
     [
       { userId: 'ann@corp.test', file: 'f1' },

@@ -1,7 +1,8 @@
 import type { AnswerObject } from './answer.js';
 import { Details } from './details.js';
 import { ANYBODY, GRANT, type Knowledge, type Resource, SPACE } from './knowledge.js';
-import type { KnownRule } from './sheet.js';
+import { canonicalId } from './shape.js';
+import type { KnownParent, KnownRule } from './sheet.js';
 import { WORTH } from './table.js';
 
 /** Writes an entry of the table. `worth`: one of {@link WORTH}. */
@@ -25,8 +26,27 @@ export class Objects {
     const from = 2 * object.from;
     const length = 2 * (object.to - object.from);
     if (this.details.note(hi, lo, resource.number, fields, from, length)) return false;
-    if (resource.rule !== undefined) this.#writeOwner(hi, lo, fields, from, length, resource.rule);
+    const { rule } = resource;
+    if (rule === undefined) return true;
+    this.#writeOwner(hi, lo, fields, from, length, rule);
+    if (rule.hangsOn !== null) this.#writeParent(hi, lo, object, rule.hangsOn);
     return true;
+  }
+
+  #writeParent(hi: number, lo: number, { all, from, to }: AnswerObject, { number, service, resource }: KnownParent): void {
+    for (let i = from; i < to; i++) {
+      if (all.paths[i] !== number) continue;
+      this.known.objectKey(this.known.resource(service, resource), canonicalId(all.values[i]));
+      this.hang(hi, lo, this.known.hash.hi, this.known.hash.lo);
+      return;
+    }
+  }
+
+  /** An object hangs on another one. */
+  hang(hi: number, lo: number, aboveHi: number, aboveLo: number): void {
+    const { table, hash } = this.known;
+    if (this.known.findParent(hi, lo) && table.a === aboveHi >>> 0 && table.b === aboveLo >>> 0) return;
+    this.write(hash.hi, hash.lo, aboveHi, aboveLo, WORTH.object);
   }
 
   /** Applies a new rule to the recent objects of a resource. */

@@ -113,6 +113,22 @@ for (const { what, claims, says, also, tried } of services)
     }
   });
 
+t.test('what couriers are shown is open to nobody else', async (t) => {
+  const ask = shop();
+  const show = (of: number): object => ({ id: of, userId: ownerOf(of), state: isEven(of) ? 'on its way' : 'delivered' });
+  const open = (user: number, of: number): Refused => ask(user, `/parcels/${of}`, '/parcels/{id}', show(of));
+  arrive(ask);
+  for (let round = 0; round < 6; round++)
+    for (const user of buyers) {
+      open(user, thingOf(user, round));
+      if (user % 3 !== 0) continue;
+      const parcel = thingOf(other(user, round), 0);
+      ask(user, '/run', '/run', { parcels: [show(parcel)] });
+      t.same(open(user, parcel), NEVER);
+    }
+  t.same(open(1005, thingOf(1010, 2)), BOTH);
+});
+
 t.test('what others may read they may not change', async (t) => {
   const ask = shop();
   const show = (of: number): object => ({ id: of, userId: ownerOf(of), public: isEven(of) });

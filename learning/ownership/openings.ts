@@ -10,7 +10,7 @@ const MAX_VALUES = 6;
 const OF_ONE = 3;
 /** Objects of the other values, and people who have such, that must be known: else nothing says that they are closed. */
 const FEW_OTHERS = 3;
-/** Names that say what such fields are for. */
+/** Names that say what such fields are for. With others only those count who came by themselves: a courier is shown what is on its way, and nobody else may see that. */
 const TELLING = /private|public|visib|scope|audience|shar|access|publish|draft|hidden|listed|unlisted|privacy|secret|internal/;
 
 /** What is said in so many words needs no evidence, where not all objects say the same. */
@@ -30,7 +30,7 @@ const IN_WORDS: readonly [path: RegExp, values: readonly string[], to: Opening['
  * what chance would give may be of other values: some attack while this is learned.
  */
 const WITH_TELLING_NAME = { people: 4, share: 0.03, chance: 0.003, others: 0.7 };
-const WITH_ANY_NAME = { people: 8, share: 0.1, chance: 0.0001, others: 0.35 };
+const WITH_ANY_NAME = { people: 8, share: 0.2, chance: 0.0001, others: 0.35 };
 /** An opening that was found stays until so many of those who were not refused reached objects of other values. */
 const STAYS_UNTIL = 0.8;
 
@@ -51,7 +51,8 @@ const SIDES: Partial<Record<Relation, Side>> = { own: 'own', group: 'group', for
 
 /**
  * Finds fields that say for whom an object is (`private: false`, `visibility: "team"`): one of whose few values nearly all objects have that others reach, though many
- * objects have another. Evaluated over the reading places of a resource; `relate` must not heed what was shared, listed or found here before.
+ * objects have another. Evaluated over the reading places of a resource; `relate` must not heed what was shared, listed or found
+ * here before; `wasHanded`: the server had shown the object to whoever reached it, in a list of few, or it was shared with them.
  */
 export function openingsOf(
   contexts: readonly Context[],
@@ -60,11 +61,12 @@ export function openingsOf(
   before: readonly Opening[],
   hashOf: (value: string) => number,
   relate: (context: Context, sample: Context['samples'][number], person: number) => Relation,
+  wasHanded: (context: Context, sample: Context['samples'][number], person: number) => boolean,
 ): Opening[] {
   const taken = new Set(fields.map((field) => field.path));
   const byPath = new Map<number, Map<number, Reached> | null>();
   const everybody = new Set<number>();
-  for (const context of contexts) if (!context.mutates) count(context, people, relate, byPath, everybody);
+  for (const context of contexts) if (!context.mutates) count(context, people, relate, wasHanded, byPath, everybody);
   const openings: Opening[] = [];
   for (const [number, values] of byPath) {
     if (values === null || values.size < 2) continue;
@@ -90,6 +92,7 @@ function count(
   context: Context,
   people: People,
   relate: (context: Context, sample: Context['samples'][number], person: number) => Relation,
+  wasHanded: (context: Context, sample: Context['samples'][number], person: number) => boolean,
   byPath: Map<number, Map<number, Reached> | null>,
   everybody: Set<number>,
 ): void {
@@ -105,9 +108,12 @@ function count(
     counted.set(person.id, times);
     if (++times[side] > OF_ONE) continue;
     const { fields } = sample;
+    const isHanded = side !== 'own' && wasHanded(context, sample, person.id);
     for (let i = 0; i < fields.length; i += 2) {
       const values = byPath.get(fields[i]);
       if (values === null) continue;
+      const name = pathName(fields[i]);
+      if (!TELLING.test(name) && (isHanded || name.startsWith('^'))) continue;
       const known = values ?? new Map<number, Reached>();
       if (values === undefined) byPath.set(fields[i], known);
       let reached = known.get(fields[i + 1]);

@@ -217,7 +217,16 @@ export function loadPerson(value: string): Person {
   };
 }
 
-const BY_RANK: readonly number[] = [GRANT.weak, GRANT.below, GRANT.listed, GRANT.granted, GRANT.creator, GRANT.party];
+const BY_RANK: readonly number[] = [
+  GRANT.entrusts,
+  GRANT.cares,
+  GRANT.weak,
+  GRANT.below,
+  GRANT.listed,
+  GRANT.granted,
+  GRANT.creator,
+  GRANT.party,
+];
 
 /** Which of two grants on one object counts: the one with the greater number. */
 export function rank(grant: number): number {

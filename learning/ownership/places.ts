@@ -18,6 +18,7 @@ import {
   tallyOf,
 } from './contexts.js';
 import { typeFields } from './fields.js';
+import { Hanging } from './hanging.js';
 import { GRANT, GROUP_BITS, type Knowledge, PERSON, pathValues, type Relation, type Resource, roleOf } from './knowledge.js';
 import type { Objects } from './objects.js';
 import { openingsOf } from './openings.js';
@@ -90,6 +91,7 @@ export class Places {
   readonly #objects: Objects;
   readonly #regime: RegimeSettings;
   readonly #ports: PlacePorts;
+  readonly hanging: Hanging;
 
   constructor(known: Knowledge, people: People, objects: Objects, regime: RegimeSettings, ports: PlacePorts) {
     this.#known = known;
@@ -97,6 +99,13 @@ export class Places {
     this.#objects = objects;
     this.#regime = regime;
     this.#ports = ports;
+    this.hanging = new Hanging(
+      known,
+      objects,
+      (path, text, value) => this.idOf(path, text, value),
+      (value, text) => this.#people.holderOfAny(value, kindsByShape(text)) !== undefined,
+      (service, resource) => this.#rehang(service, resource),
+    );
   }
 
   get size(): number {
@@ -202,6 +211,12 @@ export class Places {
     if (!isNamed) this.#listed.add(resource.number);
   }
 
+  /** The answer spoke of what this reference names: its values are ids, though no answer shows them as the id of anything. */
+  noteNamed(service: string, reading: RouteReading, reference: Reference): void {
+    if (reference.hint === '' || this.get(service, reading.route, reference.slot) !== undefined) return;
+    this.noteId(this.#known.valueHash(reference.value), this.#known.resource(service, reference.hint), true);
+  }
+
   /** These numbers are no longer those of the resources that they were. */
   forgetResources(numbers: ReadonlySet<number>): void {
     this.#shown.forget(numbers);
@@ -245,6 +260,26 @@ export class Places {
     if (seenAs.length === 0) return false;
     const named = referentOf(reference.name.replace(/^x-/, ''));
     return PLAIN_NAME.test(named) || isGloballyUnique(reference.value) || seenAs.some((number) => named.endsWith(this.#shownNames[number]));
+  }
+
+  /** What the id in a field of an answer is an id of, by what answers have shown; small numbers and words are ids of many things: with these the name must agree. */
+  idOf(path: string, text: string, value: number): string | null {
+    const seenAs = this.#shown.of(value);
+    if (seenAs.length === 0) return null;
+    if (isGloballyUnique(text)) return this.#shownNames[seenAs[0]];
+    const named = nameIn(path);
+    for (const number of seenAs) if (named.endsWith(this.#shownNames[number])) return this.#shownNames[number];
+    return null;
+  }
+
+  /** Does a request say of whom, or which objects, it wants to see, besides by its path? */
+  choosesObjects(service: string, reading: RouteReading): boolean {
+    return reading.references.some((reference) => {
+      if (reference.place === 'path' || reference.place === 'cookie') return false;
+      if (this.#known.sheet.slot(service, reading, reference.slot) !== undefined) return true;
+      if (this.#pointsAt(reference, this.#shown.of(this.#known.valueHash(reference.value)))) return true;
+      return this.#people.holderOfAny(this.#known.valueHash(reference.value), kindsByShape(reference.value)) !== undefined;
+    });
   }
 
   /** The place of that name, made when new. */
@@ -368,16 +403,29 @@ export class Places {
       before?.openings ?? [],
       (value) => this.#known.valueHash(value),
       this.#asStranger,
+      this.#wasHanded,
     );
-    if (
-      JSON.stringify(before?.fields ?? []) === JSON.stringify(fields) &&
-      JSON.stringify(before?.openings ?? []) === JSON.stringify(openings)
-    )
-      return false;
-    const rule: ResourceRule = { fields, ...(openings.length > 0 ? { openings } : {}) };
-    this.#ports.change({ resource: name, rule: fields.length + openings.length === 0 ? null : rule });
+    const parent = this.hanging.of(service, resource) ?? before?.parent;
+    const rule: ResourceRule = {
+      fields,
+      ...(openings.length > 0 ? { openings } : {}),
+      ...(parent === undefined ? {} : { parent }),
+    };
+    if (JSON.stringify(before ?? { fields: [] }) === JSON.stringify(rule)) return false;
+    this.#ports.change({ resource: name, rule: fields.length + openings.length === 0 && parent === undefined ? null : rule });
     this.#objects.reread(this.#known.resource(service, resource));
     return true;
+  }
+
+  /** What the objects of a resource hang on has turned out, or turned out to be wrong. */
+  #rehang(service: string, resource: string): void {
+    const name = scoped(service, resource);
+    const { fields = [], openings } = this.#known.sheet.resources.get(name) ?? {};
+    const parent = this.hanging.of(service, resource);
+    const rule: ResourceRule = { fields, ...(openings === undefined ? {} : { openings }), ...(parent === undefined ? {} : { parent }) };
+    this.#ports.change({ resource: name, rule: fields.length === 0 && openings === undefined && parent === undefined ? null : rule });
+    const review = newReview();
+    for (const context of this.#ofResource.get(name) ?? []) this.refresh(context, review);
   }
 
   /** Decides the rule of a place from its samples. */
@@ -406,7 +454,7 @@ export class Places {
       if (tally.people >= ENOUGH_PEOPLE) break;
       addTally(tally, counted(other), 0.5);
     }
-    const stances = stancesOf(tally, context.people.size, context.mutates, this.#regime);
+    const stances = stancesOf(tally, context.people.size, context.mutates, this.#regime, context.rule?.stances);
     // A place to write where hardly anybody has reached anything of their own is proven by no other place.
     if (tally.leans && context.mutates && own.own <= own.people * 0.4)
       for (const name of CLASSES) if (stances[name].proven) stances[name] = { ...stances[name], proven: false };
@@ -513,9 +561,9 @@ export class Places {
       for (let i = 0; i < fields.length; i += 2)
         if (fields[i] === field.number && !out.includes(fields[i + 1])) out.push(fields[i + 1], field.kind);
     }
-    if (out.length === 0 && this.#known.table.get(sample.hi, sample.lo) && this.#known.table.a !== 0)
-      out.push(this.#known.table.a, this.#known.table.b & 0xff);
-    return out;
+    if (out.length > 0) return out;
+    const owner = this.#known.ownerOf(sample.hi, sample.lo);
+    return owner === null || owner.value === 0 ? [] : [owner.value, owner.kind];
   }
 
   /** The same of groups, for resources whose objects name no person. */
@@ -539,6 +587,11 @@ export class Places {
 
   readonly #wasBelow = ({ hi, lo }: Sample, person: number): boolean => this.#known.grant(hi, lo, person) === GRANT.below;
 
+  readonly #wasHanded = (context: Context, sample: Sample, person: number): boolean => {
+    const told = this.relate(context, sample, person);
+    return told === 'listed' || told === 'granted' || told === 'entrusted';
+  };
+
   /** Relation of a past access, had nobody shared or listed the object and did it not say for whom it is. */
   readonly #asStranger = (context: Context, sample: Sample, person: number): Relation => {
     const told = this.relate(context, sample, person, true);
@@ -554,10 +607,12 @@ export class Places {
     const { fields } = sample;
     if (rule === undefined || fields === null || held === 'granted' || (held === 'own' && !context.mutates)) return held;
     let namesOwner = false;
+    let cared: Relation = held;
     for (const field of rule.owners)
       for (let i = 0; i < fields.length; i += 2) {
         if (fields[i] !== field.number) continue;
         if (this.#known.holds(person, fields[i + 1], field.kind)) return 'own';
+        if (!withoutGrants) cared = this.#known.entrusted(cared, person, fields[i + 1], field.kind);
         namesOwner = true;
       }
     // A write is judged by what the object was before it: whoever takes something on becomes a party to it by that.
@@ -565,7 +620,7 @@ export class Places {
     for (const field of rule.parties)
       for (let i = 0; i < fields.length; i += 2)
         if (fields[i] === field.number && this.#known.holds(person, fields[i + 1], field.kind)) return 'granted';
-    return held;
+    return cared;
   };
 }
 
@@ -588,6 +643,18 @@ function rolesThatReach(reached: ReadonlyMap<Person, number>): number[] {
 }
 
 const indexOf = (slot: string): number => Number(slot.slice('path:'.length));
+
+/** What a field is called after: `order` for `orderNo`, `order.id` and `^/order`. */
+function nameIn(path: string): string {
+  const steps = path
+    .replace(/^\^\/?/, '')
+    .replaceAll('[]', '')
+    .split('.');
+  const last = steps.at(-1) ?? '';
+  return /^(?:id|uuid|guid|no|nr|number|ref|reference|code|key|href)$/.test(last) && steps.length > 1
+    ? (steps.at(-2) ?? '')
+    : referentOf(last);
+}
 
 const isInBody = (slot: string): boolean => slot.startsWith('body:');
 

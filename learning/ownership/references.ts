@@ -71,6 +71,8 @@ export interface RouteReading {
   readonly method: string;
   /** What a collection below an object hangs on (`/accounts/{a}/recordings`: the account); null elsewhere. */
   readonly container: { readonly name: string; readonly value: string } | null;
+  /** What is done, as the path says: its last word (`leave`), or that behind an id (`revoke` of `/plans/{}:revoke`). */
+  readonly action: string;
   /** It may change something: not a safe method, nor a call that only asks. */
   readonly mutates: boolean;
 }
@@ -85,6 +87,10 @@ function lastWord(route: string): string {
   let end = route.length;
   while (route.endsWith('/{}', end)) end -= 3;
   return route.slice(route.lastIndexOf('/', end - 1) + 1, end);
+}
+
+function actionOf(path: string, route: string): string {
+  return /:([a-z][\w-]*)\/?$/i.exec(path)?.[1].toLowerCase() ?? lastWord(route);
 }
 
 /** Does a `POST` by that name only ask? Names are all there is to tell it by; remembered. */
@@ -126,7 +132,13 @@ const PLAIN_HEADERS = new Set(
 );
 /** Parameters that page and sort: their small numbers would pass for ids. */
 const PAGING_NAME =
-  /^(?:page|limit|offset|size|count|skip|take|top|start|first|last|per_?page|page_?(?:size|no|num|number|index)|sort|order|order_?by|sort_?by|\$(?:top|skip|count|orderby))$/i;
+  /^(?:page(?:\[\w+\])?|limit|offset|size|count|skip|take|top|start|first|last|per|per_?page|cursor|after|before|page_?(?:size|no|num|number|index)|sort|order|order_?by|sort_?by|\$(?:top|skip|count|orderby))$/i;
+
+/** Does a request ask for all there is, a page of it at most, and search for nothing? */
+export function asksForAll(target: string): boolean {
+  const { query } = splitTarget(target);
+  return query === '' || queryPairs(query, 100).every(([name]) => PAGING_NAME.test(name));
+}
 
 const MAX_HEADER_NAMES = 2000;
 const headerNames = new Map<string, string | null>();
@@ -237,6 +249,7 @@ export function readRequest(request: RequestFacts, carrier: string): RouteReadin
     references: marked,
     answerSlot: answerSlotOf(references, !mutates && !SAFE.has(method) && operation === null),
     method,
+    action: actionOf(template ?? path, plain),
     container: plain.endsWith('}') ? null : containerOf(references),
     mutates,
   };

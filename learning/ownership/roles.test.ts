@@ -49,6 +49,15 @@ const cases: {
     privileged: [30, 31],
   },
   {
+    name: 'a help desk owns what it answers',
+    people: [
+      ...Array(30).fill({ claims: { role: 'user' }, reached: 1, owned: 4 }),
+      { claims: { role: 'support' }, reached: 12, owned: 29 },
+      { claims: { role: 'support' }, reached: 14, owned: 19 },
+    ],
+    privileged: [30, 31],
+  },
+  {
     name: 'tokens without roles',
     people: Array(6).fill({ claims: { tenant: 'a' }, reached: 9 }),
     privileged: [],

@@ -5,6 +5,8 @@ import { isMostlyStranger, MOST_OWNERS, type Person } from './person.js';
 const ROLE_CLAIM = /^(?:.*[/:])?(?:roles?|permissions?|scopes?|scp|authorit(?:y|ies)|groups?)$/i;
 /** Owners whose objects somebody must have reached to count as one who sees everything. */
 const OWNERS = 4;
+/** From so many on it does not matter what they own. */
+const MANY_OWNERS = 10;
 /** A role of more than this share of people with roles, and of more than a few, is everybody's: what its members do is no privilege. */
 const RARE_SHARE = 0.15;
 const FEW = 4;
@@ -16,6 +18,10 @@ interface Role {
   readonly seeing: Set<number>;
   isPrivileged: boolean;
 }
+
+/** Owns hardly anything besides, or reached so much of others that what they own says little. */
+const seesMany = (person: Person): boolean =>
+  person.foreignOwners.size >= MANY_OWNERS || (person.foreignOwners.size >= OWNERS && isMostlyStranger(person));
 
 /**
  * Roles that tokens name, and whether those who have one see other people's objects as their job: when most members of a rare role do so,
@@ -48,18 +54,21 @@ export class Roles {
   reached(person: Person, owner: number): void {
     if (person.role === '' || owner === 0) return;
     if (person.foreignOwners.size < MOST_OWNERS) person.foreignOwners.add(owner);
-    if (person.foreignOwners.size < OWNERS || !isMostlyStranger(person)) return;
+    if (!seesMany(person)) return;
     const role = this.#role(person.role);
     if (role === null || role.isPrivileged) return;
     role.people.add(person.id);
     role.seeing.add(person.id);
-    const isRare = role.people.size <= Math.max(FEW, this.#members * RARE_SHARE);
-    if (!isRare || role.seeing.size < 2 || role.seeing.size * 2 < role.people.size) return;
+    if (!this.#isRare(role) || role.seeing.size < 2 || role.seeing.size * 2 < role.people.size) return;
     role.isPrivileged = true;
     for (const id of role.people) {
       const member = this.people.get(id);
-      if (member !== undefined && (member.owned === 0 || isMostlyStranger(member))) this.#privilege(member, person.role);
+      if (member !== undefined && (member.owned === 0 || seesMany(member))) this.#privilege(member, person.role);
     }
+  }
+
+  #isRare({ people }: Role): boolean {
+    return people.size <= Math.max(FEW, this.#members * RARE_SHARE);
   }
 
   #role(name: string): Role | null {

@@ -64,9 +64,17 @@ export interface Opening {
   readonly to: 'everybody' | 'group';
 }
 
+/** A field that holds the id of what an object hangs on: whose a receipt is, its order says. */
+export interface ParentRule {
+  readonly path: string;
+  /** What that is an id of. */
+  readonly resource: string;
+}
+
 export interface ResourceRule {
   readonly fields: readonly FieldRule[];
   readonly openings?: readonly Opening[];
+  readonly parent?: ParentRule;
 }
 
 /** A resource's rule as it is looked up: with numbers for the paths, and what is asked of it often. */
@@ -81,6 +89,13 @@ export interface KnownRule extends ResourceRule {
   /** Objects themselves name an owner; what they hang on is known of some only. */
   readonly hasOwner: boolean;
   readonly opens: readonly KnownOpening[];
+  readonly hangsOn: KnownParent | null;
+}
+
+export interface KnownParent {
+  readonly number: number;
+  readonly service: string;
+  readonly resource: string;
 }
 
 export interface KnownOpening extends Pick<Opening, 'value' | 'to'> {
@@ -92,7 +107,7 @@ export interface KnownField {
   readonly kind: number;
 }
 
-function known(rule: ResourceRule): KnownRule {
+function known(service: string, rule: ResourceRule): KnownRule {
   const numbered = (role: FieldRule['role']): KnownField[] =>
     rule.fields
       .filter((field) => field.role === role && field.path !== '@')
@@ -106,6 +121,7 @@ function known(rule: ResourceRule): KnownRule {
     groupKind: rule.fields.find((field) => field.role === 'group')?.kind ?? -1,
     hasOwner: rule.fields.some((field) => field.role === 'owner' && !field.path.startsWith(CONTAINER)),
     opens: (rule.openings ?? []).map(({ path, value, to }) => ({ number: ruledPath(path), value, to })),
+    hangsOn: rule.parent === undefined ? null : { number: ruledPath(rule.parent.path), service, resource: rule.parent.resource },
   };
 }
 
@@ -165,7 +181,8 @@ export class Sheet {
     }
     this.version++;
     put(this.resources, change.resource, change.rule);
-    putScoped(this.#resources, change.resource, change.rule === null ? null : known(change.rule));
+    const service = change.resource.slice(0, change.resource.indexOf('\u001f'));
+    putScoped(this.#resources, change.resource, change.rule === null ? null : known(service, change.rule));
   }
 
   route(service: string, name: string): RouteRule | undefined {

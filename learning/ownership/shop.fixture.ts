@@ -22,10 +22,18 @@ export function shop(claimsOf: (user: number) => object = () => ({})) {
   const view = new OwnershipView();
   for (const chunk of model.snapshot()) view.apply(chunk);
   let nowMs = 1.7e12;
-  return (user: number, target: string, template: string, shown: object, body: object | null = null): Refused => {
-    const method = body === null ? 'GET' : 'POST';
+  return (
+    user: number,
+    target: string,
+    template: string,
+    shown: object,
+    body: object | null = null,
+    method = body === null ? 'GET' : 'POST',
+    more: Readonly<Record<string, string>> = {},
+  ): Refused => {
     const headers = headersOf({
       host: 'shop',
+      ...more,
       authorization: `Bearer ${tokenOf(user, claimsOf(user))}`,
       ...(body === null ? {} : { 'content-type': 'application/json' }),
     });

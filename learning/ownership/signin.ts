@@ -12,6 +12,8 @@ export interface Told {
 export interface Handed {
   readonly principal: Principal;
   readonly isCookie: boolean;
+  /** It surely is a credential; else a text that may be one. */
+  readonly isSure: boolean;
 }
 
 /** A scalar of an answer. */
@@ -36,6 +38,7 @@ const MOST_NAMED = 40;
 const FEW = 3;
 /** What routes of sign-ins, registrations and refreshes are called. */
 const SIGN_IN = /log-?[io]n|sign-?[io]n|sign-?up|regist|auth|token|session|oauth|sso|refresh|renew|account|enrol|join|callback|otp|verify/i;
+const SURE_NAME = /(?:^|\.)(?:access|id|auth|session|bearer|refresh)?(?:token|jwt)$/;
 const TOKEN_NAME = /token|key|session|jwt|secret|auth|ticket|credential|sid|bearer|pass$/;
 
 /**
@@ -56,23 +59,24 @@ export class SignIns {
   credentials({ body, method }: RequestMessage, headers: HeaderList, fields: readonly Field[]): Handed[] {
     const found: Handed[] = [];
     const seen = new Set<string>();
-    const add = (principal: Principal | null, isCookie: boolean): void => {
+    const add = (principal: Principal | null, isCookie: boolean, isSure: boolean): void => {
       if (principal === null || seen.has(principal.key) || found.length >= 8) return;
       seen.add(principal.key);
-      found.push({ principal, isCookie });
+      found.push({ principal, isCookie, isSure });
     };
     this.#reader.noteAnswer(headers);
     for (const line of headerAll(headers, 'set-cookie')) {
       const pair = line.split(';', 1)[0];
-      if (pair.length - pair.indexOf('=') > 8) add(this.#reader.read(['cookie', pair], '/'), true);
+      if (pair.length - pair.indexOf('=') > 8) add(this.#reader.read(['cookie', pair], '/'), true, true);
     }
     const sent = Buffer.from(body.bytes.buffer, body.bytes.byteOffset, body.bytes.byteLength);
     const unsafe = method !== 'GET' && method !== 'HEAD';
     for (const field of fields) {
       if (field.value.length < 12 || !/^[\w.~:%+/=-]+$/.test(field.value)) continue;
       if (sent.includes(field.value)) continue;
-      if (unsafe ? field.value.length >= 16 || TOKEN_NAME.test(field.path) : TOKEN_NAME.test(field.path))
-        add(this.#reader.read(['authorization', `Bearer ${field.value}`], '/'), false);
+      const isNamed = TOKEN_NAME.test(field.path);
+      if (isNamed || (unsafe && field.value.length >= 16))
+        add(this.#reader.read(['authorization', `Bearer ${field.value}`], '/'), false, SURE_NAME.test(field.path));
     }
     return found;
   }

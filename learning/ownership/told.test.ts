@@ -1,6 +1,9 @@
 /** What says who somebody is, and what only looks like it: answers that set a cookie, pages that a header chooses, what paths and lists are called. */
 import t from 'tap';
+import { bodyOf, headersOf, PrincipalReader } from '../../exchange/index.js';
+import { exchangeOf } from '../../test/support/exchange.js';
 import { Habits } from './habits.js';
+import { OwnershipModel } from './model.js';
 import { readRequest } from './references.js';
 import { BOTH, buyers, NEVER, STRANGER, shop } from './shop.fixture.js';
 import { SignIns } from './signin.js';
@@ -23,6 +26,36 @@ t.test('answers that set a session cookie speak of whoever gets it where that is
       expected,
       route,
     );
+});
+
+t.test('whose a cookie is that was just handed out is known before it comes', async (t) => {
+  const model = new OwnershipModel({ secret: 'shop', seed: Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8) });
+  const reader = new PrincipalReader('shop');
+  const keyOf = (cookie: string): string => reader.read(['cookie', cookie], '/')?.key ?? '';
+  const told = (cookie: string | null, target: string, set: string, shown: object): void => {
+    const method = target === '/login' ? 'POST' : 'GET';
+    const headers = headersOf({ host: 'shop', ...(cookie === null ? {} : { cookie }) });
+    const principal = cookie === null ? null : reader.read(headers, target);
+    model.judge({
+      exchange: exchangeOf({
+        service: 'shop',
+        request: { method, host: 'shop', target, headers },
+        response: {
+          headers: headersOf({ 'content-type': 'application/json', 'set-cookie': `${set}; Path=/; HttpOnly` }),
+          body: bodyOf(Buffer.from(JSON.stringify(shown))),
+        },
+        principal,
+      }),
+      endpoint: { id: target, service: 'shop', method, template: target },
+      pathParameters: [],
+      dataHits: [],
+    });
+  };
+  told(null, '/login', 'session=6a1f0c5e9b7d4e2f8a3c', { id: 17, name: 'x' });
+  t.equal(model.standingOf(keyOf('session=6a1f0c5e9b7d4e2f8a3c')), 'named', 'by what the sign-in said');
+  told('session=6a1f0c5e9b7d4e2f8a3c', '/things', 'session=0b9e8d7c6a5f4e3d2c1b', { things: [] });
+  t.equal(model.standingOf(keyOf('session=0b9e8d7c6a5f4e3d2c1b')), 'named', 'the same bearer under a new cookie');
+  t.equal(model.standingOf(keyOf('session=ffffffffffffffffffff')), 'unknown');
 });
 
 t.test('a header that comes with every request chooses nothing', async (t) => {
@@ -54,6 +87,17 @@ t.test('what paths are about', async (t) => {
   ];
   for (const [target, collection] of rows)
     t.equal(readRequest({ method: 'GET', template: null, target, headers: [], bodyText: null }, '').collection, collection, target);
+});
+
+t.test('what a header names and the answer repeats is what it was asked for, though no list shows it', async (t) => {
+  const ask = shop();
+  const open = (by: number, of: number) => {
+    const shown = { walletRef: `WL44-${of}`, holderId: of, lines: [{ cents: 12 }] };
+    return ask(by, '/wallet-statement', '/wallet-statement', shown, null, 'GET', { 'x-wallet-ref': `WL44-${of}` });
+  };
+  for (let round = 0; round < 3; round++) for (const user of buyers) open(user, user);
+  t.same(open(buyers[4], buyers[4]), NEVER);
+  t.same(open(buyers[4], buyers[5]), BOTH);
 });
 
 t.test('a list may be called less than the path to what it lists', async (t) => {

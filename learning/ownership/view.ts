@@ -9,6 +9,7 @@ import { Knowledge, PERSON, SPACE } from './knowledge.js';
 import { kindsBeside } from './person.js';
 import { subjectOf, subjectOutside } from './reading.js';
 import { type Reference, type RequestFacts, type RouteReading, readRequest } from './references.js';
+import { revocationOf } from './revoking.js';
 import { isUnlearned, type Passing, Unlearned } from './unlearned.js';
 import { applyDelta } from './wire.js';
 
@@ -131,9 +132,10 @@ export class OwnershipView {
     const { memo } = request;
     if (memo.awaited === undefined) {
       if (memo.reading.references.length === 0 || !this.#known.sheet.knows(service, memo.reading)) return false;
-      memo.verdict = this.#worstFor(request, memo.reading, this.#callerOf(principalKey), null);
+      const caller = this.#callerOf(principalKey);
+      memo.verdict = this.#worstFor(request, memo.reading, caller, null);
       if (memo.verdict === null || !isWorrying(memo.verdict)) return false;
-      memo.awaited = this.#onTheirWay(request, memo.reading, memo.verdict.enforceable);
+      memo.awaited = this.#onTheirWay(request, memo.reading, memo.verdict.enforceable, caller.person === 0);
     }
     const { learnedUpToMs } = request;
     if (learnedUpToMs === undefined || nowMs - learnedUpToMs > WORTH_WAITING_MS) return false;
@@ -143,10 +145,17 @@ export class OwnershipView {
   }
 
   /** What may say more of the caller: its last exchange. What may even allow what would be blocked: what it was handed, and what happened to the object. */
-  #onTheirWay({ exchangeId, principalKey, service }: AccessRequest, reading: RouteReading, blocks: boolean): readonly Passing[] {
+  #onTheirWay(
+    { exchangeId, nowMs, principalKey, service }: AccessRequest,
+    reading: RouteReading,
+    blocks: boolean,
+    isNew: boolean,
+  ): readonly Passing[] {
     if (exchangeId === undefined || principalKey === null) return NOTHING_AWAITED;
     const last = this.#unlearned.before(principalKey, exchangeId);
     const awaited = last === null || last.endedAtMs === null ? [] : [last];
+    // A credential that nobody knows was perhaps handed out a moment ago, by an answer to somebody else.
+    if (isNew && nowMs !== undefined) awaited.push({ exchangeId: '', beganAtMs: nowMs, endedAtMs: nowMs });
     if (!blocks) return awaited;
     for (const key of [principalKey, ...reading.references.map((one) => `${service} ${one.value}`)]) {
       const passing = this.#unlearned.of(key, exchangeId);
@@ -271,9 +280,14 @@ export class OwnershipView {
   /** Notes which values a write names beside an object: a share or a transfer takes effect here before the engine has learned of it. */
   #remember(service: string, reading: RouteReading, by: number): void {
     const { references } = reading;
+    const ruleOf = (slot: string) => this.#known.sheet.slot(service, reading, slot);
+    const revoked = revocationOf(reading, ruleOf);
+    if (revoked !== null) {
+      this.#recent.delete(this.#known.hash.number(SPACE.object, `${service} ${revoked.subject.value}`));
+      return;
+    }
     const named = references.filter((one) => one.place === 'body').slice(0, MAX_SHARED);
     if (named.length === 0) return;
-    const ruleOf = (slot: string) => this.#known.sheet.slot(service, reading, slot);
     const subject = subjectOutside(references, ruleOf);
     // Where all of it stands in the body, the object is one at a private place.
     const subjects = subject === undefined ? named.filter((one) => ruleOf(one.slot)?.stances.foreign.is === 'deny') : [subject];

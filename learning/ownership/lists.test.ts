@@ -1,0 +1,44 @@
+/** What it means to be shown something: a list that shows each of its objects to few has chosen whom it shows them to. */
+import t from 'tap';
+import { BOTH, buyers, NEVER, type Refused, shop } from './shop.fixture.js';
+
+type Ask = ReturnType<typeof shop>;
+const isLandlord = (user: number): boolean => user % 3 === 0;
+const tenants = buyers.filter((user) => !isLandlord(user));
+const landlordOf = (tenant: number): number => tenant - (tenant % 3);
+const ticketOf = (of: number, n: number) => ({ id: `t-${of}-${n}`, reporterId: of, title: 'leak' });
+const open = (ask: Ask, by: number, of: number, n: number): Refused => ask(by, `/tickets/t-${of}-${n}`, '/tickets/{id}', ticketOf(of, n));
+const list = (ask: Ask, by: number, n: number, query = '', more = {}): Refused => {
+  const shown = isLandlord(by) ? tenants.filter((one) => landlordOf(one) === by) : [by];
+  return ask(by, `/tickets${query}`, '/tickets', { tickets: shown.map((of) => ticketOf(of, n)) }, null, 'GET', more);
+};
+
+t.test('a third of all are shown the tickets of their tenants: that opens them to nobody else', async (t) => {
+  const ask = shop();
+  const refused: Refused[] = [];
+  for (let n = 0; n < 6; n++)
+    for (const user of buyers) {
+      ask(user, `/homes/h-${user}`, '/homes/{id}', { id: `h-${user}`, ownerId: user });
+      refused.push(list(ask, user, n));
+      for (const of of isLandlord(user) ? tenants.filter((one) => landlordOf(one) === user) : [user]) refused.push(open(ask, user, of, n));
+    }
+  t.notOk(refused.some(({ request, response }) => request || response));
+  const [tenant, other] = [tenants[0], tenants[5]];
+  t.same(open(ask, tenant, other, 2), BOTH, 'another tenant');
+});
+
+t.test('a list is refused only where the request chose whose it is', async (t) => {
+  const ask = shop();
+  const mail = (user: number): string => `u${user}@mail.test`;
+  const paymentsOf = (payer: number) => ({ payments: [1, 2].map((n) => ({ id: `p-${payer}-${n}`, payerEmail: mail(payer) })) });
+  for (const user of buyers) ask(user, '/me', '/me', { id: user, email: mail(user) });
+  for (let round = 0; round < 3; round++)
+    for (const user of buyers) {
+      ask(user, '/payments', '/payments', paymentsOf(user));
+      ask(user, `/payments?payer=${encodeURIComponent(mail(user))}`, '/payments', paymentsOf(user));
+      ask(user, `/payments/p-${user}-1`, '/payments/{id}', paymentsOf(user).payments[0]);
+    }
+  const [caller, victim] = [buyers[4], buyers[5]];
+  t.same(ask(caller, '/payments?page=2', '/payments', paymentsOf(victim)), NEVER, 'what the server lists nobody has reached for');
+  t.ok(ask(caller, `/payments?payer=${encodeURIComponent(mail(victim))}`, '/payments', paymentsOf(victim)).response);
+});
