@@ -12,6 +12,9 @@ const MAX_FIELDS = 24;
 const MAX_PEOPLE = 200;
 /** Objects of which is kept what they would hang on, until that is known to matter; four words each. */
 const MAX_PENDING_WORDS = 4 * 500;
+/** Of all candidates together: these words, and people that are counted. */
+const ALL_PENDING_WORDS = 400_000;
+const ALL_PEOPLE = 200_000;
 /** People who must mostly reach what hangs on something of their own. */
 const ENOUGH = 3;
 /** Their share of all of whom it is known. */
@@ -39,6 +42,8 @@ interface Candidate {
 export class Hanging {
   readonly #resources = new Map<string, Map<number, Candidate>>();
   readonly #rules = new Map<string, ParentRule>();
+  #pendingWords = 0;
+  #people = 0;
 
   constructor(
     private readonly known: Knowledge,
@@ -110,13 +115,18 @@ export class Hanging {
     above: Resource,
   ): void {
     const { people, pending } = candidate;
-    if (!this.#rules.has(scoped(service, name)) && pending.length < MAX_PENDING_WORDS) pending.push(hi, lo, aboveHi, aboveLo);
+    const isOpen = !this.#rules.has(scoped(service, name)) && pending.length < MAX_PENDING_WORDS;
+    if (isOpen && this.#pendingWords < ALL_PENDING_WORDS) {
+      pending.push(hi, lo, aboveHi, aboveLo);
+      this.#pendingWords += 4;
+    }
     const relation = this.known.relation(person, aboveHi, aboveLo, 0, above.rule);
     const isOwn = relation === 'own' || relation === 'granted';
     if (!isOwn && relation !== 'foreign' && relation !== 'ungrouped' && relation !== 'public') return;
     let counted = people.get(person);
     if (counted === undefined) {
-      if (people.size >= MAX_PEOPLE) return;
+      if (people.size >= MAX_PEOPLE || this.#people >= ALL_PEOPLE) return;
+      this.#people++;
       counted = { own: 0, total: 0, parent: 0 };
       people.set(person, counted);
     }
@@ -147,6 +157,7 @@ export class Hanging {
     else this.#rules.set(name, { path, resource: best[1].resource });
     this.changed(service, resource);
     const pending = best?.[1].pending.splice(0) ?? [];
+    this.#pendingWords -= pending.length;
     for (let i = 0; i < pending.length; i += 4) this.objects.hang(pending[i], pending[i + 1], pending[i + 2], pending[i + 3]);
   }
 }

@@ -11,6 +11,8 @@ import type { RouteReading } from './references.js';
 /** Objects of which a list remembers who was shown them first. */
 const MAX_FIRST = 20_000;
 const MAX_LISTS = 5_000;
+/** Of all lists together. */
+const MAX_HELD = 400_000;
 /** People that must be shown other objects each until a list counts as one's own, and how often objects must be shown. */
 const ENOUGH = 4;
 const ENOUGH_VIEWS = 12;
@@ -73,6 +75,8 @@ const overlapOf = (list: OwnList | null): number =>
 export class Lists {
   readonly #lists = new Map<string, OwnList>();
   readonly #broadLists = new Map<string, BroadList>();
+  /** Objects that all lists remember. */
+  #held = 0;
   readonly #known: Knowledge;
   readonly #people: People;
   readonly #objects: Objects;
@@ -291,8 +295,13 @@ export class Lists {
   #view({ person, list }: Handing, object: number): boolean {
     if (list === null || (person.flags & PERSON.privileged) !== 0) return true;
     const before = list.first.get(object);
+    // What is not remembered would look as if nobody else were ever shown it.
+    if (before === undefined && (list.first.size >= MAX_FIRST || this.#held >= MAX_HELD)) return true;
     const isFirst = before === undefined || before === person.id || this.#people.canon(before) === person.id;
-    if (before === undefined && list.first.size < MAX_FIRST) list.first.set(object, person.id);
+    if (before === undefined) {
+      list.first.set(object, person.id);
+      this.#held++;
+    }
     if (list.people.size < ENOUGH) list.people.add(person.id);
     if (++list.views >= MAX_VIEWS) {
       list.views /= 2;
