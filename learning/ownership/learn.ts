@@ -431,10 +431,10 @@ export class Learning {
 
 const isAccessClass = (relation: Relation): relation is AccessClass => (CLASSES as readonly string[]).includes(relation);
 
-/** The answer as a whole names what the request named, under the same name (`x-wallet-ref` and `walletRef`): that is what it was asked for. */
+/** The answer has no id of its own, and names what the request named, under the same name (`x-wallet-ref` and `walletRef`): that is what it was asked for. */
 function isEchoed({ objects }: Reading, { name, value }: Reference): boolean {
   const root = objects.find((object) => object.isRoot && !object.inList);
-  if (root === undefined) return false;
+  if (root === undefined || root.id !== null) return false;
   const { paths, values } = root.all;
   for (let i = root.from; i < root.to; i++)
     if (canonicalId(values[i]) === value && foldName(name).endsWith(pathName(paths[i]))) return true;

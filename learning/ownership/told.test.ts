@@ -89,16 +89,17 @@ t.test('what paths are about', async (t) => {
     t.equal(readRequest({ method: 'GET', template: null, target, headers: [], bodyText: null }, '').collection, collection, target);
 });
 
-t.test('what a header names and the answer repeats is what it was asked for, though no list shows it', async (t) => {
-  const ask = shop();
-  const open = (by: number, of: number) => {
-    const shown = { walletRef: `WL44-${of}`, holderId: of, lines: [{ cents: 12 }] };
-    return ask(by, '/wallet-statement', '/wallet-statement', shown, null, 'GET', { 'x-wallet-ref': `WL44-${of}` });
-  };
-  for (let round = 0; round < 3; round++) for (const user of buyers) open(user, user);
-  t.same(open(buyers[4], buyers[4]), NEVER);
-  t.same(open(buyers[4], buyers[5]), BOTH);
-});
+for (const [path, shownOf] of [
+  ['/wallet-statement', (of: number) => ({ walletRef: `WL44-${of}`, holderId: of, lines: [{ cents: 12 }] })],
+  ['/limits', (of: number) => ({ cents: 1200, walletRef: `WL44-${of}`, holderId: of })],
+] as const)
+  t.test(`what a header names and the answer repeats is what it was asked for, though no list shows it: ${path}`, async (t) => {
+    const ask = shop();
+    const open = (by: number, of: number) => ask(by, path, path, shownOf(of), null, 'GET', { 'x-wallet-ref': `WL44-${of}` });
+    for (let round = 0; round < 3; round++) for (const user of buyers) open(user, user);
+    t.same(open(buyers[4], buyers[4]), NEVER);
+    t.same(open(buyers[4], buyers[5]), BOTH);
+  });
 
 t.test('a list may be called less than the path to what it lists', async (t) => {
   const ask = shop();
