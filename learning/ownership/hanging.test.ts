@@ -37,6 +37,17 @@ t.test('it goes with the order when that changes hands', async (t) => {
   t.same(openReceipt(ask, giver, giver), BOTH);
 });
 
+t.test('an engine that starts again knows what hangs on what', async (t) => {
+  const before = shop();
+  everyday(before);
+  const ask = shop(undefined, before.save());
+  t.same(openReceipt(ask, buyers[4], buyers[4]), NEVER);
+  t.same(openReceipt(ask, buyers[4], buyers[5]), BOTH);
+  openOrder(ask, buyers[6], buyers[6], 7);
+  openReceipt(ask, buyers[6], buyers[6], 7);
+  t.same(openReceipt(ask, buyers[4], buyers[6], 7), BOTH, 'what it learns from then on as well');
+});
+
 t.test('over more than one step, whatever the way is called', async (t) => {
   const ask = shop();
   const open = (by: number, of: number) => {

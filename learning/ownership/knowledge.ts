@@ -1,3 +1,6 @@
+/**
+ * One room: how somebody stands to an object rests on its entry, on grants, on what it hangs on and on what it says itself; each of these may overrule the others.
+ */
 import { LatestMap } from '../../exchange/index.js';
 import type { AnswerObject } from './answer.js';
 import type { Standing } from './credentials.js';

@@ -8,15 +8,14 @@ import { isForOthers, leadsToGift, relationAt } from './judge.js';
 import { GRANT, type Knowledge, objectNumber, PERSON, type Relation } from './knowledge.js';
 import type { Handing, Lists } from './lists.js';
 import type { Objects } from './objects.js';
-import { pathName } from './paths.js';
 import { isGuess, type People } from './people.js';
 import { kindsBeside, kindsByShape, NAMES_PERSON, type Person } from './person.js';
 import type { Places } from './places.js';
-import { isAbout, isCreation, isNamed, type Reading, subjectOf, subjectOutside } from './reading.js';
+import { isAbout, isCreation, isEchoed, isNamed, type Reading, subjectOf, subjectOutside } from './reading.js';
 import type { Reference } from './references.js';
 import { type Revocation, revocationOf } from './revoking.js';
 import type { Roles } from './roles.js';
-import { canonicalId, foldName, isGloballyUnique } from './shape.js';
+import { canonicalId, isGloballyUnique } from './shape.js';
 import { type AccessClass, CLASSES } from './sheet.js';
 
 const MAX_WAITING_GRANTS = 20_000;
@@ -430,16 +429,6 @@ export class Learning {
 }
 
 const isAccessClass = (relation: Relation): relation is AccessClass => (CLASSES as readonly string[]).includes(relation);
-
-/** The answer has no id of its own, and names what the request named, under the same name (`x-wallet-ref` and `walletRef`): that is what it was asked for. */
-function isEchoed({ objects }: Reading, { name, value }: Reference): boolean {
-  const root = objects.find((object) => object.isRoot && !object.inList);
-  if (root === undefined || root.id !== null) return false;
-  const { paths, values } = root.all;
-  for (let i = root.from; i < root.to; i++)
-    if (canonicalId(values[i]) === value && foldName(name).endsWith(pathName(paths[i]))) return true;
-  return false;
-}
 
 /** `fields`: pairs of path and value. */
 function hasPath(fields: readonly number[], path: number): boolean {

@@ -1,8 +1,10 @@
 import type { Observation } from '../../exchange/index.js';
 import type { AnswerObject } from './answer.js';
 import type { Strange } from './contexts.js';
+import { pathName } from './paths.js';
 import type { Person, Scatter } from './person.js';
 import type { Reference, RouteReading } from './references.js';
+import { canonicalId, foldName } from './shape.js';
 import type { SlotRule } from './sheet.js';
 
 /** One exchange as ownership sees it. */
@@ -40,6 +42,16 @@ export function isCreation(read: Reading): boolean {
     !object.inList &&
     (read.status === 201 || !read.reading.references.some((one) => one.value === object.id || one.place === 'path'))
   );
+}
+
+/** The answer has no id of its own, and names what the request named, under the same name (`x-wallet-ref` and `walletRef`): that is what it was asked for. */
+export function isEchoed({ objects }: Reading, { name, value }: Reference): boolean {
+  const root = objects.find((object) => object.isRoot && !object.inList);
+  if (root === undefined || root.id !== null) return false;
+  const { paths, values } = root.all;
+  for (let i = root.from; i < root.to; i++)
+    if (canonicalId(values[i]) === value && foldName(name).endsWith(pathName(paths[i]))) return true;
+  return false;
 }
 
 /** The object of an answer that a reference is about. */

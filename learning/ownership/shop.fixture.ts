@@ -1,6 +1,7 @@
 /** Test support: a shop of thirty people and a few sellers, with the engine that learns of it and a gateway that hears of everything at once. */
 import { bodyOf, emptyBody, headersOf, newId, PrincipalReader } from '../../exchange/index.js';
 import { exchangeOf } from '../../test/support/exchange.js';
+import type { SavedEntry } from './checkpoint.js';
 import { OwnershipModel, OwnershipView } from './index.js';
 
 export const BUYERS = 30;
@@ -17,12 +18,13 @@ export const NEVER: Refused = { request: false, response: false };
 export const BOTH: Refused = { request: true, response: true };
 
 /** An engine and a gateway that hears of everything at once; asks as one user after another. */
-export function shop(claimsOf: (user: number) => object = () => ({})) {
+export function shop(claimsOf: (user: number) => object = () => ({}), saved: readonly SavedEntry[] = []) {
   const model = new OwnershipModel({ secret: 'shop', seed: Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8) });
+  model.restore(saved);
   const view = new OwnershipView();
   for (const chunk of model.snapshot()) view.apply(chunk);
   let nowMs = 1.7e12;
-  return (
+  const ask = (
     user: number,
     target: string,
     template: string,
@@ -60,6 +62,13 @@ export function shop(claimsOf: (user: number) => object = () => ({})) {
     if (delta !== null) view.apply(delta);
     return { request: before?.enforceable ?? false, response: verdict?.enforceable ?? false };
   };
+  /** All that an engine saves, for another one to go on from. */
+  const save = (): SavedEntry[] => {
+    const pieces: SavedEntry[] = [];
+    for (let some = model.checkpoint(); some.length > 0; some = model.checkpoint()) pieces.push(...some);
+    return pieces;
+  };
+  return Object.assign(ask, { save });
 }
 
 export const SELLERS = [2000, 2001, 2002, 2003, 2004, 2005, 2006];
