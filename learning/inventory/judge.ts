@@ -6,6 +6,7 @@ import { announcesEnd } from './credentials.js';
 import { documentFindings } from './documented.js';
 import type { EndpointState } from './endpoint.js';
 import type { News } from './learn.js';
+import { holdsSensitive } from './row.js';
 import type { ServiceState } from './service.js';
 import { countDistinct } from './sketch.js';
 import { Strangers } from './strangers.js';
@@ -102,7 +103,7 @@ export class ChangeJudge {
       countDistinct(state.principals) < 2
     )
       return;
-    const sensitive = [...state.data.keys()].some((key) => key.startsWith('response|'));
+    const sensitive = holdsSensitive(state, 'response|');
     const confidence = counts.anonymousRefused > 0 ? 0.95 : sensitive ? 0.8 : 0.55;
     if (counts.anonymousOk === 1)
       this.change(

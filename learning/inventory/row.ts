@@ -70,8 +70,8 @@ const ENOUGH_ANONYMOUS = 5;
 const HARMLESS: ReadonlySet<string> = new Set(allTypes.filter(({ sensitivity }) => sensitivity === 'low').map(({ id }) => id));
 
 /** Did requests or answers hold data that somebody would mind to see elsewhere? Of custom types that is what they are for. */
-export const holdsSensitive = ({ data }: EndpointState): boolean =>
-  [...data.keys()].some((key) => !HARMLESS.has(key.slice(key.lastIndexOf('|') + 1)));
+export const holdsSensitive = ({ data }: EndpointState, where = ''): boolean =>
+  [...data.keys()].some((key) => key.startsWith(where) && !HARMLESS.has(key.slice(key.lastIndexOf('|') + 1)));
 
 const quantiles = (of: EndpointState['latencyMs']): { p50: number; p95: number; p99: number } => ({
   p50: quantile(of, 0.5),

@@ -3,7 +3,6 @@ import { pathName } from './paths.js';
 import type { People } from './people.js';
 import { isMadeUp, kindsByShape, NAMES_PERSON, namedKind, type Person } from './person.js';
 import type { Reading as Read } from './reading.js';
-import { asksForAll } from './references.js';
 import { canonicalId, isGloballyUnique } from './shape.js';
 import { scoped } from './sheet.js';
 
@@ -43,6 +42,8 @@ export interface Showing {
   readonly person: Person;
   readonly read: Read;
   readonly isRead: boolean;
+  /** Nothing was searched for. */
+  readonly isWhole: boolean;
   /** It shows everybody everything. */
   readonly isPublic: boolean;
   /** Null where the request chose whom it wants to see. */
@@ -72,8 +73,8 @@ export class Carers {
 
   /** A list shows somebody to the caller: a child to a parent, a patient to a doctor. What is theirs may be the caller's to look after. */
   entrust(showing: Showing, resource: Resource, id: string): void {
-    const { person, read } = showing;
-    if (!asksForAll(read.observation.exchange.request.target)) return;
+    const { person } = showing;
+    if (!showing.isWhole) return;
     const kinds = kindsByShape(id);
     if (!isGloballyUnique(id) && !isMadeUp(kinds[0]) && !OF_PEOPLE.test(resource.name)) return;
     const value = this.known.valueHash(id);
@@ -91,7 +92,7 @@ export class Carers {
   /** The same of people whom an answer only names: `actsFor: ["p17"]`, or a list of `{ personId, name }`. */
   entrustNamed(showing: Showing): void {
     const { person, read } = showing;
-    if (!showing.isRead || showing.isPublic || showing.list === null || !asksForAll(read.observation.exchange.request.target)) return;
+    if (!showing.isRead || showing.isPublic || showing.list === null || !showing.isWhole) return;
     let shown = 0;
     for (const object of read.objects) {
       if (object.id !== null && !object.isRoot) continue;

@@ -31,6 +31,7 @@ export class Identify {
   /** The person behind a principal. */
   personOf(principal: Principal, nowMs: number): Person {
     const person = this.people.find(principal.key) ?? this.#welcome(principal, nowMs);
+    this.people.used(principal.key, person);
     person.lastSeenMs = nowMs;
     person.requests++;
     return person;

@@ -154,7 +154,7 @@ export class Learning {
   #learnAccess(read: Reading, reference: Reference, person: Person, denied: boolean, taken: ObjectKey | null): Relation | null {
     const { service } = read;
     const { mutates } = read.reading;
-    if (reference.place !== 'path' && isEchoed(read, reference)) this.places.noteNamed(service, read.reading, reference);
+    if (isEchoed(read, reference)) this.places.noteNamed(service, read.reading, reference);
     const context = this.places.at(service, read.reading, reference, mutates);
     if (context === null) return null;
     context.uses++;

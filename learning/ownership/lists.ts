@@ -6,7 +6,7 @@ import { isGuess, type People } from './people.js';
 import { isMostlyStranger, MOST_OWNERS, type Person } from './person.js';
 import type { Places } from './places.js';
 import { isCreation, isNamed, type Reading as Read } from './reading.js';
-import type { RouteReading } from './references.js';
+import { asksForAll, type RouteReading } from './references.js';
 
 /** Objects of which a list remembers who was shown them first. */
 const MAX_FIRST = 20_000;
@@ -46,6 +46,8 @@ export interface Handing {
   readonly person: Person;
   readonly isCreation: boolean;
   readonly isRead: boolean;
+  /** Nothing was searched for. */
+  readonly isWhole: boolean;
   /** It is a list below an object: it shows what hangs on that, and not who asked. */
   readonly isBelow: boolean;
   /** The list shows everybody everything: being on it means nothing. */
@@ -104,6 +106,7 @@ export class Lists {
       person,
       isCreation: isCreation(read),
       isRead: !reading.mutates,
+      isWhole: asksForAll(read.observation.exchange.request.target),
       isBelow: reading.pathRoute.includes('{}'),
       isPublic: context?.rule?.stances.foreign.is === 'allow' && overlap > FEW_OVERLAP,
       isOwn: overlap <= OWN_OVERLAP,

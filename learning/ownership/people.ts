@@ -151,6 +151,19 @@ export class People {
       if (other !== person) this.join(other, person);
       return;
     }
+    this.#keep(key, person);
+  }
+
+  /** The person came with this credential: of many, those that are used are kept longest. */
+  used(key: string, person: Person): void {
+    const { keys } = person;
+    if (keys[keys.length - 1] === key) return;
+    const at = keys.indexOf(key);
+    if (at < 0) this.#keep(key, person);
+    else keys.push(...keys.splice(at, 1));
+  }
+
+  #keep(key: string, person: Person): void {
     person.keys.push(key);
     if (person.keys.length > 64) person.keys.shift();
     this.#writeKey(key, person);

@@ -45,7 +45,9 @@ export function isCreation(read: Reading): boolean {
 }
 
 /** The answer has no id of its own, and names what the request named, under the same name (`x-wallet-ref` and `walletRef`): that is what it was asked for. */
-export function isEchoed({ objects }: Reading, { name, value }: Reference): boolean {
+export function isEchoed({ objects }: Reading, { hint, name, place, value }: Reference): boolean {
+  // What a body says is mostly said again, and a plain name is that of a search.
+  if ((place !== 'header' && place !== 'query') || foldName(name).endsWith(hint)) return false;
   const root = objects.find((object) => object.isRoot && !object.inList);
   if (root === undefined || root.id !== null) return false;
   const { paths, values } = root.all;

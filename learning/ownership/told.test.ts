@@ -56,6 +56,9 @@ t.test('whose a cookie is that was just handed out is known before it comes', as
   told('session=6a1f0c5e9b7d4e2f8a3c', '/things', 'session=0b9e8d7c6a5f4e3d2c1b', { things: [] });
   t.equal(model.standingOf(keyOf('session=0b9e8d7c6a5f4e3d2c1b')), 'named', 'the same bearer under a new cookie');
   t.equal(model.standingOf(keyOf('session=ffffffffffffffffffff')), 'unknown');
+  const kept = 'session=6a1f0c5e9b7d4e2f8a3c';
+  for (let n = 0; n < 80; n++) told(kept, '/things', `session=0b9e8d7c6a5f4e3d${1000 + n}`, { things: [] });
+  t.ok(model.people.find(keyOf(kept))?.keys.includes(keyOf(kept)), 'whoever goes on with the old one is still heard of by it');
 });
 
 t.test('a header that comes with every request chooses nothing', async (t) => {
