@@ -30,8 +30,9 @@ const cases: readonly [own: number, strangers: number, areShown: boolean, is: st
   [8, 2, false, 'grey', false],
   [9, 2, false, 'deny', true],
   // Three are, or may be.
-  [12, 3, false, 'allow', false],
-  [30, 3, false, 'grey', false],
+  [7, 3, false, 'allow', false],
+  [12, 3, false, 'grey', false],
+  [30, 3, false, 'deny', false],
   [60, 3, false, 'deny', false],
   [80, 3, false, 'deny', true],
   // Where lists show around what others own, more will come.
@@ -67,7 +68,8 @@ for (const [ofGroup, proven] of [
 
 for (const [people, strangers, areShown, proven] of [
   [60, 3, false, true],
-  [60, 5, false, false],
+  [60, 5, false, true],
+  [60, 6, false, false],
   [20, 3, false, false],
   [60, 3, true, false],
 ] as const)

@@ -1,6 +1,6 @@
 import { FewMap, FewSet } from '../../exchange/index.js';
 import type { Relation } from './knowledge.js';
-import { PERSON } from './knowledge.js';
+import { isSpecial } from './knowledge.js';
 import type { People } from './people.js';
 import { type AccessClass, CLASSES, type SlotRule, type Stance } from './sheet.js';
 
@@ -184,7 +184,7 @@ export function tallyOf(
   for (const sample of [...context.samples, ...context.denied]) {
     const person = people.get(sample.person);
     // People who own nothing anywhere (staff, batch jobs, fresh accounts) say nothing about how private a place is.
-    if (person === undefined || (person.flags & PERSON.privileged) !== 0 || others.people.has(person.id)) continue;
+    if (person === undefined || isSpecial(person.flags) || others.people.has(person.id)) continue;
     if (person.owned === 0 && !person.hasPresumed) continue;
     let relation = sample.took ?? relate(context, sample, person.id);
     // Who may see a list below an object may see what it shows; that does not make it theirs, nor a custom of another sort. Nor says what a list shows
@@ -192,7 +192,8 @@ export function tallyOf(
     if (relation === 'listed' && (isList || isBelow(sample, person.id))) relation = relate(context, sample, person.id, true);
     for (const sort of STRANGE) strange[sort].set(person.id, (strange[sort].get(person.id) ?? 0) + (sample.was === sort ? 1 : 0));
     if (sample.denied && relation !== 'own' && relation !== 'granted' && relation !== 'listed') trespassers.add(person.id);
-    const index = relation === 'own' ? -1 : CLASSES.indexOf(relation as AccessClass);
+    // Whoever's group nobody knows may be of it.
+    const index = relation === 'own' ? -1 : relation === 'ungrouped' ? GROUP : CLASSES.indexOf(relation as AccessClass);
     if (relation !== 'own' && (index < 0 || sample.denied)) continue;
     let entry = perPerson.get(person.id);
     if (entry === undefined) {
@@ -266,8 +267,8 @@ export interface RegimeSettings {
 }
 
 export const REGIME: RegimeSettings = {
-  denyShare: 0.06,
-  allowShare: 0.12,
+  denyShare: 0.1,
+  allowShare: 0.25,
   minPeople: 3,
   provenPeople: 5,
   provenAccesses: 10,

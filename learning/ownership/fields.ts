@@ -1,5 +1,5 @@
 import type { Context } from './contexts.js';
-import { GROUP_BITS, PERSON } from './knowledge.js';
+import { GROUP_BITS, isSpecial } from './knowledge.js';
 import { pathName, SELF_FIELD } from './paths.js';
 import { mostOf, type People } from './people.js';
 import { NAMED_KINDS, TELLING_KINDS } from './person.js';
@@ -74,7 +74,7 @@ function countMatches(context: Context, people: People): Map<number, Count> {
   const counts = new Map<number, Count>();
   for (const sample of [...context.samples, ...context.denied]) {
     const person = people.get(sample.person);
-    if (person === undefined || person.identities.size === 0 || (person.flags & PERSON.privileged) !== 0) continue;
+    if (person === undefined || person.identities.size === 0 || isSpecial(person.flags)) continue;
     const add = (field: number, value: number, kind: number | undefined): void => {
       let count = counts.get(field);
       if (count === undefined) {
@@ -120,7 +120,7 @@ function nameByDominance(context: Context, people: People): void {
   const perField = new Map<number, Map<number, Map<number, number>>>();
   for (const sample of context.samples) {
     const person = people.get(sample.person);
-    if (person === undefined || sample.fields === null || (person.flags & PERSON.privileged) !== 0) continue;
+    if (person === undefined || sample.fields === null || isSpecial(person.flags)) continue;
     for (let i = 0; i < sample.fields.length; i += 2) {
       const perPerson = nested(perField, sample.fields[i], () => new Map<number, Map<number, number>>());
       const values = nested(perPerson, person.id, () => new Map<number, number>());
@@ -232,8 +232,7 @@ function parties(context: Context, counts: Map<number, Count>, owners: readonly 
   const times = new Map<number, number>();
   for (const sample of [...context.samples, ...context.denied]) {
     const person = people.get(sample.person);
-    if (person === undefined || person.identities.size === 0 || sample.fields === null || (person.flags & PERSON.privileged) !== 0)
-      continue;
+    if (person === undefined || person.identities.size === 0 || sample.fields === null || isSpecial(person.flags)) continue;
     total++;
     const matched = new Set<number>();
     for (let i = 0; i < sample.fields.length; i += 2) if (person.identities.has(sample.fields[i + 1])) matched.add(sample.fields[i]);
@@ -271,7 +270,7 @@ function groupFields(context: Context, people: People, owners: ReadonlyMap<numbe
   const kinds = new Map<number, (number | undefined)[]>();
   for (const sample of [...context.samples, ...context.denied]) {
     const person = people.get(sample.person);
-    if (person === undefined || sample.fields === null || (person.flags & PERSON.privileged) !== 0) continue;
+    if (person === undefined || sample.fields === null || isSpecial(person.flags)) continue;
     let isOwn = false;
     for (let i = 0; i < sample.fields.length; i += 2)
       if (owners.has(sample.fields[i]) && person.identities.has(sample.fields[i + 1])) isOwn = true;

@@ -36,6 +36,7 @@ const FEW = 4;
 /** From so many people on, what none of them ever did is not begun by an honest caller. */
 const UNHEARD_OF = 20;
 
+const OPEN: Stance = { is: 'open', confidence: 0, proven: false };
 const UNSURE: Stance = { is: 'grey', confidence: 0.4, proven: false };
 
 /** A judged reference: the inside of a verdict, also what detectors look at. */
@@ -129,6 +130,7 @@ function standing(known: Knowledge, told: Relation, rule: SlotRule, { person }: 
 
 /** What is known of a place says nothing of those who are guests there, nor of those whose role reaches the objects of others there. */
 function ruleFor(known: Knowledge, rule: SlotRule, resource: Resource, { person, flags }: Caller): SlotRule {
+  if ((flags & PERSON.manages) !== 0) return { ...rule, stances: { ...rule.stances, group: OPEN, foreign: OPEN } };
   const isGuest = rule.hasGuests === true && !known.isAtHome(person, resource);
   if (!isGuest && rule.roles?.includes(roleOf(flags)) !== true) return rule;
   // Of those whom lists tell whom they look after, the rest is no business of theirs.

@@ -25,11 +25,16 @@ export const PERSON = {
   guessing: 8,
   /** Was just alerted of with several objects: what would only alert is refused, too. */
   suspect: 16,
+  /** Is shown what many others own, other objects than the next who is: may see those, and nobody knows what else. */
+  manages: 32,
 } as const;
 
 /** The flags of a principal's entry hold from this bit on what role it has: 16 bits of a hash of its name, 0 without one. */
 const ROLE_SHIFT = 8;
 const ROLE_BITS = 0xffff;
+
+/** People who say nothing of how private a place is. */
+export const isSpecial = (flags: number): boolean => (flags & (PERSON.privileged | PERSON.manages)) !== 0;
 
 /** The role that flags tell of. */
 export const roleOf = (flags: number): number => (flags >>> ROLE_SHIFT) & ROLE_BITS;

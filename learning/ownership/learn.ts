@@ -5,7 +5,7 @@ import { type Context, type Sample, type Strange, strangeOf } from './contexts.j
 import { afterSuccess, GUESSES, isMiss } from './guesses.js';
 import type { Identify } from './identify.js';
 import { isForOthers, leadsToGift, relationAt } from './judge.js';
-import { GRANT, type Knowledge, objectNumber, PERSON, type Relation } from './knowledge.js';
+import { GRANT, isSpecial, type Knowledge, objectNumber, PERSON, type Relation } from './knowledge.js';
 import type { Handing, Lists } from './lists.js';
 import type { Objects } from './objects.js';
 import { isGuess, type People } from './people.js';
@@ -230,7 +230,7 @@ export class Learning {
     if (this.known.hasKind(person.id, named[1]) && person.guessed.length === 0) return;
     const scatter = this.people.voteByOpening(person, object, named, groups.length > 0, isPrivate);
     // Shared with somebody whose name nobody knows yet: it may well have been the caller.
-    if (stance === 'deny' && !this.#isAwaited(sample.hi, sample.lo)) read.signs.scatter = scatter;
+    if (stance === 'deny' && !isSpecial(person.flags) && !this.#isAwaited(sample.hi, sample.lo)) read.signs.scatter = scatter;
   }
 
   /** What a route without ids answered, or created. */

@@ -1,6 +1,6 @@
 import { Carers } from './carers.js';
 import type { Habits } from './habits.js';
-import { GRANT, type Knowledge, objectNumber, PERSON, PERSON_KIND, type Resource } from './knowledge.js';
+import { GRANT, isSpecial, type Knowledge, objectNumber, PERSON, PERSON_KIND, type Resource } from './knowledge.js';
 import type { Objects } from './objects.js';
 import { isGuess, type People } from './people.js';
 import { isMostlyStranger, MOST_OWNERS, type Person } from './person.js';
@@ -19,6 +19,8 @@ const ENOUGH_VIEWS = 12;
 /** The share of what a list shows that somebody else was shown before, up to which it shows everybody only their own; and up to which each of its objects is shown to few. */
 const OWN_OVERLAP = 0.15;
 const FEW_OVERLAP = 0.75;
+/** From here on it shows those who get it the same. */
+const SAME_OVERLAP = 0.6;
 /** From so many views on old ones count for less. */
 const MAX_VIEWS = 4_000;
 /** So many objects of a list must be known from elsewhere, and half of all, to tell whose it is. */
@@ -228,7 +230,7 @@ export class Lists {
     if (person.guessed.length > 0) this.#people.followNames(person);
     // Whoever has a name by what they opened only must have opened more of it before they may be blocked.
     if (person.owned >= (person.guessed.length === 0 ? 1 : 4)) this.#people.setFlags(person, PERSON.established);
-    if (person.owned === 3 && !isMostlyStranger(person)) this.#people.clearFlags(person, PERSON.privileged);
+    if (person.owned === 3 && !isMostlyStranger(person)) this.#people.clearFlags(person, PERSON.privileged | PERSON.manages);
   }
 
   /** Who owns nothing and is handed lists of many owners' objects by the server itself sees them as its job. */
@@ -240,6 +242,7 @@ export class Lists {
     const { read, person } = handing;
     handing.broad ??= this.#broadList(read);
     const { signature, seenBy } = handing.broad;
+    if (handing.isRead && handing.list === null) return;
     if (seenBy.size < 1000) seenBy.add(person.id);
     const common = Math.max(3, this.#people.size * 0.1);
     if (seenBy.size > common) {
@@ -260,8 +263,11 @@ export class Lists {
       person.broadLists++;
     }
     if (person.broadLists < 2) return;
+    const isStaff = overlapOf(handing.list) > SAME_OVERLAP;
+    if (!isStaff && (person.flags & PERSON.manages) !== 0) return;
     person.privilegedBy = signature;
-    this.#people.setFlags(person, PERSON.privileged);
+    // Staff are shown the same as each other, all there is; others what they manage.
+    this.#people.setFlags(person, isStaff ? PERSON.privileged : PERSON.manages);
   }
 
   #broadList({ service, reading }: Read): BroadList {
@@ -276,7 +282,7 @@ export class Lists {
 
   #unprivilege(id: number, signature: string): void {
     const person = this.#people.get(id);
-    if (person !== undefined && person.privilegedBy === signature) this.#people.clearFlags(person, PERSON.privileged);
+    if (person !== undefined && person.privilegedBy === signature) this.#people.clearFlags(person, PERSON.privileged | PERSON.manages);
   }
 
   /** Lists that give every person other objects are lists of one's own: what they show belongs to the caller. */
@@ -296,7 +302,7 @@ export class Lists {
 
   /** Counts who is shown what; false where somebody else was shown it before. */
   #view({ person, list }: Handing, object: number): boolean {
-    if (list === null || (person.flags & PERSON.privileged) !== 0) return true;
+    if (list === null || isSpecial(person.flags)) return true;
     const before = list.first.get(object);
     // What is not remembered would look as if nobody else were ever shown it.
     if (before === undefined && (list.first.size >= MAX_FIRST || this.#held >= MAX_HELD)) return true;

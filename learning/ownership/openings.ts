@@ -1,5 +1,5 @@
 import type { Context } from './contexts.js';
-import { PERSON, type Relation } from './knowledge.js';
+import { isSpecial, type Relation } from './knowledge.js';
 import { pathName } from './paths.js';
 import type { People } from './people.js';
 import type { FieldRule, Opening } from './sheet.js';
@@ -99,7 +99,7 @@ function count(
   const counted = new Map<number, Record<Side, number>>();
   for (const sample of [...context.samples, ...context.denied]) {
     const person = people.get(sample.person);
-    if (person === undefined || sample.fields === null || (person.flags & PERSON.privileged) !== 0) continue;
+    if (person === undefined || sample.fields === null || isSpecial(person.flags)) continue;
     if (person.owned === 0 && !person.hasPresumed) continue;
     everybody.add(person.id);
     const side = SIDES[relate(context, sample, person.id)];

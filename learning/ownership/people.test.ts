@@ -454,3 +454,38 @@ t.test('nobody becomes staff by what the list that everybody gets shows of other
   for (let times = 0; times < 3; times++) list('/orders', newcomer, ALL);
   t.not(open(PEOPLE + 4, newcomer), 'privileged');
 });
+
+/** People have opened orders, which name them. */
+function buyersOf(ask: Ask, people: number) {
+  const order = (n: number) => ({ id: `ord-${n}-x`, userId: n % people, total: 12 });
+  const by = (user: number): Credential => bearer(tokenOf({ sub: String(user) }));
+  const open = (n: number, user: number): string | undefined =>
+    ask(`/orders/ord-${n}-x`, '/orders/{id}', { ...by(user), answer: order(n) });
+  const list = (user: number, path: string, of: readonly number[]): unknown =>
+    ask(path, path.replace(/\?.*/, ''), { ...by(user), answer: { orders: of.map(order) } });
+  for (let user = 0; user < people; user++) for (const turn of [1, 2, 3, 2, 3]) open(turn * people + user, user);
+  return { open, list };
+}
+
+t.test('nobody becomes staff by asking for the lists of others', async (t) => {
+  const { open, list } = buyersOf(service(), PEOPLE);
+  for (const times of [1, 2, 3])
+    for (let victim = 1; victim < 9; victim++) list(900, `/orders?user=${victim}`, [times * PEOPLE + victim, 4 * PEOPLE + victim]);
+  t.equal(open(2 * PEOPLE + 12, 900), 'foreign');
+});
+
+const MANY = 60;
+
+t.test('who is shown what some others own manages these: alerts are not for them, nor is everything theirs', async (t) => {
+  const { open, list } = buyersOf(service(), MANY);
+  const shownTo = (manager: number, times = 3): number[] => [0, 1, 2, 3, 4].map((n) => times * MANY + 5 * (manager - 900) + n);
+  for (const times of [2, 3, 4, 5]) for (let manager = 900; manager < 906; manager++) list(manager, '/managed', shownTo(manager, times));
+  t.equal(open(shownTo(901)[1], 901), 'granted');
+  t.equal(open(3 * MANY + 20, 901), 'foreign', 'what was not shown to them');
+  for (const times of [6, 7, 8, 9])
+    for (let staff = 950; staff < 954; staff++) {
+      const all = Array.from({ length: 12 }, (_, n) => times * MANY + n);
+      list(staff, '/all', all);
+    }
+  t.equal(open(3 * MANY + 28, 952), 'privileged', 'those who are shown the same as each other');
+});

@@ -19,7 +19,7 @@ import {
 } from './contexts.js';
 import { typeFields } from './fields.js';
 import { Hanging } from './hanging.js';
-import { GRANT, GROUP_BITS, type Knowledge, PERSON, pathValues, type Relation, type Resource, roleOf } from './knowledge.js';
+import { GRANT, GROUP_BITS, isSpecial, type Knowledge, pathValues, type Relation, type Resource, roleOf } from './knowledge.js';
 import type { Objects } from './objects.js';
 import { openingsOf } from './openings.js';
 import { pathName, pathNumber } from './paths.js';
@@ -486,7 +486,7 @@ export class Places {
     for (const ring of [context.samples, context.denied])
       for (const sample of ring) {
         const person = this.#people.get(sample.person);
-        if (person === undefined || (person.flags & PERSON.privileged) !== 0) continue;
+        if (person === undefined || isSpecial(person.flags)) continue;
         const isStrange = STRANGER.has(this.relate(context, sample, person.id, true));
         reached.set(person, (reached.get(person) ?? 0) + (isStrange ? 1 : 0));
       }
@@ -513,8 +513,7 @@ export class Places {
     const owners = new Map<number, Set<number>>();
     for (const sample of context.samples) {
       const person = this.#people.get(sample.person);
-      if (person === undefined || (person.flags & PERSON.privileged) !== 0 || this.relate(context, sample, person.id, true) !== 'foreign')
-        continue;
+      if (person === undefined || isSpecial(person.flags) || this.relate(context, sample, person.id, true) !== 'foreign') continue;
       nested(owners, person.id, () => new Set<number>()).add(this.ownersIn(context, sample)[0] ?? 0);
     }
     let people = 0;

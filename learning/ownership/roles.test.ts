@@ -22,8 +22,16 @@ const cases: {
   },
   {
     name: 'one alone proves nothing',
-    people: [...Array(30).fill({ claims: { role: 'user' }, reached: 1 }), { claims: { role: 'root' }, reached: 30 }],
+    people: [...Array(30).fill({ claims: { role: 'user' }, reached: 1 }), { claims: { role: 'gold' }, reached: 30 }],
     privileged: [],
+  },
+  {
+    name: 'unless the role is called like one of staff',
+    people: [
+      ...Array(30).fill({ claims: { scope: 'openid self' }, reached: 1 }),
+      { claims: { scope: 'openid staff:helpdesk' }, reached: 11 },
+    ],
+    privileged: [30],
   },
   {
     name: 'thieves have the role that everybody has',
@@ -56,6 +64,16 @@ const cases: {
       { claims: { role: 'support' }, reached: 14, owned: 19 },
     ],
     privileged: [30, 31],
+  },
+  {
+    name: 'who comes to see many once it is known what the role is for',
+    people: [
+      ...Array(30).fill({ claims: { role: 'user' }, reached: 1, owned: 4 }),
+      { claims: { role: 'reader' }, reached: 12 },
+      { claims: { role: 'reader' }, reached: 12 },
+      { claims: { role: 'reader' }, reached: 12, owned: 3 },
+    ],
+    privileged: [30, 31, 32],
   },
   {
     name: 'tokens without roles',

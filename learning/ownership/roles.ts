@@ -11,6 +11,9 @@ const MANY_OWNERS = 10;
 const RARE_SHARE = 0.15;
 const FEW = 4;
 const MAX_ROLES = 2_000;
+/** Who is called so sees what many own as a rule: one of them is enough. */
+const NAMES_STAFF =
+  /(?:admin|staff|support|help-?desk|agent|audit|operator|service|system|internal|back-?office|employee|moderator|compliance|dispatch)/i;
 
 interface Role {
   readonly people: Set<number>;
@@ -25,7 +28,7 @@ const seesMany = (person: Person): boolean =>
 
 /**
  * Roles that tokens name, and whether those who have one see other people's objects as their job: when most members of a rare role do so,
- * consistently, it is the role and not a theft. One member alone proves nothing.
+ * consistently, it is the role and not a theft. One member alone proves nothing, unless the role is called like one of staff.
  */
 export class Roles {
   readonly #roles = new Map<string, Role>();
@@ -56,10 +59,12 @@ export class Roles {
     if (person.foreignOwners.size < MOST_OWNERS) person.foreignOwners.add(owner);
     if (!seesMany(person)) return;
     const role = this.#role(person.role);
-    if (role === null || role.isPrivileged) return;
+    if (role === null) return;
+    if (role.isPrivileged) this.#privilege(person, person.role);
     role.people.add(person.id);
     role.seeing.add(person.id);
-    if (!this.#isRare(role) || role.seeing.size < 2 || role.seeing.size * 2 < role.people.size) return;
+    const needed = NAMES_STAFF.test(person.role.slice(person.role.indexOf(' ') + 1)) ? 1 : 2;
+    if (role.isPrivileged || !this.#isRare(role) || role.seeing.size < needed || role.seeing.size * 2 < role.people.size) return;
     role.isPrivileged = true;
     for (const id of role.people) {
       const member = this.people.get(id);
