@@ -163,6 +163,7 @@ export function relationAt(
     const told = known.relationOfAnswer(person, object, rule);
     // A write that names the new owner itself is a transfer, not a trespass, unless it was known before whose the object was.
     if ((told === 'foreign' || told === 'ungrouped') && handsOver && namesOwner(object, rule, reading)) return held;
+    if ((told === 'foreign' || told === 'ungrouped' || told === 'group') && known.mayBeAwaited(person, hi, lo)) return 'unidentified';
     if (told !== null) return told;
   }
   return held;

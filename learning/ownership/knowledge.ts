@@ -58,6 +58,8 @@ export const GRANT = {
 
 /** In place of a person: what an object says of for whom it is. */
 export const ANYBODY = 0;
+/** In place of a person: somebody whose name nobody who came so far has. The entry's second word is of which kind that name is. */
+export const NOBODY_YET = 0xffff_ffff;
 
 export type Relation =
   | 'own'
@@ -280,6 +282,11 @@ export class Knowledge {
     return this.table.get(this.hash.hi, this.hash.lo) ? this.table.a : 0;
   }
 
+  /** Was it shared with somebody of a name that nobody is known to have, and no name of that kind is known of this person? */
+  mayBeAwaited(person: number, hi: number, lo: number): boolean {
+    return this.grant(hi, lo, NOBODY_YET) !== 0 && !this.hasKind(person, this.table.b);
+  }
+
   /**
    * How a person stands to an object of the table, named by its key, its value ({@link selfValue}), and the rule of its resource, which says what its
    * group is. `withoutGrants`: had nobody shared or listed it.
@@ -359,6 +366,7 @@ export class Knowledge {
     let told = this.#stranger(person, owner, kind, group, rule);
     if (told === 'unknown' && owner === 0 && value !== 0) told = this.#strangerByName(person, value, rule, withoutGrants);
     if (grant === GRANT.below && (told === 'foreign' || told === 'ungrouped')) return 'listed';
+    if (!withoutGrants && isSomebodys(told) && this.mayBeAwaited(person, hi, lo)) return 'unidentified';
     const is = rule === undefined || rule.opens.length === 0 ? told : opened(told, this.grant(hi, lo, ANYBODY));
     return withoutGrants ? is : this.entrusted(is, person, owner, kind);
   }

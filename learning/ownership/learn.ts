@@ -65,7 +65,10 @@ export class Learning {
       const waiting = this.#waitingGrants.get(value) ?? [];
       // Whoever has the name for certain may yet come.
       if (!isGuess(person, value)) this.#waitingGrants.delete(value);
-      for (let i = 0; i < waiting.length; i += 3) people.give(person, value, waiting[i], waiting[i + 1], waiting[i + 2]);
+      for (let i = 0; i < waiting.length; i += 3) {
+        people.give(person, value, waiting[i], waiting[i + 1], waiting[i + 2]);
+        if (!isGuess(person, value)) people.awaits(waiting[i], waiting[i + 1], -1);
+      }
     };
   }
 
@@ -177,6 +180,8 @@ export class Learning {
     };
     if (about !== null && !denied) this.places.hanging.note(resource, hi, lo, about, person);
     const relation = this.places.relate(context, sample, person.id);
+    if (relation !== 'own' && !denied && read.status < 300 && this.places.relate(context, sample, person.id, true) === 'ungrouped')
+      this.people.reachedGroup(person, this.places.groupOf(context, sample), resource.rule?.groupKind ?? -1);
     // It may turn out to be somebody else's once more names are known.
     if (relation !== 'own' && leadsToGift(this.known, service, read.reading, reference, person.id)) return relation;
     // Whose access it was may come out later: somebody without a name is held against the regime as a stranger would be.
@@ -355,6 +360,7 @@ export class Learning {
     const { hi, lo } = this.known.hash;
     const slot = this.known.sheet.slot(read.service, reading, subject.slot);
     const { rule } = this.known.resource(read.service, slot?.resource ?? subject.hint);
+    const isOwn = this.known.relation(person.id, hi, lo, 0, rule) === 'own';
     for (const reference of firstOf(reading.references)) {
       if (reference.place !== 'body' || reference.value === subject.value) continue;
       const value = this.known.valueHash(reference.value);
@@ -366,6 +372,9 @@ export class Learning {
       // What stands beside an object in a body may be a thing as well: the other account of a payment.
       else if ((outside !== undefined && isGloballyUnique(reference.value)) || NAMES_PERSON.test(reference.name)) {
         this.await(value, hi, lo, strength);
+        // Things are named beside an object as well.
+        if (isOwn && NAMES_PERSON.test(reference.name) && !this.#namesThing(read, reference))
+          this.people.awaits(hi, lo, kindsByShape(reference.value)[0] ?? 0);
         this.#awaited.add(objectNumber(hi, lo));
         if (this.#awaited.size > MAX_WAITING_GRANTS) this.#awaited.delete(this.#awaited.values().next().value as number);
       }
@@ -389,6 +398,12 @@ export class Learning {
       const waiting = this.#waitingGrants.get(value) ?? [];
       for (let i = 0; i < waiting.length; i += 3) if (waiting[i] === hi && waiting[i + 1] === lo) waiting.splice(i, 3);
     }
+  }
+
+  /** Do answers show what stands there, and do they not show people? */
+  #namesThing({ service, reading }: Reading, { slot }: Reference): boolean {
+    const rule = this.known.sheet.slot(service, reading, slot);
+    return rule !== undefined && (this.known.resource(service, rule.resource).rule?.selfKinds.length ?? 0) === 0;
   }
 
   /** Where all ids stand in the body, the object is one at a private place that is the caller's, or may be; people are none. */

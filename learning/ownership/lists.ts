@@ -71,6 +71,15 @@ function choosesAnything({ references }: RouteReading): boolean {
   return references.some(({ place, value }) => (place === 'query' || place === 'body') && !/^[a-z][a-z_-]*$/i.test(value));
 }
 
+/** A `POST` that is answered with several objects which it did not name asked for them, whatever it is called (`ops/scan`). */
+function answersList({ objects, reading, status }: Read): boolean {
+  if (status !== 200) return false;
+  let listed = 0;
+  for (const object of objects)
+    if (object.inList && object.id !== null && !object.isMentioned && !isNamed(reading, object)) if (++listed >= MIXED) return true;
+  return false;
+}
+
 /** How much of what a list shows somebody else was shown before; all of it where too little was seen. */
 const overlapOf = (list: OwnList | null): number =>
   list === null || list.people.size < ENOUGH || list.views < ENOUGH_VIEWS ? 1 : list.overlaps / list.views;
@@ -107,7 +116,7 @@ export class Lists {
       read,
       person,
       isCreation: isCreation(read),
-      isRead: !reading.mutates,
+      isRead: !reading.mutates || answersList(read),
       isWhole: asksForAll(read.observation.exchange.request.target),
       isBelow: reading.pathRoute.includes('{}'),
       isPublic: context?.rule?.stances.foreign.is === 'allow' && overlap > FEW_OVERLAP,
@@ -146,7 +155,9 @@ export class Lists {
     const created = isCreation(read);
     if (!created && reading.mutates) return;
     const context = this.#places.get(service, reading.route, created ? 'answer!' : reading.answerSlot);
-    if (context === undefined || (context.rule?.stances.foreign.is !== 'deny' && overlapOf(this.#ownList(read)) > OWN_OVERLAP)) return;
+    const stance = context?.rule?.stances.foreign.is;
+    // Where those who are known are shown what others own, so is whoever comes next.
+    if (context === undefined || stance === 'allow' || (stance !== 'deny' && overlapOf(this.#ownList(read)) > OWN_OVERLAP)) return;
     const rule = this.#known.sheet.resource(service, context.resource);
     if (rule === undefined) return;
     for (const field of rule.owners) if (this.#known.hasKind(person.id, field.kind) && person.guessed.length === 0) return;
@@ -242,7 +253,7 @@ export class Lists {
     const { read, person } = handing;
     handing.broad ??= this.#broadList(read);
     const { signature, seenBy } = handing.broad;
-    if (handing.isRead && handing.list === null) return;
+    if (!read.reading.mutates && handing.list === null) return;
     if (seenBy.size < 1000) seenBy.add(person.id);
     const common = Math.max(3, this.#people.size * 0.1);
     if (seenBy.size > common) {

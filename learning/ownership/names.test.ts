@@ -79,6 +79,37 @@ t.test('people whose objects named their group before their token was understood
   );
 });
 
+t.test('a claim of few people tells their group once objects agree with it, of two groups', async (t) => {
+  const { known, all, arrives } = world();
+  const KIND = 77;
+  const group = (name: string): number => known.valueHash(name) & GROUP_BITS;
+  const claims = (seller: string, level: string) => ({ seller, level });
+  const [first, second, third] = [arrives('a', claims('s-1', '1')), arrives('b', claims('s-2', '2')), arrives('c', claims('s-3', '3'))];
+  all.reachedGroup(first, group('s-1'), KIND);
+  t.notOk(known.hasKind(third.id, KIND), 'one may be chance');
+  all.reachedGroup(first, group('s-1'), KIND);
+  t.notOk(known.hasKind(third.id, KIND), 'and the same one says it once');
+  all.reachedGroup(second, group('s-2'), KIND);
+  for (const [person, name] of [
+    [first, 's-1'],
+    [second, 's-2'],
+    [third, 's-3'],
+  ] as const) {
+    t.ok(known.holdsGroup(person.id, known.valueHash(name), KIND), name);
+    t.equal(person.groups.size, 1);
+  }
+  const late = arrives('d', claims('s-1', '4'));
+  t.ok(known.holdsGroup(late.id, known.valueHash('s-1'), KIND), 'who comes later, too');
+});
+
+t.test('what people reach disagrees with what a claim says: it tells no groups', async (t) => {
+  const { known, all, arrives } = world();
+  const people = ['s-1', 's-2', 's-3', 's-4', 's-5'].map((seller) => arrives(seller, { seller }));
+  for (const person of people.slice(2)) all.reachedGroup(person, known.valueHash('s-9') & GROUP_BITS, 77);
+  for (const [n, person] of people.slice(0, 2).entries()) all.reachedGroup(person, known.valueHash(`s-${n + 1}`) & GROUP_BITS, 77);
+  t.notOk(people.some((person) => known.hasKind(person.id, 77)));
+});
+
 t.test('the number that occurs most often', async (t) => {
   t.equal(mostOf([]), undefined);
   t.equal(mostOf([undefined, undefined]), undefined);

@@ -489,3 +489,36 @@ t.test('who is shown what some others own manages these: alerts are not for them
     }
   t.equal(open(3 * MANY + 28, 952), 'privileged', 'those who are shown the same as each other');
 });
+
+t.test('what was shared by mail with somebody who has not come under that name is no stranger’s to whoever has no mail', async (t) => {
+  const ask = service();
+  const mailOf = (user: number): string => `u${user}@mail.test`;
+  const by = (user: number): Credential => bearer(tokenOf({ sub: String(user), ...(user < 10 ? { email: mailOf(user) } : {}) }));
+  const open = (n: number, user: number): string | undefined =>
+    ask(`/plans/p-${n}-x`, '/plans/{id}', { ...by(user), answer: { id: `p-${n}-x`, userId: n % PEOPLE } });
+  const share = (n: number, owner: number, body: object): unknown =>
+    ask(`/plans/p-${n}-x/shares`, '/plans/{id}/shares', { method: 'POST', ...by(owner), send: body, answer: { ok: true } });
+  for (let user = 0; user < PEOPLE; user++) for (const turn of [1, 2, 3, 2]) open(turn * PEOPLE + user, user);
+  share(PEOPLE + 4, 4, { email: mailOf(21), role: 'reader' });
+  t.equal(open(PEOPLE + 4, 21), 'unknown', 'it may be for them');
+  t.equal(open(PEOPLE + 4, 9), 'foreign', 'whose mail is known, and another');
+  t.equal(open(PEOPLE + 5, 21), 'foreign', 'what was shared with nobody');
+  t.equal(open(PEOPLE + 4, 22), 'unknown');
+  ask('/me', '/me', { ...bearer(tokenOf({ sub: '21', email: mailOf(21) })), answer: { id: 21, email: mailOf(21) } });
+  share(PEOPLE + 6, 6, { planRef: `p-${PEOPLE + 7}-x` });
+  t.equal(open(PEOPLE + 6, 22), 'foreign', 'a thing that is named beside it is nobody');
+});
+
+t.test('who asks for a list by POST, whatever that is called, was handed what it shows', async (t) => {
+  const ask = service();
+  buyersOf(ask, PEOPLE);
+  const key = { headers: { 'x-api-key': 'batch-key-0123456789abcdef' } };
+  const order = (n: number) => ({ id: `ord-${n}-x`, userId: n % PEOPLE, total: 12 });
+  const open = (n: number): string | undefined => ask(`/orders/ord-${n}-x`, '/orders/{id}', { ...key, answer: order(n) });
+  const scan = (of: readonly number[]): unknown =>
+    ask('/ops/scan', '/ops/scan', { method: 'POST', ...key, send: { limit: 50 }, answer: { orders: of.map(order) } });
+  scan([31, 32]);
+  t.equal(open(31), 'unknown', 'two may be what a write made');
+  scan([41, 42, 43, 44, 45, 46]);
+  t.equal(open(43), 'listed');
+});

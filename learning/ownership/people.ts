@@ -1,7 +1,7 @@
 /**
  * One room: the credentials, names, groups and grants of a person change together. Whoever is joined, guessed or doubted gains or loses all of them at once.
  */
-import { GRANT, GROUP_BITS, type Knowledge, PERSON, PERSON_KIND, type Resource, roleOf, SPACE, withRole } from './knowledge.js';
+import { GRANT, GROUP_BITS, type Knowledge, NOBODY_YET, PERSON, PERSON_KIND, type Resource, roleOf, SPACE, withRole } from './knowledge.js';
 import type { Write } from './objects.js';
 import {
   cast,
@@ -43,6 +43,8 @@ interface Source {
   inconsistent: number;
   role: 'identity' | 'group' | 'off';
   nextCheck: number;
+  /** What objects said of it as a place where groups are told. */
+  readonly asGroup: { readonly people: number[]; readonly values: number[]; against: number; isProven: boolean };
 }
 
 /** People kept in detail; the least recently seen are forgotten beyond it, their table entries stay. */
@@ -64,12 +66,14 @@ const ENOUGH_NAMES = 8;
 /** The same of pages that seem to be about who asks, whatever their fields are called. */
 const FEW_TOLD = 3;
 const MAX_GROUPS = 64;
+/** Sources that are asked whether they tell groups. */
+const MAX_LOOKED = 300;
 /** Marks a guessed value as a group, above the bits of a kind. */
 const GUESSED_GROUP = 256;
 const IDENTITY_NAME =
   /(?:^|[.^])(?:sub|id|uid|uuid|username|login|email|mail|handle|phone|phonenumber|mobile|msisdn|preferredusername|oid|(?:user|person|member|customer|patient|employee|student|subscriber)(?:id|uuid|no|number|ref)?)$/;
 const GROUP_NAME =
-  /tenant|org|company|team|workspace|clinic|group|department|branch|realm|role|scope|plan|region|country|locale|currency|status|type|lang|site|aud|iss|azp|clientid/;
+  /tenant|org|company|team|workspace|clinic|group|department|branch|realm|practice|household|school|business|merchant|store|agency|fleet|role|scope|plan|region|country|locale|currency|status|type|lang|site|aud|iss|azp|clientid/;
 
 /**
  * Who is who: joins credentials to people, and learns which values name a person and which a group, from claims, sign-in and refresh answers,
@@ -193,6 +197,7 @@ export class People {
         inconsistent: 0,
         role: 'off',
         nextCheck: isAnswer && prior === 'identity' ? FEW_TOLD : 2,
+        asGroup: { people: [], values: [], against: 0, isProven: false },
       };
       this.#sources.set(sourceKey, source);
       if (prior === 'identity' && !isAnswer) source.role = 'identity';
@@ -276,6 +281,13 @@ export class People {
       const follower = this.get(id);
       if (follower !== undefined && follower !== person) this.#lend(follower, hi, lo, grant);
     }
+  }
+
+  /** An object was shared with somebody of a name of this kind, whom nobody knows yet; or not any more (kind -1). */
+  awaits(hi: number, lo: number, kind: number): void {
+    this.known.hash.words(SPACE.grant, hi, lo, NOBODY_YET);
+    if (kind < 0) this.forget(this.known.hash.hi, this.known.hash.lo);
+    else this.write(this.known.hash.hi, this.known.hash.lo, GRANT.weak, kind, WORTH.said);
   }
 
   /** Takes back what was given by {@link addGrant}. */
@@ -491,6 +503,7 @@ export class People {
       const saved = JSON.parse(value) as Source & { values: [number, number][]; distinct: [number, number][]; unique: [number, number][] };
       this.#sources.set(piece.slice(2), {
         ...saved,
+        asGroup: saved.asGroup ?? { people: [], values: [], against: 0, isProven: false },
         values: new Map(saved.values),
         distinct: new Map(saved.distinct),
         unique: new Map(saved.unique),
@@ -534,11 +547,41 @@ export class People {
     return false;
   }
 
+  /**
+   * The person reached an object of this group (24 bits) while nothing says which group is theirs. A claim or a field of their own page that says the same of two people and
+   * two groups, and hardly ever something else, tells groups, however few have it.
+   */
+  reachedGroup(person: Person, group: number, kind: number): void {
+    let looked = 0;
+    for (const source of this.#sources.values()) {
+      if (source.role !== 'off' || source.prior === 'identity' || ++looked > MAX_LOOKED) continue;
+      const value = source.values.get(person.id);
+      if (value === undefined || source.asGroup.people.includes(person.id)) continue;
+      const { people, values } = source.asGroup;
+      if ((value & GROUP_BITS) !== group) source.asGroup.against++;
+      else {
+        people.push(person.id);
+        if (!values.includes(group)) values.push(group);
+      }
+      if (values.length < 2 || people.length < 2 * source.asGroup.against) continue;
+      source.asGroup.isProven = true;
+      source.role = 'group';
+      source.groupKind = kind;
+      this.epoch++;
+      for (const [id, told] of source.values) {
+        const member = this.get(id);
+        if (member !== undefined) this.#assign(member, told, source);
+      }
+      this.touched(`s|${source.key}`);
+    }
+  }
+
   #mayJoin(source: Source): boolean {
     return source.values.size >= 10 && source.distinct.size >= source.values.size * 0.95;
   }
 
   #check(source: Source): void {
+    if (source.asGroup.isProven) return;
     const people = source.values.size;
     const share = source.distinct.size / people;
     const steady = source.inconsistent <= people * 0.5;

@@ -577,6 +577,13 @@ export class Places {
     return group === 0 ? [] : [group, rule.groupKind];
   }
 
+  /** The group that an object named (24 bits, 0: none), whoever owns it. */
+  groupOf(context: Context, { hi, lo, fields }: Sample): number {
+    for (const field of this.#known.sheet.resource(context.service, context.resource)?.groups ?? [])
+      for (let i = 0; fields !== null && i < fields.length; i += 2) if (fields[i] === field.number) return fields[i + 1] & GROUP_BITS;
+    return this.#known.table.get(hi, lo) ? this.#known.table.b >>> 8 : 0;
+  }
+
   /** The person whom an id is the name of, where ids of that sort are names of people (value, kind). */
   selfIn(context: Context, { value }: Sample): number[] {
     const kinds = this.#known.sheet.resource(context.service, context.resource)?.selfKinds ?? [];
