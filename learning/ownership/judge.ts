@@ -128,9 +128,13 @@ function standing(known: Knowledge, told: Relation, rule: SlotRule, { person }: 
   return told === 'ungrouped' && isForOthers(rule) && known.looksAfter(person) ? 'foreign' : told;
 }
 
+/** Worth an alert where others are refused, and no more. */
+const reported = ({ is }: Stance): Stance => (is === 'deny' ? { is: 'grey', confidence: 0.55, proven: false } : UNSURE);
+
 /** What is known of a place says nothing of those who are guests there, nor of those whose role reaches the objects of others there. */
 function ruleFor(known: Knowledge, rule: SlotRule, resource: Resource, { person, flags }: Caller): SlotRule {
-  if ((flags & PERSON.manages) !== 0) return { ...rule, stances: { ...rule.stances, group: OPEN, foreign: OPEN } };
+  if ((flags & PERSON.manages) !== 0)
+    return { ...rule, stances: { ...rule.stances, group: OPEN, foreign: reported(rule.stances.foreign) } };
   const isGuest = rule.hasGuests === true && !known.isAtHome(person, resource);
   if (!isGuest && rule.roles?.includes(roleOf(flags)) !== true) return rule;
   // Of those whom lists tell whom they look after, the rest is no business of theirs.

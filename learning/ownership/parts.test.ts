@@ -482,6 +482,15 @@ t.test('what a place has not proven blocks only a caller who was just alerted of
     known.sheet.apply({ route: 's\u001fGET /orders/{}', rule: { slots: { 'path:0': slot } } });
     t.equal(judge(known, 's', reading, { person: 1, flags }, null, JUDGE)?.enforceable ?? false, blocks, what);
   }
+  const proven = {
+    resource: 'order',
+    stances: sameForAll({ is: 'deny', confidence: 0.9, proven: true } as const),
+    principals: 20,
+    accesses: 80,
+  };
+  known.sheet.apply({ route: 's\u001fGET /orders/{}', rule: { slots: { 'path:0': { ...proven, wrappings: [''], repeats: 0 } } } });
+  const manager = judge(known, 's', reading, { person: 1, flags: established | identified | suspect | PERSON.manages }, null, JUDGE);
+  t.match(manager, { relation: 'foreign', enforceable: false, confidence: 0.55 }, 'who manages what others own is reported, not refused');
   // Order 20 is somebody else's of the caller's own group.
   const fields = [
     { path: 'userid', role: 'owner', kind: 2 },

@@ -476,7 +476,7 @@ t.test('nobody becomes staff by asking for the lists of others', async (t) => {
 
 const MANY = 60;
 
-t.test('who is shown what some others own manages these: alerts are not for them, nor is everything theirs', async (t) => {
+t.test('who is shown what some others own manages these, which does not make everything theirs', async (t) => {
   const { open, list } = buyersOf(service(), MANY);
   const shownTo = (manager: number, times = 3): number[] => [0, 1, 2, 3, 4].map((n) => times * MANY + 5 * (manager - 900) + n);
   for (const times of [2, 3, 4, 5]) for (let manager = 900; manager < 906; manager++) list(manager, '/managed', shownTo(manager, times));
