@@ -102,6 +102,16 @@ t.test('a claim of few people tells their group once objects agree with it, of t
   t.ok(known.holdsGroup(late.id, known.valueHash('s-1'), KIND), 'who comes later, too');
 });
 
+t.test('a field of their own page, which people may write themselves, takes four', async (t) => {
+  const { known, all } = world();
+  const people = [1, 2, 3, 4].map((n) => all.tell('me:s:GET /me:shop', 'shop', all.add(`k${n}`, 1), `s-${n}`, true));
+  for (const [n, person] of people.entries()) {
+    t.notOk(known.hasKind(people[0].id, 77), `after ${n}`);
+    all.reachedGroup(person, known.valueHash(`s-${n + 1}`) & GROUP_BITS, 77);
+  }
+  t.ok(known.hasKind(people[0].id, 77));
+});
+
 t.test('what people reach disagrees with what a claim says: it tells no groups', async (t) => {
   const { known, all, arrives } = world();
   const people = ['s-1', 's-2', 's-3', 's-4', 's-5'].map((seller) => arrives(seller, { seller }));

@@ -548,8 +548,8 @@ export class People {
   }
 
   /**
-   * The person reached an object of this group (24 bits) while nothing says which group is theirs. A claim or a field of their own page that says the same of two people and
-   * two groups, and hardly ever something else, tells groups, however few have it.
+   * The person reached an object of this group (24 bits) while nothing says which group is theirs. A claim that says the same of two people and two groups (a field of
+   * their own page of four people), and hardly ever something else, tells groups, however few have it.
    */
   reachedGroup(person: Person, group: number, kind: number): void {
     let looked = 0;
@@ -563,7 +563,9 @@ export class People {
         people.push(person.id);
         if (!values.includes(group)) values.push(group);
       }
-      if (values.length < 2 || people.length < 2 * source.asGroup.against) continue;
+      // What stands on their own page people may have written themselves.
+      const needed = source.key.startsWith('claim:') ? 2 : 4;
+      if (values.length < 2 || people.length < Math.max(needed, 2 * source.asGroup.against)) continue;
       source.asGroup.isProven = true;
       source.role = 'group';
       source.groupKind = kind;

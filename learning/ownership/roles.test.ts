@@ -26,6 +26,14 @@ const cases: {
     privileged: [],
   },
   {
+    name: 'nor does it for one called like staff who reached few',
+    people: [
+      ...Array(30).fill({ claims: { scope: 'openid self' }, reached: 1 }),
+      { claims: { scope: 'openid staff:helpdesk' }, reached: 9 },
+    ],
+    privileged: [],
+  },
+  {
     name: 'unless the role is called like one of staff',
     people: [
       ...Array(30).fill({ claims: { scope: 'openid self' }, reached: 1 }),

@@ -63,8 +63,9 @@ export class Roles {
     if (role.isPrivileged) this.#privilege(person, person.role);
     role.people.add(person.id);
     role.seeing.add(person.id);
-    const needed = NAMES_STAFF.test(person.role.slice(person.role.indexOf(' ') + 1)) ? 1 : 2;
-    if (role.isPrivileged || !this.#isRare(role) || role.seeing.size < needed || role.seeing.size * 2 < role.people.size) return;
+    const isOneEnough = person.foreignOwners.size >= MANY_OWNERS && NAMES_STAFF.test(person.role.slice(person.role.indexOf(' ') + 1));
+    if (role.isPrivileged || !this.#isRare(role) || role.seeing.size < (isOneEnough ? 1 : 2) || role.seeing.size * 2 < role.people.size)
+      return;
     role.isPrivileged = true;
     for (const id of role.people) {
       const member = this.people.get(id);
