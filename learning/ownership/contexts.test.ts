@@ -1,6 +1,9 @@
 /** How private a place is, by who reached what there. */
 import t from 'tap';
-import { REGIME, stancesOf, type Tally, zero } from './contexts.js';
+import { addSamples, newContext, REGIME, stancesOf, type Tally, tallyOf, zero } from './contexts.js';
+import { KeyedHash } from './hash.js';
+import { Knowledge } from './knowledge.js';
+import { People } from './people.js';
 import { CLASSES, savedChange } from './sheet.js';
 
 /** People who reached only what is theirs, two things each, and people who reached only what others own. */
@@ -81,6 +84,22 @@ for (const [people, strangers, areShown, proven] of [
       t.equal(stancesOf(tally(people, strangers, areShown), people + strangers, false, REGIME, before).foreign.proven, proven);
     },
   );
+
+t.test('whoever’s group nobody knows may be of it: what they reach is access within the group', async (t) => {
+  const known = new Knowledge(new KeyedHash(Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8)));
+  const nothing = () => undefined;
+  const people = new People(known, nothing, nothing, nothing);
+  const context = newContext('key', 'GET /orders/{}', 'path:0', 's', 'order', false);
+  for (let n = 1; n <= 10; n++) {
+    const person = people.add(`p${n}`, 1);
+    person.owned = 1;
+    addSamples(context, [{ person: person.id, hi: n, lo: n, value: 0, fields: null, denied: false, was: null }], 1);
+  }
+  const relate = (_: unknown, { hi }: { hi: number }) => (hi > 6 ? 'ungrouped' : 'own');
+  const others = { people: new Set<number>(), hasGuests: false, roles: [], areShown: false };
+  const told = tallyOf(context, people, relate, () => false, others);
+  t.match(told, { people: 10, own: 6, share: { group: 4, foreign: 0 } });
+});
 
 t.test('a place that was saved before there were as many classes of access', async (t) => {
   const stance = { is: 'deny', confidence: 0.9, proven: true };

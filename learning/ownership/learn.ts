@@ -67,7 +67,7 @@ export class Learning {
       if (!isGuess(person, value)) this.#waitingGrants.delete(value);
       for (let i = 0; i < waiting.length; i += 3) {
         people.give(person, value, waiting[i], waiting[i + 1], waiting[i + 2]);
-        if (!isGuess(person, value)) people.awaits(waiting[i], waiting[i + 1], -1);
+        if (!isGuess(person, value)) people.awaitsNobody(waiting[i], waiting[i + 1]);
       }
     };
   }
@@ -180,8 +180,10 @@ export class Learning {
     };
     if (about !== null && !denied) this.places.hanging.note(resource, hi, lo, about, person);
     const relation = this.places.relate(context, sample, person.id);
-    if (relation !== 'own' && !denied && read.status < 300 && this.places.relate(context, sample, person.id, true) === 'ungrouped')
-      this.people.reachedGroup(person, this.places.groupOf(context, sample), resource.rule?.groupKind ?? -1);
+    const groupKind = resource.rule?.groupKind ?? -1;
+    if (groupKind >= 0 && relation !== 'own' && !denied && read.status < 300)
+      if (this.places.relate(context, sample, person.id, true) === 'ungrouped')
+        this.people.reachedGroup(person, this.places.groupOf(context, sample), groupKind);
     // It may turn out to be somebody else's once more names are known.
     if (relation !== 'own' && leadsToGift(this.known, service, read.reading, reference, person.id)) return relation;
     // Whose access it was may come out later: somebody without a name is held against the regime as a stranger would be.

@@ -30,6 +30,16 @@ const ME_ROUTE = /^me:.*\/([a-z]+?)s?:[^:/]*$/;
 /** Which kind of evidence a source is; decides how much it needs before it may join credentials. */
 type Prior = 'identity' | 'group' | 'none';
 
+interface AsGroup {
+  /** People whose objects agreed with it, and whose did not: each counts once, by what they reached first. */
+  readonly people: number[];
+  readonly against: number[];
+  /** Groups of those that agreed. */
+  readonly values: number[];
+  isProven: boolean;
+}
+const newAsGroup = (): AsGroup => ({ people: [], against: [], values: [], isProven: false });
+
 interface Source {
   readonly key: string;
   /** Kind of values that neither shape nor name make identities; 0 until it is needed: most sources never name anybody. */
@@ -44,7 +54,7 @@ interface Source {
   role: 'identity' | 'group' | 'off';
   nextCheck: number;
   /** What objects said of it as a place where groups are told. */
-  readonly asGroup: { readonly people: number[]; readonly values: number[]; against: number; isProven: boolean };
+  readonly asGroup: AsGroup;
 }
 
 /** People kept in detail; the least recently seen are forgotten beyond it, their table entries stay. */
@@ -66,6 +76,8 @@ const ENOUGH_NAMES = 8;
 /** The same of pages that seem to be about who asks, whatever their fields are called. */
 const FEW_TOLD = 3;
 const MAX_GROUPS = 64;
+/** People by whom a source may prove to tell groups. */
+const MAX_ASKED = 100;
 /** Sources that are asked whether they tell groups. */
 const MAX_LOOKED = 300;
 /** Marks a guessed value as a group, above the bits of a kind. */
@@ -197,7 +209,7 @@ export class People {
         inconsistent: 0,
         role: 'off',
         nextCheck: isAnswer && prior === 'identity' ? FEW_TOLD : 2,
-        asGroup: { people: [], values: [], against: 0, isProven: false },
+        asGroup: newAsGroup(),
       };
       this.#sources.set(sourceKey, source);
       if (prior === 'identity' && !isAnswer) source.role = 'identity';
@@ -283,11 +295,16 @@ export class People {
     }
   }
 
-  /** An object was shared with somebody of a name of this kind, whom nobody knows yet; or not any more (kind -1). */
+  /** An object was shared with somebody of a name of this kind, whom nobody knows yet. */
   awaits(hi: number, lo: number, kind: number): void {
     this.known.hash.words(SPACE.grant, hi, lo, NOBODY_YET);
-    if (kind < 0) this.forget(this.known.hash.hi, this.known.hash.lo);
-    else this.write(this.known.hash.hi, this.known.hash.lo, GRANT.weak, kind, WORTH.said);
+    this.write(this.known.hash.hi, this.known.hash.lo, GRANT.weak, kind, WORTH.said);
+  }
+
+  /** They have come. */
+  awaitsNobody(hi: number, lo: number): void {
+    this.known.hash.words(SPACE.grant, hi, lo, NOBODY_YET);
+    this.forget(this.known.hash.hi, this.known.hash.lo);
   }
 
   /** Takes back what was given by {@link addGrant}. */
@@ -503,7 +520,7 @@ export class People {
       const saved = JSON.parse(value) as Source & { values: [number, number][]; distinct: [number, number][]; unique: [number, number][] };
       this.#sources.set(piece.slice(2), {
         ...saved,
-        asGroup: saved.asGroup ?? { people: [], values: [], against: 0, isProven: false },
+        asGroup: saved.asGroup ?? newAsGroup(),
         values: new Map(saved.values),
         distinct: new Map(saved.distinct),
         unique: new Map(saved.unique),
@@ -556,16 +573,17 @@ export class People {
     for (const source of this.#sources.values()) {
       if (source.role !== 'off' || source.prior === 'identity' || ++looked > MAX_LOOKED) continue;
       const value = source.values.get(person.id);
-      if (value === undefined || source.asGroup.people.includes(person.id)) continue;
-      const { people, values } = source.asGroup;
-      if ((value & GROUP_BITS) !== group) source.asGroup.against++;
+      const { people, against, values } = source.asGroup;
+      if (value === undefined || people.includes(person.id) || against.includes(person.id)) continue;
+      if (people.length + against.length >= MAX_ASKED) continue;
+      if ((value & GROUP_BITS) !== group) against.push(person.id);
       else {
         people.push(person.id);
         if (!values.includes(group)) values.push(group);
       }
       // What stands on their own page people may have written themselves.
       const needed = source.key.startsWith('claim:') ? 2 : 4;
-      if (values.length < 2 || people.length < Math.max(needed, 2 * source.asGroup.against)) continue;
+      if (values.length < 2 || people.length < Math.max(needed, 2 * against.length)) continue;
       source.asGroup.isProven = true;
       source.role = 'group';
       source.groupKind = kind;
