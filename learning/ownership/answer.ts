@@ -169,7 +169,7 @@ class AnswerReader {
     this.#top = end;
     // Even `__typename` may be what the client calls something else.
     let resource = (hasType ? typeOf(record) : null) ?? name;
-    let id = bestId !== null && bestRank < FIRST_ID_KEYS ? unlink(bestId) : this.#idOf(record, resource, base, bestId);
+    let id = bestId !== null && bestRank < FIRST_ID_KEYS ? unlink(bestId) : this.#idOf(record, resource, base, bestId, isRoot);
     if (id === null && (inList || isRoot) && end > base) {
       // A list that is not called after what it holds: `/fleet` of `[{ "deviceId": … }]`. A single one is called so at least in part.
       const [first, value] = [this.#steps[base].key, this.#children[base]];
@@ -294,10 +294,14 @@ class AnswerReader {
   }
 
   /** The id of an object without one of the usual id fields: a field named after what it is, a second choice, or its own link. */
-  #idOf(record: Record<string, unknown>, resource: string, base: number, second: string | null): string | null {
+  #idOf(record: Record<string, unknown>, resource: string, base: number, second: string | null, isRoot: boolean): string | null {
+    const isPart = isRoot && this.#containerPath >= 0;
     for (let i = base; i < this.#top && resource !== ''; i++) {
-      if (!this.#steps[i].key.isIdOf(resource)) continue;
+      const { key } = this.#steps[i];
+      if (!key.isIdOf(resource)) continue;
       const value = this.#children[i];
+      // `PUT /visits/7/note` is answered with the visit and its note, which is a word.
+      if (isPart && key.folded === resource && typeof value === 'string' && !/\d/.test(value)) continue;
       if (isIdText(value)) return unlink(value);
     }
     if (second !== null) return second;

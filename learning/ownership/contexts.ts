@@ -270,8 +270,8 @@ export const REGIME: RegimeSettings = {
   denyShare: 0.1,
   allowShare: 0.25,
   minPeople: 3,
-  provenPeople: 5,
-  provenAccesses: 10,
+  provenPeople: 4,
+  provenAccesses: 6,
   provenDenied: 0.04,
 };
 

@@ -425,6 +425,10 @@ t.test('objects of answers', async (t) => {
     );
   t.same(below([{ id: 1 }, { id: 2 }]), ['1:a1:true', '2:a1:true'], 'what a list below an account shows hangs on the account');
   t.same(below({ id: 1 }), ['1::false'], 'a single answer says nothing of where it belongs');
+
+  const part = (value: unknown) => readAnswer(value, 'note', { name: 'visit', value: 'v7' }).map(({ id }) => id);
+  t.same(part({ visitNo: 'v7', note: 'allergy' }), [null], 'a visit is answered with its note, which is a word');
+  t.same(part({ note: 'n12', text: 'allergy' }), ['n12']);
 });
 
 t.test('what a collection hangs on', async (t) => {

@@ -455,8 +455,8 @@ export class Places {
       addTally(tally, counted(other), 0.5);
     }
     const stances = stancesOf(tally, context.people.size, context.mutates, this.#regime, context.rule?.stances);
-    // A place to write where hardly anybody has reached anything of their own is proven by no other place.
-    if (tally.leans && context.mutates && own.own <= own.people * 0.4)
+    // A place where hardly anybody who came has reached anything of their own is proven by no other place.
+    if (tally.leans && own.own <= (own.people + own.denied) * 0.4)
       for (const name of CLASSES) if (stances[name].proven) stances[name] = { ...stances[name], proven: false };
     if (stances.foreign.is === 'open' && isForStaff(context))
       stances.foreign = { is: 'deny', confidence: 0.75, proven: context.staffUses >= 12 && context.staff.size >= 3 };
