@@ -42,3 +42,20 @@ t.test('a list is refused only where the request chose whose it is', async (t) =
   t.same(ask(caller, '/payments?page=2', '/payments', paymentsOf(victim)), NEVER, 'what the server lists nobody has reached for');
   t.ok(ask(caller, `/payments?payer=${encodeURIComponent(mail(victim))}`, '/payments', paymentsOf(victim)).response);
 });
+
+t.test('whose list somebody asked for says nothing of who they are, also where the list leaves it out and answers had told', async (t) => {
+  const staff = 9000;
+  const ask = shop((user) => (user === staff ? { sub: 'hd_9x7k2m' } : {}));
+  const visit = (of: number, n: number) => `v-${of}-${n}`;
+  const open = (by: number, of: number, n: number): Refused =>
+    ask(by, `/visits/${visit(of, n)}`, '/visits/{id}', { id: visit(of, n), patientNo: of });
+  const briefOf = (of: number) => ({ visits: [0, 1, 2, 3].map((n) => ({ id: visit(of, n), state: 'booked' })) });
+  for (const user of buyers) {
+    for (const n of [0, 1, 2, 3]) open(user, user, n);
+    ask(user, '/visits', '/visits', briefOf(user));
+  }
+  t.same(open(buyers[3], buyers[4], 0), BOTH);
+  for (let round = 0; round < 2; round++) ask(staff, `/visits?patientNo=${buyers[3]}`, '/visits', briefOf(buyers[3]));
+  const seen = [open(staff, buyers[3], 0), open(staff, buyers[3], 1), open(staff, buyers[5], 0), open(staff, buyers[6], 0)];
+  t.same(seen, [NEVER, NEVER, NEVER, NEVER]);
+});

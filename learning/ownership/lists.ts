@@ -6,7 +6,7 @@ import { isGuess, type People } from './people.js';
 import { isMostlyStranger, MOST_OWNERS, type Person } from './person.js';
 import type { Places } from './places.js';
 import { isCreation, isNamed, type Reading as Read } from './reading.js';
-import { asksForAll, type RouteReading } from './references.js';
+import { asksForAll, type Reference, type RouteReading } from './references.js';
 
 /** Objects of which a list remembers who was shown them first. */
 const MAX_FIRST = 20_000;
@@ -184,7 +184,7 @@ export class Lists {
         object.key(this.#known, this.#known.resource(service, object.resource));
         const owner = this.#known.ownerOf(object.hi, object.lo);
         if (owner === null || owner.value === 0 || owner.kind === PERSON_KIND) untold++;
-        else {
+        else if (!this.#choseOwner(person, reading.references, owner.value)) {
           fromTable++;
           seen.add(owner.value);
           named.set(owner.value, [owner.kind, (named.get(owner.value)?.[1] ?? 0) + 1]);
@@ -196,6 +196,12 @@ export class Lists {
     if (fromTable > 0 && (objects < MANY_TOLD || untold > objects)) return;
     const everywhere = [...named].filter(([, [, times]]) => times === objects).flatMap(([value, [kind]]) => [value, kind]);
     if (everywhere.length > 0) this.#people.voteByList(person, everywhere, objects > 1 || created ? 3 : 2);
+  }
+
+  /** Did the caller name whose objects they wanted to see? `owner`: hash of that name. */
+  #choseOwner(person: Person, references: readonly Reference[], owner: number): boolean {
+    const named = references.find((one) => this.#known.valueHash(one.value) === owner);
+    return named !== undefined && this.#habits.isChosen(person.id, references, named.value);
   }
 
   /**
