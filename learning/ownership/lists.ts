@@ -219,7 +219,7 @@ export class Lists {
       this.owns(person, resource);
       return true;
     }
-    this.#presume(person);
+    person.hasPresumed = true;
     return false;
   }
 
@@ -230,12 +230,6 @@ export class Lists {
     for (let i = 0; i < fields.length; i += 2)
       if (rule?.owners.some(({ number }) => number === fields[i]) || rule?.groups.some(({ number }) => number === fields[i])) return true;
     return false;
-  }
-
-  /** What the person reached or was listed may be theirs, or what staff see. */
-  #presume(person: Person): void {
-    person.hasPresumed = true;
-    if (person.guessed.length === 0) this.#people.setFlags(person, PERSON.established);
   }
 
   /** The person has something of their own. */
@@ -314,7 +308,7 @@ export class Lists {
     const [value, kind] = names.find(([, one]) => resource.rule?.owners.some((owner) => owner.kind === one)) ?? names[0];
     this.#objects.setListedOwner(hi, lo, value, kind);
     this.#people.settle(person, resource);
-    this.#presume(person);
+    person.hasPresumed = true;
   }
 
   /** Counts who is shown what; false where somebody else was shown it before. */
