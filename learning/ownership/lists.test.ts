@@ -59,3 +59,24 @@ t.test('whose list somebody asked for says nothing of who they are, also where t
   const seen = [open(staff, buyers[3], 0), open(staff, buyers[3], 1), open(staff, buyers[5], 0), open(staff, buyers[6], 0)];
   t.same(seen, [NEVER, NEVER, NEVER, NEVER]);
 });
+
+t.test('who was only listed what nobody is known to own owns nothing yet, and is not refused', async (t) => {
+  const staff = [9000, 9001, 9002, 9003, 9004, 9005];
+  const guest = 9010;
+  const ask = shop();
+  const open = (by: number, of: number, n: number): Refused =>
+    ask(by, `/visits/v-${of}-${n}`, '/visits/{id}', { id: `v-${of}-${n}`, patientNo: of });
+  for (const user of [...buyers, guest]) for (const n of [0, 1, 2]) open(user, user, n);
+  // Each of them happens to look at other pages of the same list.
+  for (let round = 0; round < 2; round++)
+    for (const [page, user] of staff.entries()) {
+      const claims = [1, 2, 3].map((n) => ({ id: `c-${page}${n}`, state: 'open' }));
+      ask(user, `/claims?page=${page}`, '/claims', { claims });
+      for (const claim of claims) ask(user, `/claims/${claim.id}`, '/claims/{id}', claim);
+    }
+  t.same(
+    staff.map((user) => open(user, buyers[5], 0)),
+    staff.map(() => NEVER),
+  );
+  t.same(open(guest, buyers[5], 0), BOTH);
+});
