@@ -223,10 +223,14 @@ export class Engine {
   }
 
   /** When nothing arrives: decides what was left open and writes what was held back. Resolves when all is written, or `stop` gave up on it. */
-  idle(): Promise<void> {
-    this.parts.inventory.settle();
-    this.tellGateways();
-    return this.writer.flush();
+  async idle(): Promise<void> {
+    const { inventory } = this.parts;
+    const seen = this.counters.exchanges;
+    do {
+      inventory.settle();
+      this.tellGateways();
+      await this.writer.flush();
+    } while (inventory.rowsWaiting > 0 && this.counters.exchanges === seen);
   }
 
   /** Once in a while: what fell silent, and what is documented and never called. */

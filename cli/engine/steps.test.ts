@@ -184,3 +184,26 @@ t.test('an endpoint tells who reaches whose objects there', async (t: Test) => {
   await store.close();
   t.match(detail.sharing, { regime: 'owner-private', explanation: /^private to their owners: of \d+ accesses by \d+ callers hardly any/ });
 });
+
+t.test('more endpoints than one step writes are all there when the engine ends', async (t: Test) => {
+  const data = t.testdir();
+  const engine = await start(data);
+  const nowMs = Date.now();
+  const exchanges = batch('wide', 4_500, nowMs).exchanges.map((one, at) => ({
+    ...one,
+    service: `service-${at}`,
+    request: { ...one.request, headers: [] },
+  }));
+  await (await engine.give({ id: 'wide', exchanges })).safe;
+  await engine.close();
+  const store = await openStore({ sqlite: path.join(data, 'weir.db') });
+  const services = new Set<string>();
+  let cursor: string | undefined;
+  do {
+    const { items, nextCursor } = await store.inventory.list({}, { limit: 100, cursor });
+    for (const { service } of items) services.add(service);
+    cursor = nextCursor ?? undefined;
+  } while (cursor !== undefined);
+  await store.close();
+  t.equal(services.size, 4_500);
+});

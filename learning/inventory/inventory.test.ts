@@ -237,6 +237,7 @@ t.test('a later insight moves what was counted', async (t) => {
   inventory.settle();
   const last = inventory.drain();
   apply(last);
+  t.equal(inventory.rowsWaiting, 0, 'nothing is left for a drain that may never come');
   const state = named(inventory, 'GET /people/{personId}/posts'.replace('personId', 'peopleId'));
   t.equal(inventory.endpoints().length, 1);
   t.equal(state.counts.requests, calls);
@@ -261,4 +262,20 @@ t.test('a later insight moves what was counted', async (t) => {
   inventory.observe(exchange({ target: '/reports/weekly' }));
   t.equal(inventory.edits.merge('shop', ['/reports/daily', '/reports/weekly'], 'user:root'), '/reports/{id}');
   t.equal(named(inventory, 'GET /reports/{id}').counts.requests, 2);
+});
+
+t.test('when nothing arrives, every row is written: also what was seen again just after its row was', (t) => {
+  const inventory = new Inventory();
+  const rowsOf = (drained: InventoryDelta): (readonly [string, number])[] =>
+    drained.endpoints.map(({ ref, lastSeenMs }) => [ref.template, lastSeenMs]);
+  const see = (target: string, startedAtMs: number) => inventory.observe({ ...exchange({ target }), startedAtMs });
+  see('/orders', 1_000);
+  t.same(rowsOf(inventory.drain(1_000)), [['/orders', 1_000]]);
+  see('/orders', 1_500);
+  t.same(rowsOf(inventory.drain(1_500)), [], 'while there is traffic, a row that only counts on is not written again at once');
+  t.equal(inventory.rowsWaiting, 1);
+  inventory.settle();
+  t.same(rowsOf(inventory.drain(2_500)), [['/orders', 1_500]]);
+  t.equal(inventory.rowsWaiting, 0);
+  t.end();
 });

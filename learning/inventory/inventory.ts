@@ -218,19 +218,26 @@ export class Inventory {
     };
   }
 
+  /** Endpoints whose row the next drains will write: of many, each writes some. */
+  get rowsWaiting(): number {
+    return this.catalogue.dirty.size;
+  }
+
   /** Rows whose shape changed come first; the others are written again at times, or all traffic would end in writing rows. */
   private rows(nowMs: number): InventoryDelta['endpoints'][number][] {
     const { dirty, byId } = this.catalogue;
     const rows: InventoryDelta['endpoints'][number][] = [];
     const saved = this.refreshes + Math.max(0, ((nowMs - this.drainedAtMs) / 1000) * REFRESHED_A_SECOND);
-    this.refreshes = this.isQuiet ? QUIET_ROWS : Math.min(REFRESHED_AT_ONCE, saved);
+    const { isQuiet } = this;
+    this.refreshes = isQuiet ? QUIET_ROWS : Math.min(REFRESHED_AT_ONCE, saved);
     this.drainedAtMs = nowMs;
     this.isQuiet = false;
     for (const id of dirty) {
       const state = byId.get(id);
       const last = state === undefined ? undefined : this.written.get(state);
       if (state !== undefined && last !== undefined && last.revision === state.revision) {
-        if (this.refreshes < 1 || nowMs - last.atMs < this.options.rowEveryMs) continue;
+        // When nothing arrives, no later drain is sure to come that would write what this one leaves.
+        if (this.refreshes < 1 || (!isQuiet && nowMs - last.atMs < this.options.rowEveryMs)) continue;
         this.refreshes--;
       } else if (rows.length >= CHANGED_ROWS) continue;
       dirty.delete(id);
