@@ -67,7 +67,7 @@ export function start(t: Test, command: string, args: readonly string[], environ
 export async function eventually<T>(
   what: string,
   check: () => Promise<T | null | undefined | false> | T | null | undefined | false,
-  timeoutMs = 20_000,
+  timeoutMs = 45_000,
 ): Promise<T> {
   const deadlineMs = Date.now() + timeoutMs;
   let last: unknown = null;
