@@ -60,6 +60,20 @@ t.test('whose list somebody asked for says nothing of who they are, also where t
   t.same(seen, [NEVER, NEVER, NEVER, NEVER]);
 });
 
+t.test('what a list showed somebody before anybody could tell whose it is stays shown to them', async (t) => {
+  const driver = 9000;
+  const ask = shop();
+  const trip = (rider: number, n: number) => ({ id: `trip-${rider}-${n}`, riderId: rider });
+  const open = (by: number, rider: number, n: number): Refused => ask(by, `/trips/trip-${rider}-${n}`, '/trips/{id}', trip(rider, n));
+  for (const user of buyers) ask(user, `/cars/car-u${user}`, '/cars/{id}', { id: `car-u${user}`, ownerId: user });
+  for (const n of [1, 2]) ask(driver, `/cars/car-${n}`, '/cars/{id}', { id: `car-${n}`, ownerId: driver });
+  const [first, second, other] = [buyers[20], buyers[21], buyers[22]];
+  ask(driver, '/trips?role=driver', '/trips', { trips: [trip(first, 0), trip(second, 0)] });
+  for (const user of buyers) for (const n of [0, 1, 2]) open(user, user, n);
+  t.same([open(driver, first, 0), open(driver, second, 0)], [NEVER, NEVER]);
+  t.same([open(driver, other, 0), open(driver, first, 1)], [BOTH, BOTH], 'those that it did not show');
+});
+
 t.test('who was only listed what nobody is known to own owns nothing yet, and is not refused', async (t) => {
   const staff = [9000, 9001, 9002, 9003, 9004, 9005];
   const guest = 9010;

@@ -84,6 +84,10 @@ function answersList({ objects, reading, status }: Read): boolean {
 const overlapOf = (list: OwnList | null): number =>
   list === null || list.people.size < ENOUGH || list.views < ENOUGH_VIEWS ? 1 : list.overlaps / list.views;
 
+/** Does it show, as far as it was seen, each object to few? */
+const isForFew = (list: OwnList | null): boolean =>
+  list !== null && (list.people.size < ENOUGH || list.views < ENOUGH_VIEWS || list.overlaps <= list.views * FEW_OVERLAP);
+
 /** What it means that a route without ids handed objects out: they are the caller's own, or shown to the caller, or the caller's job is to see all. */
 export class Lists {
   readonly #lists = new Map<string, OwnList>();
@@ -145,8 +149,9 @@ export class Lists {
     }
     if (handing.isBelow) {
       if (relation !== 'unknown' && !handing.isPublic) this.#people.addGrant(person, hi, lo, GRANT.below);
-    } else if (relation === 'unknown') this.#listed(handing, isFirst, hi, lo, resource);
-    else if (!handing.isPublic) this.#people.addGrant(person, hi, lo, handing.isOwn ? GRANT.granted : GRANT.listed);
+    } else if (relation === 'unknown') {
+      if (!this.#listed(handing, isFirst, hi, lo, resource) && isForFew(handing.list)) this.#people.addGrant(person, hi, lo, GRANT.listed);
+    } else if (!handing.isPublic) this.#people.addGrant(person, hi, lo, handing.isOwn ? GRANT.granted : GRANT.listed);
   }
 
   /** Somebody without a name gets a list that shows everybody only their own, or creates something: then the owner named there is this person. */
@@ -297,18 +302,19 @@ export class Lists {
   }
 
   /** Lists that give every person other objects are lists of one's own: what they show belongs to the caller. */
-  #listed({ person, list }: Handing, isFirst: boolean, hi: number, lo: number, resource: Resource): void {
-    if (list === null) return;
+  #listed({ person, list }: Handing, isFirst: boolean, hi: number, lo: number, resource: Resource): boolean {
+    if (list === null) return false;
     if (!isFirst) list.conflicts++;
     const mine = list.people.size >= ENOUGH && list.first.size >= 6 && list.conflicts <= list.first.size * 0.05;
-    if (!mine) return;
+    if (!mine) return false;
     // A name on trial may be taken back; what it was given would stay somebody else's.
     const names = [...person.identities].filter(([value]) => !isGuess(person, value));
-    if (names.length === 0) return;
+    if (names.length === 0) return false;
     const [value, kind] = names.find(([, one]) => resource.rule?.owners.some((owner) => owner.kind === one)) ?? names[0];
     this.#objects.setListedOwner(hi, lo, value, kind);
     this.#people.settle(person, resource);
     person.hasPresumed = true;
+    return true;
   }
 
   /** Counts who is shown what; false where somebody else was shown it before. */

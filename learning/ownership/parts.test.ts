@@ -389,6 +389,9 @@ t.test('objects of answers', async (t) => {
   t.same(objects({ ...self('/orders?page=2'), _embedded: { orders: [{ total: 1, ...self('/orders/7') }] } }), ['order:7 list'], 'HAL');
   t.same(objects({ ...self('/orders'), _embedded: { orders: [self('/orders/7')] } }, 'job'), ['order:7 list'], 'HAL, called otherwise');
   t.same(objects({ total: 1, ...self('/orders/7'), _embedded: { lines: [{ id: 'l1' }] } }), ['order:7 root', 'line:l1 list'], 'HAL, one');
+  const page = { meta: { page: 1, perPage: 2, total: 9, has_more: true }, totalCount: 9, customerId: 5, orders: [{ id: 1 }] };
+  const { all, from, to } = readAnswer(page, 'order').find(({ inList }) => inList)!;
+  t.same(all.paths.slice(from, to).map(pathName), ['id', '^customerid'], 'how long a list is says nothing of what it holds');
   const api = readAnswer({ data: { type: 'orders', id: '1', relationships: { owner: { data: { type: 'users', id: '9' } } } } }, 'order')[0];
   t.ok(
     api.all.paths.some((path, index) => pathName(path).endsWith('owner.id') && api.all.values[index] === '9'),

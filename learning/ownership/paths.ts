@@ -59,11 +59,15 @@ export function pathName(number: number): string {
   return names[number];
 }
 
-/** The number of `^path`, as which elements inherit the field; -1 for fields that are lists or inherited themselves. */
+/** What a list says of itself, and not of what it holds. */
+const OF_LIST =
+  /(?:^|\.)(?:meta|paging|pagination|(?:page|current|next|prev|previous|first|last)?(?:page|pages|cursor|offset)(?:no|num|number|index|size|count|limit)?|perpage|limit|skip|take|size|(?:page|item|result|record|row|hit)?(?:count|total)|total(?:count|items|pages|elements|results|records|rows|hits)?|has(?:more|next|prev|previous)(?:page)?|is(?:first|last)(?:page)?)$/;
+
+/** The number of `^path`, as which elements inherit the field; -1 for fields that are lists or inherited themselves, or speak of the list. */
 export function heirOf(number: number): number {
   if (heirs[number] !== 0) return heirs[number];
   const name = names[number];
-  if (name.startsWith('^') || name.includes('[]')) heirs[number] = -1;
+  if (name.startsWith('^') || name.includes('[]') || OF_LIST.test(name)) heirs[number] = -1;
   else {
     const heir = pathNumber(`^${name}`);
     if (heir < 0) return heir;

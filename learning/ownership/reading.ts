@@ -48,13 +48,20 @@ export function isCreation(read: Reading): boolean {
 export function isEchoed({ objects }: Reading, { hint, name, place, value }: Reference): boolean {
   // What a body says is mostly said again, and a plain name is that of a search.
   if ((place !== 'header' && place !== 'query') || foldName(name).endsWith(hint)) return false;
-  const root = objects.find((object) => object.isRoot && !object.inList);
-  if (root === undefined || root.id !== null) return false;
-  const { paths, values } = root.all;
-  for (let i = root.from; i < root.to; i++)
-    if (canonicalId(values[i]) === value && foldName(name).endsWith(pathName(paths[i]))) return true;
+  if (objects.some((object) => object.id !== null)) return false;
+  const told = objects.find((object) => object.isRoot || object.inList);
+  if (told === undefined) return false;
+  const { paths, values } = told.all;
+  for (let i = told.from; i < told.to; i++) {
+    if (canonicalId(values[i]) !== value) continue;
+    const path = pathName(paths[i]);
+    // What is said beside a list counts for what it holds, but not what its items say.
+    if (told.isRoot !== path.startsWith('^') && isCalled(name, hint, path.replace('^', ''))) return true;
+  }
   return false;
 }
+
+const isCalled = (name: string, hint: string, path: string): boolean => path === hint || foldName(name).endsWith(path);
 
 /** The object of an answer that a reference is about. */
 export function subjectOf(objects: readonly AnswerObject[], reference: Reference, reading: RouteReading): AnswerObject | null {
