@@ -104,6 +104,20 @@ for (const [path, shownOf] of [
     t.same(open(buyers[4], buyers[5]), BOTH);
   });
 
+t.test('what a header names and an answer repeats beside lines that have no names is what it was asked for', async (t) => {
+  const ask = shop();
+  const accountOf = (of: number): string => `acct-${of}-1`;
+  const statement = (by: number, of: number) =>
+    ask(by, '/statements', '/statements', { account: accountOf(of), lines: [{ cents: 12 }] }, null, 'GET', {
+      'x-account-id': accountOf(of),
+    });
+  for (let round = 0; round < 2; round++) for (const user of buyers) statement(user, user);
+  for (const user of buyers) ask(user, `/accounts/${accountOf(user)}`, '/accounts/{id}', { id: accountOf(user), holderId: user });
+  for (const user of buyers.slice(0, 2)) statement(user, user);
+  t.same(statement(buyers[4], buyers[4]), NEVER);
+  t.ok(statement(buyers[4], buyers[5]).request);
+});
+
 t.test('a list may be called less than the path to what it lists', async (t) => {
   const ask = shop();
   const ticketOf = (user: number, n: number) => ({
