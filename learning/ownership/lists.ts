@@ -150,7 +150,7 @@ export class Lists {
     if (handing.isBelow) {
       if (relation !== 'unknown' && !handing.isPublic) this.#people.addGrant(person, hi, lo, GRANT.below);
     } else if (relation === 'unknown') {
-      if (!this.#listed(handing, isFirst, hi, lo, resource) && isForFew(handing.list)) this.#people.addGrant(person, hi, lo, GRANT.listed);
+      if (!this.#listed(handing, isFirst, hi, lo, resource) && isForFew(handing.list)) this.#people.addGrant(person, hi, lo, GRANT.below);
     } else if (!handing.isPublic) this.#people.addGrant(person, hi, lo, handing.isOwn ? GRANT.granted : GRANT.listed);
   }
 
