@@ -308,8 +308,8 @@ export function stancesOf(
       continue;
     }
     const share = tally.anybody[name] <= few ? 0 : tally.share[name] / tally.people;
-    // Claims that a server made itself (it handed the object out, or an owner shared it) need more evidence before they count for nothing.
-    const needed = name === 'foreign' ? settings.minPeople : 8;
+    // Claims that a server made itself (it handed the object out, or an owner shared it) need more evidence before they count for nothing. That all may read it is none.
+    const needed = name === 'foreign' || name === 'public' ? settings.minPeople : 8;
     if (share >= settings.allowShare && tally.anybody[name] >= 3) stances[name] = ALLOW;
     else if (name === 'granted' || (!mutates && (name === 'listed' || name === 'public'))) stances[name] = OPEN;
     else if (tally.people < needed || tally.own / tally.people < 0.25) stances[name] = OPEN;
