@@ -129,20 +129,42 @@ t.test('what couriers are shown is open to nobody else', async (t) => {
   t.same(open(1005, thingOf(1010, 2)), BOTH);
 });
 
-t.test('what others may read they may not change', async (t) => {
+for (const [what, renamers] of [
+  ['what others may read they may not change', buyers],
+  ['so five people tell who changed their own', buyers.slice(0, 5)],
+] as const)
+  t.test(what, async (t) => {
+    const ask = shop();
+    const show = (of: number): object => ({ id: of, userId: ownerOf(of), public: isEven(of) });
+    const open = (user: number, of: number): Refused => ask(user, `/things/${of}`, '/things/{id}', show(of));
+    const rename = (user: number, of: number): Refused => ask(user, `/things/${of}/name`, '/things/{id}/name', show(of), { name: 'n' });
+    arrive(ask);
+    for (let round = 0; round < 6; round++)
+      for (const user of buyers) {
+        open(user, thingOf(user, round));
+        if (renamers.includes(user)) rename(user, thingOf(user, round));
+        if (user % 3 === 0) open(user, thingOf(other(user, round), 0));
+      }
+    t.same(open(1005, thingOf(1010, 0)), NEVER, 'read');
+    t.same(rename(1005, thingOf(1010, 0)), BOTH, 'changed');
+  });
+
+t.test('what all may read and answer to they may answer to', async (t) => {
   const ask = shop();
   const show = (of: number): object => ({ id: of, userId: ownerOf(of), public: isEven(of) });
   const open = (user: number, of: number): Refused => ask(user, `/things/${of}`, '/things/{id}', show(of));
-  const rename = (user: number, of: number): Refused => ask(user, `/things/${of}/name`, '/things/{id}/name', show(of), { name: 'n' });
+  const answer = (user: number, of: number): Refused =>
+    ask(user, `/things/${of}/comments`, '/things/{id}/comments', { id: of * 100 + user, text: 'x' }, { text: 'x' });
   arrive(ask);
+  const seen: Refused[] = [];
   for (let round = 0; round < 6; round++)
     for (const user of buyers) {
       open(user, thingOf(user, round));
-      rename(user, thingOf(user, round));
       if (user % 3 === 0) open(user, thingOf(other(user, round), 0));
+      if (user % 4 === 0) seen.push(answer(user, thingOf(user, round)));
+      if (user % 4 === 1) seen.push(answer(user, thingOf(other(user, round), 0)));
     }
-  t.same(open(1005, thingOf(1010, 0)), NEVER, 'read');
-  t.same(rename(1005, thingOf(1010, 0)), BOTH, 'changed');
+  t.notOk(seen.some(({ request, response }) => request || response));
 });
 
 for (const [what, hasFeed, refused] of [
