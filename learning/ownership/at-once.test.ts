@@ -4,13 +4,17 @@ import { bodyOf } from '../../exchange/index.js';
 import { viewOfKnownCaller } from './known-caller.fixture.js';
 import type { AccessRequest, OwnershipView } from './view.js';
 
-/** `/orders/{}` is a proven private place, `/reviews/{}` everybody reads and only its author writes. */
+/** `/orders/{}` is a proven private place, of which a list showed 12; `/reviews/{}` everybody reads and only its author writes. */
 const newView = (): OwnershipView =>
-  viewOfKnownCaller([
-    { route: 'GET /orders/{}', resource: 'order', is: 'deny' },
-    { route: 'GET /reviews/{}', resource: 'review', is: 'allow' },
-    { route: 'PATCH /reviews/{}', resource: 'review', is: 'deny' },
-  ]);
+  viewOfKnownCaller(
+    [
+      { route: 'GET /orders/{}', resource: 'order', is: 'deny' },
+      { route: 'GET /reviews/{}', resource: 'review', is: 'allow' },
+      { route: 'PATCH /reviews/{}', resource: 'review', is: 'deny' },
+    ],
+    [],
+    [['order', '12']],
+  );
 
 let asked = 0;
 /** Sends it through a gateway whose engine says nothing; how it ended. */
@@ -80,6 +84,7 @@ const cases: readonly [what: string, steps: readonly Step[]][] = [
     'four, and a fifth',
     [...[1, 2, 3, 4].map(missed), ['GET', '/orders/9', 200, null, 'blocked'], ['GET', '/reviews/9', 200, null, 'passed']],
   ],
+  ['four, and what a list had shown', [...[1, 2, 3, 4].map(missed), ['GET', '/orders/12', 200, null, 'passed']]],
   [
     'four among successes',
     [1, 2, 3, 4].flatMap((id): Step[] => [missed(id), ['GET', '/reviews/1', 200, 5, 'passed'], ['GET', '/reviews/1', 200, 5, 'passed']]),

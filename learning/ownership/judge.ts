@@ -82,6 +82,10 @@ export function judge(
       const rule = ruleFor(known, ruled, resource, caller);
       const relation = standing(known, relationAt(known, caller.person, reference, resource, reading, answer, rule.above), ruled, caller);
       if (relation === 'foreign' && leadsToGift(known, service, reading, reference, caller.person)) continue;
+      if (relation === 'unknown' && (caller.flags & PERSON.guessing) !== 0) {
+        known.referenceKey(resource, reference, reading.references, rule.above);
+        if (known.wasShown(caller.person, known.hash.hi, known.hash.lo)) continue;
+      }
       keep(ofRelation(relation, rule, reference, caller, settings));
       keep(ofForm(relation, rule, reference, caller));
     }

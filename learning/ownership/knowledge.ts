@@ -282,6 +282,11 @@ export class Knowledge {
     return this.table.get(this.hash.hi, this.hash.lo) ? this.table.a : 0;
   }
 
+  /** Did a list show it to this person, of whoever it is? */
+  wasShown(person: number, hi: number, lo: number): boolean {
+    return this.grant(hi, lo, person) === GRANT.below;
+  }
+
   /** Was it shared with somebody of a name that nobody is known to have, and no name of that kind is known of this person? */
   mayBeAwaited(person: number, hi: number, lo: number): boolean {
     return this.grant(hi, lo, NOBODY_YET) !== 0 && !this.hasKind(person, this.table.b);

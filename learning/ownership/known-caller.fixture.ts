@@ -1,6 +1,6 @@
 /** Test support: a gateway's view of a service in which one caller is known. */
 import { KeyedHash } from './hash.js';
-import { Knowledge, PERSON, SPACE } from './knowledge.js';
+import { GRANT, Knowledge, PERSON, SPACE } from './knowledge.js';
 import { type RouteRule, type Stance, sameForAll } from './sheet.js';
 import { OwnershipView } from './view.js';
 import { encodeDelta } from './wire.js';
@@ -17,8 +17,12 @@ export interface Place {
 /** `order 10 belongs to user 77`. */
 export type Owned = readonly [resource: string, id: string, owner: string];
 
-/** Person 1, `p_caller`, is user 5 and owns something, in service `s`; nobody else is known. Objects name their owner as `userId`. */
-export function viewOfKnownCaller(places: readonly Place[], owned: readonly Owned[] = []): OwnershipView {
+/** Person 1, `p_caller`, is user 5 and owns something, in service `s`; nobody else is known. Objects name their owner as `userId`. `shown`: what a list showed them. */
+export function viewOfKnownCaller(
+  places: readonly Place[],
+  owned: readonly Owned[] = [],
+  shown: readonly (readonly [resource: string, id: string])[] = [],
+): OwnershipView {
   const seed = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8);
   const known = new Knowledge(new KeyedHash(seed));
   const { hash } = known;
@@ -35,6 +39,11 @@ export function viewOfKnownCaller(places: readonly Place[], owned: readonly Owne
     const value = known.valueHash(owner);
     known.objectKey(known.resource('s', resource), id);
     entry(value, 2);
+  }
+  for (const [resource, id] of shown) {
+    known.objectKey(known.resource('s', resource), id);
+    hash.words(SPACE.grant, hash.hi, hash.lo, 1);
+    entry(GRANT.below, 0);
   }
   const fields = [{ path: 'userid', role: 'owner', kind: 2 }] as const;
   const view = new OwnershipView();

@@ -189,7 +189,8 @@ export class Learning {
     // Whose access it was may come out later: somebody without a name is held against the regime as a stranger would be.
     const stance = context.rule?.stances[relation === 'unidentified' || relation === 'ungrouped' ? 'foreign' : (relation as AccessClass)];
     const isDenied = denied || (stance?.is === 'deny' && stance.proven);
-    const was = relation === 'unknown' || relation === 'foreign' ? relation : null;
+    const isStrange = relation === 'foreign' || (relation === 'unknown' && !this.known.wasShown(person.id, hi, lo));
+    const was = isStrange ? relation : null;
     const isTaken = taken !== null && taken.hi === hi && taken.lo === lo && relation !== 'own';
     const took = isTaken ? { took: isAccessClass(relation) ? relation : 'foreign' } : null;
     this.places.add(context, [{ ...sample, denied: isDenied, was, ...took }]);
@@ -197,7 +198,7 @@ export class Learning {
       this.roles.reached(person, this.places.ownersIn(context, sample)[0] ?? this.places.groupsIn(context, sample)[0] ?? 0);
     if (relation === 'foreign' && read.status < 300) this.people.doubt(person);
     // Where others' objects are denied, a single one is told anyway.
-    const told = relation === 'unknown' ? 'deny' : relation === 'foreign' ? 'grey' : null;
+    const told = !isStrange ? null : relation === 'unknown' ? 'deny' : 'grey';
     if (told !== null && context.rule?.stances.foreign.is === told && context.rule.principals >= ENOUGH_PEOPLE) {
       const sort = relation as Strange;
       read.signs.strange = {
