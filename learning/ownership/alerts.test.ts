@@ -317,3 +317,29 @@ t.test('what is told of an access has the numbers', async (t) => {
     explanation: /^This caller just tried about [3-6] ids that do not exist or were never handed to anybody, this note among them$/,
   });
 });
+
+t.test('ids that nobody was handed are told of, and not those that a list had shown to the caller', async (t) => {
+  const model = new OwnershipModel({ secret: 'alerts', seed: Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8) });
+  const ask = (user: number, target: string, template: string, answer: object): ReturnType<OwnershipModel['judge']> =>
+    model.judge({
+      exchange: exchange({ target, headers: bearer(`person-${user}`), answer }),
+      endpoint: { id: template, service: 'shop', method: 'GET', template },
+      pathParameters: [],
+      dataHits: [],
+    });
+  const people = Array.from({ length: 40 }, (_, user) => user);
+  const note = (user: number, id: string, isTold: boolean) =>
+    ask(user, `/notes/${id}`, '/notes/{id}', isTold ? { id, userId: `usr-${user}` } : { id, text: 'x' });
+  for (const user of people) ask(user, '/me', '/me', { id: `usr-${user}`, email: `${user}@x.test` });
+  for (let round = 0; round < 6; round++) for (const user of people) note(user, `n-${user}-${round}`, true);
+  const some = Array.from({ length: 12 }, (_, n) => `n-x-${n}`);
+  const others = Array.from({ length: 12 }, (_, n) => `n-y-${n}`);
+  ask(3, '/notes', '/notes', { notes: some.map((id) => ({ id })) });
+  t.same(
+    some.map((id) => note(3, id, false).finding),
+    some.map(() => null),
+  );
+  t.match(others.map((id) => note(4, id, false).finding).at(-1), {
+    explanation: /named \d+ note ids here that were never handed to anybody/,
+  });
+});

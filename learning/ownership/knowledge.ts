@@ -49,6 +49,7 @@ export const GRANT = {
   listed: 3,
   weak: 4,
   creator: 5,
+  /** A list below an object, or one of before anybody could tell whose things are, showed it: to be read, whoever it belongs to. */
   below: 6,
   everybody: 7,
   group: 8,
