@@ -318,7 +318,8 @@ t.test('what is told of an access has the numbers', async (t) => {
   });
 });
 
-t.test('ids that nobody was handed are told of, and not those that a list had shown to the caller', async (t) => {
+/** Forty people with notes of their own, asked for as one after the other. */
+function notebook() {
   const model = new OwnershipModel({ secret: 'alerts', seed: Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8) });
   const ask = (user: number, target: string, template: string, answer: object): ReturnType<OwnershipModel['judge']> =>
     model.judge({
@@ -330,6 +331,11 @@ t.test('ids that nobody was handed are told of, and not those that a list had sh
   const people = Array.from({ length: 40 }, (_, user) => user);
   const note = (user: number, id: string, isTold: boolean) =>
     ask(user, `/notes/${id}`, '/notes/{id}', isTold ? { id, userId: `usr-${user}` } : { id, text: 'x' });
+  return { ask, note, people };
+}
+
+t.test('ids that nobody was handed are told of, and not those that a list had shown to the caller', async (t) => {
+  const { ask, note, people } = notebook();
   for (const user of people) ask(user, '/me', '/me', { id: `usr-${user}`, email: `${user}@x.test` });
   for (let round = 0; round < 6; round++) for (const user of people) note(user, `n-${user}-${round}`, true);
   const some = Array.from({ length: 12 }, (_, n) => `n-x-${n}`);
@@ -342,4 +348,25 @@ t.test('ids that nobody was handed are told of, and not those that a list had sh
   t.match(others.map((id) => note(4, id, false).finding).at(-1), {
     explanation: /named \d+ note ids here that were never handed to anybody/,
   });
+});
+
+t.test('staff whom lists show the same again, once it is known that many own it, are not told of', async (t) => {
+  const { ask, note, people } = notebook();
+  const staff = 90;
+  const list = () => {
+    for (const page of [0, 1])
+      ask(staff, `/notes?page=${page}`, '/notes', {
+        notes: people.slice(10 * page, 10 * page + 10).map((user) => ({ id: `n-${user}-0` })),
+      });
+  };
+  for (const user of [...people, staff]) ask(user, '/me', '/me', { id: `usr-${user}`, email: `${user}@x.test` });
+  list();
+  for (let round = 0; round < 6; round++) for (const user of people) note(user, `n-${user}-${round}`, true);
+  list();
+  t.same(
+    people
+      .slice(20, 30)
+      .map((user) => ask(staff, `/notes/n-${user}-1`, '/notes/{id}', { id: `n-${user}-1`, userId: `usr-${user}` }).finding),
+    people.slice(20, 30).map(() => null),
+  );
 });

@@ -142,7 +142,8 @@ export class Lists {
       if (!this.reached(person, resource, hi, lo)) this.broad(handing, hi, lo);
       return;
     }
-    if (relation === 'foreign' || relation === 'ungrouped' || relation === 'unidentified') this.broad(handing, hi, lo);
+    const isShownAgain = relation === 'listed' && this.#known.wasShown(person.id, hi, lo);
+    if (isShownAgain || relation === 'foreign' || relation === 'ungrouped' || relation === 'unidentified') this.broad(handing, hi, lo);
     if (!handing.isRead) {
       if (handing.isCreation && relation === 'unknown') this.#people.addGrant(person, hi, lo, GRANT.creator);
       return;
