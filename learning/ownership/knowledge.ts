@@ -49,7 +49,7 @@ export const GRANT = {
   listed: 3,
   weak: 4,
   creator: 5,
-  /** A list below an object, or one of before anybody could tell whose things are, showed it: to be read, whoever it belongs to. */
+  /** Shown by a list below an object, or by a list before anybody could tell whose it is: it may be read, whosever it is. */
   below: 6,
   everybody: 7,
   group: 8,
@@ -283,7 +283,7 @@ export class Knowledge {
     return this.table.get(this.hash.hi, this.hash.lo) ? this.table.a : 0;
   }
 
-  /** Did a list show it to this person, of whoever it is? */
+  /** Did a list show it to this person, whosever it is ({@link GRANT.below})? */
   wasShown(person: number, hi: number, lo: number): boolean {
     return this.grant(hi, lo, person) === GRANT.below;
   }

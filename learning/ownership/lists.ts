@@ -81,12 +81,12 @@ function answersList({ objects, reading, status }: Read): boolean {
 }
 
 /** How much of what a list shows somebody else was shown before; all of it where too little was seen. */
-const overlapOf = (list: OwnList | null): number =>
-  list === null || list.people.size < ENOUGH || list.views < ENOUGH_VIEWS ? 1 : list.overlaps / list.views;
+const overlapOf = (list: OwnList | null): number => (list === null || isYoung(list) ? 1 : list.overlaps / list.views);
+
+const isYoung = ({ people, views }: OwnList): boolean => people.size < ENOUGH || views < ENOUGH_VIEWS;
 
 /** Does it show, as far as it was seen, each object to few? */
-const isForFew = (list: OwnList | null): boolean =>
-  list !== null && (list.people.size < ENOUGH || list.views < ENOUGH_VIEWS || list.overlaps <= list.views * FEW_OVERLAP);
+const isForFew = (list: OwnList | null): boolean => list !== null && (isYoung(list) || overlapOf(list) <= FEW_OVERLAP);
 
 /** What it means that a route without ids handed objects out: they are the caller's own, or shown to the caller, or the caller's job is to see all. */
 export class Lists {
@@ -302,7 +302,7 @@ export class Lists {
     if (person !== undefined && person.privilegedBy === signature) this.#people.clearFlags(person, PERSON.privileged | PERSON.manages);
   }
 
-  /** Lists that give every person other objects are lists of one's own: what they show belongs to the caller. */
+  /** Lists that give every person other objects are lists of one's own: what they show belongs to the caller. True where it does now. */
   #listed({ person, list }: Handing, isFirst: boolean, hi: number, lo: number, resource: Resource): boolean {
     if (list === null) return false;
     if (!isFirst) list.conflicts++;

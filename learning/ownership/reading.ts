@@ -48,15 +48,15 @@ export function isCreation(read: Reading): boolean {
 export function isEchoed({ objects }: Reading, { hint, name, place, value }: Reference): boolean {
   // What a body says is mostly said again, and a plain name is that of a search.
   if ((place !== 'header' && place !== 'query') || foldName(name).endsWith(hint)) return false;
-  if (objects.some((object) => object.id !== null)) return false;
-  const told = objects.find((object) => object.isRoot || object.inList);
-  if (told === undefined) return false;
+  const root = objects.find((object) => object.isRoot && !object.inList);
+  const told = root ?? objects[0];
+  if (told === undefined || (root === undefined ? objects.some((object) => object.id !== null) : root.id !== null)) return false;
   const { paths, values } = told.all;
   for (let i = told.from; i < told.to; i++) {
     if (canonicalId(values[i]) !== value) continue;
     const path = pathName(paths[i]);
     // What is said beside a list counts for what it holds, but not what its items say.
-    if (told.isRoot !== path.startsWith('^') && isCalled(name, hint, path.replace('^', ''))) return true;
+    if ((root === undefined) === path.startsWith('^') && isCalled(name, hint, path.replace('^', ''))) return true;
   }
   return false;
 }
