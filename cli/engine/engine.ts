@@ -70,6 +70,8 @@ export interface EngineParts {
   readonly geo: GeoReader | null;
   /** How far behind the engine is: age of the oldest exchange that waits to be taken, ms, and share of the room for what waits that is in use. */
   readonly behind: () => { readonly lagMs: number; readonly filled: number };
+  /** Called between two exchanges: others may have the core for a moment. */
+  readonly giveWay: () => void;
 }
 
 /** What others must hear after a batch: gateways of templates, ownership and scores; people of issues. */
@@ -269,6 +271,7 @@ export class Engine {
 
   /** One exchange that breaks a learner must not stop the stream: it is counted, named, and left out. */
   private attempt(exchange: Exchange, work: () => void): void {
+    this.parts.giveWay();
     try {
       work();
     } catch (error) {

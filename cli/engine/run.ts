@@ -14,6 +14,7 @@ import { openSharedMaps, type ProcessStatus, type SharedMaps, STATUS_TTL_MS } fr
 import { Callers } from '../wiring/callers.js';
 import { ConfigState } from '../wiring/config-watch.js';
 import { protectedAddresses } from '../wiring/gateway.js';
+import { giveWay } from '../wiring/give-way.js';
 import { openPolicyBook, type PolicyBook } from '../wiring/policies.js';
 import { openVocabulary } from '../wiring/vocabulary.js';
 import { Engine } from './engine.js';
@@ -115,6 +116,7 @@ export async function runEngine(run: EngineRun): Promise<RunningEngine> {
       violations: ({ service, request }, template) => violationsOf(maps.schemas, { service, template, ...request }),
       geo,
       behind: () => run.consumer.stats(),
+      giveWay: giveWay(),
     },
     {
       blockActor: (exchange, order) => {

@@ -21,7 +21,7 @@ import type { Config } from '../config.js';
 import type { DataDir } from '../data-dir.js';
 import { openSharedMaps } from '../shared-maps.js';
 import { type KeptThread, keepThread } from '../wiring/kept-thread.js';
-import { collectAlone, yieldToEngine } from '../wiring/priority.js';
+import { collectAlone, helpersLast, yieldToEngine } from '../wiring/priority.js';
 import { watchRedis } from '../wiring/redis-watch.js';
 import {
   type AdminThreadData,
@@ -107,6 +107,7 @@ export async function runUp(config: Config, data: DataDir, version: string, log:
     data.publish({ gateways, admin: threads.admin.ready.url });
     collectAlone();
     yieldToEngine();
+    helpersLast();
     return {
       gateways,
       admin: threads.admin.ready.url,

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { getPriority } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -6,8 +6,11 @@ import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import t, { type Test } from 'tap';
 import { configSchema } from '../config.js';
 import { keepThread } from './kept-thread.js';
-import { yieldToEngine } from './priority.js';
+import { helpersLast, yieldToEngine } from './priority.js';
 import { startThread } from './threads.js';
+
+/** Node's `--v8-pool-size`, unless told otherwise. */
+const V8_HELPERS = 4;
 
 function begin(t: Test, body: string, lost: string[] = []) {
   const file = path.join(t.testdir(), 'thread.mjs');
@@ -149,5 +152,11 @@ t.test(
     t.ok(engine < gateway, 'the gateway is behind what the engine has');
     t.ok(gateway < (running.ready as { nice: number }).nice, 'and others are behind the gateway');
     await running.stop(5_000);
+    const nices = () => readdirSync('/proc/self/task').map((task) => getPriority(Number(task)));
+    const before = nices();
+    helpersLast();
+    const behind = nices().filter((nice) => nice > gateway);
+    t.equal(behind.length, V8_HELPERS, `V8's helpers are behind as well: ${before.join()}, then ${nices().join()}`);
+    t.equal(getPriority(), gateway, 'and the main thread is where it was');
   },
 );
