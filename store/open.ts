@@ -20,8 +20,11 @@ import type { Commit, CommitResult } from './types.js';
 
 /** Where the data lies: one SQLite file, or a PostgreSQL database. */
 export type StoreLocation =
-  /** `mappedBytes`: so much of the file is mapped into memory, 256 MiB by default; whoever writes more than they read needs none. */
-  | { readonly sqlite: string; readonly busyTimeoutMs?: number; readonly mappedBytes?: number }
+  /**
+   * `mappedBytes`: so much of the file is mapped into memory, 256 MiB by default; whoever writes more than they read needs none. `betweenStatements` is called before each
+   * one, which runs on the thread that asks.
+   */
+  | { readonly sqlite: string; readonly busyTimeoutMs?: number; readonly mappedBytes?: number; readonly betweenStatements?: () => void }
   | { readonly postgres: string; readonly maxConnections?: number; readonly onError?: (error: Error) => void };
 
 export interface LearnedState {
@@ -138,8 +141,8 @@ async function dialectOf(location: StoreLocation, turnMs?: number): Promise<Dial
   } catch (cause) {
     throw openingFailed(location, cause);
   }
-  const { sqlite, busyTimeoutMs = DEFAULT_BUSY_TIMEOUT_MS, mappedBytes = DEFAULT_MAPPED_BYTES } = location;
-  return new LibsqlDialect(sqlite, { busyTimeoutMs, mappedBytes, turnMs });
+  const { sqlite, busyTimeoutMs = DEFAULT_BUSY_TIMEOUT_MS, mappedBytes = DEFAULT_MAPPED_BYTES, betweenStatements } = location;
+  return new LibsqlDialect(sqlite, { busyTimeoutMs, mappedBytes, turnMs, betweenStatements });
 }
 
 function openingFailed(location: StoreLocation, cause: unknown): StoreError {

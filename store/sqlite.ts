@@ -34,6 +34,7 @@ export interface LibsqlSettings {
   readonly turnMs?: number;
   /** So much of the file is mapped into memory, which makes long reads faster and counts as memory of the process. */
   readonly mappedBytes: number;
+  readonly betweenStatements?: () => void;
 }
 
 /**
@@ -78,8 +79,7 @@ class LibsqlDriver implements Driver {
   }
 
   async init(): Promise<void> {
-    const { busyTimeoutMs, turnMs = TURN_MS } = this.#settings;
-    this.#connection = new LibsqlConnection(openDatabase(this.#file, this.#settings), busyTimeoutMs, turnMs);
+    this.#connection = new LibsqlConnection(openDatabase(this.#file, this.#settings), this.#settings);
   }
 
   async acquireConnection(): Promise<DatabaseConnection> {
@@ -121,13 +121,15 @@ class LibsqlConnection implements DatabaseConnection {
   readonly #database: Database.Database;
   readonly #busyTimeoutMs: number;
   readonly #turnMs: number;
+  readonly #between: () => void;
   #turnBeganMs = performance.now();
   #turnTakesMs: number;
   /** When the open transaction began. */
   #beganMs = Number.POSITIVE_INFINITY;
 
-  constructor(database: Database.Database, busyTimeoutMs: number, turnMs: number) {
+  constructor(database: Database.Database, { busyTimeoutMs, turnMs = TURN_MS, betweenStatements }: LibsqlSettings) {
     this.#database = database;
+    this.#between = betweenStatements ?? (() => undefined);
     this.#busyTimeoutMs = busyTimeoutMs;
     this.#turnMs = turnMs;
     this.#turnTakesMs = turnMs;
@@ -135,6 +137,7 @@ class LibsqlConnection implements DatabaseConnection {
 
   /** A statement that met a lock has done nothing and may be repeated. */
   async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+    this.#between();
     const nowMs = performance.now();
     if (query.sql === BEGIN) this.#beganMs = nowMs;
     else if (ENDS.has(query.sql)) this.#beganMs = Number.POSITIVE_INFINITY;

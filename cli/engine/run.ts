@@ -40,10 +40,13 @@ const GROUP = 'engine';
 const IDLE_MS = 1_000;
 const POLICIES_AFTER_MS = 700;
 
-/** Where the store lies: PostgreSQL where one is named, else a SQLite file in the data folder. `mappedBytes`: see `StoreLocation`. */
-export function openConfiguredStore(config: Config, mappedBytes?: number): Promise<Store> {
+/** Where the store lies: PostgreSQL where one is named, else a SQLite file in the data folder. `more`: see `StoreLocation`. */
+export function openConfiguredStore(
+  config: Config,
+  more: { readonly mappedBytes?: number; readonly betweenStatements?: () => void } = {},
+): Promise<Store> {
   const { postgres, sqlite } = config.store;
-  return openStore(postgres === undefined ? { sqlite: sqlite ?? path.join(config.data, 'weir.db'), mappedBytes } : { postgres });
+  return openStore(postgres === undefined ? { sqlite: sqlite ?? path.join(config.data, 'weir.db'), ...more } : { postgres });
 }
 
 const autoBlock = ({ actors }: Config) => ({
@@ -69,7 +72,8 @@ export async function runEngine(run: EngineRun): Promise<RunningEngine> {
   const { config, secret } = run;
   tellIpv6ActorsBy(config.actors.ipv6Prefix);
   // It writes nearly everything it ever reads: a mapped file would only count as its memory.
-  const store = await openConfiguredStore(config, 0);
+  const standAside = giveWay();
+  const store = await openConfiguredStore(config, { mappedBytes: 0, betweenStatements: standAside });
   const maps = await openSharedMaps(run.shared);
   const vocabulary = openVocabulary({ dataTypes: config.dataTypes, keySets: config.keySets, maps, log: run.log });
   // Compiling takes most of a second that the gateway needs just now: ready first. What is learned does not need them.
@@ -116,7 +120,7 @@ export async function runEngine(run: EngineRun): Promise<RunningEngine> {
       violations: ({ service, request }, template) => violationsOf(maps.schemas, { service, template, ...request }),
       geo,
       behind: () => run.consumer.stats(),
-      giveWay: giveWay(),
+      giveWay: standAside,
     },
     {
       blockActor: (exchange, order) => {

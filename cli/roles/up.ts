@@ -106,8 +106,8 @@ export async function runUp(config: Config, data: DataDir, version: string, log:
     const gateways = running.gateway.addresses.map((address) => address.url);
     data.publish({ gateways, admin: threads.admin.ready.url });
     collectAlone();
-    yieldToEngine();
     helpersLast();
+    yieldToEngine();
     return {
       gateways,
       admin: threads.admin.ready.url,

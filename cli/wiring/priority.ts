@@ -27,8 +27,8 @@ export function yieldToGateway(): void {
 }
 
 /**
- * Puts V8's helper threads, which compile and collect for all threads of the process, behind the main thread's priority of that moment, once all is ready: what they
- * do for the engine took the gateway's core from it, 4 ms at a stretch.
+ * Puts V8's helper threads, which compile and collect for all threads of the process, behind engine and gateway, once all is ready: what they do for the engine took the
+ * gateway's core from it, 4 ms at a stretch. No further behind: a collection waits for what they have begun.
  */
 export function helpersLast(): void {
   for (const task of v8Helpers()) quietly(() => setPriority(task, behindMain(OTHERS_BEHIND)));
