@@ -20,7 +20,7 @@ export type { Exchange, Finding, Mode, Outcome } from '../exchange/index.js';
 export type { GatewayPorts, WeirRequest } from '../proxy/index.js';
 
 /** Options of the plugin; all have defaults. */
-export interface WeirOptions extends Pick<RouteGuardOptions, 'trustedProxies' | 'blockPage' | 'captureBytes'> {
+export interface WeirOptions extends Pick<RouteGuardOptions, 'trustedProxies' | 'blockPage' | 'captureBytes' | 'learningWaitMs'> {
   /** Name of this app in inventory, policies and blocks; default `app`. */
   readonly service?: string;
   /** Default `observe`: what would have been blocked is recorded. The UI and `app.weir.setMode` switch it while it runs. */
@@ -146,11 +146,12 @@ function configOf(options: WeirOptions): Config {
   });
 }
 
-function guardOptions({ trustedProxies, blockPage, captureBytes }: WeirOptions): RouteGuardOptions {
+function guardOptions({ trustedProxies, blockPage, captureBytes, learningWaitMs }: WeirOptions): RouteGuardOptions {
   return {
     ...(trustedProxies === undefined ? {} : { trustedProxies }),
     ...(blockPage === undefined ? {} : { blockPage }),
     ...(captureBytes === undefined ? {} : { captureBytes }),
+    ...(learningWaitMs === undefined ? {} : { learningWaitMs }),
   };
 }
 

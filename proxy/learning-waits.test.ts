@@ -192,6 +192,24 @@ t.test('the plugin waits as the gateway does', async (t) => {
   t.strictSame(await answer.json(), { got: { a: 1 } }, 'the body is whole');
 });
 
+t.test("how long it waits at most is the app's to say", async (t) => {
+  for (const [learningWaitMs, status, most] of [
+    [0, 200, 0],
+    [20, 200, Number.POSITIVE_INFINITY],
+  ] as const) {
+    const { asked, ports } = learning(FOREVER);
+    const app = Fastify();
+    await app.register(routeGuard, { service: 'app', mode: 'enforce', ports, learningWaitMs });
+    app.get('/orders/10', async () => 'ok');
+    t.teardown(() => app.close());
+    const url = await app.listen({ port: 0, host: '127.0.0.1' });
+    t.equal((await fetch(`${url}/orders/10`)).status, status, `${learningWaitMs} ms`);
+    t.ok(asked() <= most, `asked ${asked()} times`);
+    t.ok(learningWaitMs === 0 || asked() > 1, 'it did wait');
+  }
+  await t.rejects(async () => Fastify().register(routeGuard, { learningWaitMs: 2_000 }).ready(), /learningWaitMs/, 'a second at most');
+});
+
 t.test('only so many wait at once', async (t) => {
   const counters = new Counters();
   const waits = new LearningWaits(counters);

@@ -30,6 +30,11 @@ export interface RouteGuardOptions {
   readonly blockPage?: ServiceOptions['blockPage'];
   /** How much of each body is recorded; default 64 KiB. */
   readonly captureBytes?: number;
+  /**
+   * How long, ms, a request may wait that would be blocked or alert because of whose object it names, while the engine learns of what its caller did just before; default 100, at
+   * most 1,000, 0: it does not.
+   */
+  readonly learningWaitMs?: number;
   /** Where to count; default: nowhere that can be read. */
   readonly counters?: Counters;
 }
@@ -71,7 +76,8 @@ async function protect(app: FastifyInstance, options: RouteGuardOptions): Promis
   const service = options.service ?? 'app';
   const trusted = new CidrSet(options.trustedProxies ?? []);
   const blockPage = serviceSchema.shape.blockPage.parse(options.blockPage ?? {});
-  const limits = limitsSchema.parse(options.captureBytes === undefined ? {} : { captureBytes: options.captureBytes });
+  const { captureBytes, learningWaitMs } = options;
+  const limits = limitsSchema.parse({ captureBytes, learningWaitMs });
   const counters = options.counters ?? new Counters();
   const plans = new PlanCache(service);
   const mark = Symbol('weir visit');
@@ -85,7 +91,12 @@ async function protect(app: FastifyInstance, options: RouteGuardOptions): Promis
   const learningWaits = new LearningWaits(counters);
   const whenLearned = (passage: Passage, body: Body | null, goOn: () => void, failed: (error: unknown) => void): void => {
     const isStillLearning = () => passage.isStillLearning(body);
-    if (!isStillLearning() || !learningWaits.begin({ isStillLearning, longestMs: limits.learningWaitMs, goOn, failed })) goOn();
+    if (
+      limits.learningWaitMs === 0 ||
+      !isStillLearning() ||
+      !learningWaits.begin({ isStillLearning, longestMs: limits.learningWaitMs, goOn, failed })
+    )
+      goOn();
   };
 
   // 1. Who is it, may they come in at all?
