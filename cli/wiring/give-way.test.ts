@@ -28,9 +28,9 @@ function asides({
 
 const CASES: readonly (readonly [what: string, of: Parameters<typeof asides>[0], times: number, lastMs: number | null])[] = [
   ['nobody wants its core', { pieceMs: 0.125, share: 0, wantedUntilMs: 0, forMs: 5_000 }, 0, null],
-  ['hardly anybody does', { pieceMs: 0.125, share: 0.01, wantedUntilMs: 5_000, forMs: 5_000 }, 0, null],
+  ['hardly anybody does', { pieceMs: 0.125, share: 0.04, wantedUntilMs: 5_000, forMs: 5_000 }, 0, null],
   ['others do: four times a millisecond', { pieceMs: 0.125, share: 0.5, wantedUntilMs: 100, forMs: 100 }, 200, 99.75],
-  ['until a second after they last did', { pieceMs: 0.125, share: 0.5, wantedUntilMs: 100, forMs: 5_000 }, 4_200, 1_099.75],
+  ['until half a second after they last did', { pieceMs: 0.125, share: 0.5, wantedUntilMs: 100, forMs: 5_000 }, 2_200, 599.75],
   ['pieces that take longer: after each', { pieceMs: 2, share: 0.5, wantedUntilMs: 100, forMs: 100 }, 25, 98],
 ];
 

@@ -8,9 +8,9 @@ const ASIDE_MS = 0.01;
 /** How often it looks whether anybody waits, ms. */
 const LOOK_EVERY_MS = 50;
 /** A share of the time that it waited for its core itself says that others want it. */
-const WANTED_SHARE = 0.02;
+const WANTED_SHARE = 0.05;
 /** How long it goes on after that, ms: who finds the core free when it is needed keeps nobody waiting. */
-const WANTED_FOR_MS = 1_000;
+const WANTED_FOR_MS = 500;
 
 const NEVER = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
 const standAside = (): void => void Atomics.wait(NEVER, 0, 0, ASIDE_MS);
