@@ -10,6 +10,8 @@ export interface Sample {
   readonly hi: number;
   readonly lo: number;
   readonly value: number;
+  /** Hash of what the id begins with, where ids of that sort say whose they are. */
+  readonly stem?: number;
   fields: readonly number[] | null;
   /** Was against the regime at that time: shows what fields mean, but not what is normal. */
   readonly denied: boolean;

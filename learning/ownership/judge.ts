@@ -3,7 +3,7 @@ import type { AnswerObject } from './answer.js';
 import { type Knowledge, PERSON, type Relation, type Resource, roleOf } from './knowledge.js';
 import { isAbout } from './reading.js';
 import type { Reference, RouteReading } from './references.js';
-import { canonicalId, lenientId } from './shape.js';
+import { canonicalId, lenientId, stemOf } from './shape.js';
 import type { AccessClass, KnownRule, RouteRule, SlotRule, Stance } from './sheet.js';
 
 /** Who asks. `person` 0: nobody known. */
@@ -161,7 +161,7 @@ export function relationAt(
   known.referenceKey(resource, reference, reading.references, above);
   const { hi, lo } = known.hash;
   const relation = known.relation(person, hi, lo, known.selfValue(rule, reference.value), rule);
-  const held = relation === 'unknown' && above === 0 ? byLenientId(known, person, reference, resource) : relation;
+  const held = relation === 'unknown' && above === 0 ? byIdItself(known, person, reference, resource) : relation;
   if (answer === null || rule === undefined || held === 'own' || held === 'granted' || held === 'listed') return held;
   const handsOver = reading.mutates;
   for (const object of answer.objects) {
@@ -177,14 +177,23 @@ export function relationAt(
   return held;
 }
 
-/** What nothing is known of may be another spelling of somebody's object. Leaves the object's own key in the hash. */
-function byLenientId(known: Knowledge, person: number, { value }: Reference, resource: Resource): Relation {
-  const other = lenientId(value);
-  if (other === null) return 'unknown';
+/** What nothing is known of may say itself that it is not the caller's, or be another spelling of somebody's object. Leaves the object's own key in the hash. */
+function byIdItself(known: Knowledge, person: number, { value }: Reference, resource: Resource): Relation {
+  const { hi, lo } = known.hash;
+  const told = known.wasShown(person, hi, lo) ? 'unknown' : known.byStem(person, resource, stemHash(known, value, resource));
+  known.objectKey(resource, value);
+  const other = told === 'unknown' ? lenientId(value) : null;
+  if (other === null) return told;
   known.objectKey(resource, other);
   const relation = known.relation(person, known.hash.hi, known.hash.lo, 0, resource.rule);
   known.objectKey(resource, value);
   return relation === 'foreign' || relation === 'ungrouped' || relation === 'unidentified' ? relation : 'unknown';
+}
+
+/** The hash of what an id begins with, where that says whose it is; else 0. */
+export function stemHash(known: Knowledge, id: string, { rule }: Resource): number {
+  const stem = rule?.stems === true ? stemOf(id) : null;
+  return stem === null ? 0 : known.valueHash(stem) || 1;
 }
 
 function namesOwner(object: AnswerObject, rule: KnownRule, reading: RouteReading): boolean {

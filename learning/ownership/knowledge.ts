@@ -80,6 +80,8 @@ export type Relation =
 export const PERSON_KIND = 0;
 /** The kind under which people hold the sorts of objects of which they have some. */
 const HOME_KIND = 512;
+/** The kind under which people hold what the ids of their objects begin with. */
+const STEM_KIND = 513;
 export const GROUP_BITS = 0xffffff;
 const MAX_RESOURCES = 20_000;
 /** Objects that answers showed and the table does not hold yet; so many are answered in the time that the engine takes at most. */
@@ -253,6 +255,33 @@ export class Knowledge {
   isAtHome(person: number, resource: Resource): boolean {
     this.hash.words(SPACE.identity, (resource as HashedResource).home, HOME_KIND, person);
     return this.table.get(this.hash.hi, this.hash.lo);
+  }
+
+  /** What the ids of the person's objects of that sort begin with (a hash), 0 where that is not known. Leaves the key of the answer in the hash. */
+  stemOf(person: number, resource: Resource): number {
+    this.hash.words(SPACE.identity, (resource as HashedResource).home, STEM_KIND, person);
+    return this.table.get(this.hash.hi, this.hash.lo) ? this.table.a : 0;
+  }
+
+  /** How somebody stands to an object of which only the id is known, where ids of that sort say whose they are ({@link Stems}). `stem`: its hash, 0 without one. */
+  byStem(person: number, resource: Resource, stem: number): 'foreign' | 'ungrouped' | 'unknown' {
+    const { rule } = resource;
+    if (stem === 0 || rule?.stems !== true) return 'unknown';
+    const own = this.stemOf(person, resource);
+    // Whoever looks after others names what is theirs, too.
+    if (own === stem || this.looksAfter(person)) return 'unknown';
+    if (own === 0) {
+      const holder = this.holderOfStem(resource, stem);
+      // Somebody of whom nothing is known may be the same in another session.
+      if (holder === 0 || holder === person || !rule.owners.some(({ kind }) => this.hasKind(person, kind))) return 'unknown';
+    }
+    return rule.groupKind < 0 ? 'foreign' : 'ungrouped';
+  }
+
+  /** Whose ids begin so; 0: nobody's, or several people's. Leaves the key of the answer in the hash. */
+  holderOfStem(resource: Resource, stem: number): number {
+    this.hash.words(SPACE.holder, stem, STEM_KIND, (resource as HashedResource).home);
+    return this.table.get(this.hash.hi, this.hash.lo) ? this.table.a : 0;
   }
 
   /** What it means to the caller that somebody is the owner whom lists show to them: `granted` where that is what these lists are for. */

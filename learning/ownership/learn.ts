@@ -4,7 +4,7 @@ import type { AnswerObject } from './answer.js';
 import { type Context, type Sample, type Strange, strangeOf } from './contexts.js';
 import { afterSuccess, GUESSES, isMiss } from './guesses.js';
 import type { Identify } from './identify.js';
-import { isForOthers, leadsToGift, relationAt } from './judge.js';
+import { isForOthers, leadsToGift, relationAt, stemHash } from './judge.js';
 import { GRANT, isSpecial, type Knowledge, objectNumber, PERSON, type Relation } from './knowledge.js';
 import type { Handing, Lists } from './lists.js';
 import type { Objects } from './objects.js';
@@ -169,11 +169,13 @@ export class Learning {
     this.known.referenceKey(resource, reference, read.reading.references, context.above);
     const { hi, lo } = this.known.hash;
     const held = mutates || about === null ? this.objects.details.of(hi, lo) : null;
+    const stem = context.above > 0 ? 0 : stemHash(this.known, reference.value, resource);
     const sample: Sample = {
       person: person.id,
       hi,
       lo,
       value: this.known.valueHash(reference.value),
+      ...(stem === 0 ? {} : { stem }),
       fields: held ?? about?.hashedFields() ?? null,
       denied: false,
       was: null,
@@ -210,8 +212,10 @@ export class Learning {
     }
     if (relation === 'entrusted' && read.status < 300) this.#noteCare(person, this.places.ownersIn(context, sample), sample.value);
     if (relation === 'entrusted' && isForOthers(context.rule)) this.people.addGrant(person, 0, 0, GRANT.entrusts);
-    if (relation === 'own') this.lists.reached(person, resource, hi, lo);
-    else if (relation === 'unidentified' || relation === 'unknown') this.#noteOpening(read, context, sample, person, reference);
+    if (relation === 'own') {
+      this.lists.reached(person, resource, hi, lo);
+      if (context.above === 0) this.places.stems.note(resource, reference.value, person);
+    } else if (relation === 'unidentified' || relation === 'unknown') this.#noteOpening(read, context, sample, person, reference);
     this.places.reviewIfDue(context);
     return relation;
   }

@@ -139,6 +139,7 @@ export class Lists {
     const isFirst = this.#view(handing, objectNumber(hi, lo));
     const relation = this.#known.relation(person.id, hi, lo, this.#known.selfValue(rule, id), rule);
     if (relation === 'own') {
+      this.#places.stems.note(resource, id, person);
       if (!this.reached(person, resource, hi, lo)) this.broad(handing, hi, lo);
       return;
     }

@@ -279,6 +279,18 @@ export class People {
     return kind;
   }
 
+  /** What the ids of the person's objects of that sort begin with, 0 where that is not always the same. */
+  setStem(person: Person, resource: Resource, stem: number): void {
+    if (this.known.stemOf(person.id, resource) === stem) return;
+    this.write(this.known.hash.hi, this.known.hash.lo, stem, 0, WORTH.person);
+  }
+
+  /** Whose ids of that sort begin so, 0 for several people. */
+  setHolderOfStem(resource: Resource, stem: number, holder: number): void {
+    if (this.known.holderOfStem(resource, stem) === holder) return;
+    this.write(this.known.hash.hi, this.known.hash.lo, holder, 0, WORTH.person);
+  }
+
   /** The person has objects of that sort. */
   settle(person: Person, resource: Resource): void {
     if (this.known.isAtHome(person.id, resource)) return;

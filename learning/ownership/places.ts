@@ -30,6 +30,7 @@ import { prefixOf, Scopes } from './scopes.js';
 import { isGloballyUnique, referentOf } from './shape.js';
 import { CLASSES, FIELD_SLOT, type ResourceRule, type RouteRule, type SheetChange, type SlotRule, type Stance, scoped } from './sheet.js';
 import { Shown } from './shown.js';
+import { Stems } from './stems.js';
 
 const MAX_CONTEXTS = 60_000;
 /** Of one route: names of fields are up to the client. */
@@ -91,6 +92,7 @@ export class Places {
   readonly #objects: Objects;
   readonly #regime: RegimeSettings;
   readonly #ports: PlacePorts;
+  readonly stems: Stems;
   readonly hanging: Hanging;
 
   constructor(known: Knowledge, people: People, objects: Objects, regime: RegimeSettings, ports: PlacePorts) {
@@ -99,6 +101,7 @@ export class Places {
     this.#objects = objects;
     this.#regime = regime;
     this.#ports = ports;
+    this.stems = new Stems(known, people);
     this.hanging = new Hanging(
       known,
       objects,
@@ -406,10 +409,12 @@ export class Places {
       this.#wasHanded,
     );
     const parent = this.hanging.of(service, resource) ?? before?.parent;
+    const stems = this.stems.tellPeople(service, resource) ?? before?.stems;
     const rule: ResourceRule = {
       fields,
       ...(openings.length > 0 ? { openings } : {}),
       ...(parent === undefined ? {} : { parent }),
+      ...(stems === true ? { stems } : {}),
     };
     if (JSON.stringify(before ?? { fields: [] }) === JSON.stringify(rule)) return false;
     this.#ports.change({ resource: name, rule: fields.length + openings.length === 0 && parent === undefined ? null : rule });
@@ -420,9 +425,14 @@ export class Places {
   /** What the objects of a resource hang on has turned out, or turned out to be wrong. */
   #rehang(service: string, resource: string): void {
     const name = scoped(service, resource);
-    const { fields = [], openings } = this.#known.sheet.resources.get(name) ?? {};
+    const { fields = [], openings, stems } = this.#known.sheet.resources.get(name) ?? {};
     const parent = this.hanging.of(service, resource);
-    const rule: ResourceRule = { fields, ...(openings === undefined ? {} : { openings }), ...(parent === undefined ? {} : { parent }) };
+    const rule: ResourceRule = {
+      fields,
+      ...(openings === undefined ? {} : { openings }),
+      ...(parent === undefined ? {} : { parent }),
+      ...(stems === undefined ? {} : { stems }),
+    };
     this.#ports.change({ resource: name, rule: fields.length === 0 && openings === undefined && parent === undefined ? null : rule });
     const review = newReview();
     for (const context of this.#ofResource.get(name) ?? []) this.refresh(context, review);
@@ -606,10 +616,16 @@ export class Places {
     return this.#known.relation(person, sample.hi, sample.lo, sample.value, rule === undefined ? rule : { ...rule, opens: [] }, true);
   };
 
+  #byStem(context: Context, { hi, lo }: Sample, stem: number, person: number): Relation {
+    if (this.#known.wasShown(person, hi, lo)) return 'unknown';
+    return this.#known.byStem(person, this.#known.resource(context.service, context.resource), stem);
+  }
+
   /** Relation of a past access, by what the object said then and by the grants known now. */
   readonly relate = (context: Context, sample: Sample, person: number, withoutGrants = false): Relation => {
     const rule = this.#known.sheet.resource(context.service, context.resource);
-    const held = this.#known.relation(person, sample.hi, sample.lo, sample.value, rule, withoutGrants);
+    const told = this.#known.relation(person, sample.hi, sample.lo, sample.value, rule, withoutGrants);
+    const held = told === 'unknown' && sample.stem !== undefined ? this.#byStem(context, sample, sample.stem, person) : told;
     const { fields } = sample;
     if (rule === undefined || fields === null || held === 'granted' || (held === 'own' && !context.mutates)) return held;
     let namesOwner = false;

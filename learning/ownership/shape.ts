@@ -107,6 +107,19 @@ export function lenientId(value: string): string | null {
   return /[A-Z]/.test(value) ? value.toLowerCase() : null;
 }
 
+const LONGEST_TAIL = 3;
+const SHORTEST_STEM = 4;
+
+/**
+ * What an id begins with where its last part only counts what belongs together: `acct-0042-1` → `acct-0042`; null for ids that are not of such parts. What tells things apart has
+ * digits, at least two of them.
+ */
+export function stemOf(id: string): string | null {
+  const found = /^(.*[^-_.:/])[-_.:/]([\da-z]+)$/i.exec(id);
+  if (found === null || found[2].length > LONGEST_TAIL || found[1].length < SHORTEST_STEM) return null;
+  return /\d.*\d/.test(found[1]) ? found[1] : null;
+}
+
 /** True for texts that can be an identifier: short, without blanks, not a date, an address of a page or a sentence. */
 export function isIdentifier(value: string): boolean {
   const length = value.length;

@@ -75,6 +75,8 @@ export interface ResourceRule {
   readonly fields: readonly FieldRule[];
   readonly openings?: readonly Opening[];
   readonly parent?: ParentRule;
+  /** Ids say whose they are: all of one person's begin alike, and nobody else's do. */
+  readonly stems?: true;
 }
 
 /** A resource's rule as it is looked up: with numbers for the paths, and what is asked of it often. */
@@ -114,6 +116,7 @@ function known(service: string, rule: ResourceRule): KnownRule {
       .map((field) => ({ number: ruledPath(field.path), kind: field.kind }));
   return {
     fields: rule.fields,
+    ...(rule.stems === true ? { stems: true } : {}),
     owners: numbered('owner'),
     groups: numbered('group'),
     parties: numbered('party'),
